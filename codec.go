@@ -1,0 +1,191 @@
+package tokenstore
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+	"unicode/utf8"
+)
+
+// field is one text field of a token in its stored form.
+type field struct {
+	name       string
+	credential bool
+	of         func(*OAuthToken) *string
+}
+
+// expiryField is the name of the one stored field that is no plain text.
+const expiryField = "expiry_time"
+
+// fields are the text fields, by the names that the SDKs use.
+var fields = []field{
+	{"id", false, func(t *OAuthToken) *string { return &t.ID }},
+	{"user_name", false, func(t *OAuthToken) *string { return &t.UserName }},
+	{"client_id", true, func(t *OAuthToken) *string { return &t.ClientID }},
+	{"client_secret", true, func(t *OAuthToken) *string { return &t.ClientSecret }},
+	{"refresh_token", true, func(t *OAuthToken) *string { return &t.RefreshToken }},
+	{"access_token", true, func(t *OAuthToken) *string { return &t.AccessToken }},
+	{"grant_token", true, func(t *OAuthToken) *string { return &t.GrantToken }},
+	{"redirect_url", false, func(t *OAuthToken) *string { return &t.RedirectURL }},
+	{"api_domain", false, func(t *OAuthToken) *string { return &t.APIDomain }},
+}
+
+// EncodeToken returns the token's stored form: one flat JSON object in which
+// every value is a string, under the names that the SDKs use, without the
+// fields that are empty. It holds the credentials. A token that is not valid
+// (see [OAuthToken.Validate]) gives an error that matches ErrInvalidToken.
+func EncodeToken(t OAuthToken) ([]byte, error) {
+	if err := t.Validate(); err != nil {
+		return nil, err
+	}
+	object := make(map[string]json.RawMessage, len(fields)+1)
+	t.put(object)
+	return encodeObject(object)
+}
+
+// encodeObject marshals without HTML escapes: people read the result in consoles.
+func encodeObject(object map[string]json.RawMessage) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(object); err != nil {
+		return nil, err
+	}
+	return bytes.TrimRight(b.Bytes(), "\n"), nil
+}
+
+// put writes the token's fields into object and removes those that are empty.
+func (t OAuthToken) put(object map[string]json.RawMessage) {
+	for _, f := range fields {
+		putText(object, f.name, *f.of(&t))
+	}
+	putText(object, expiryField, FormatExpiry(t.Expiry))
+}
+
+// putText sets or, if text is empty, removes a field.
+func putText(object map[string]json.RawMessage, name, text string) {
+	if text == "" {
+		delete(object, name)
+		return
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(text) // A string always encodes.
+	object[name] = bytes.TrimRight(b.Bytes(), "\n")
+}
+
+// DecodeToken reads the stored form. It is lenient: a number or a boolean
+// stands for its text, null for nothing, unknown fields are passed over, and
+// an expiry of 10 digits is taken as seconds. What cannot be understood gives
+// an error that matches ErrUnreadable and holds nothing of the data.
+func DecodeToken(data []byte) (OAuthToken, error) {
+	object, err := decodeObject(data)
+	if err != nil {
+		return OAuthToken{}, err
+	}
+	return tokenOf(object)
+}
+
+// decodeObject reads a JSON object, and nothing but one. Its error quotes
+// nothing of the data, unlike those of encoding/json.
+func decodeObject(data []byte) (map[string]json.RawMessage, error) {
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(data, &object); err != nil || object == nil {
+		return nil, fmt.Errorf("%w: not a JSON object", ErrUnreadable)
+	}
+	return object, nil
+}
+
+// tokenOf reads the token's fields from a decoded object.
+func tokenOf(object map[string]json.RawMessage) (OAuthToken, error) {
+	var t OAuthToken
+	for _, f := range fields {
+		text, err := textOf(object, f.name)
+		if err != nil {
+			return OAuthToken{}, err
+		}
+		*f.of(&t) = text
+	}
+	text, err := textOf(object, expiryField)
+	if err != nil {
+		return OAuthToken{}, err
+	}
+	if t.Expiry, err = ParseExpiry(text); err != nil {
+		return OAuthToken{}, fmt.Errorf("%w: %s: %w", ErrUnreadable, expiryField, err)
+	}
+	return t, nil
+}
+
+// textOf returns the text of a field; a number or boolean stands for its text.
+func textOf(object map[string]json.RawMessage, name string) (string, error) {
+	raw, ok := object[name]
+	if !ok || len(raw) == 0 {
+		return "", nil
+	}
+	switch raw[0] {
+	case '"':
+		var text string
+		if err := json.Unmarshal(raw, &text); err != nil {
+			return "", fmt.Errorf("%w: %s is not a text", ErrUnreadable, name)
+		}
+		return text, nil
+	case '{', '[':
+		return "", fmt.Errorf("%w: %s is not a text", ErrUnreadable, name)
+	case 'n':
+		return "", nil
+	default:
+		return string(raw), nil
+	}
+}
+
+const (
+	maxExpiry       = 9_999_999_999_999 // 13 digits: the year 2286.
+	secondsDigits   = 10
+	millisPerSecond = 1000
+)
+
+var errExpiry = errors.New("not a time in epoch milliseconds (13 digits) or seconds (10 digits)")
+
+// FormatExpiry returns the stored form of an expiry, epoch milliseconds in 13
+// digits, or "" for the zero time. Earlier times are padded with zeros, since
+// 10 digits would be read as seconds. Times outside 13 digits give "".
+func FormatExpiry(t time.Time) string {
+	if t.IsZero() || t.UnixMilli() < 0 || t.UnixMilli() > maxExpiry {
+		return ""
+	}
+	return fmt.Sprintf("%013d", t.UnixMilli())
+}
+
+// ParseExpiry reads the stored form of an expiry: epoch milliseconds, or
+// seconds if it has exactly 10 digits. Empty gives the zero time.
+func ParseExpiry(text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 0 || n > maxExpiry || text[0] == '+' {
+		return time.Time{}, errExpiry
+	}
+	if len(text) == secondsDigits {
+		n *= millisPerSecond
+	}
+	return time.UnixMilli(n).UTC(), nil
+}
+
+// Validate returns an error that matches ErrInvalidToken if the token cannot be
+// stored: a text is not valid UTF-8, or the expiry is before 1970 or after 2286.
+func (t OAuthToken) Validate() error {
+	for _, f := range fields {
+		if !utf8.ValidString(*f.of(&t)) {
+			return fmt.Errorf("%w: %s is not valid UTF-8", ErrInvalidToken, f.name)
+		}
+	}
+	if ms := t.Expiry.UnixMilli(); !t.Expiry.IsZero() && (ms < 0 || ms > maxExpiry) {
+		return fmt.Errorf("%w: the expiry is outside the years 1970 to 2286", ErrInvalidToken)
+	}
+	return nil
+}

@@ -1,0 +1,70 @@
+package tokenstore
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"time"
+)
+
+// credentials returns the names of the stored fields that hold a credential
+// and are set.
+func (t OAuthToken) credentials() []string {
+	var set []string
+	for _, f := range fields {
+		if f.credential && *f.of(&t) != "" {
+			set = append(set, f.name)
+		}
+	}
+	return set
+}
+
+// String returns the token without its credentials: its ID, user, API domain
+// and expiry, and which credentials it has.
+func (t OAuthToken) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "OAuthToken{id: %q, user: %q, api domain: %q", t.ID, t.UserName, t.APIDomain)
+	if !t.Expiry.IsZero() {
+		b.WriteString(", expiry: " + t.Expiry.UTC().Format(time.RFC3339))
+	}
+	b.WriteString(", has: " + strings.Join(t.credentials(), " ") + "}")
+	return b.String()
+}
+
+// Format writes what String returns, whatever the verb.
+func (t OAuthToken) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, t.String()) }
+
+// LogValue returns the token without its credentials.
+func (t OAuthToken) LogValue() slog.Value {
+	attrs := []slog.Attr{slog.String("id", t.ID), slog.String("user", t.UserName), slog.String("api_domain", t.APIDomain)}
+	if !t.Expiry.IsZero() {
+		attrs = append(attrs, slog.Time("expiry", t.Expiry.UTC()))
+	}
+	return slog.GroupValue(append(attrs, slog.Any("has", t.credentials()))...)
+}
+
+// MarshalJSON returns the token without its credentials, for reports and logs.
+// [EncodeToken] gives the stored form.
+func (t OAuthToken) MarshalJSON() ([]byte, error) {
+	view := struct {
+		ID        string     `json:"id,omitempty"`
+		User      string     `json:"user_name,omitempty"`
+		APIDomain string     `json:"api_domain,omitempty"`
+		Expiry    *time.Time `json:"expiry,omitempty"`
+		Has       []string   `json:"has"`
+	}{t.ID, t.UserName, t.APIDomain, nil, append([]string{}, t.credentials()...)}
+	if !t.Expiry.IsZero() {
+		expiry := t.Expiry.UTC()
+		view.Expiry = &expiry
+	}
+	return json.Marshal(view)
+}
+
+// UnmarshalJSON refuses: what MarshalJSON writes lacks the credentials, so a
+// token that went through it would come back maimed. [DecodeToken] reads the
+// stored form.
+func (*OAuthToken) UnmarshalJSON([]byte) error {
+	return fmt.Errorf("%w: encoding/json carries no credentials; use tokenstore.EncodeToken and DecodeToken", ErrInvalidArgument)
+}

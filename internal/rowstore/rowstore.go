@@ -1,0 +1,84 @@
+// Package rowstore finds and saves tokens in rows that one transaction can
+// read and change together: a table, a file, a map. It is the contract of
+// package tokenstore without the difficulties of secret managers.
+package rowstore
+
+import (
+	"errors"
+	"fmt"
+
+	"example.com/tokenstore"
+)
+
+// Rows is what one transaction sees. Where several rows match, the oldest is
+// meant. A row that is not there is reported by ok, not by an error.
+type Rows interface {
+	// ByID returns the row with the given ID.
+	ByID(id string) (row tokenstore.OAuthToken, ok bool, err error)
+	// ByKey returns the oldest row that holds the key; with ownerless set, the
+	// oldest of those without a user.
+	ByKey(key tokenstore.Key, ownerless bool) (row tokenstore.OAuthToken, ok bool, err error)
+	// NewID returns an ID that no row has or had.
+	NewID() (string, error)
+	// Insert adds a row behind all others.
+	Insert(row tokenstore.OAuthToken) error
+	// Update replaces the row with the ID of row, and keeps its place.
+	Update(row tokenstore.OAuthToken) error
+}
+
+// Find returns the row that a find of query finds, or tokenstore.ErrNotFound.
+func Find(rows Rows, query tokenstore.OAuthToken) (tokenstore.OAuthToken, error) {
+	if query.ID != "" {
+		if row, ok, err := rows.ByID(query.ID); ok || err != nil {
+			return row, err
+		}
+	}
+	return firstOf(rows, tokenstore.FindKeys(query), false)
+}
+
+func firstOf(rows Rows, keys []tokenstore.Key, ownerless bool) (tokenstore.OAuthToken, error) {
+	for _, k := range keys {
+		if row, ok, err := rows.ByKey(k, ownerless); ok || err != nil {
+			return row, err
+		}
+	}
+	return tokenstore.OAuthToken{}, tokenstore.ErrNotFound
+}
+
+// Save saves t and returns the row as it is then. It writes at most one row,
+// and none if nothing changes.
+func Save(rows Rows, t tokenstore.OAuthToken) (tokenstore.OAuthToken, error) {
+	if err := t.Validate(); err != nil {
+		return tokenstore.OAuthToken{}, err
+	}
+	row, err := Find(rows, t)
+	if errors.Is(err, tokenstore.ErrNotFound) {
+		row, err = firstOf(rows, tokenstore.AdoptionKeys(t), true)
+	}
+	switch {
+	case errors.Is(err, tokenstore.ErrNotFound):
+		return insert(rows, t)
+	case err != nil:
+		return tokenstore.OAuthToken{}, err
+	}
+	updated := tokenstore.Update(row, t)
+	if updated == row {
+		return row, nil
+	}
+	return updated, rows.Update(updated)
+}
+
+func insert(rows Rows, t tokenstore.OAuthToken) (tokenstore.OAuthToken, error) {
+	if err := tokenstore.CheckInsert(t); err != nil {
+		return tokenstore.OAuthToken{}, err
+	}
+	if t.ID == "" {
+		id, err := rows.NewID()
+		if err != nil {
+			return tokenstore.OAuthToken{}, fmt.Errorf("generate an ID: %w", err)
+		}
+		t.ID = id
+	}
+	t = t.Normal()
+	return t, rows.Insert(t)
+}

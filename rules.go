@@ -1,0 +1,125 @@
+package tokenstore
+
+import (
+	"fmt"
+	"time"
+
+	"example.com/tokenstore/index"
+)
+
+// Key is a value by which a token is found. The functions of this file are the
+// contract's decisions, in one place for all who implement a [Store].
+type Key = index.Key
+
+// FindKeys returns the keys by which query is looked up, in order, once its ID
+// has found nothing: the first that finds a token decides. None means that
+// nothing is found.
+func FindKeys(query OAuthToken) []Key {
+	client := query.ClientID != "" && query.ClientSecret != ""
+	switch {
+	case query.UserName != "":
+		return []Key{{Kind: index.User, Value: query.UserName}}
+	case query.AccessToken != "" && query.ClientID == "" && query.ClientSecret == "":
+		return []Key{{Kind: index.Access, Value: query.AccessToken}}
+	case client:
+		return grantThenRefresh(query)
+	}
+	return nil
+}
+
+// AdoptionKeys returns the keys by which a token without a user is adopted when
+// t is saved and its user has no token yet, in order. None means that nothing
+// is adopted.
+func AdoptionKeys(t OAuthToken) []Key {
+	if t.UserName == "" || t.ClientID == "" || t.ClientSecret == "" {
+		return nil
+	}
+	return grantThenRefresh(t)
+}
+
+func grantThenRefresh(t OAuthToken) []Key {
+	var keys []Key
+	if t.GrantToken != "" {
+		keys = append(keys, Key{Kind: index.Grant, Value: t.GrantToken})
+	}
+	if t.RefreshToken != "" {
+		keys = append(keys, Key{Kind: index.Refresh, Value: t.RefreshToken})
+	}
+	return keys
+}
+
+// KeysOf returns all keys that t holds: user, refresh, grant, access.
+func KeysOf(t OAuthToken) []Key {
+	var keys []Key
+	for _, k := range []Key{
+		{Kind: index.User, Value: t.UserName},
+		{Kind: index.Refresh, Value: t.RefreshToken},
+		{Kind: index.Grant, Value: t.GrantToken},
+		{Kind: index.Access, Value: t.AccessToken},
+	} {
+		if k.Value != "" {
+			keys = append(keys, k)
+		}
+	}
+	return keys
+}
+
+// Holds reports whether t holds the key.
+func Holds(t OAuthToken, k Key) bool {
+	if k.Value == "" {
+		return false
+	}
+	switch k.Kind {
+	case index.User:
+		return t.UserName == k.Value
+	case index.Refresh:
+		return t.RefreshToken == k.Value
+	case index.Access:
+		return t.AccessToken == k.Value
+	case index.Grant:
+		return t.GrantToken == k.Value
+	}
+	return false
+}
+
+// Update returns what stored becomes when token is saved over it: the fields
+// that are set in token overwrite, the others stay, the ID never changes, and
+// an old expiry does not outlive its access token.
+func Update(stored, token OAuthToken) OAuthToken {
+	updated := stored
+	for _, f := range fields {
+		if text := *f.of(&token); text != "" && f.name != "id" {
+			*f.of(&updated) = text
+		}
+	}
+	switch {
+	case !token.Expiry.IsZero():
+		updated.Expiry = token.Expiry
+	case updated.AccessToken != stored.AccessToken:
+		updated.Expiry = time.Time{}
+	}
+	return updated.Normal()
+}
+
+// CheckInsert returns an error that matches ErrInvalidToken if t cannot be
+// inserted: it has no refresh, grant or access token, or is not valid.
+func CheckInsert(t OAuthToken) error {
+	if t.RefreshToken == "" && t.GrantToken == "" && t.AccessToken == "" {
+		return fmt.Errorf("%w: a new token needs a refresh, grant or access token", ErrInvalidToken)
+	}
+	return t.Validate()
+}
+
+// Normal returns t as a store holds it: the expiry in UTC and cut to the
+// millisecond, so that equal tokens are equal with ==.
+func (t OAuthToken) Normal() OAuthToken {
+	if !t.Expiry.IsZero() {
+		t.Expiry = time.UnixMilli(t.Expiry.UnixMilli()).UTC()
+	}
+	return t
+}
+
+// Fill returns t with its empty fields filled from stored, as the SDKs do after
+// a find; the ID is always the stored one. The stored expiry is taken only
+// together with the stored access token.
+func (t OAuthToken) Fill(stored OAuthToken) OAuthToken { return Update(stored, t) }

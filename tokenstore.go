@@ -1,0 +1,137 @@
+// Package tokenstore keeps OAuth tokens where a company keeps its secrets. It
+// defines what a token is ([OAuthToken]), what every store of tokens does
+// ([Store]), and the engine that does it over any secret manager
+// ([SecretStore]). The stores themselves are in packages of their own: awssm,
+// vault and gcpsm for secret managers, sqlstore and filestore for the formats
+// of the Zoho CRM SDKs.
+//
+// # The token
+//
+// A token has nine texts and the expiry of its access token. Empty and absent
+// are the same: an empty value is never stored and never matches. Keys compare
+// byte for byte.
+//
+// # Find
+//
+// FindToken finds by example. The first line that applies decides; "final"
+// means that nothing further is tried.
+//
+//  1. ID set and stored: that token. An unknown ID is passed over.
+//  2. UserName set: the token of that user. Final.
+//  3. AccessToken set, and neither ClientID nor ClientSecret: by access token.
+//     Final.
+//  4. ClientID and ClientSecret both set: by GrantToken, if set; if that finds
+//     nothing, by RefreshToken, if set. Final. The client values must be
+//     present; they are not compared.
+//  5. Else nothing is found, never an arbitrary token.
+//
+// The result is the token as stored. Nothing of the argument is mixed into it;
+// [OAuthToken.Fill] does that for those who want it. If several tokens match a
+// key, the one whose generated ID belongs to that key is taken, else the
+// oldest. A token past its expiry is still found.
+//
+// # Save
+//
+// The row is chosen as in a find. If the user is set, has no row yet, and both
+// client values are set, then a token without a user that has the same grant
+// token or, failing that, the same refresh token is adopted: it becomes this
+// user's.
+//
+// An update overwrites the fields that are set and keeps the others. The ID
+// never changes. If the access token changes and no expiry comes with it, the
+// old expiry is dropped, since an expiry belongs to its access token. A later
+// save wins, whatever its expiry. An update that changes nothing writes
+// nothing.
+//
+// An insert needs a refresh, grant or access token, else the error matches
+// [ErrInvalidToken] and nothing is stored. A given ID is used, else one is
+// generated. The result is the token as now stored, with its ID.
+//
+// Two saves at once end as they would one after the other, in some order: no
+// lost field, no second row for one user or one ownerless refresh token. A
+// person's edit between our read and our write is never overwritten unseen.
+//
+// # Everywhere
+//
+// Stores are safe for concurrent use by goroutines, processes and machines.
+// Every method honours its context. A call that is cancelled, or a process
+// that dies, leaves no half-written token, and every token that was stored is
+// found by every one of its keys. Finding needs read permission only. What
+// else lies under the same account, prefix or table is never read as a token,
+// changed or deleted.
+//
+// # Errors
+//
+// Errors match one of the sentinels of this package with errors.Is; the cause
+// stays reachable with errors.As, and [Retryable] says whether the same call
+// may succeed later. No credential appears in an error, a log line, a secret's
+// name, or in what fmt, log/slog and encoding/json make of a token.
+package tokenstore
+
+import (
+	"context"
+	"time"
+)
+
+// OAuthToken is one OAuth token with what is needed to refresh it. It travels
+// by value: a store never shares memory with its callers.
+//
+// Printing it with fmt or log/slog, or marshalling it with encoding/json, shows
+// no credential; [EncodeToken] gives the stored form. Package fmt calls no
+// methods on unexported fields of other structs: a type that keeps a token in
+// an unexported field and is printed with fmt needs a Format method of its own.
+type OAuthToken struct {
+	// ID names the token in its store. Generated IDs are opaque.
+	ID string
+	// UserName is whom the token acts for; the SDKs write "mail:organisation".
+	UserName string
+	// ClientID and ClientSecret are the OAuth client's credentials.
+	ClientID, ClientSecret string
+	// RefreshToken redeems new access tokens.
+	RefreshToken string
+	// AccessToken authorizes calls until Expiry.
+	AccessToken string
+	// GrantToken is the authorization code from which the others came. It stays
+	// stored after it was spent: an application that is started again with the
+	// same code finds its token by it.
+	GrantToken string
+	// RedirectURL is the redirect URI of the client.
+	RedirectURL string
+	// APIDomain is the base URL for calls, for example https://www.zohoapis.eu.
+	APIDomain string
+	// Expiry is when AccessToken ends, to the millisecond. Zero: unknown.
+	Expiry time.Time
+}
+
+// Store keeps tokens. The package comment says what each method does in every
+// case; package conformance tests an implementation against it.
+type Store interface {
+	// FindToken returns the stored token that query is an example of. If there
+	// is none, the error matches ErrNotFound.
+	FindToken(ctx context.Context, query OAuthToken) (OAuthToken, error)
+
+	// SaveToken updates the token that a find of it finds, or inserts it, and
+	// returns the token as now stored. A token that cannot be inserted gives an
+	// error that matches ErrInvalidToken.
+	SaveToken(ctx context.Context, token OAuthToken) (OAuthToken, error)
+
+	// DeleteToken removes the token with the given ID. Deleting an ID that is
+	// not stored is not an error; an empty one matches ErrInvalidArgument. A
+	// later save may use the ID again.
+	DeleteToken(ctx context.Context, id string) error
+
+	// GetTokens returns all tokens, oldest first; an empty slice if there are
+	// none. Tokens that cannot be read do not hide the others: those are
+	// returned together with an error that matches ErrUnreadable and names the
+	// unreadable ones.
+	GetTokens(ctx context.Context) ([]OAuthToken, error)
+
+	// DeleteTokens removes all tokens of this store and nothing else. What
+	// could not be removed is named in the error; calling it again finishes
+	// the job.
+	DeleteTokens(ctx context.Context) error
+
+	// FindTokenByID returns the token with the given ID. If there is none, the
+	// error matches ErrNotFound; an empty ID matches ErrInvalidArgument.
+	FindTokenByID(ctx context.Context, id string) (OAuthToken, error)
+}
