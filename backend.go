@@ -1,0 +1,208 @@
+package tokenstore
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"example.com/tokenstore/driver"
+)
+
+const (
+	// staleReads is how often a secret is read again that is older than one
+	// that this process has seen, and goneReads how often one that is not there
+	// any more: a service with stale reads shows both for a while.
+	staleReads = 8
+	goneReads  = 4
+	// staleWait is the first pause between such reads; it doubles.
+	staleWait = 10 * time.Millisecond
+)
+
+// read returns the row with the given escaped ID; what is not there is a row
+// too, in state absent. A state older than one that this process has seen is
+// read again until the service has caught up.
+func (s *SecretStore) read(ctx context.Context, id string) (*row, error) {
+	name := s.tokens + id
+	wait := staleWait
+	for tries := 1; ; tries++ {
+		secret, err := s.secrets.Get(ctx, name)
+		if err != nil && !errors.Is(err, driver.ErrNotFound) {
+			if errors.Is(err, driver.ErrUnreadable) {
+				return &row{name: name, id: id, state: unreadable, err: err}, nil
+			}
+			return nil, err
+		}
+		r := &row{name: name, id: id}
+		if err == nil {
+			r = s.parse(id, secret)
+		}
+		switch s.known.see(r) {
+		case fresh:
+			return r, nil
+		case gone:
+			if tries > goneReads {
+				s.known.forget(name)
+				return r, nil
+			}
+		case stale:
+			if tries > staleReads {
+				// Nothing stays stale for so long: a person has put back an older
+				// version.
+				s.log.WarnContext(ctx, "an older state of a token came back; taking it as a rollback", "store", s.name, "id", Redact(id))
+				s.known.forget(name)
+				return r, nil
+			}
+		}
+		if err := s.sleep(ctx, wait); err != nil {
+			return nil, err
+		}
+		wait *= 2
+	}
+}
+
+// write puts the row and returns it with its new revision.
+func (s *SecretStore) write(ctx context.Context, r *row) (*row, error) {
+	data, err := encodeObject(r.object)
+	if err != nil {
+		return nil, err
+	}
+	revision, err := s.secrets.Put(ctx, driver.Secret{Name: r.name, Data: data, Revision: r.revision})
+	if err != nil {
+		return nil, err
+	}
+	stored := *r
+	stored.revision = revision
+	s.known.wrote(&stored)
+	if stored.state == live {
+		s.known.learn(s, &stored)
+	}
+	return &stored, nil
+}
+
+// readAll returns the rows with the given escaped IDs, in that order, by batch
+// reads where the service has them, else with bounded parallelism.
+func (s *SecretStore) readAll(ctx context.Context, ids []string) ([]*row, error) {
+	if s.batch == nil || len(ids) < 2 {
+		return s.readParallel(ctx, ids)
+	}
+	names := make([]string, len(ids))
+	for i, id := range ids {
+		names[i] = s.tokens + id
+	}
+	secrets, err := s.batch.GetBatch(ctx, names)
+	faults, err := faultsByName(err)
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[string]driver.Secret, len(secrets))
+	for _, secret := range secrets {
+		found[secret.Name] = secret
+	}
+	rows := make([]*row, len(ids))
+	for i, id := range ids {
+		r := &row{name: names[i], id: id}
+		if secret, ok := found[r.name]; ok {
+			r = s.parse(id, secret)
+		} else if fault, ok := faults[r.name]; ok {
+			r.state, r.err = unreadable, fault
+		}
+		if s.known.see(r) != fresh {
+			if r, err = s.read(ctx, id); err != nil {
+				return nil, err
+			}
+		}
+		rows[i] = r
+	}
+	return rows, nil
+}
+
+// faultsByName takes apart the error of a batch read. Faults of single secrets
+// that another call may not have are returned by name; any other error is the
+// whole call's.
+func faultsByName(err error) (map[string]error, error) {
+	if err == nil {
+		return nil, nil
+	}
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return nil, err
+	}
+	faults := map[string]error{}
+	for _, e := range joined.Unwrap() {
+		var fault *driver.NameError
+		if !errors.As(e, &fault) {
+			return nil, err
+		}
+		faults[fault.Name] = fault.Err
+	}
+	return faults, nil
+}
+
+// readParallel reads rows with bounded parallelism. The first error ends it.
+func (s *SecretStore) readParallel(ctx context.Context, ids []string) ([]*row, error) {
+	rows := make([]*row, len(ids))
+	err := s.parallel(ctx, len(ids), func(ctx context.Context, i int) error {
+		r, err := s.read(ctx, ids[i])
+		rows[i] = r
+		return err
+	})
+	return rows, err
+}
+
+// parallel calls do for 0 to n-1, several at a time, and returns the first
+// error; the others' context is then cancelled.
+func (s *SecretStore) parallel(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
+	workers := min(s.parallelism, n)
+	if workers <= 1 {
+		for i := range n {
+			if err := do(ctx, i); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	parent := ctx
+	ctx, cancel := context.WithCancelCause(parent)
+	defer cancel(nil)
+	next := make(chan int)
+	done := make(chan struct{}, workers)
+	for range workers {
+		go func() {
+			defer func() { done <- struct{}{} }()
+			for i := range next {
+				if err := do(ctx, i); err != nil {
+					cancel(err)
+					return
+				}
+			}
+		}()
+	}
+feed:
+	for i := range n {
+		select {
+		case next <- i:
+		case <-ctx.Done():
+			break feed
+		}
+	}
+	close(next)
+	for range workers {
+		<-done
+	}
+	if err := parent.Err(); err != nil {
+		return err
+	}
+	return context.Cause(ctx)
+}
+
+// sleepFor is the default of WithSleep.
+func sleepFor(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

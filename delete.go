@@ -1,0 +1,105 @@
+package tokenstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"example.com/tokenstore/index"
+)
+
+// DeleteToken removes the token with the given ID. Deleting an ID that is not
+// stored is not an error. If the token is deleted but the service still keeps
+// older versions of it, that is an error; calling it again finishes the job.
+func (s *SecretStore) DeleteToken(ctx context.Context, id string) error {
+	const op = "delete token"
+	if id == "" {
+		return s.fail(op, "", fmt.Errorf("%w: the id is empty", ErrInvalidArgument))
+	}
+	a, released, err := s.bury(ctx, escapeID(id))
+	s.release(ctx, a, id, released)
+	return s.fail(op, id, err)
+}
+
+// DeleteTokens removes all tokens of this store and nothing else. What could
+// not be removed is named in the error; calling it again finishes the job.
+func (s *SecretStore) DeleteTokens(ctx context.Context) error {
+	const op = "delete tokens"
+	ids, err := s.list(ctx)
+	if err != nil {
+		return s.fail(op, "", err)
+	}
+	released := make([][]index.Claim, len(ids))
+	faults := make([]error, len(ids))
+	err = s.parallel(ctx, len(ids), func(ctx context.Context, i int) error {
+		_, released[i], faults[i] = s.bury(ctx, ids[i])
+		faults[i] = s.fail(op, ids[i], faults[i])
+		return ctx.Err()
+	})
+	// The tokens are gone, so their keys leave the index together.
+	s.release(ctx, s.attempt(), "", slices.Concat(released...))
+	return errors.Join(append(faults, s.fail(op, "", err))...)
+}
+
+// bury writes a tombstone over the live row with the given escaped ID, and
+// returns the claims that are then to be released.
+func (s *SecretStore) bury(ctx context.Context, id string) (a *attempt, released []index.Claim, err error) {
+	unlock, err := s.locks.lock(ctx, id)
+	if err != nil {
+		return s.attempt(), nil, err
+	}
+	defer unlock()
+	err = s.again(ctx, func() error {
+		a = s.attempt()
+		r, err := a.row(ctx, id)
+		if err != nil {
+			return err
+		}
+		switch r.state {
+		case unreadable:
+			return r.err
+		case tombstone:
+			return s.retire(ctx, r)
+		case live:
+		default:
+			return nil
+		}
+		if err := a.tooOld(); err != nil {
+			return err
+		}
+		buried, err := s.write(ctx, s.buried(r, r.generation+1))
+		if err != nil {
+			return err
+		}
+		released = s.claims(s.keys(r.token), r)
+		return s.retire(ctx, buried)
+	})
+	return a, released, err
+}
+
+// retire has the service drop what it keeps of a deleted token.
+func (s *SecretStore) retire(ctx context.Context, r *row) error {
+	if s.retirer == nil {
+		return nil
+	}
+	err := s.retirer.Retire(ctx, r.name, r.revision)
+	if errors.Is(err, ErrConflict) {
+		return nil // Somebody has written over the tombstone.
+	}
+	if err != nil {
+		return fmt.Errorf("the token is deleted, but older versions of its secret may remain: %w", err)
+	}
+	return nil
+}
+
+// release removes the keys of deleted tokens from the index. What it cannot
+// remove does no harm, and the repair removes it later.
+func (s *SecretStore) release(ctx context.Context, a *attempt, id string, claims []index.Claim) {
+	if len(claims) == 0 {
+		return
+	}
+	if err := a.view.Release(ctx, claims...); err != nil {
+		s.warn(ctx, "deleted, but old keys are still in the index", id, err)
+	}
+}

@@ -1,0 +1,99 @@
+package tokenstore_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/tokenstore"
+)
+
+// full is a token in which every field is set.
+func full() tokenstore.OAuthToken {
+	return tokenstore.OAuthToken{
+		ID: "k1", UserName: "amelia@zylker.example:1", ClientID: "fake-client-id", ClientSecret: "fake-client-secret",
+		RefreshToken: "fake-refresh", AccessToken: "fake-access", GrantToken: "fake-grant",
+		RedirectURL: "https://zylker.example/cb", APIDomain: "https://www.zohoapis.eu",
+		Expiry: time.UnixMilli(1763900000123).UTC(),
+	}
+}
+
+func credentialsOf(t tokenstore.OAuthToken) []string {
+	return []string{t.ClientID, t.ClientSecret, t.RefreshToken, t.AccessToken, t.GrantToken}
+}
+
+func assertHidden(t *testing.T, how, shown string) {
+	t.Helper()
+	if shown == "" {
+		t.Errorf("%s shows nothing at all", how)
+	}
+	for _, credential := range credentialsOf(full()) {
+		if strings.Contains(shown, credential) || strings.Contains(shown, fmt.Sprintf("%x", credential)) {
+			t.Errorf("%s shows a credential: %s", how, shown)
+		}
+	}
+}
+
+func TestFmtShowsNoCredential(t *testing.T) {
+	type holder struct {
+		Token   tokenstore.OAuthToken
+		Pointer *tokenstore.OAuthToken
+		Any     any
+	}
+	token := full()
+	values := map[string]any{
+		"value": token, "pointer": &token, "slice": []tokenstore.OAuthToken{token}, "pointers": []*tokenstore.OAuthToken{&token},
+		"map": map[string]tokenstore.OAuthToken{"x": token}, "key": map[tokenstore.OAuthToken]int{token: 1},
+		"struct": holder{token, &token, token}, "pointer to struct": &holder{token, &token, &token}, "array": [1]tokenstore.OAuthToken{token},
+		"error": fmt.Errorf("token %v", token),
+	}
+	for name, v := range values {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T %[1]v", "%p%[1]v", "%t", "%e", "%10.3v", "%-+ #0v"} {
+			assertHidden(t, name+" with "+verb, fmt.Sprintf(verb, v))
+		}
+	}
+}
+
+func TestSlogShowsNoCredential(t *testing.T) {
+	token := full()
+	for _, v := range []any{token, &token, []tokenstore.OAuthToken{token}, struct{ T tokenstore.OAuthToken }{token}, map[string]any{"t": token}} {
+		var b bytes.Buffer
+		slog.New(slog.NewTextHandler(&b, nil)).Info("saved", "token", v)
+		slog.New(slog.NewJSONHandler(&b, nil)).Info("saved", "token", v)
+		assertHidden(t, fmt.Sprintf("slog of %T", v), b.String())
+	}
+}
+
+func TestJSONShowsNoCredential(t *testing.T) {
+	token := full()
+	for _, v := range []any{token, &token, []tokenstore.OAuthToken{token}, struct{ T tokenstore.OAuthToken }{token}} {
+		b, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		assertHidden(t, fmt.Sprintf("json of %T", v), string(b))
+	}
+}
+
+func TestJSONDoesNotReadBackAMaimedToken(t *testing.T) {
+	b, err := json.Marshal(full())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var token tokenstore.OAuthToken
+	if err := json.Unmarshal(b, &token); err == nil || !strings.Contains(err.Error(), "DecodeToken") {
+		t.Errorf("unmarshalling gave %v, want an error that names DecodeToken", err)
+	}
+}
+
+func TestStringNamesWhatIsThere(t *testing.T) {
+	got := tokenstore.OAuthToken{ID: "k1", UserName: "u", RefreshToken: "fake-refresh"}.String()
+	want := `OAuthToken{id: "k1", user: "u", api domain: "", has: refresh_token}`
+	if got != want {
+		t.Errorf("String() = %s, want %s", got, want)
+	}
+}

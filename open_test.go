@@ -1,0 +1,59 @@
+package tokenstore_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"example.com/tokenstore"
+)
+
+func TestOpenMemory(t *testing.T) {
+	store, err := tokenstore.Open(t.Context(), "memory:")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	saved, err := store.SaveToken(t.Context(), full())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found, err := store.FindTokenByID(t.Context(), saved.ID); err != nil || found != full() {
+		t.Errorf("found %v, %v", found, err)
+	}
+}
+
+func TestOpenRefusesWhatItDoesNotKnow(t *testing.T) {
+	for url, wantText := range map[string]string{
+		"":                                "known schemes: ",
+		"nosuch:fake-secret":              "memory",
+		"memory:?password=fake-secret":    "it takes none",
+		"memory:?%zz=fake-secret":         "malformed",
+		"memory://user:fake-secret@host/": "holds no user name or password",
+		"mem ory:fake-secret\x7f":         "not a URL",
+		"memory:fake-secret":              "use memory:",
+	} {
+		_, err := tokenstore.Open(t.Context(), url)
+		if !errors.Is(err, tokenstore.ErrInvalidArgument) || !strings.Contains(err.Error(), wantText) {
+			t.Errorf("Open(%q) gave %v, want ErrInvalidArgument with %q", url, err, wantText)
+		} else if strings.Contains(err.Error(), "fake-secret") {
+			t.Errorf("the error quotes the URL: %v", err)
+		}
+	}
+}
+
+func FuzzOpen(f *testing.F) {
+	for _, url := range []string{"memory:", "memory:?a=b", "nosuch://x", "memory://u:p@h/x?y#z", "%", ":", "memory:%zz"} {
+		f.Add(url)
+	}
+	f.Fuzz(func(t *testing.T, url string) {
+		store, err := tokenstore.Open(t.Context(), url)
+		if err == nil {
+			store.Close()
+			return
+		}
+		if !errors.Is(err, tokenstore.ErrInvalidArgument) {
+			t.Errorf("Open(%q) gave %v, want ErrInvalidArgument", url, err)
+		}
+	})
+}

@@ -1,0 +1,280 @@
+package tokenstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"example.com/tokenstore/driver"
+	"example.com/tokenstore/index"
+)
+
+// reindexChunk is how many tokens a repair handles at a time: what they have in
+// common in the index is read and written once.
+const reindexChunk = 500
+
+// ReindexOptions are the options of a Reindex. The zero value repairs all and
+// reports no progress.
+type ReindexOptions struct {
+	// DryRun finds what is to be done and does none of it.
+	DryRun bool
+	// Fanout, if not zero, spreads a document index over that many documents.
+	Fanout int
+	// Progress, if set, is called as tokens have been looked at.
+	Progress func(done, total int)
+}
+
+// Report says what a Reindex did, or what it would do if it is a dry run or
+// comes from Check. It holds no credential.
+type Report struct {
+	// Tokens is the number of tokens, Tombstones that of deleted ones that are
+	// remembered, and Foreign that of secrets that are not the store's.
+	Tokens, Tombstones, Foreign int
+	// Unreadable are the IDs, redacted, of secrets that cannot be understood.
+	// They are left alone.
+	Unreadable []string
+	// KeysAdded is the number of keys that were missing in the index.
+	KeysAdded int
+	// HintsRemoved is the number of hints in the index without a token, which
+	// crashes and console edits leave.
+	HintsRemoved int
+	// HintsYoung is the number of such hints that are younger than the grace
+	// period, and may belong to a save under way. They are left alone.
+	HintsYoung int
+	// TombstonesSwept is the number of tombstones older than the grace period.
+	TombstonesSwept int
+	// IndexSwept is the number of secrets that the index itself had left behind.
+	IndexSwept int
+	// Index describes each secret of the index.
+	Index []index.Stat
+}
+
+// Check looks at every token and at the index, and reports what Reindex would
+// repair and how near the index is to its limits. It only reads.
+func (s *SecretStore) Check(ctx context.Context) (Report, error) {
+	report, err := s.reindex(ctx, ReindexOptions{DryRun: true})
+	return report, s.fail("check", "", err)
+}
+
+// Reindex repairs the index while the store is in use: it adds the keys that
+// are missing, for example after a person edited a token in the service's
+// console or removed the index, and removes hints without a token and
+// tombstones that are older than the grace period. It needs permission to list.
+func (s *SecretStore) Reindex(ctx context.Context, options ReindexOptions) (Report, error) {
+	report, err := s.reindex(ctx, options)
+	return report, s.fail("reindex", "", err)
+}
+
+func (s *SecretStore) reindex(ctx context.Context, options ReindexOptions) (Report, error) {
+	r := &repair{s: s, options: options, keys: map[string][]string{}}
+	for _, step := range []func(context.Context) error{r.fanOut, r.tokens, r.hints, r.index} {
+		if err := step(ctx); err != nil {
+			return r.report, err
+		}
+	}
+	return r.report, nil
+}
+
+// resharder is what an index implements whose fan-out can be changed.
+type resharder interface {
+	Reshard(ctx context.Context, fanout int) error
+}
+
+type repair struct {
+	s       *SecretStore
+	options ReindexOptions
+	report  Report
+	// keys are the hashes of the keys of each live row, by escaped ID.
+	keys map[string][]string
+}
+
+func (r *repair) fanOut(ctx context.Context) error {
+	if r.options.Fanout == 0 || r.options.DryRun {
+		return nil
+	}
+	index, ok := r.s.index.(resharder)
+	if !ok {
+		return fmt.Errorf("%w: this index has no fan-out", ErrInvalidArgument)
+	}
+	return index.Reshard(ctx, r.options.Fanout)
+}
+
+// tokens goes through all secrets of tokens: it claims missing keys and sweeps
+// old tombstones.
+func (r *repair) tokens(ctx context.Context) error {
+	ids, err := r.ids(ctx)
+	if err != nil {
+		return err
+	}
+	done := 0
+	for chunk := range slices.Chunk(ids, reindexChunk) {
+		if err := r.chunk(ctx, chunk); err != nil {
+			return err
+		}
+		done += len(chunk)
+		if r.options.Progress != nil {
+			r.options.Progress(done, len(ids))
+		}
+	}
+	return nil
+}
+
+// ids returns the IDs of all secrets of tokens: those that the service lists,
+// and those that its listing may not show yet.
+func (r *repair) ids(ctx context.Context) ([]string, error) {
+	ids, err := r.s.listSecrets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if lister, ok := r.s.index.(index.Lister); ok {
+		indexed, err := lister.IDs(ctx)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, indexed...)
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids), nil
+}
+
+func (r *repair) chunk(ctx context.Context, ids []string) error {
+	rows, err := r.s.readAll(ctx, ids)
+	if err != nil {
+		return err
+	}
+	var all []index.Claim
+	for _, row := range rows {
+		switch row.state {
+		case live:
+			claims := r.s.claims(r.s.keys(row.token), row)
+			all = append(all, claims...)
+			for _, c := range claims {
+				r.keys[row.id] = append(r.keys[row.id], c.Hash)
+			}
+			r.report.Tokens++
+		case tombstone:
+			if err := r.tombstone(ctx, row); err != nil {
+				return err
+			}
+		case foreign:
+			r.report.Foreign++
+		case unreadable:
+			r.report.Unreadable = append(r.report.Unreadable, Redact(row.id))
+		}
+	}
+	return r.claim(ctx, all)
+}
+
+// claim adds those of the keys that have no hint.
+func (r *repair) claim(ctx context.Context, claims []index.Claim) error {
+	if len(claims) == 0 {
+		return nil
+	}
+	view := r.s.index.View()
+	hashes := make([]string, len(claims))
+	for i, c := range claims {
+		hashes[i] = c.Hash
+	}
+	hints, err := view.Lookup(ctx, hashes...)
+	if err != nil {
+		return err
+	}
+	var missing []index.Claim
+	for i, c := range claims {
+		if !slices.ContainsFunc(hints[i], func(h index.Hint) bool { return h.ID == c.ID }) {
+			missing = append(missing, c)
+		}
+	}
+	r.report.KeysAdded += len(missing)
+	if len(missing) == 0 || r.options.DryRun {
+		return nil
+	}
+	_, err = view.Claim(ctx, missing...)
+	return err
+}
+
+// tombstone deletes a tombstone that is older than the grace period.
+func (r *repair) tombstone(ctx context.Context, row *row) error {
+	if r.s.now().Sub(row.deletedAt()) <= r.s.grace {
+		r.report.Tombstones++
+		return nil
+	}
+	r.report.TombstonesSwept++
+	if r.options.DryRun {
+		return nil
+	}
+	err := r.s.secrets.Delete(ctx, row.name, row.revision)
+	if errors.Is(err, driver.ErrConflict) {
+		return nil // The ID is in use again.
+	}
+	return err
+}
+
+// hints goes through the index and releases hints without a token.
+func (r *repair) hints(ctx context.Context) error {
+	view := r.s.index.View()
+	var old []index.Claim
+	for entry, err := range r.s.index.All(ctx) {
+		if err != nil {
+			return err
+		}
+		for _, hint := range entry.Hints {
+			switch {
+			case r.hit(entry.Hash, hint.ID):
+			case r.s.now().Sub(hint.Claimed) <= r.s.grace:
+				r.report.HintsYoung++
+			default:
+				r.report.HintsRemoved++
+				old = append(old, index.Claim{Hash: entry.Hash, ID: hint.ID, Generation: hint.Generation})
+			}
+		}
+	}
+	if r.options.DryRun || len(old) == 0 {
+		return nil
+	}
+	return r.release(ctx, view, old)
+}
+
+// hit reports whether the live row with this ID held a key of this hash when
+// the repair read it. An index may have shortened the hash.
+func (r *repair) hit(hash, id string) bool {
+	return slices.ContainsFunc(r.keys[id], func(full string) bool { return strings.HasPrefix(full, hash) })
+}
+
+// release removes old hints, after another look at their rows: one may have
+// come to hold the key since the repair read it.
+func (r *repair) release(ctx context.Context, view index.View, old []index.Claim) error {
+	var ids []string
+	for _, c := range old {
+		ids = append(ids, c.ID)
+	}
+	slices.Sort(ids)
+	rows, err := r.s.readAll(ctx, slices.Compact(ids))
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		r.keys[row.id] = nil
+		if row.state == live {
+			for _, k := range r.s.keys(row.token) {
+				r.keys[row.id] = append(r.keys[row.id], r.s.hash(k))
+			}
+		}
+	}
+	before := len(old)
+	old = slices.DeleteFunc(old, func(c index.Claim) bool { return r.hit(c.Hash, c.ID) })
+	r.report.HintsRemoved -= before - len(old)
+	return view.Release(ctx, old...)
+}
+
+// index sweeps what the index left behind, and takes stock of it.
+func (r *repair) index(ctx context.Context) error {
+	var err error
+	if r.report.IndexSwept, err = r.s.index.Sweep(ctx, r.s.grace, r.options.DryRun); err != nil {
+		return err
+	}
+	r.report.Index, err = r.s.index.Stats(ctx)
+	return err
+}

@@ -1,0 +1,203 @@
+package tokenstore
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"example.com/tokenstore/driver"
+	"example.com/tokenstore/index"
+)
+
+// The bookkeeping fields of a token's secret, beside the fields of the token.
+const (
+	generationField = "generation" // counts the writes of the secret
+	createdField    = "created"    // epoch microseconds of the insert
+	digestField     = "keys"       // digest of the keys that the last writer saw to
+	deletedField    = "deleted"    // epoch microseconds; in tombstones only
+)
+
+// state is what a token's secret holds.
+type state int
+
+const (
+	absent     state = iota
+	live             // a token
+	tombstone        // what a deleted token leaves
+	foreign          // something that is not ours
+	unreadable       // something of ours that cannot be understood
+)
+
+// row is a token's secret as it was read.
+type row struct {
+	name       string // of the secret
+	id         string // escaped, as in hints
+	state      state
+	revision   string
+	token      OAuthToken
+	generation int64
+	created    int64
+	deleted    int64
+	digest     string
+	object     map[string]json.RawMessage
+	err        error // of an unreadable row
+}
+
+// holds reports whether the row is a hit for the key.
+func (r *row) holds(k Key) bool { return r.state == live && Holds(r.token, k) }
+
+// older orders rows by age, the ID deciding between equals.
+func older(a, b *row) int {
+	return cmp.Or(cmp.Compare(a.created, b.created), strings.Compare(a.id, b.id))
+}
+
+// parse reads a secret. Nothing that it meets is an error of its own: a row
+// says what it is.
+func (s *SecretStore) parse(id string, secret driver.Secret) *row {
+	r := &row{name: secret.Name, id: id, state: unreadable, revision: secret.Revision}
+	if r.object, r.err = decodeObject(secret.Data); r.err != nil {
+		return r
+	}
+	ownID, plain := unescapeID(id)
+	storedID, err := textOf(r.object, "id")
+	if !plain {
+		ownID = storedID
+	}
+	_, counted := r.object[generationField]
+	if !counted && (err != nil || storedID != ownID || escapeID(ownID) != id) {
+		r.state, r.err = foreign, nil
+		return r
+	}
+	if r.token, r.err = tokenOf(r.object); r.err != nil {
+		return r
+	}
+	r.token.ID = ""
+	r.state = live
+	if r.token == (OAuthToken{}) {
+		r.state = tombstone
+	} else if escapeID(ownID) != id {
+		r.state, r.err = unreadable, fmt.Errorf("%w: the secret's id does not belong to its name", ErrUnreadable)
+		return r
+	}
+	r.token.ID = ownID
+	r.generation = r.number(generationField)
+	r.created = r.number(createdField)
+	r.deleted = r.number(deletedField)
+	r.digest, _ = textOf(r.object, digestField)
+	if r.generation == 0 {
+		// A person has removed it. The next write must not fall back behind hints
+		// of earlier generations.
+		r.generation = s.now().Unix() - 1
+	}
+	return r
+}
+
+// number returns a bookkeeping field, zero if it is missing or not a number.
+func (r *row) number(name string) int64 {
+	text, err := textOf(r.object, name)
+	if err != nil {
+		return 0
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
+}
+
+// written returns the row as it is to be written for token t: unknown fields
+// stay, and the generation counts on from what is there.
+func (s *SecretStore) written(r *row, t OAuthToken) *row {
+	next := *r
+	next.state, next.token, next.err = live, t.Normal(), nil
+	if r.state != live {
+		next.object, next.created, next.deleted = nil, s.timestamp(), 0
+	}
+	next.generation = s.nextGeneration(r)
+	next.digest = s.digest(t)
+	next.object = maps.Clone(next.object)
+	if next.object == nil {
+		next.object = map[string]json.RawMessage{}
+	}
+	next.token.put(next.object)
+	putText(next.object, generationField, strconv.FormatInt(next.generation, 10))
+	putText(next.object, createdField, strconv.FormatInt(next.created, 10))
+	putText(next.object, digestField, next.digest)
+	delete(next.object, deletedField)
+	return &next
+}
+
+// fenced returns the row as a fence writes it: unchanged, but with a generation
+// above its own and not below that of the hint that is fenced. Where there is
+// nothing, the fence is a tombstone.
+func (s *SecretStore) fenced(r *row, generation int64) *row {
+	next := *r
+	next.generation = max(s.nextGeneration(r), generation)
+	if r.state != live {
+		return s.buried(&next, next.generation)
+	}
+	next.object = maps.Clone(r.object)
+	putText(next.object, generationField, strconv.FormatInt(next.generation, 10))
+	return &next
+}
+
+// buried returns the tombstone that replaces r.
+func (s *SecretStore) buried(r *row, generation int64) *row {
+	next := &row{name: r.name, id: r.id, state: tombstone, revision: r.revision, generation: generation, deleted: r.deleted}
+	if r.state != tombstone {
+		next.deleted = s.now().UnixMicro()
+	}
+	next.object = map[string]json.RawMessage{}
+	putText(next.object, generationField, strconv.FormatInt(next.generation, 10))
+	putText(next.object, deletedField, strconv.FormatInt(next.deleted, 10))
+	return next
+}
+
+// nextGeneration is that of the next write of r. A new row starts at the
+// clock's seconds, so that it does not fall back behind an earlier row of the
+// same name whose tombstone was swept.
+func (s *SecretStore) nextGeneration(r *row) int64 {
+	if r.state == absent {
+		return s.now().Unix()
+	}
+	return r.generation + 1
+}
+
+// timestamp returns the clock in microseconds, later than any that this store
+// gave before: tokens that one process inserts keep their order.
+func (s *SecretStore) timestamp() int64 {
+	s.createdMu.Lock()
+	defer s.createdMu.Unlock()
+	s.lastCreated = max(s.lastCreated+1, s.now().UnixMicro())
+	return s.lastCreated
+}
+
+// keys returns the keys of t that stand in the index.
+func (s *SecretStore) keys(t OAuthToken) []Key {
+	keys := KeysOf(t)
+	if !s.accessIndex && len(keys) > 1 {
+		keys = slices.DeleteFunc(keys, func(k Key) bool { return k.Kind == index.Access })
+	}
+	return keys
+}
+
+// digest returns a short digest of the keys of t that stand in the index. If
+// the stored one differs, a person has edited the row.
+func (s *SecretStore) digest(t OAuthToken) string {
+	h := sha256.New()
+	for _, k := range s.keys(t) {
+		h.Write([]byte(s.hash(k)))
+	}
+	return nameEncoding.EncodeToString(h.Sum(nil)[:10])
+}
+
+func (s *SecretStore) hash(k Key) string { return index.Hash(k, s.pepper) }
+
+// deletedAt returns when a tombstone was written.
+func (r *row) deletedAt() time.Time { return time.UnixMicro(r.deleted) }

@@ -1,0 +1,290 @@
+package tokenstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"example.com/tokenstore/driver"
+	"example.com/tokenstore/index"
+)
+
+const (
+	// maxAttempts bounds how often an operation starts again after others have
+	// changed what it rests on.
+	maxAttempts = 32
+	// firstPause and maxPause bound the random pauses in between.
+	firstPause = 5 * time.Millisecond
+	maxPause   = 500 * time.Millisecond
+	// maxAge is how old an attempt may be when it writes. It keeps a process
+	// that slept from writing on knowledge older than the grace period.
+	maxAge = 2 * time.Minute
+)
+
+// errAgain says that what an attempt rests on has changed.
+var errAgain = fmt.Errorf("%w: changed by others meanwhile", ErrConflict)
+
+// SaveToken updates the token that a find of it finds, or inserts it, and
+// returns the token as now stored; see the package comment. It tries again
+// when others change the same token at the same time, and gives up with an
+// error that matches ErrConflict. After any error the same save may be done
+// again.
+func (s *SecretStore) SaveToken(ctx context.Context, token OAuthToken) (OAuthToken, error) {
+	stored, err := s.save(ctx, token)
+	if err != nil {
+		return OAuthToken{}, s.fail("save token", token.ID, err)
+	}
+	return stored, nil
+}
+
+func (s *SecretStore) save(ctx context.Context, token OAuthToken) (OAuthToken, error) {
+	if err := token.Validate(); err != nil {
+		return OAuthToken{}, err
+	}
+	if key := s.lockKey(token); key != "" {
+		unlock, err := s.locks.lock(ctx, key)
+		if err != nil {
+			return OAuthToken{}, err
+		}
+		defer unlock()
+	}
+	var stored OAuthToken
+	err := s.again(ctx, func() error {
+		a := s.attempt()
+		p, err := a.plan(ctx, token)
+		if err != nil {
+			return err
+		}
+		stored = p.next.token
+		if p.unchanged {
+			return nil
+		}
+		return a.carryOut(ctx, p)
+	})
+	return stored, err
+}
+
+// lockKey says which saves of one process wait for each other.
+func (s *SecretStore) lockKey(token OAuthToken) string {
+	if token.ID != "" {
+		return escapeID(token.ID)
+	}
+	if keys := FindKeys(token); len(keys) > 0 {
+		return s.hash(keys[0])
+	}
+	return ""
+}
+
+// again does an operation until nobody else has come in between.
+func (s *SecretStore) again(ctx context.Context, operation func() error) error {
+	pause := firstPause
+	for tries := 1; ; tries++ {
+		err := operation()
+		if !errors.Is(err, driver.ErrConflict) {
+			return err
+		}
+		if tries == maxAttempts {
+			return fmt.Errorf("%w: changed %d times by others meanwhile; retry", ErrConflict, tries)
+		}
+		if err := s.sleep(ctx, time.Duration(s.random()*float64(pause))); err != nil {
+			return err
+		}
+		pause = min(2*pause, maxPause)
+	}
+}
+
+// plan is what a save is going to do.
+type plan struct {
+	target    *row // what is written over: a live row, a tombstone, or nothing
+	next      *row // what is written
+	unchanged bool // nothing needs to be written
+	claims    []Key
+	releases  []Key
+	// rests are the keys by which the row was looked for and not found, and on
+	// which the decision rests. The value tells whether only a row without a
+	// user would have counted.
+	rests map[Key]bool
+}
+
+// plan decides which row a save goes to and what it becomes.
+func (a *attempt) plan(ctx context.Context, token OAuthToken) (*plan, error) {
+	p := &plan{rests: map[Key]bool{}}
+	r, missed, err := a.resolve(ctx, token, FindKeys(token))
+	if err != nil {
+		return nil, err
+	}
+	p.restOn(missed, false)
+	if r == nil {
+		r, missed, err = a.firstHit(ctx, AdoptionKeys(token), true)
+		if err != nil {
+			return nil, err
+		}
+		p.restOn(missed, true)
+	}
+	if r == nil {
+		return p, a.planInsert(ctx, p, token)
+	}
+	return p, a.planUpdate(p, r, token)
+}
+
+func (p *plan) restOn(keys []Key, ownerless bool) {
+	for _, k := range keys {
+		p.rests[k] = ownerless
+	}
+}
+
+func (a *attempt) planUpdate(p *plan, r *row, token OAuthToken) error {
+	updated := Update(r.token, token)
+	edited := r.digest != a.s.digest(r.token)
+	if updated == r.token && !edited {
+		p.unchanged, p.next = true, r
+		return nil
+	}
+	p.target, p.next = r, a.s.written(r, updated)
+	before, after := a.s.keys(r.token), a.s.keys(updated)
+	if edited {
+		// A person has changed the row. Which of its keys stand in the index is
+		// not known: claim them all.
+		before = nil
+	}
+	p.claims = without(after, before)
+	p.releases = without(a.s.keys(r.token), after)
+	return a.s.checkSize(p.next)
+}
+
+func (a *attempt) planInsert(ctx context.Context, p *plan, token OAuthToken) error {
+	if err := CheckInsert(token); err != nil {
+		return err
+	}
+	target, err := a.place(ctx, token)
+	if err != nil {
+		return err
+	}
+	if err := a.awaitRetirement(ctx, target); err != nil {
+		return err
+	}
+	if token.ID == "" {
+		token.ID, _ = unescapeID(target.id) // A generated ID needs no escape.
+	}
+	p.target, p.next = target, a.s.written(target, token)
+	p.claims = a.s.keys(token)
+	return a.s.checkSize(p.next)
+}
+
+// place returns the row that an insert is written to: that of the given ID,
+// else that of the derived one, else, if it is taken, that of a random one.
+func (a *attempt) place(ctx context.Context, token OAuthToken) (*row, error) {
+	if token.ID != "" {
+		r, err := a.row(ctx, escapeID(token.ID))
+		if err == nil && r.state != absent && r.state != tombstone {
+			err = fmt.Errorf("%w: the secret of this id holds something else", ErrUnreadable)
+		}
+		return r, err
+	}
+	r, err := a.row(ctx, a.s.hash(KeysOf(token)[0]))
+	if err != nil || r.state == absent || r.state == tombstone {
+		return r, err
+	}
+	id, err := a.s.randomID()
+	if err != nil {
+		return nil, fmt.Errorf("generate an ID: %w", err)
+	}
+	return a.row(ctx, escapeID(id))
+}
+
+// awaitRetirement waits until nobody can be retiring the tombstone any more
+// that is to be written over.
+func (a *attempt) awaitRetirement(ctx context.Context, r *row) error {
+	if a.s.retirer == nil || r.state != tombstone {
+		return nil
+	}
+	left := r.deletedAt().Add(a.s.retirer.RetireWindow()).Sub(a.s.now())
+	if left <= 0 {
+		return nil
+	}
+	if err := a.s.sleep(ctx, left); err != nil {
+		return err
+	}
+	return errAgain
+}
+
+func (s *SecretStore) checkSize(r *row) error {
+	if s.maxSize == 0 {
+		return nil
+	}
+	data, err := encodeObject(r.object)
+	if err == nil && len(data) > s.maxSize {
+		err = fmt.Errorf("%w: %d bytes, and the service stores %d", ErrTooLarge, len(data), s.maxSize)
+	}
+	return err
+}
+
+// carryOut writes what was planned: keys first, then the token, which decides,
+// then the keys that the token no longer holds.
+func (a *attempt) carryOut(ctx context.Context, p *plan) error {
+	if err := a.tooOld(); err != nil {
+		return err
+	}
+	if len(p.claims) > 0 {
+		others, err := a.view.Claim(ctx, a.s.claims(p.claims, p.next)...)
+		if err != nil {
+			return err
+		}
+		if err := a.settle(ctx, p, others); err != nil {
+			return err
+		}
+	}
+	if err := a.commit(ctx, p); err != nil {
+		return err
+	}
+	a.release(ctx, p)
+	return nil
+}
+
+// commit writes the token, by compare-and-swap. This is what decides.
+func (a *attempt) commit(ctx context.Context, p *plan) error {
+	if err := a.tooOld(); err != nil {
+		return err
+	}
+	_, err := a.s.write(ctx, p.next)
+	return err
+}
+
+// release takes the keys out of the index that the written tokens no longer
+// hold. The saves have happened: what cannot be released does no harm, and the
+// repair removes it later.
+func (a *attempt) release(ctx context.Context, plans ...*plan) {
+	var claims []index.Claim
+	for _, p := range plans {
+		claims = append(claims, a.s.claims(p.releases, p.target)...)
+	}
+	if len(claims) == 0 {
+		return
+	}
+	if err := a.view.Release(ctx, claims...); err != nil {
+		a.s.warn(ctx, "saved, but old keys are still in the index", claims[0].ID, err)
+	}
+}
+
+func (a *attempt) tooOld() error {
+	if a.s.now().Sub(a.started) > maxAge {
+		return errAgain
+	}
+	return nil
+}
+
+// claims returns the keys as claims of a row in its generation.
+func (s *SecretStore) claims(keys []Key, r *row) []index.Claim {
+	claims := make([]index.Claim, len(keys))
+	for i, k := range keys {
+		claims[i] = index.Claim{Hash: s.hash(k), ID: r.id, Generation: r.generation}
+	}
+	return claims
+}
+
+// without returns the keys that are not among those to leave out.
+func without(keys, leaveOut []Key) []Key {
+	return slices.DeleteFunc(slices.Clone(keys), func(k Key) bool { return slices.Contains(leaveOut, k) })
+}

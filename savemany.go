@@ -1,0 +1,168 @@
+package tokenstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"example.com/tokenstore/driver"
+	"example.com/tokenstore/index"
+)
+
+// saveChunk is how many tokens SaveTokens handles at a time.
+const saveChunk = 500
+
+// SaveTokens saves tokens in their order, as SaveToken would one after the
+// other, and returns them as stored. The index is read and written once for
+// many of them, so that a thousand tokens cost a handful of its writes. If some
+// could not be saved, their places in the result are empty, the others are
+// saved, and the error joins what went wrong.
+func (s *SecretStore) SaveTokens(ctx context.Context, tokens []OAuthToken) ([]OAuthToken, error) {
+	stored := make([]OAuthToken, len(tokens))
+	var faults []error
+	for start := 0; start < len(tokens); {
+		end := independent(tokens, start)
+		if err := s.saveGroup(ctx, tokens[start:end], stored[start:end]); err != nil {
+			faults = append(faults, err)
+		}
+		start = end
+	}
+	return stored, errors.Join(faults...)
+}
+
+// independent returns the end of the longest run of tokens from start that have
+// no key and no ID in common, so that none can decide about another.
+func independent(tokens []OAuthToken, start int) int {
+	seen := map[any]bool{}
+	for i := start; i < len(tokens) && i < start+saveChunk; i++ {
+		var marks []any
+		for _, k := range KeysOf(tokens[i]) {
+			marks = append(marks, k)
+		}
+		if tokens[i].ID != "" {
+			marks = append(marks, tokens[i].ID)
+		}
+		for _, m := range marks {
+			if seen[m] {
+				return i
+			}
+		}
+		for _, m := range marks {
+			seen[m] = true
+		}
+	}
+	return min(len(tokens), start+saveChunk)
+}
+
+// saveGroup saves tokens that have nothing in common. Those with which others
+// interfere are saved again, one by one.
+func (s *SecretStore) saveGroup(ctx context.Context, tokens, stored []OAuthToken) error {
+	faults := make([]error, len(tokens))
+	again := make([]bool, len(tokens))
+	a := s.attempt()
+	plans := a.planGroup(ctx, tokens, faults)
+	others, err := a.claimGroup(ctx, plans)
+	var done []*plan
+	for i, p := range plans {
+		switch {
+		case p == nil:
+			again[i] = errors.Is(faults[i], driver.ErrConflict)
+			continue
+		case p.unchanged:
+			stored[i] = p.next.token
+			continue
+		case err != nil:
+			again[i] = true
+			continue
+		}
+		fault := a.settle(ctx, p, others[i])
+		if fault == nil {
+			fault = a.commit(ctx, p)
+		}
+		if fault != nil {
+			again[i], faults[i] = errors.Is(fault, driver.ErrConflict), fault
+			continue
+		}
+		stored[i] = p.next.token
+		done = append(done, p)
+	}
+	a.release(ctx, done...)
+	return s.saveRest(ctx, tokens, stored, faults, again)
+}
+
+// planGroup plans each save, after reading what all of them will look at.
+func (a *attempt) planGroup(ctx context.Context, tokens []OAuthToken, faults []error) []*plan {
+	a.prefetch(ctx, tokens)
+	plans := make([]*plan, len(tokens))
+	for i, t := range tokens {
+		if faults[i] = t.Validate(); faults[i] == nil {
+			plans[i], faults[i] = a.plan(ctx, t)
+		}
+		if faults[i] != nil {
+			plans[i] = nil
+		}
+	}
+	return plans
+}
+
+// prefetch reads the rows and the parts of the index that the plans need, in as
+// few calls as the service allows. Its errors come again in the plans.
+func (a *attempt) prefetch(ctx context.Context, tokens []OAuthToken) {
+	var ids, hashes []string
+	for _, t := range tokens {
+		if t.ID != "" {
+			ids = append(ids, escapeID(t.ID))
+		}
+		keys := KeysOf(t)
+		for _, k := range keys {
+			hashes = append(hashes, a.s.hash(k))
+		}
+		if len(keys) > 0 {
+			ids = append(ids, a.s.hash(keys[0]))
+		}
+	}
+	if err := a.load(ctx, ids); err != nil {
+		return
+	}
+	_, _ = a.view.Lookup(ctx, hashes...)
+}
+
+// claimGroup claims the keys of all plans together.
+func (a *attempt) claimGroup(ctx context.Context, plans []*plan) ([][][]index.Hint, error) {
+	if err := a.tooOld(); err != nil {
+		return nil, err
+	}
+	var claims []index.Claim
+	for _, p := range plans {
+		if p != nil && !p.unchanged {
+			claims = append(claims, a.s.claims(p.claims, p.next)...)
+		}
+	}
+	if len(claims) == 0 {
+		return make([][][]index.Hint, len(plans)), nil
+	}
+	hints, err := a.view.Claim(ctx, claims...)
+	if err != nil {
+		return nil, err
+	}
+	others := make([][][]index.Hint, len(plans))
+	for i, p := range plans {
+		if p != nil && !p.unchanged {
+			others[i], hints = hints[:len(p.claims)], hints[len(p.claims):]
+		}
+	}
+	return others, nil
+}
+
+// saveRest saves one by one what was interfered with, and joins what failed.
+func (s *SecretStore) saveRest(ctx context.Context, tokens, stored []OAuthToken, faults []error, again []bool) error {
+	for i := range tokens {
+		if again[i] {
+			stored[i], faults[i] = s.save(ctx, tokens[i])
+		}
+		if faults[i] != nil {
+			faults[i] = s.fail(fmt.Sprintf("save token %d of %d", i+1, len(tokens)), tokens[i].ID, faults[i])
+		}
+	}
+	return errors.Join(faults...)
+}
