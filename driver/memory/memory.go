@@ -1,0 +1,213 @@
+// Package memory keeps secrets in the memory of the process. It is for tests,
+// for trying things out, and for programs that need a token store no longer
+// than they run.
+//
+// One [Secrets] is one service. Whoever holds it sees the same secrets, so that
+// many engines over one of them stand for many processes. Nothing is ever
+// stale, and nothing fails but for the reasons that package driver names; package
+// drivertest wraps it to make it stale, slow or faulty.
+package memory
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"example.com/tokenstore/driver"
+)
+
+// Secrets is a store of secrets in memory. It implements driver.Secrets and
+// driver.Limited; [Secrets.Batched] adds driver.BatchGetter. It is safe for
+// concurrent use.
+type Secrets struct {
+	limits driver.Limits
+
+	mu     sync.RWMutex
+	stored map[string]secret
+	writes int64 // counts all writes of all names, so that no revision comes again
+}
+
+type secret struct {
+	data     []byte
+	revision string
+}
+
+// Option changes what [New] returns.
+type Option func(*Secrets)
+
+// WithLimits sets the limits that the store reports. Data larger than
+// limits.MaxSize is refused with driver.ErrTooLarge; the writes of a day are not
+// counted.
+func WithLimits(limits driver.Limits) Option {
+	return func(s *Secrets) { s.limits = limits }
+}
+
+// New returns an empty store without limits.
+func New(options ...Option) *Secrets {
+	s := &Secrets{stored: map[string]secret{}}
+	for _, option := range options {
+		option(s)
+	}
+	return s
+}
+
+// Limits returns what WithLimits has set.
+func (s *Secrets) Limits() driver.Limits { return s.limits }
+
+// Get implements driver.Secrets.
+func (s *Secrets) Get(ctx context.Context, name string) (driver.Secret, error) {
+	if err := check(ctx, name); err != nil {
+		return driver.Secret{}, err
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	found, ok := s.stored[name]
+	if !ok {
+		return driver.Secret{}, driver.ErrNotFound
+	}
+	return found.as(name), nil
+}
+
+// Put implements driver.Secrets.
+func (s *Secrets) Put(ctx context.Context, put driver.Secret) (string, error) {
+	if err := check(ctx, put.Name); err != nil {
+		return "", err
+	}
+	if !isObject(put.Data) {
+		return "", fmt.Errorf("%w: the data is not a JSON object", driver.ErrInvalid)
+	}
+	if max := s.limits.MaxSize; max > 0 && len(put.Data) > max {
+		return "", fmt.Errorf("%w: %d bytes, at most %d are stored", driver.ErrTooLarge, len(put.Data), max)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if current := s.stored[put.Name].revision; current != put.Revision {
+		return "", conflict(put.Revision, current)
+	}
+	return s.write(put.Name, put.Data), nil
+}
+
+// Delete implements driver.Secrets.
+func (s *Secrets) Delete(ctx context.Context, name, revision string) error {
+	if err := check(ctx, name); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found, ok := s.stored[name]
+	if !ok {
+		return nil
+	}
+	if found.revision != revision {
+		return conflict(revision, found.revision)
+	}
+	delete(s.stored, name)
+	return nil
+}
+
+// List implements driver.Secrets. The names come sorted, all as they were at
+// one moment.
+func (s *Secrets) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for _, name := range s.names(prefix) {
+			if err := ctx.Err(); err != nil {
+				yield("", err)
+				return
+			}
+			if !yield(name, nil) {
+				return
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			yield("", err)
+		}
+	}
+}
+
+func (s *Secrets) names(prefix string) []string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var names []string
+	for name := range s.stored {
+		if strings.HasPrefix(name, prefix) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Edit writes data as a person does in a service's console: whatever is there,
+// without a revision, JSON or not. It returns the new revision.
+func (s *Secrets) Edit(name string, data []byte) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.write(name, data)
+}
+
+// Remove removes a secret as a person does in a service's console. It reports
+// whether there was one.
+func (s *Secrets) Remove(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ok := s.stored[name]
+	delete(s.stored, name)
+	return ok
+}
+
+// Len returns the number of secrets.
+func (s *Secrets) Len() int {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return len(s.stored)
+}
+
+// Clone returns a store with the same secrets, revisions and limits, which from
+// now on goes its own way.
+func (s *Secrets) Clone() *Secrets {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	// The data itself is shared: it is never changed in place.
+	return &Secrets{limits: s.limits, stored: maps.Clone(s.stored), writes: s.writes}
+}
+
+// write stores data under the next revision. The lock is held.
+func (s *Secrets) write(name string, data []byte) string {
+	s.writes++
+	revision := strconv.FormatInt(s.writes, 10)
+	s.stored[name] = secret{data: bytes.Clone(data), revision: revision}
+	return revision
+}
+
+func (x secret) as(name string) driver.Secret {
+	return driver.Secret{Name: name, Data: bytes.Clone(x.data), Revision: x.revision}
+}
+
+func check(ctx context.Context, name string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return driver.CheckName(name)
+}
+
+func isObject(data []byte) bool {
+	trimmed := bytes.TrimLeft(data, " \t\r\n")
+	return len(trimmed) > 0 && trimmed[0] == '{' && json.Valid(data)
+}
+
+func conflict(expected, current string) error {
+	switch {
+	case expected == "":
+		return fmt.Errorf("%w: the name is taken", driver.ErrConflict)
+	case current == "":
+		return fmt.Errorf("%w: the secret is gone", driver.ErrConflict)
+	}
+	return fmt.Errorf("%w: the secret was changed", driver.ErrConflict)
+}

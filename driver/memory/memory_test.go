@@ -1,0 +1,142 @@
+package memory_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	"example.com/tokenstore/driver"
+	"example.com/tokenstore/driver/memory"
+)
+
+var (
+	_ driver.Secrets     = (*memory.Secrets)(nil)
+	_ driver.Limited     = (*memory.Secrets)(nil)
+	_ driver.Secrets     = memory.Batched{}
+	_ driver.BatchGetter = memory.Batched{}
+)
+
+func put(t *testing.T, s driver.Secrets, name, data, revision string) string {
+	t.Helper()
+	revision, err := s.Put(context.Background(), driver.Secret{Name: name, Data: []byte(data), Revision: revision})
+	if err != nil {
+		t.Fatalf("Put(%q): %v", name, err)
+	}
+	return revision
+}
+
+func TestRevisionsNeverComeAgain(t *testing.T) {
+	s := memory.New()
+	seen := map[string]bool{}
+	for range 5 {
+		first := put(t, s, "a", `{}`, "")
+		second := put(t, s, "a", `{}`, first)
+		if seen[first] || seen[second] || first == second {
+			t.Fatalf("a revision came again: %s, %s", first, second)
+		}
+		seen[first], seen[second] = true, true
+		if err := s.Delete(context.Background(), "a", second); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestEditIsSeenByWriters(t *testing.T) {
+	s := memory.New()
+	read := put(t, s, "a", `{"x":"1"}`, "")
+	s.Edit("a", []byte("not JSON"))
+	_, err := s.Put(context.Background(), driver.Secret{Name: "a", Data: []byte(`{}`), Revision: read})
+	if !errors.Is(err, driver.ErrConflict) {
+		t.Errorf("Put over a person's edit: %v, want ErrConflict", err)
+	}
+	got, err := s.Get(context.Background(), "a")
+	if err != nil || string(got.Data) != "not JSON" {
+		t.Errorf("Get = %q, %v", got.Data, err)
+	}
+	if !s.Remove("a") || s.Remove("a") || s.Len() != 0 {
+		t.Error("Remove does not remove once")
+	}
+}
+
+func TestCloneGoesItsOwnWay(t *testing.T) {
+	s := memory.New(memory.WithLimits(driver.Limits{MaxSize: 10}))
+	r := put(t, s, "a", `{"x":"1"}`, "")
+	c := s.Clone()
+	put(t, c, "a", `{"x":"2"}`, r)
+	put(t, s, "a", `{"x":"3"}`, r)
+	got, _ := c.Get(context.Background(), "a")
+	if string(got.Data) != `{"x":"2"}` || c.Limits().MaxSize != 10 {
+		t.Errorf("the clone has %s and limits %v", got.Data, c.Limits())
+	}
+}
+
+func TestNobodySharesMemory(t *testing.T) {
+	s := memory.New()
+	data := []byte(`{"x":"1"}`)
+	if _, err := s.Put(context.Background(), driver.Secret{Name: "a", Data: data}); err != nil {
+		t.Fatal(err)
+	}
+	data[2] = 'y'
+	got, _ := s.Get(context.Background(), "a")
+	got.Data[2] = 'z'
+	again, _ := s.Get(context.Background(), "a")
+	if string(again.Data) != `{"x":"1"}` {
+		t.Errorf("stored data was changed from outside: %s", again.Data)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	s := memory.New(memory.WithLimits(driver.Limits{MaxSize: 8}))
+	for _, c := range []struct {
+		name, data string
+		want       error
+	}{
+		{"", `{}`, driver.ErrInvalid},
+		{"a//b", `{}`, driver.ErrInvalid},
+		{"a", `[]`, driver.ErrInvalid},
+		{"a", `{`, driver.ErrInvalid},
+		{"a", ``, driver.ErrInvalid},
+		{"a", `{"a":"1"}`, driver.ErrTooLarge},
+	} {
+		_, err := s.Put(context.Background(), driver.Secret{Name: c.name, Data: []byte(c.data)})
+		if !errors.Is(err, c.want) {
+			t.Errorf("Put(%q, %s): %v, want %v", c.name, c.data, err, c.want)
+		}
+	}
+	if s.Len() != 0 {
+		t.Error("something was written")
+	}
+}
+
+func TestGetBatch(t *testing.T) {
+	s := memory.New().Batched()
+	put(t, s, "a", `{}`, "")
+	put(t, s, "b", `{}`, "")
+	got, err := s.GetBatch(context.Background(), []string{"b", "missing", "a", "", "b"})
+	var fault *driver.NameError
+	if !errors.As(err, &fault) || fault.Name != "" || !errors.Is(err, driver.ErrInvalid) {
+		t.Errorf("error %v does not name the bad name", err)
+	}
+	var names []string
+	for _, s := range got {
+		names = append(names, s.Name)
+	}
+	if !slices.Equal(names, []string{"b", "a"}) {
+		t.Errorf("GetBatch gives %q", names)
+	}
+}
+
+func ExampleNew() {
+	ctx := context.Background()
+	secrets := memory.New()
+	revision, _ := secrets.Put(ctx, driver.Secret{Name: "a/b", Data: []byte(`{"n":"1"}`)})
+	_, err := secrets.Put(ctx, driver.Secret{Name: "a/b", Data: []byte(`{"n":"2"}`)})
+	fmt.Println(err)
+	_, err = secrets.Put(ctx, driver.Secret{Name: "a/b", Data: []byte(`{"n":"2"}`), Revision: revision})
+	fmt.Println(err)
+	// Output:
+	// conflict: the name is taken
+	// <nil>
+}
