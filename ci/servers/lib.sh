@@ -1,0 +1,147 @@
+# What the scripts of this folder share. Sourced, not run.
+#
+# Every script NAME.sh here is used in three ways:
+#   NAME.sh --install     put the server into the cache, start nothing
+#   NAME.sh COMMAND ...   start it, run COMMAND with its address in the environment, stop it
+#   NAME.sh               start it, print its address, and keep it until interrupted
+# They nest: localstack.sh vault.sh go test ./...
+
+cache=${TOKENSTORE_CACHE:-$HOME/.cache/tokenstore}
+mkdir -p "$cache"
+
+say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
+die() { say "$*"; exit 1; }
+
+# retry COMMAND ...: three tries, since registries have bad moments.
+retry() {
+  local try
+  for try in 1 2 3; do
+    "$@" && return 0
+    say "try $try of 3 failed: $1 ${2-}"
+    sleep $((try * 5))
+  done
+  return 1
+}
+
+# once NAME COMMAND ...: runs COMMAND unless another process has already done so
+# and left the file $cache/NAME/.complete; two at once wait for each other.
+once() {
+  local dir=$cache/$1
+  shift
+  [ -e "$dir/.complete" ] && return 0
+  (
+    if command -v flock >/dev/null; then
+      exec 9>"$dir.lock"
+      flock 9
+    fi
+    [ -e "$dir/.complete" ] && exit 0
+    rm -rf "$dir"
+    mkdir -p "$dir"
+    "$@" "$dir" 9>&-
+    touch "$dir/.complete"
+  )
+}
+
+# digest FILE ...: a short name for the files' content.
+digest() {
+  if command -v sha256sum >/dev/null; then cat "$@" | sha256sum; else cat "$@" | shasum -a 256; fi | cut -c 1-16
+}
+
+# free_port: a port of 127.0.0.1 on which nobody listens, below the range that
+# systems use for outgoing connections.
+free_port() {
+  local port
+  while :; do
+    port=$((20000 + RANDOM % 12000))
+    (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
+  done
+  echo "$port"
+}
+
+# answers PORT PATH: whether an HTTP GET there is answered with status 200.
+answers() {
+  local line=
+  {
+    exec 3<>"/dev/tcp/127.0.0.1/$1" || return 1
+    printf 'GET %s HTTP/1.0\r\nHost: 127.0.0.1:%s\r\n\r\n' "$2" "$1" >&3
+    IFS= read -r -t 5 line <&3 || true
+    exec 3>&-
+  } 2>/dev/null
+  [[ $line == HTTP/1.?\ 200* ]]
+}
+
+# server_pid, command_pid and scratch are what the exit trap cleans up.
+server_pid= command_pid= scratch=
+
+# end PID: asks the process group to stop, then the process by itself if it has
+# no group of its own; after ten seconds it is not asked any more.
+end() {
+  local target=-$1 tick
+  kill -0 -- "$target" 2>/dev/null || target=$1
+  kill -TERM -- "$target" 2>/dev/null || return 0
+  for tick in $(seq 100); do
+    kill -0 -- "$target" 2>/dev/null || break
+    sleep 0.1
+  done
+  kill -KILL -- "$target" 2>/dev/null || true
+  wait "$1" 2>/dev/null || true
+}
+
+stop() {
+  [ -z "$command_pid" ] || end "$command_pid"
+  [ -z "$server_pid" ] || end "$server_pid"
+  server_pid= command_pid=
+}
+
+cleanup() {
+  local status=$?
+  trap - EXIT INT TERM HUP
+  stop
+  [ -z "$scratch" ] || rm -rf "$scratch"
+  exit "$status"
+}
+
+# serve START PATH SECONDS: calls START with a free port (it sets server_pid and
+# writes to $scratch/log) and waits until PATH answers there. Sets port.
+serve() {
+  local try tick
+  trap cleanup EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM HUP
+  scratch=$(mktemp -d "${TMPDIR:-/tmp}/tokenstore.XXXXXX")
+  for try in 1 2 3; do
+    port=$(free_port)
+    "$1" "$port"
+    for tick in $(seq $(($3 * 5))); do
+      answers "$port" "$2" && kill -0 "$server_pid" 2>/dev/null && return 0
+      kill -0 "$server_pid" 2>/dev/null || break
+      sleep 0.2
+    done
+    say "did not become ready on port $port (try $try of 3); its last words:"
+    tail -n 20 "$scratch/log" >&2
+    stop
+  done
+  exit 1
+}
+
+# attend COMMAND ...: runs COMMAND, or waits for an interrupt if there is none.
+attend() {
+  if [ $# -eq 0 ]; then
+    say "running; interrupt to stop"
+    wait "$server_pid"
+    exit
+  fi
+  set -m # a process group of its own, so that all of it can be stopped
+  "$@" <&0 &
+  command_pid=$!
+  set +m
+  local status=0
+  wait "$command_pid" || status=$?
+  command_pid=
+  if [ -n "$server_pid" ] && ! kill -0 "$server_pid" 2>/dev/null; then
+    say "the server ended before the command did; its last words:"
+    tail -n 20 "$scratch/log" >&2
+    [ "$status" -ne 0 ] || status=1
+  fi
+  exit "$status"
+}

@@ -1,0 +1,27 @@
+# find_python VERSION: prints a Python of that version ("3.11", or "3" for any)
+# that can make virtual environments; as root on Debian it installs one if need be.
+find_python() {
+  local candidate try
+  for try in 1 2; do
+    for candidate in "python$1" "/usr/bin/python$1" python3 /usr/bin/python3; do
+      usable_python "$candidate" "$1" && command -v "$candidate" && return 0
+    done
+    [ "$try" = 1 ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || break
+    say "installing Debian's Python"
+    { retry apt-get update -qq && retry apt-get install -y -qq --no-install-recommends python3-venv; } >&2 || break
+  done
+  die "needs Python $1 with its venv module"
+}
+
+usable_python() {
+  "$1" -c '
+import sys, venv, ensurepip
+wanted = tuple(int(part) for part in sys.argv[1].split("."))
+sys.exit(sys.version_info[: len(wanted)] != wanted)' "$2" 2>/dev/null
+}
+
+# working VENV: makes once install a virtual environment of the cache again if
+# the Python that it was made with is gone.
+working() {
+  "$cache/$1/bin/python" -c '' 2>/dev/null || rm -f "$(dirname "$cache/$1")/.complete"
+}

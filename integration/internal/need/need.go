@@ -1,0 +1,115 @@
+// Package need gives a test the real servers that it runs against.
+//
+// A server is named by environment variables (integration/README.md lists
+// them); the scripts of ci/servers start one and set them. A test that lacks
+// its server says in one line what it needs and is skipped, or fails if
+// TOKENSTORE_INTEGRATION is "required".
+//
+// A server is shared by all tests of a run, so each test keeps to names of its
+// own: see [Prefix].
+package need
+
+import (
+	"crypto/rand"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// The environment variables that name the servers.
+const (
+	EnvRequired    = "TOKENSTORE_INTEGRATION"       // "required": what is missing is a failure
+	EnvAWS         = "TOKENSTORE_TEST_AWS_ENDPOINT" // http://host:port of LocalStack
+	EnvVaultAddr   = "VAULT_ADDR"
+	EnvVaultToken  = "VAULT_TOKEN"
+	EnvVaultBinary = "TOKENSTORE_TEST_VAULT_BINARY" // the program vault
+	EnvZohoPython  = "TOKENSTORE_TEST_ZOHO_PYTHON"  // a Python with zohocrmsdk8_0
+	EnvZohoNode    = "TOKENSTORE_TEST_ZOHO_NODE"    // a folder with node_modules
+)
+
+// Main runs the tests of a package and removes the containers that they
+// started. A package that uses AWS or Vault has it as its TestMain:
+//
+//	func TestMain(m *testing.M) { os.Exit(need.Main(m)) }
+func Main(m *testing.M) int {
+	return m.Run()
+}
+
+// AWS returns the endpoint of a LocalStack with Secrets Manager. It takes any
+// region and the credentials "test" and "test".
+func AWS(t testing.TB) string {
+	t.Helper()
+	return variable(t, EnvAWS, "LocalStack: run the tests through ci/servers/localstack.sh")
+}
+
+// Vault returns the address of a Vault server and a token that may do
+// everything there. The mount "secret" is a KV engine of version 2.
+func Vault(t testing.TB) (address, token string) {
+	t.Helper()
+	const hint = "Vault: run the tests through ci/servers/vault.sh"
+	return variable(t, EnvVaultAddr, hint), variable(t, EnvVaultToken, hint)
+}
+
+// VaultBinary returns the path of the program vault, for tests that start a
+// server of their own to restart, seal or kill it.
+func VaultBinary(t testing.TB) string {
+	t.Helper()
+	return variable(t, EnvVaultBinary, "the program vault: run the tests through ci/servers/vault.sh")
+}
+
+// ZohoPython returns the path of a Python that can import zohocrmsdk.
+func ZohoPython(t testing.TB) string {
+	t.Helper()
+	return variable(t, EnvZohoPython, "the Zoho SDK for Python: run the tests through ci/servers/sdk.sh")
+}
+
+// ZohoNode returns the path of node and of a folder whose node_modules has the
+// package @zohocrm/nodejs-sdk-8.0: run node there.
+func ZohoNode(t testing.TB) (node, folder string) {
+	t.Helper()
+	folder = variable(t, EnvZohoNode, "the Zoho SDK for Node.js: run the tests through ci/servers/sdk.sh")
+	if _, err := os.Stat(filepath.Join(folder, "node_modules")); err != nil {
+		t.Fatalf("%s: %v", EnvZohoNode, err)
+	}
+	node, err := exec.LookPath("node")
+	if err != nil {
+		missing(t, "needs node on the path")
+	}
+	return node, folder
+}
+
+// Prefix returns a prefix for secret names that no other test uses: the test's
+// name and a random part, in lower-case letters, digits and hyphens, ending in
+// a slash.
+func Prefix(t testing.TB) string {
+	t.Helper()
+	name := strings.Map(func(r rune) rune {
+		if 'a' <= r && r <= 'z' || '0' <= r && r <= '9' {
+			return r
+		}
+		return '-'
+	}, strings.ToLower(t.Name()))
+	return name[:min(len(name), 40)] + "-" + strings.ToLower(rand.Text()[:10]) + "/"
+}
+
+// variable returns the value of the environment variable name. Without one it
+// ends the test with the hint of what is needed.
+func variable(t testing.TB, name, hint string) string {
+	t.Helper()
+	value := os.Getenv(name)
+	if value == "" {
+		missing(t, "needs "+hint+", or set "+name)
+	}
+	return value
+}
+
+// missing fails or skips the test.
+func missing(t testing.TB, message string) {
+	t.Helper()
+	if os.Getenv(EnvRequired) == "required" {
+		t.Fatalf("%s (%s=required)", message, EnvRequired)
+	}
+	t.Skip(message)
+}
