@@ -1,0 +1,207 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"example.com/tokenstore"
+)
+
+const memory = ":memory:"
+
+func init() { tokenstore.Register("sqlite", openURL) }
+
+// OpenSQLite opens the SQLite file at path, and creates it with mode 0600 if
+// there is none. The path ":memory:" is a new database in memory, which ends
+// when the store is closed. Close the store after use.
+func OpenSQLite(ctx context.Context, path string, options ...Option) (*Store, error) {
+	c, err := configure(options)
+	if err != nil {
+		return nil, failure("open", "", nil, err)
+	}
+	if path == "" {
+		return nil, failure("open", "", nil, fmt.Errorf("%w: the path is empty", tokenstore.ErrInvalidArgument))
+	}
+	if path != memory {
+		if err := createFile(path); err != nil {
+			return nil, failure("open", "", nil, err)
+		}
+	}
+	db, err := sql.Open("sqlite", dataSource(path, c.busyTimeout))
+	if err != nil {
+		return nil, failure("open", "", sqlite{}, err)
+	}
+	limit(db, path)
+	s, err := New(ctx, db, SQLite(), options...)
+	if err != nil {
+		_ = db.Close()
+		return nil, err
+	}
+	s.owned = true
+	return s, nil
+}
+
+// maxConnections is enough for the readers of one process: there is one writer,
+// and a read takes microseconds.
+const maxConnections = 8
+
+func limit(db *sql.DB, path string) {
+	n := maxConnections
+	if path == memory { // Every connection has a memory of its own.
+		n = 1
+	}
+	db.SetMaxOpenConns(n)
+	db.SetMaxIdleConns(n)
+}
+
+// dataSource returns the driver's name for a path. A commit is on the disk when
+// it returns (synchronous 3 is EXTRA), and what is deleted is overwritten. The
+// journal mode stays what it is.
+func dataSource(path string, busy time.Duration) string {
+	params := url.Values{"_pragma": {
+		"busy_timeout(" + strconv.FormatInt(busy.Milliseconds(), 10) + ")",
+		"synchronous(3)",
+		"secure_delete(1)",
+	}}
+	if path != memory {
+		path = filepath.ToSlash(filepath.Clean(path))
+		if filepath.VolumeName(path) != "" {
+			path = "/" + path
+		}
+		path = (&url.URL{Path: path}).EscapedPath()
+	}
+	return "file:" + path + "?" + params.Encode()
+}
+
+// createFile creates an empty file with mode 0600 if there is none; SQLite
+// gives the files beside it the same mode. The file appears at once with its
+// mode. It is never opened under its own name: closing it would drop the locks
+// that other connections of this process have on it.
+func createFile(path string) error {
+	_, err := os.Stat(path)
+	if err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return pathError(err)
+	}
+	temporary, err := os.CreateTemp(filepath.Dir(path), ".tokenstore-*")
+	if err != nil {
+		return pathError(err)
+	}
+	defer func() { _ = os.Remove(temporary.Name()) }()
+	if err := temporary.Close(); err != nil {
+		return pathError(err)
+	}
+	err = os.Link(temporary.Name(), path)
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		err = createDirectly(path) // Some file systems have no links.
+	}
+	if !errors.Is(err, fs.ErrExist) {
+		return pathError(err)
+	}
+	if _, err := os.Stat(path); err != nil { // Else another was quicker.
+		return fmt.Errorf("%w: the path is a symbolic link to nothing", tokenstore.ErrInvalidArgument)
+	}
+	return nil
+}
+
+func createDirectly(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// pathError returns the reason without the path: a path that came from a URL is
+// not quoted.
+func pathError(err error) error {
+	var reason error
+	var p *fs.PathError
+	var l *os.LinkError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &p):
+		reason = p.Err
+	case errors.As(err, &l):
+		reason = l.Err
+	default:
+		reason = err
+	}
+	switch {
+	case errors.Is(reason, fs.ErrPermission):
+		return fmt.Errorf("%w: %w", tokenstore.ErrDenied, reason)
+	case errors.Is(reason, fs.ErrNotExist):
+		return fmt.Errorf("%w: there is no such folder", tokenstore.ErrInvalidArgument)
+	}
+	return fmt.Errorf("%w: %w", tokenstore.ErrUnavailable, reason)
+}
+
+// The parameters of a URL.
+const (
+	paramTable   = "table"
+	paramBusy    = "busy_timeout"
+	paramUpgrade = "upgrade"
+)
+
+func openURL(ctx context.Context, u *url.URL) (tokenstore.OpenStore, error) {
+	path, options, err := parseURL(u)
+	if err != nil {
+		return nil, err
+	}
+	return OpenSQLite(ctx, path, options...)
+}
+
+// parseURL returns what a URL such as "sqlite:tokens.db?table=tokens" says.
+func parseURL(u *url.URL) (path string, options []Option, err error) {
+	invalid := func(problem string) error {
+		return &tokenstore.Error{Op: "open sqlite", Kind: tokenstore.ErrInvalidArgument, Err: errors.New(problem)}
+	}
+	if err := tokenstore.CheckParams(u, paramTable, paramBusy, paramUpgrade); err != nil {
+		return "", nil, err
+	}
+	if u.Host != "" {
+		return "", nil, invalid("there is no host in it: write sqlite:tokens.db or sqlite:/folder/tokens.db")
+	}
+	if u.Fragment != "" {
+		return "", nil, invalid("a # in a path is written %23")
+	}
+	path = u.Path
+	if u.Opaque != "" {
+		if path, err = url.PathUnescape(u.Opaque); err != nil {
+			return "", nil, invalid("the path is malformed")
+		}
+	}
+	if path == "" || strings.ContainsRune(path, 0) {
+		return "", nil, invalid("it needs a path: write sqlite:tokens.db or sqlite::memory:")
+	}
+	query := u.Query()
+	if query.Has(paramTable) {
+		options = append(options, WithTable(query.Get(paramTable)))
+	}
+	if query.Has(paramBusy) {
+		d, err := time.ParseDuration(query.Get(paramBusy))
+		if err != nil {
+			return "", nil, invalid(paramBusy + " is a duration such as 5s")
+		}
+		options = append(options, WithBusyTimeout(d))
+	}
+	if query.Has(paramUpgrade) {
+		on, err := strconv.ParseBool(query.Get(paramUpgrade))
+		if err != nil {
+			return "", nil, invalid(paramUpgrade + " is true or false")
+		}
+		if on {
+			options = append(options, WithUpgrade())
+		}
+	}
+	return path, options, nil
+}

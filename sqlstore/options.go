@@ -1,0 +1,79 @@
+package sqlstore
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"example.com/tokenstore"
+)
+
+const (
+	defaultTable       = "oauthtoken"
+	defaultBusyTimeout = 10 * time.Second
+	counterTable       = "tokenstore_ids"
+)
+
+// Option changes how a store is opened.
+type Option func(*config) error
+
+type config struct {
+	table       string
+	busyTimeout time.Duration
+	upgrade     bool
+}
+
+func configure(options []Option) (config, error) {
+	c := config{table: defaultTable, busyTimeout: defaultBusyTimeout}
+	for _, o := range options {
+		if err := o(&c); err != nil {
+			return c, err
+		}
+	}
+	return c, nil
+}
+
+// identifier is what a table may be called: what every database takes without
+// surprises.
+var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,47}$`)
+
+// WithTable names the table; the default is "oauthtoken", as with the SDKs. A
+// name has at most 48 ASCII letters, digits and underscores.
+func WithTable(name string) Option {
+	return func(c *config) error {
+		lower := strings.ToLower(name)
+		if !identifier.MatchString(name) || strings.HasPrefix(lower, "sqlite_") || strings.HasPrefix(lower, "tokenstore_") {
+			return fmt.Errorf("%w: a table's name has up to 48 letters, digits and underscores, does not begin with a digit, "+
+				"and not with sqlite_ or tokenstore_", tokenstore.ErrInvalidArgument)
+		}
+		c.table = name
+		return nil
+	}
+}
+
+// WithBusyTimeout sets how long an operation waits for others that use the
+// database, if its context does not end earlier; the default is ten seconds.
+// When it is over, the error matches tokenstore.ErrUnavailable.
+func WithBusyTimeout(d time.Duration) Option {
+	return func(c *config) error {
+		if d < 0 {
+			return fmt.Errorf("%w: a busy timeout is not negative", tokenstore.ErrInvalidArgument)
+		}
+		c.busyTimeout = d
+		return nil
+	}
+}
+
+// WithUpgrade changes an older form of the table to the present one when the
+// store is opened, in one transaction: user_mail becomes user_name, IDs become
+// texts, missing columns are added, in the order that the SDKs expect. Programs
+// with an SDK that needs the older form cannot use it afterwards. A table with
+// columns, indices or triggers that are not known here is refused, so that
+// nothing is lost.
+func WithUpgrade() Option {
+	return func(c *config) error {
+		c.upgrade = true
+		return nil
+	}
+}

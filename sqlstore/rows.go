@@ -1,0 +1,328 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/index"
+)
+
+// rows is the table as one transaction sees it; it implements rowstore.Rows.
+type rows struct {
+	ctx   context.Context // of the one operation that rows lives for
+	tx    *sql.Tx
+	store *Store
+	table *table
+	// places says where the rows are that were read.
+	places map[string]any
+}
+
+// keyColumns says which column a kind of key is in.
+var keyColumns = map[index.Kind]string{
+	index.User:    userColumn,
+	index.Refresh: "refresh_token",
+	index.Access:  "access_token",
+	index.Grant:   "grant_token",
+}
+
+// ByID returns the row with the given ID.
+func (r *rows) ByID(id string) (tokenstore.OAuthToken, bool, error) {
+	return r.first(r.equals(idColumn), id, id)
+}
+
+// ByKey returns the oldest row that holds the key; with ownerless set, the
+// oldest of those without a user.
+func (r *rows) ByKey(key tokenstore.Key, ownerless bool) (tokenstore.OAuthToken, bool, error) {
+	if key.Value == "" || r.table.column(keyColumns[key.Kind]) == "" {
+		return tokenstore.OAuthToken{}, false, nil
+	}
+	return r.first(r.keyCondition(key, ownerless), key.Value, key.Value)
+}
+
+// keyCondition returns the condition that a row holds the key, and no user.
+func (r *rows) keyCondition(key tokenstore.Key, ownerless bool) string {
+	condition := r.equals(keyColumns[key.Kind])
+	if user := r.table.column(userColumn); ownerless && user != "" {
+		user = r.store.dialect.quote(user)
+		condition += " AND (" + user + " IS NULL OR " + user + " = '')"
+	}
+	return condition
+}
+
+func (r *rows) equals(column string) string { return r.store.dialect.equals(r.table.column(column)) }
+
+// first returns the oldest row for which the condition is true.
+func (r *rows) first(condition string, args ...any) (tokenstore.OAuthToken, bool, error) {
+	found, err := r.tx.QueryContext(r.ctx, r.selection(condition)+" LIMIT 1", args...)
+	if err != nil {
+		return tokenstore.OAuthToken{}, false, err
+	}
+	defer func() { _ = found.Close() }()
+	if !found.Next() {
+		return tokenstore.OAuthToken{}, false, found.Err()
+	}
+	t, place, err := r.scan(found)
+	if err != nil {
+		return tokenstore.OAuthToken{}, false, err
+	}
+	if r.places == nil {
+		r.places = map[string]any{}
+	}
+	r.places[t.ID] = place
+	return t, true, found.Close()
+}
+
+// selection returns a query for the place and the known columns of all rows
+// for which the condition is true, oldest first.
+func (r *rows) selection(condition string) string {
+	d := r.store.dialect
+	var b strings.Builder
+	b.WriteString("SELECT " + d.place())
+	for _, name := range r.table.names {
+		if name != "" {
+			b.WriteString(", " + d.quote(name))
+		}
+	}
+	b.WriteString(" FROM " + d.quote(r.table.name))
+	if condition != "" {
+		b.WriteString(" WHERE " + condition)
+	}
+	b.WriteString(" ORDER BY " + d.place())
+	return b.String()
+}
+
+// unreadableError says which row cannot be read, and why. It holds no value.
+type unreadableError struct {
+	place  any
+	id     string
+	reason string
+}
+
+func (e *unreadableError) Error() string {
+	return fmt.Sprintf("row %v (id %q): %s", e.place, tokenstore.Redact(e.id), e.reason)
+}
+
+func (e *unreadableError) Unwrap() error { return tokenstore.ErrUnreadable }
+
+// scan reads the current row of a selection.
+func (r *rows) scan(from *sql.Rows) (tokenstore.OAuthToken, any, error) {
+	values := make([]any, 1, len(columns)+1)
+	pointers := []any{&values[0]}
+	for _, name := range r.table.names {
+		if name != "" {
+			values = append(values, nil)
+			pointers = append(pointers, &values[len(values)-1])
+		}
+	}
+	if err := from.Scan(pointers...); err != nil {
+		return tokenstore.OAuthToken{}, nil, err
+	}
+	place := values[0]
+	t, err := r.token(values[1:])
+	if err != nil {
+		return tokenstore.OAuthToken{}, place, &unreadableError{place, t.ID, err.Error()}
+	}
+	return t, place, nil
+}
+
+// token makes a token of the values of the known columns.
+func (r *rows) token(values []any) (tokenstore.OAuthToken, error) {
+	var t tokenstore.OAuthToken
+	for i, c := range columns {
+		if r.table.names[i] == "" {
+			continue
+		}
+		s, ok := textOf(values[0])
+		values = values[1:]
+		if !ok {
+			return t, fmt.Errorf("%s is not a text", c.name)
+		}
+		if err := c.set(&t, s); err != nil {
+			return t, fmt.Errorf("%s is %w", c.name, err)
+		}
+	}
+	if t.ID == "" {
+		return t, errors.New("it has no ID")
+	}
+	if err := t.Validate(); err != nil {
+		return t, errors.New("a text is not valid UTF-8")
+	}
+	return t, nil
+}
+
+// all returns all rows, oldest first, and what is wrong with those that cannot
+// be read.
+func (r *rows) all() ([]tokenstore.OAuthToken, []string, error) {
+	found, err := r.tx.QueryContext(r.ctx, r.selection(""))
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { _ = found.Close() }()
+	tokens, unreadable := []tokenstore.OAuthToken{}, []string(nil)
+	for found.Next() {
+		t, _, err := r.scan(found)
+		var bad *unreadableError
+		switch {
+		case errors.As(err, &bad):
+			unreadable = append(unreadable, bad.Error())
+		case err != nil:
+			return nil, nil, err
+		default:
+			tokens = append(tokens, t)
+		}
+	}
+	return tokens, unreadable, found.Err()
+}
+
+// NewID returns the number after the highest that is or ever was an ID.
+func (r *rows) NewID() (string, error) {
+	d := r.store.dialect
+	var stored, remembered sql.NullInt64
+	if err := r.tx.QueryRowContext(r.ctx, d.highest(r.table.name, r.table.column(idColumn))).Scan(&stored); err != nil {
+		return "", err
+	}
+	query := "SELECT highest FROM " + d.quote(counterTable) + " WHERE table_name = ?"
+	err := r.tx.QueryRowContext(r.ctx, query, r.counterName()).Scan(&remembered)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return "", err
+	}
+	for n := max(stored.Int64, remembered.Int64); n < math.MaxInt64; {
+		n++
+		id := strconv.FormatInt(n, 10)
+		// A number that is too long to be counted may be there all the same.
+		_, taken, err := r.ByID(id)
+		if err != nil {
+			return "", err
+		}
+		if !taken {
+			return id, r.raise(n)
+		}
+	}
+	return "", errors.New("there is no higher number")
+}
+
+// counterName is the name under which the table's highest number is kept.
+// Tables whose names differ in case only are one and the same.
+func (r *rows) counterName() string { return strings.ToLower(r.table.name) }
+
+// maxDigits is the length of the longest number that is counted when a caller
+// chose it; without it, one ID could use up all numbers.
+const maxDigits = 18
+
+// remember keeps the number that an ID is, if it is one.
+func (r *rows) remember(id string) error {
+	n, err := strconv.ParseUint(id, 10, 63)
+	if err != nil || len(id) > maxDigits {
+		return nil //nolint:nilerr // An ID that is no number is not counted.
+	}
+	return r.raise(int64(n))
+}
+
+// raise raises the counter to n, or leaves it if it is higher.
+func (r *rows) raise(n int64) error {
+	_, err := r.tx.ExecContext(r.ctx, r.store.dialect.remember(), r.counterName(), n)
+	return err
+}
+
+// Insert adds a row behind all others.
+func (r *rows) Insert(row tokenstore.OAuthToken) error {
+	if err := r.table.check(row); err != nil {
+		return err
+	}
+	if err := r.remember(row.ID); err != nil {
+		return err
+	}
+	d := r.store.dialect
+	names, args := r.values(row)
+	for i, name := range names {
+		names[i] = d.quote(name)
+	}
+	marks := strings.Repeat(", ?", len(names))[2:]
+	statement := "INSERT INTO " + d.quote(r.table.name) + " (" + strings.Join(names, ", ") + ") VALUES (" + marks + ")"
+	if _, err := r.tx.ExecContext(r.ctx, statement, args...); err != nil {
+		return err
+	}
+	return r.verify(row, r.equals(idColumn), row.ID, row.ID)
+}
+
+// Update replaces the row with the ID of row, and keeps its place.
+func (r *rows) Update(row tokenstore.OAuthToken) error {
+	if err := r.table.check(row); err != nil {
+		return err
+	}
+	d := r.store.dialect
+	names, args := r.values(row)
+	for i, name := range names {
+		names[i] = d.quote(name) + " = ?"
+	}
+	// The ID stays as it is; it is the first.
+	statement := "UPDATE " + d.quote(r.table.name) + " SET " + strings.Join(names[1:], ", ") + " WHERE " + d.place() + " = ?"
+	place := r.places[row.ID]
+	if _, err := r.tx.ExecContext(r.ctx, statement, append(args[1:], place)...); err != nil {
+		return err
+	}
+	return r.verify(row, d.place()+" = ?", place)
+}
+
+// values returns the table's columns and what they shall hold. Empty is NULL.
+func (r *rows) values(row tokenstore.OAuthToken) (names []string, args []any) {
+	for i, c := range columns {
+		if r.table.names[i] == "" {
+			continue
+		}
+		names = append(names, r.table.names[i])
+		args = append(args, sql.NullString{String: c.get(&row), Valid: c.get(&row) != ""})
+	}
+	return names, args
+}
+
+// verify returns an error if the row that was written reads otherwise: a column
+// of another type makes 7 of "007", another database cuts off what is too long.
+func (r *rows) verify(want tokenstore.OAuthToken, condition string, args ...any) error {
+	got, ok, err := r.first(condition, args...)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return fmt.Errorf("%w: the table cannot hold this id", tokenstore.ErrInvalidToken)
+	}
+	if got != want {
+		return fmt.Errorf("%w: the table's columns cannot hold the value of %s", tokenstore.ErrInvalidToken, differing(got, want))
+	}
+	return nil
+}
+
+// delete removes the row with the given ID.
+func (r *rows) delete(id string) error {
+	d := r.store.dialect
+	result, err := r.tx.ExecContext(r.ctx, "DELETE FROM "+d.quote(r.table.name)+" WHERE "+r.equals(idColumn), id, id)
+	if err != nil {
+		return err
+	}
+	if n, err := result.RowsAffected(); err != nil || n == 0 {
+		return err
+	}
+	return r.remember(id)
+}
+
+// deleteAll removes all rows.
+func (r *rows) deleteAll() error {
+	d := r.store.dialect
+	var highest sql.NullInt64
+	if err := r.tx.QueryRowContext(r.ctx, d.highest(r.table.name, r.table.column(idColumn))).Scan(&highest); err != nil {
+		return err
+	}
+	if highest.Valid {
+		if err := r.remember(strconv.FormatInt(highest.Int64, 10)); err != nil {
+			return err
+		}
+	}
+	_, err := r.tx.ExecContext(r.ctx, "DELETE FROM "+d.quote(r.table.name))
+	return err
+}

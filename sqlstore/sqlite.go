@@ -1,0 +1,280 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	_ "modernc.org/sqlite" // the database driver "sqlite"
+
+	"example.com/tokenstore"
+)
+
+// SQLite returns the dialect of SQLite. It is made for the driver
+// modernc.org/sqlite; with another, faults are not told apart.
+func SQLite() Dialect { return Dialect{sqlite{}} }
+
+type sqlite struct{}
+
+// quote uses backticks: what stands in double quotes and is no column, SQLite
+// takes as a text.
+func (sqlite) quote(name string) string { return "`" + name + "`" }
+
+// begin takes the lock for writing at once, as BEGIN IMMEDIATE does: who reads
+// first and wants to write then may find that another did. Package database/sql
+// has no word for that, but a first statement that could write, and does not,
+// has the same effect.
+func (d sqlite) begin(ctx context.Context, db *sql.DB, table string, write bool) (*sql.Tx, error) {
+	tx, err := db.BeginTx(ctx, &sql.TxOptions{ReadOnly: !write})
+	if err != nil || !write {
+		return tx, err
+	}
+	_, err = tx.ExecContext(ctx, "DELETE FROM "+d.quote(table)+" WHERE 0")
+	if err != nil && !d.outdated(err) { // There may be no table yet.
+		_ = tx.Rollback()
+		return nil, err
+	}
+	return tx, nil
+}
+
+// place is the rowid, which grows with every insert.
+func (sqlite) place() string { return "rowid" }
+
+// equals compares twice: with the column's own collation, for the index, and
+// byte for byte, since that collation may fold case and its type may make
+// numbers of texts.
+func (d sqlite) equals(column string) string {
+	c := d.quote(column)
+	return c + " = ? AND CAST(" + c + " AS TEXT) COLLATE BINARY = ?"
+}
+
+// number and isNumber are the expressions of the index over the IDs' numbers. A
+// query uses the index if it has the very same ones.
+func (d sqlite) number(id string) string { return "CAST(" + d.quote(id) + " AS INTEGER)" }
+
+func (d sqlite) isNumber(id string) string {
+	c := d.quote(id)
+	return fmt.Sprintf("%s NOT GLOB '*[^0-9]*' AND length(%s) BETWEEN 1 AND %d", c, c, maxDigits)
+}
+
+func (d sqlite) highest(table, id string) string {
+	number := d.number(id)
+	return "SELECT (SELECT " + number + " FROM " + d.quote(table) + " WHERE " + d.isNumber(id) + " ORDER BY " + number + " DESC LIMIT 1)"
+}
+
+func (d sqlite) remember() string {
+	return "INSERT INTO " + d.quote(counterTable) + " (table_name, highest) VALUES (?, ?) " +
+		"ON CONFLICT (table_name) DO UPDATE SET highest = max(highest, excluded.highest)"
+}
+
+func (d sqlite) look(ctx context.Context, tx *sql.Tx, table string) ([]string, bool, error) {
+	columns, err := texts(ctx, tx, "SELECT name FROM pragma_table_info(?) ORDER BY cid", table)
+	if err != nil || len(columns) == 0 {
+		return nil, false, err
+	}
+	if _, err := texts(ctx, tx, "SELECT rowid FROM "+d.quote(table)+" LIMIT 0"); err != nil {
+		if d.outdated(err) {
+			err = fmt.Errorf("%w: %s is no plain table with a rowid: %w", tokenstore.ErrInvalidArgument, table, err)
+		}
+		return nil, false, err
+	}
+	has, err := texts(ctx, tx, "SELECT name FROM sqlite_master WHERE type IN ('table', 'index')")
+	if err != nil {
+		return nil, false, err
+	}
+	wanted, err := d.indices(ctx, tx, tableOf(table, columns))
+	if err != nil {
+		return nil, false, err
+	}
+	complete := slices.Contains(has, counterTable)
+	for _, i := range wanted {
+		complete = complete && slices.Contains(has, i.name)
+	}
+	return columns, complete, nil
+}
+
+// texts returns the first column of a query's rows.
+func texts(ctx context.Context, tx *sql.Tx, query string, args ...any) ([]string, error) {
+	found, err := tx.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = found.Close() }()
+	var all []string
+	for found.Next() {
+		var s string
+		if err := found.Scan(&s); err != nil {
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	return all, found.Err()
+}
+
+// sqliteIndex is an index that the store wants: what it is over, after ON.
+type sqliteIndex struct{ name, over string }
+
+// indices returns the indices that a table of this form shall have: one for
+// each key, one for the IDs if they are no primary key, and one for the IDs as
+// numbers.
+func (d sqlite) indices(ctx context.Context, tx *sql.Tx, t *table) ([]sqliteIndex, error) {
+	name := func(key string) string { return "tokenstore_" + strings.ToLower(t.name) + "_" + key }
+	on := func(columns string) string { return d.quote(t.name) + " (" + columns + ")" }
+	var all []sqliteIndex
+	for kind, known := range keyColumns {
+		if c := t.column(known); c != "" {
+			all = append(all, sqliteIndex{name(string(kind)), on(d.quote(c))})
+		}
+	}
+	id := t.column(idColumn)
+	if id == "" {
+		return all, nil
+	}
+	all = append(all, sqliteIndex{name("number"), on(d.number(id)) + " WHERE " + d.isNumber(id)})
+	primary, err := texts(ctx, tx, "SELECT name FROM pragma_table_info(?) WHERE pk = 1", t.name)
+	if err == nil && !slices.Contains(primary, id) {
+		all = append(all, sqliteIndex{name("id"), on(d.quote(id))})
+	}
+	return all, err
+}
+
+func (d sqlite) create(ctx context.Context, tx *sql.Tx, name string) error {
+	statements := []string{
+		"CREATE TABLE IF NOT EXISTS " + d.quote(name) + " " + sqliteColumns(),
+		"CREATE TABLE IF NOT EXISTS " + d.quote(counterTable) +
+			" (table_name varchar(64) NOT NULL PRIMARY KEY, highest bigint NOT NULL)",
+	}
+	if err := execute(ctx, tx, statements...); err != nil {
+		return err
+	}
+	columns, _, err := d.look(ctx, tx, name)
+	if err != nil {
+		return err
+	}
+	indices, err := d.indices(ctx, tx, tableOf(name, columns))
+	if err != nil {
+		return err
+	}
+	for _, i := range indices {
+		if err := execute(ctx, tx, "CREATE INDEX IF NOT EXISTS "+d.quote(i.name)+" ON "+i.over); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sqliteColumns returns the columns as the SDKs declare them.
+func sqliteColumns() string {
+	var b strings.Builder
+	b.WriteString("(")
+	for _, c := range columns {
+		fmt.Fprintf(&b, "%s varchar(%d)", c.name, c.size)
+		if c.name == idColumn {
+			b.WriteString(" NOT NULL")
+		}
+		b.WriteString(", ")
+	}
+	b.WriteString("primary key (" + idColumn + "))")
+	return b.String()
+}
+
+func execute(ctx context.Context, tx *sql.Tx, statements ...string) error {
+	for _, s := range statements {
+		if _, err := tx.ExecContext(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// upgrade copies the rows into a table of the present form, which takes the
+// place of the old one. The order of the rows stays.
+func (d sqlite) upgrade(ctx context.Context, tx *sql.Tx, t *table) error {
+	if len(t.others) > 0 {
+		return fmt.Errorf("%w: the table has columns that are not known here (%s); it is not upgraded, so that nothing is lost",
+			tokenstore.ErrInvalidArgument, strings.Join(t.others, ", "))
+	}
+	foreign, err := texts(ctx, tx, "SELECT name FROM sqlite_master WHERE lower(tbl_name) = lower(?) "+
+		"AND type IN ('index', 'trigger') AND sql IS NOT NULL AND name NOT LIKE 'tokenstore!_%' ESCAPE '!'", t.name)
+	if err != nil {
+		return err
+	}
+	if len(foreign) > 0 {
+		return fmt.Errorf("%w: the table has indices or triggers that are not known here (%s); it is not upgraded, so that nothing is lost",
+			tokenstore.ErrInvalidArgument, strings.Join(foreign, ", "))
+	}
+	to, from := []string{d.place()}, []string{d.place()}
+	for i, c := range columns {
+		if old := t.names[i]; old != "" {
+			to = append(to, d.quote(c.name))
+			from = append(from, "CAST("+d.quote(old)+" AS TEXT)")
+		}
+	}
+	renewed, old := d.quote("tokenstore_upgrade"), d.quote(t.name)
+	return execute(ctx, tx,
+		"CREATE TABLE "+renewed+" "+sqliteColumns(),
+		"INSERT INTO "+renewed+" ("+strings.Join(to, ", ")+") SELECT "+strings.Join(from, ", ")+" FROM "+old+" ORDER BY "+d.place(),
+		"DROP TABLE "+old,
+		"ALTER TABLE "+renewed+" RENAME TO "+old,
+	)
+}
+
+// SQLite's primary result codes: https://sqlite.org/rescode.html
+const (
+	sqliteError      = 1
+	sqlitePerm       = 3
+	sqliteBusy       = 5
+	sqliteLocked     = 6
+	sqliteNoMem      = 7
+	sqliteReadOnly   = 8
+	sqliteIOErr      = 10
+	sqliteCorrupt    = 11
+	sqliteFull       = 13
+	sqliteCantOpen   = 14
+	sqliteProtocol   = 15
+	sqliteTooBig     = 18
+	sqliteConstraint = 19
+	sqliteMismatch   = 20
+	sqliteAuth       = 23
+	sqliteFormat     = 24
+	sqliteNotADB     = 26
+)
+
+// sqliteCode returns the primary result code of a driver's error, 0 if it has
+// none.
+func sqliteCode(err error) int {
+	var coded interface {
+		error
+		Code() int
+	}
+	if !errors.As(err, &coded) {
+		return 0
+	}
+	return coded.Code() & 0xff
+}
+
+func (sqlite) kind(err error) error {
+	switch sqliteCode(err) {
+	case sqliteBusy, sqliteLocked, sqliteProtocol, sqliteFull, sqliteIOErr, sqliteNoMem, sqliteCantOpen:
+		return tokenstore.ErrUnavailable
+	case sqliteReadOnly, sqlitePerm, sqliteAuth:
+		return tokenstore.ErrDenied
+	case sqliteCorrupt, sqliteNotADB, sqliteFormat:
+		return tokenstore.ErrUnreadable
+	case sqliteTooBig:
+		return tokenstore.ErrTooLarge
+	case sqliteConstraint, sqliteMismatch:
+		return tokenstore.ErrInvalidToken
+	}
+	return nil
+}
+
+func (sqlite) busy(err error) bool {
+	code := sqliteCode(err)
+	return code == sqliteBusy || code == sqliteLocked || code == sqliteProtocol
+}
+
+func (sqlite) outdated(err error) bool { return sqliteCode(err) == sqliteError }

@@ -1,0 +1,190 @@
+// Package sqlstore keeps tokens in the table of the Zoho CRM SDKs, through
+// database/sql. A SQLite file is the embedded default; no server and no cgo is
+// needed.
+//
+//	store, err := sqlstore.OpenSQLite(ctx, "tokens.db")
+//
+// [New] takes a database that the caller opened. tokenstore.Open takes the URLs
+// "sqlite:tokens.db", "sqlite:/var/lib/app/tokens.db" and "sqlite::memory:",
+// with the parameters table, busy_timeout (a duration such as 5s) and upgrade
+// (true or false).
+//
+// # The table
+//
+// The table is called oauthtoken and has ten columns: id, user_name, client_id,
+// client_secret, refresh_token, access_token, grant_token, expiry_time,
+// redirect_url, api_domain. An SDK may use it at the same time: its rows and
+// columns keep their form, and no column is added. Beside it the store makes
+// what the SDKs do not look at:
+//
+//   - indices whose names begin with "tokenstore_", so that a find does not
+//     read the whole table;
+//   - a table tokenstore_ids with the highest number that ever was an ID. The
+//     table of tokens cannot remember it, since it forgets what is deleted, and
+//     an ID that comes again would let an old reference find a stranger's token.
+//
+// Generated IDs are decimal numbers, one higher than the highest so far, as
+// those of the SDKs are, and counted as numbers. IDs that are no numbers are
+// left alone.
+//
+// Older forms of the table, with user_mail instead of user_name or without some
+// of the columns, are read and written as they are; a value that has no column
+// gives an error that matches tokenstore.ErrInvalidToken, and nothing is
+// stored. [WithUpgrade] changes such a table to the present form.
+//
+// Empty and NULL are the same when read; NULL is written. The oldest token is
+// the one with the lowest rowid.
+//
+// # Files
+//
+// A new file has mode 0600, and so have the files that SQLite puts beside it;
+// the mode of a file that exists is not changed, nor is its journal mode.
+// Several processes may use one file. A writer waits for the others as long as
+// its context and [WithBusyTimeout] allow. Reading needs no permission to
+// write. What is deleted or replaced is overwritten with zeros.
+//
+// # Errors
+//
+// Errors match the sentinels of package tokenstore, and the driver's error with
+// errors.As. A busy or full database is unavailable; one that may only be read
+// is denied; one that is damaged or no database is unreadable. A row that
+// cannot be read is unreadable too, and named by its rowid.
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"sync/atomic"
+	"time"
+
+	"example.com/tokenstore"
+)
+
+// Store is a tokenstore.Store over one table. It is safe for concurrent use by
+// goroutines and, as far as the database is, by processes.
+type Store struct {
+	db      *sql.DB
+	owned   bool // Close closes db.
+	dialect dialect
+	config  config
+
+	// writing holds a value while a write is under way: writers of one process
+	// queue here, in order, instead of polling for the database's lock.
+	writing chan struct{}
+	// table is the form of the table, read when the store was opened.
+	table atomic.Pointer[table]
+	// ready says that indices and counter are there.
+	ready atomic.Bool
+}
+
+// Both are promises to those who look here first.
+var (
+	_ tokenstore.Store     = (*Store)(nil)
+	_ tokenstore.OpenStore = (*Store)(nil)
+)
+
+// New returns a store over a database that the caller opened, and creates the
+// table if there is none. It does not change the settings of db, and never
+// closes it. With SQLite, a db for ":memory:" must be limited to one connection
+// (db.SetMaxOpenConns), since each connection has a memory of its own.
+func New(ctx context.Context, db *sql.DB, dialect Dialect, options ...Option) (*Store, error) {
+	c, err := configure(options)
+	if err != nil {
+		return nil, failure("open", "", nil, err)
+	}
+	if db == nil || dialect.of == nil {
+		return nil, failure("open", "", nil, errNoDatabase)
+	}
+	s := &Store{db: db, dialect: dialect.of, config: c, writing: make(chan struct{}, 1)}
+	if err := s.setUp(ctx); err != nil {
+		return nil, s.failed(ctx, "open", "", err)
+	}
+	return s, nil
+}
+
+// Close closes the database if the store opened it itself, and does nothing
+// otherwise.
+func (s *Store) Close() error {
+	if !s.owned {
+		return nil
+	}
+	return failure("close", "", s.dialect, s.db.Close())
+}
+
+// transaction runs do in one transaction and commits it if do returns nil. It
+// starts again if others were in the way, until the busy timeout is over; so do
+// may run several times.
+func (s *Store) transaction(ctx context.Context, write bool, do func(*rows) error) error {
+	if write {
+		select {
+		case s.writing <- struct{}{}:
+			defer func() { <-s.writing }()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if !s.ready.Load() {
+			if err := s.prepare(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	err := s.repeat(ctx, write, do)
+	if err == nil || !s.dialect.outdated(err) {
+		return err
+	}
+	// Somebody may have changed the table since it was looked at.
+	if changed, lookErr := s.lookAgain(ctx); lookErr != nil || !changed {
+		return err
+	}
+	return s.repeat(ctx, write, do)
+}
+
+// repeat runs attempts until one does not fail because of others.
+func (s *Store) repeat(ctx context.Context, write bool, do func(*rows) error) error {
+	end := time.Now().Add(s.config.busyTimeout)
+	for n := 0; ; n++ {
+		err := s.attempt(ctx, write, do)
+		if err == nil || !s.dialect.busy(err) || time.Now().After(end) {
+			return err
+		}
+		if err := pause(ctx, n); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *Store) attempt(ctx context.Context, write bool, do func(*rows) error) error {
+	tx, err := s.dialect.begin(ctx, s.db, s.config.table, write)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // After a commit it does nothing.
+	if err := do(&rows{ctx: ctx, tx: tx, store: s, table: s.table.Load()}); err != nil {
+		return err
+	}
+	if !write {
+		return nil
+	}
+	return tx.Commit()
+}
+
+const (
+	firstPause = time.Millisecond
+	lastPause  = 64 * time.Millisecond
+)
+
+// pause waits before the attempt after the nth, longer each time.
+func pause(ctx context.Context, n int) error {
+	d := lastPause
+	if n < 6 {
+		d = firstPause << n
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,94 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/internal/rowstore"
+)
+
+// FindToken returns the stored token that query is an example of, as
+// tokenstore.Store says.
+func (s *Store) FindToken(ctx context.Context, query tokenstore.OAuthToken) (tokenstore.OAuthToken, error) {
+	var found tokenstore.OAuthToken
+	err := s.transaction(ctx, false, func(r *rows) (err error) {
+		found, err = rowstore.Find(r, query)
+		return err
+	})
+	if err != nil {
+		return tokenstore.OAuthToken{}, s.failed(ctx, "find token", query.ID, err)
+	}
+	return found, nil
+}
+
+// FindTokenByID returns the token with the given ID, as tokenstore.Store says.
+func (s *Store) FindTokenByID(ctx context.Context, id string) (tokenstore.OAuthToken, error) {
+	const op = "find token by ID"
+	if id == "" {
+		return tokenstore.OAuthToken{}, s.failed(ctx, op, "", errNoID)
+	}
+	var found tokenstore.OAuthToken
+	err := s.transaction(ctx, false, func(r *rows) error {
+		row, ok, err := r.ByID(id)
+		if err == nil && !ok {
+			err = tokenstore.ErrNotFound
+		}
+		found = row
+		return err
+	})
+	if err != nil {
+		return tokenstore.OAuthToken{}, s.failed(ctx, op, id, err)
+	}
+	return found, nil
+}
+
+// SaveToken updates or inserts a token, as tokenstore.Store says. Of several
+// saves at once each sees what the one before it stored.
+func (s *Store) SaveToken(ctx context.Context, token tokenstore.OAuthToken) (tokenstore.OAuthToken, error) {
+	var saved tokenstore.OAuthToken
+	err := s.transaction(ctx, true, func(r *rows) (err error) {
+		saved, err = rowstore.Save(r, token)
+		return err
+	})
+	if err != nil {
+		return tokenstore.OAuthToken{}, s.failed(ctx, "save token", token.ID, err)
+	}
+	return saved, nil
+}
+
+// DeleteToken removes the token with the given ID, as tokenstore.Store says.
+func (s *Store) DeleteToken(ctx context.Context, id string) error {
+	const op = "delete token"
+	if id == "" {
+		return s.failed(ctx, op, "", errNoID)
+	}
+	return s.failed(ctx, op, id, s.transaction(ctx, true, func(r *rows) error { return r.delete(id) }))
+}
+
+// DeleteTokens removes all rows of the table, and nothing else: all or, if it
+// fails, none.
+func (s *Store) DeleteTokens(ctx context.Context) error {
+	return s.failed(ctx, "delete tokens", "", s.transaction(ctx, true, (*rows).deleteAll))
+}
+
+// GetTokens returns all tokens, oldest first, as tokenstore.Store says. The
+// error names unreadable rows by their rowid and ID.
+func (s *Store) GetTokens(ctx context.Context) ([]tokenstore.OAuthToken, error) {
+	const op = "get tokens"
+	var tokens []tokenstore.OAuthToken
+	var unreadable []string
+	err := s.transaction(ctx, false, func(r *rows) (err error) {
+		tokens, unreadable, err = r.all()
+		return err
+	})
+	if err != nil {
+		return nil, s.failed(ctx, op, "", err)
+	}
+	if len(unreadable) > 0 {
+		err := fmt.Errorf("%w: %s", tokenstore.ErrUnreadable, strings.Join(unreadable, "; "))
+		return tokens, s.failed(ctx, op, "", err)
+	}
+	return tokens, nil
+}
