@@ -1,0 +1,45 @@
+# Plain targets for contributors; .ci/run is the whole check.
+CACHE   ?= $(or $(TOKENSTORE_CACHE),$(HOME)/.cache/tokenstore)
+SERVERS := ../ci/servers
+GOTEST  := go test -count=1 -timeout=25m
+# REQUIRED: the server is started here, so a test that misses it is a failure.
+REQUIRED := TOKENSTORE_INTEGRATION=required
+
+.PHONY: test race lint format tidy vet fuzz check integration integration-localstack integration-vault integration-sdk
+
+test: ## the unit tests: no network, no container
+	go test ./...
+
+race: ## the same with the race detector
+	go test -race ./...
+
+vet: ## go vet in every module, and for every system
+	ci/vet.sh
+
+lint: ## golangci-lint in every module; builds it the first time
+	ci/tools.sh "$(CACHE)/tools"
+	PATH="$(CACHE)/tools:$$PATH" ci/lint.sh
+
+format: ## gofmt -l, bash -n
+	ci/format.sh
+
+tidy: ## go mod tidy -diff in every module
+	ci/tidy.sh
+
+fuzz: ## every fuzz target for a minute; FUZZTIME=10s for less
+	ci/fuzz.sh $(or $(FUZZTIME),60s)
+
+integration: ## all integration tests on servers started here
+	cd integration && $(REQUIRED) $(SERVERS)/localstack.sh $(SERVERS)/vault.sh $(SERVERS)/sdk.sh $(GOTEST) -p=1 ./...
+
+integration-localstack: ## AWS Secrets Manager on LocalStack
+	cd integration && $(REQUIRED) $(SERVERS)/localstack.sh $(GOTEST) ./aws/...
+
+integration-vault: ## Vault; builds it the first time, about ten minutes
+	cd integration && $(REQUIRED) $(SERVERS)/vault.sh $(GOTEST) ./vault/...
+
+integration-sdk: ## the Zoho SDKs for Python and Node.js
+	cd integration && $(REQUIRED) $(SERVERS)/sdk.sh $(GOTEST) ./sdk/...
+
+check: ## everything, as in CI
+	.ci/run

@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Fails if a Go file is not as gofmt writes it, or a script is not valid bash.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+unformatted=$(gofmt -l .)
+if [ -n "$unformatted" ]; then
+  printf 'not formatted with gofmt:\n%s\n' "$unformatted"
+  exit 1
+fi
+for script in .ci/run ci/*.sh ci/servers/*.sh; do
+  bash -n "$script"
+done

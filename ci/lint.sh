@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# golangci-lint in every module, with the configuration of the root.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+status=0
+for folder in $(ci/modules.sh) ci/tools; do
+  (cd "$folder" && golangci-lint run ./...) || status=1
+done
+exit "$status"

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# go vet in every module, and for the library on every system that it supports,
+# which also shows that it and its tests compile there.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+status=0
+for folder in $(ci/modules.sh); do
+  (cd "$folder" && go vet ./...) || status=1
+done
+for system in darwin windows; do
+  echo "for $system"
+  GOOS=$system GOARCH=arm64 CGO_ENABLED=0 go vet ./... || status=1
+done
+exit "$status"
