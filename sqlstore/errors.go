@@ -10,6 +10,7 @@ import (
 
 var (
 	errNoID       = fmt.Errorf("%w: the ID is empty", tokenstore.ErrInvalidArgument)
+	errClosed     = fmt.Errorf("%w: the store is closed", tokenstore.ErrInvalidArgument)
 	errNoDatabase = fmt.Errorf("%w: a database and a dialect are needed", tokenstore.ErrInvalidArgument)
 )
 

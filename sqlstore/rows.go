@@ -204,7 +204,7 @@ func (r *rows) NewID() (string, error) {
 			return id, r.raise(n)
 		}
 	}
-	return "", errors.New("there is no higher number")
+	return "", fmt.Errorf("%w: there is no higher number for an ID", tokenstore.ErrQuota)
 }
 
 // counterName is the name under which the table's highest number is kept.

@@ -262,7 +262,7 @@ func (sqlite) kind(err error) error {
 		return tokenstore.ErrUnavailable
 	case sqliteReadOnly, sqlitePerm, sqliteAuth:
 		return tokenstore.ErrDenied
-	case sqliteCorrupt, sqliteNotADB, sqliteFormat:
+	case sqliteCorrupt, sqliteNotADB, sqliteFormat, sqliteError: // A statement that did not fit the table.
 		return tokenstore.ErrUnreadable
 	case sqliteTooBig:
 		return tokenstore.ErrTooLarge

@@ -75,6 +75,8 @@ type Store struct {
 	table atomic.Pointer[table]
 	// ready says that indices and counter are there.
 	ready atomic.Bool
+	// closed says that Close was called.
+	closed atomic.Bool
 }
 
 // Both are promises to those who look here first.
@@ -104,8 +106,10 @@ func New(ctx context.Context, db *sql.DB, dialect Dialect, options ...Option) (*
 
 // Close closes the database if the store opened it itself, and does nothing
 // otherwise.
+// Afterwards the store's methods return errors that match
+// tokenstore.ErrInvalidArgument. Closing it again is no error.
 func (s *Store) Close() error {
-	if !s.owned {
+	if s.closed.Swap(true) || !s.owned {
 		return nil
 	}
 	return failure("close", "", s.dialect, s.db.Close())
@@ -115,6 +119,9 @@ func (s *Store) Close() error {
 // starts again if others were in the way, until the busy timeout is over; so do
 // may run several times.
 func (s *Store) transaction(ctx context.Context, write bool, do func(*rows) error) error {
+	if s.closed.Load() {
+		return errClosed
+	}
 	if write {
 		select {
 		case s.writing <- struct{}{}:
