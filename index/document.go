@@ -1,0 +1,228 @@
+package index
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"example.com/tokenstore/driver"
+)
+
+const (
+	rootName  = "root"
+	maxFanout = 1024
+
+	// rootLife is how long a process relies on the layout that it remembers.
+	// Documents of an older layout are kept for longer than that.
+	rootLife = time.Hour
+	// freshLife is how old the layout may be that a document is created by. Who
+	// slept for longer might create one of a layout that is gone.
+	freshLife = 5 * time.Minute
+)
+
+// Document is an index that keeps many keys in few secrets: the root, or as
+// many documents as the root's fan-out says, each for a part of the hashes. It
+// costs a read for each look-up (two for the first one of a process if there
+// are several documents), and a read and a write for each document that a claim
+// touches.
+//
+// A document counts its writes of the last day. Where the service limits them,
+// a claim at the limit fails with an error that matches driver.ErrQuota, since
+// a token whose keys are not in the index would not be found. A release at the
+// limit is left undone without an error: the hint that stays is a harmless
+// leftover, which the repair removes. A claim that would make a document larger
+// than the service stores matches [ErrFull] and driver.ErrTooLarge. The remedy
+// for both is a larger fan-out, see [Document.Reshard].
+//
+// Fields that are not understood survive the writes of a document, but are not
+// carried over to those of another fan-out.
+type Document struct {
+	source
+	initial int
+
+	mu     sync.Mutex
+	known  layout // The layout last seen; no fan-out if none.
+	seenAt time.Time
+}
+
+// DocumentOption is an option of [NewDocument].
+type DocumentOption func(*Document)
+
+// WithFanout sets the fan-out with which the index is created, 1 to 1024; by
+// default it is 1. An index that exists already keeps the one it has.
+func WithFanout(fanout int) DocumentOption {
+	return func(x *Document) { x.initial = min(max(fanout, 1), maxFanout) }
+}
+
+// NewDocument returns an index of documents. Beside [Index] it has the methods
+// of [Lister] and [Resharder].
+func NewDocument(secrets driver.Secrets, c Config, options ...DocumentOption) Index {
+	x := &Document{source: newSource(secrets, c), initial: 1}
+	for _, o := range options {
+		o(x)
+	}
+	return x
+}
+
+// View returns a view for one attempt of one operation.
+func (x *Document) View() View { return x.view() }
+
+func (x *Document) view() *documentView {
+	v := &documentView{x: x}
+	v.Forget()
+	return v
+}
+
+// name returns the name of the document with the number n.
+func (x *Document) name(l layout, n int) string {
+	if l.fanout == 1 {
+		return x.root()
+	}
+	return fmt.Sprintf("%s%d-%d", x.config.Prefix, l.epoch, n)
+}
+
+func (x *Document) root() string { return x.config.Prefix + rootName }
+
+// epochOf returns the epoch of the document with the given name.
+func (x *Document) epochOf(name string) (epoch int64, ok bool) {
+	rest, ok := strings.CutPrefix(name, x.config.Prefix)
+	if !ok {
+		return 0, false
+	}
+	e, n, _ := strings.Cut(rest, "-")
+	epoch, err1 := strconv.ParseInt(e, 10, 64)
+	number, err2 := strconv.Atoi(n)
+	if err1 != nil || err2 != nil || rest != fmt.Sprintf("%d-%d", epoch, number) {
+		return 0, false
+	}
+	return epoch, epoch > 0 && number >= 0 && number < maxFanout
+}
+
+// number returns the number of the document that holds a key.
+func (l layout) number(key string) int {
+	n := 0
+	for i := range 4 { // 20 bits.
+		n = n<<5 | digit(key[i])
+	}
+	return n % l.fanout
+}
+
+// names returns the names of all documents.
+func (x *Document) names(l layout) []string {
+	names := make([]string, l.fanout)
+	for n := range names {
+		names[n] = x.name(l, n)
+	}
+	return names
+}
+
+// namesOf returns the names of the documents that hold the keys, each once, in
+// order of their numbers.
+func (x *Document) namesOf(l layout, keys []string) []string {
+	numbers := make([]int, len(keys))
+	for i, key := range keys {
+		numbers[i] = l.number(key)
+	}
+	slices.Sort(numbers)
+	numbers = slices.Compact(numbers)
+	names := make([]string, len(numbers))
+	for i, n := range numbers {
+		names[i] = x.name(l, n)
+	}
+	return names
+}
+
+// remembered returns the layout that this process has seen last. That of the
+// root alone is not remembered: who reads the hints reads the root anyway.
+func (x *Document) remembered() (layout, bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	fresh := x.config.Now().Sub(x.seenAt) < rootLife
+	return x.known, x.known.fanout > 1 && fresh
+}
+
+// remember keeps the layout of a root that was just read or written.
+func (x *Document) remember(root *page) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if root.epoch >= x.known.epoch || !root.exists() {
+		x.known, x.seenAt = root.layout, x.config.Now()
+	}
+}
+
+// readRoot reads the root; one that is not stored has no layout.
+func (x *Document) readRoot(ctx context.Context) (*page, error) {
+	pages, err := x.read(ctx, []string{x.root()})
+	if err != nil {
+		return nil, err
+	}
+	x.remember(pages[0])
+	return pages[0], nil
+}
+
+// read reads documents.
+func (x *Document) read(ctx context.Context, names []string) ([]*page, error) {
+	objects, err := x.getMany(ctx, names)
+	if err != nil {
+		return nil, err
+	}
+	pages := make([]*page, len(objects))
+	for i, o := range objects {
+		if pages[i], err = decodePage(o, o.name == x.root()); err != nil {
+			return nil, err
+		}
+	}
+	return pages, nil
+}
+
+// save writes a page by compare-and-swap and brings it up to date.
+func (x *Document) save(ctx context.Context, p *page, room int) error {
+	p.writes = p.writes.add(x.config.Now())
+	o, err := x.put(ctx, p.stored(), room)
+	if err != nil {
+		return err
+	}
+	p.revision, p.generation, p.size = o.revision, o.generation, o.size
+	if o.name == x.root() {
+		x.remember(p)
+	}
+	return nil
+}
+
+// begin gives a root that is not stored a first layout. The clock's seconds keep
+// its epoch apart from those of a root that was lost.
+func (x *Document) begin(root *page, fanout int) {
+	root.layout = layout{max(x.config.Now().Unix(), 1), fanout}
+}
+
+// IDs returns every ID that has a hint, in order of the earliest of the times
+// at which its hints were claimed last.
+func (x *Document) IDs(ctx context.Context) ([]string, error) {
+	pages, err := x.view().all(ctx)
+	if err != nil {
+		return nil, err
+	}
+	first := map[string]time.Time{}
+	for _, p := range pages {
+		for _, m := range p.keys {
+			for _, h := range m {
+				if t, ok := first[h.ID]; !ok || h.Claimed.Before(t) {
+					first[h.ID] = h.Claimed
+				}
+			}
+		}
+	}
+	ids := make([]string, 0, len(first))
+	for id := range first {
+		ids = append(ids, id)
+	}
+	slices.SortFunc(ids, func(a, b string) int {
+		return cmp.Or(first[a].Compare(first[b]), strings.Compare(a, b))
+	})
+	return ids, nil
+}

@@ -1,0 +1,167 @@
+package index
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+
+	"example.com/tokenstore/driver"
+)
+
+// Entries is an index with one small secret for each key, named by the key's
+// hash. A look-up reads one secret; a claim of a new key writes one, and a
+// claim of a key that was looked up before too.
+//
+// An entry that has lost its last hint stays, empty, until Sweep removes it: a
+// writer that still knows an earlier state of it fails.
+type Entries struct {
+	source
+}
+
+// NewEntries returns an index of entries.
+func NewEntries(secrets driver.Secrets, c Config) Index {
+	return &Entries{newSource(secrets, c)}
+}
+
+// View returns a view for one attempt of one operation.
+func (x *Entries) View() View {
+	v := &entriesView{x: x}
+	v.Forget()
+	return v
+}
+
+// name returns the name of a key's secret.
+func (x *Entries) name(hash string) string { return x.config.Prefix + hash }
+
+// All yields every hash that has hints, in order of the hashes. An entry that
+// cannot be read yields an error, and the others follow.
+func (x *Entries) All(ctx context.Context) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		for e, err := range x.each(ctx) {
+			switch {
+			case err != nil:
+				if !yield(Entry{}, err) {
+					return
+				}
+			case len(e.marks) > 0:
+				if !yield(Entry{strings.TrimPrefix(e.name, x.config.Prefix), e.marks.hints()}, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// readTogether is how many entries are read with one call where that is
+// possible.
+const readTogether = 100
+
+// each yields the stored entries in order of their names.
+func (x *Entries) each(ctx context.Context) iter.Seq2[*entry, error] {
+	return func(yield func(*entry, error) bool) {
+		names, err := x.names(ctx)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		for some := range slices.Chunk(names, readTogether) {
+			for e, err := range x.some(ctx, some) {
+				if !yield(e, err) {
+					return
+				}
+			}
+			if ctx.Err() != nil {
+				yield(nil, ctx.Err())
+				return
+			}
+		}
+	}
+}
+
+// some yields those of the named entries that are stored. If they cannot be
+// read together they are read one by one, so that one does not hide the others.
+func (x *Entries) some(ctx context.Context, names []string) iter.Seq2[*entry, error] {
+	return func(yield func(*entry, error) bool) {
+		objects, err := x.getMany(ctx, names)
+		for i, name := range names {
+			var o object
+			one := err
+			if err == nil {
+				o = objects[i]
+			} else if ctx.Err() == nil {
+				o, one = x.get(ctx, name)
+			}
+			var e *entry
+			if one == nil {
+				if !o.exists() {
+					continue
+				}
+				e, one = decodeEntry(o)
+			}
+			if !yield(e, one) || ctx.Err() != nil {
+				return
+			}
+		}
+	}
+}
+
+// names lists the names of all entries, sorted. Other names under the prefix
+// are not the index's.
+func (x *Entries) names(ctx context.Context) ([]string, error) {
+	var names []string
+	for name, err := range x.secrets.List(ctx, x.config.Prefix) {
+		if err != nil {
+			return nil, err
+		}
+		if checkHash(strings.TrimPrefix(name, x.config.Prefix), HashLen) == nil {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// Sweep removes empty entries that have not been written for longer than grace.
+// One that is written meanwhile stays. What could not be removed is named in
+// the error.
+func (x *Entries) Sweep(ctx context.Context, grace time.Duration, dryRun bool) (int, error) {
+	swept, before := 0, x.config.Now().Add(-grace).Unix()
+	var faults []error
+	for e, err := range x.each(ctx) {
+		if err == nil && (len(e.marks) > 0 || e.written >= before) {
+			continue
+		}
+		if err == nil && !dryRun {
+			err = x.remove(ctx, e.object)
+		}
+		switch {
+		case errors.Is(err, driver.ErrConflict):
+		case err != nil:
+			faults = append(faults, err)
+		default:
+			swept++
+		}
+	}
+	return swept, errors.Join(faults...)
+}
+
+// Stats returns one Stat for each entry; it reads them all.
+func (x *Entries) Stats(ctx context.Context) ([]Stat, error) {
+	var stats []Stat
+	var faults []error
+	for e, err := range x.each(ctx) {
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		s := Stat{Name: e.name, Hints: len(e.marks), Size: e.size, MaxSize: x.limits.MaxSize, MaxWrites: x.limits.WritesPerDay}
+		if s.Hints > 0 {
+			s.Keys = 1
+		}
+		stats = append(stats, s)
+	}
+	return stats, errors.Join(faults...)
+}

@@ -1,0 +1,175 @@
+package index
+
+import (
+	"context"
+	"errors"
+
+	"example.com/tokenstore/driver"
+)
+
+// entriesView keeps the entries that one operation has read or written.
+type entriesView struct {
+	x    *Entries
+	read map[string]*entry // By hash.
+}
+
+func (v *entriesView) Forget() { v.read = map[string]*entry{} }
+
+func (v *entriesView) Lookup(ctx context.Context, hashes ...string) ([][]Hint, error) {
+	if err := v.load(ctx, hashes); err != nil {
+		return nil, err
+	}
+	found := make([][]Hint, len(hashes))
+	for i, hash := range hashes {
+		found[i] = v.read[hash].marks.hints()
+	}
+	return found, nil
+}
+
+// load reads those of the entries that the view has not read yet.
+func (v *entriesView) load(ctx context.Context, hashes []string) error {
+	var names, missing []string
+	for _, hash := range distinct(hashes) {
+		if err := checkHash(hash, HashLen); err != nil {
+			return err
+		}
+		if v.read[hash] == nil {
+			missing = append(missing, hash)
+			names = append(names, v.x.name(hash))
+		}
+	}
+	objects, err := v.x.getMany(ctx, names)
+	if err != nil {
+		return err
+	}
+	for i, o := range objects {
+		e, err := decodeEntry(o)
+		if err != nil {
+			return err
+		}
+		v.read[missing[i]] = e
+	}
+	return nil
+}
+
+// distinct returns the texts without repetitions, in their order.
+func distinct(texts []string) []string {
+	seen := make(map[string]bool, len(texts))
+	var once []string
+	for _, text := range texts {
+		if !seen[text] {
+			seen[text] = true
+			once = append(once, text)
+		}
+	}
+	return once
+}
+
+// Claim writes one entry for each hash. One that the view has not read is taken
+// for new and created; only if that fails is it read.
+func (v *entriesView) Claim(ctx context.Context, claims ...Claim) ([][]Hint, error) {
+	if err := v.eachHash(claims, func(hash string, claims []Claim) error {
+		return v.write(ctx, hash, func(e *entry) {
+			for _, c := range claims {
+				e.marks = e.marks.claim(c, v.x.config.Now())
+			}
+		})
+	}); err != nil {
+		return nil, err
+	}
+	others := make([][]Hint, len(claims))
+	for i, c := range claims {
+		others[i] = v.read[c.Hash].marks.others(c.ID)
+	}
+	return others, nil
+}
+
+// Release rewrites the entries that have such a hint. What the view has not
+// read it reads first.
+func (v *entriesView) Release(ctx context.Context, claims ...Claim) error {
+	return v.eachHash(claims, func(hash string, claims []Claim) error {
+		if err := v.load(ctx, []string{hash}); err != nil {
+			return err
+		}
+		return v.write(ctx, hash, func(e *entry) {
+			for _, c := range claims {
+				e.marks = e.marks.release(c)
+			}
+		}, claims...)
+	})
+}
+
+// eachHash calls do with the claims of each hash, in order of the first one.
+func (v *entriesView) eachHash(claims []Claim, do func(hash string, claims []Claim) error) error {
+	byHash := make(map[string][]Claim, len(claims))
+	var hashes []string
+	for _, c := range claims {
+		if err := c.check(HashLen); err != nil {
+			return err
+		}
+		hashes = append(hashes, c.Hash)
+		byHash[c.Hash] = append(byHash[c.Hash], c)
+	}
+	for _, hash := range distinct(hashes) {
+		if err := do(hash, byHash[hash]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// write changes one entry by compare-and-swap. If there are releases, nothing
+// is written unless one of them removes a hint.
+func (v *entriesView) write(ctx context.Context, hash string, change func(*entry), releases ...Claim) error {
+	guessed := v.read[hash] == nil
+	if guessed {
+		v.read[hash] = &entry{object: absent(v.x.name(hash))}
+	}
+	var conflict error
+	for attempt := range writeAttempts {
+		e := v.read[hash]
+		if len(releases) > 0 && !anyReleases(e.marks, releases) {
+			return nil
+		}
+		// Whatever goes wrong now, what the view knows of the entry is void.
+		delete(v.read, hash)
+		change(e)
+		e.written = v.x.config.Now().Unix()
+		var err error
+		if conflict, err = v.put(ctx, hash, e); err != nil || conflict == nil {
+			return err
+		}
+		if !guessed || attempt > 0 {
+			if err := v.x.wait(ctx, attempt); err != nil {
+				return err
+			}
+		}
+		if err := v.load(ctx, []string{hash}); err != nil {
+			return err
+		}
+	}
+	return conflict
+}
+
+// put writes the entry and keeps it in the view.
+func (v *entriesView) put(ctx context.Context, hash string, e *entry) (conflict, err error) {
+	o, err := v.x.put(ctx, e.stored(), v.x.limits.MaxSize)
+	if errors.Is(err, driver.ErrConflict) {
+		return err, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	e.revision, e.generation, e.size = o.revision, o.generation, o.size
+	v.read[hash] = e
+	return nil, nil
+}
+
+func anyReleases(m marks, claims []Claim) bool {
+	for _, c := range claims {
+		if m.releases(c) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,83 @@
+package index
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"example.com/tokenstore/driver"
+)
+
+const writtenField = "written"
+
+// entry is the secret of one key. Its fields, beside the generation: "written",
+// the time of the last write in Unix seconds, and for each hint one that is
+// named by the ID behind an "@" and holds "generation time order", the last of
+// them left out if it is zero.
+type entry struct {
+	object
+	written int64
+	marks   marks
+}
+
+func decodeEntry(o object) (*entry, error) {
+	e := &entry{object: o}
+	var err error
+	if e.written, err = o.takeNumber(writtenField); err != nil {
+		return nil, fault(o.name, err)
+	}
+	for field := range o.fields {
+		id, ok := strings.CutPrefix(field, idMark)
+		if !ok {
+			continue
+		}
+		text, err := o.text(field)
+		if err == nil && validID(id) {
+			err = e.read(id, text)
+		}
+		if err != nil || !validID(id) {
+			return nil, fault(o.name, fmt.Errorf("%w: not a hint", driver.ErrUnreadable))
+		}
+		delete(o.fields, field)
+	}
+	e.marks.sort()
+	return e, nil
+}
+
+// read adds the hint that text describes.
+func (e *entry) read(id, text string) error {
+	numbers := make([]int64, 3)
+	words := strings.Fields(text)
+	if len(words) == 0 || len(words) > len(numbers) {
+		return driver.ErrUnreadable
+	}
+	for i, word := range words {
+		n, err := strconv.ParseInt(word, 10, 64)
+		if err != nil || n < 0 || n > maxNumber {
+			return driver.ErrUnreadable
+		}
+		numbers[i] = n
+	}
+	claimed := time.Unix(numbers[1], 0).UTC()
+	e.marks = append(e.marks, mark{Hint{ID: id, Generation: numbers[0], Claimed: claimed}, numbers[2]})
+	return nil
+}
+
+// stored returns the object that holds the entry.
+func (e *entry) stored() object {
+	o := e.object
+	o.fields = make(map[string]rawText, len(e.fields)+len(e.marks)+2)
+	for name, value := range e.fields {
+		o.fields[name] = value
+	}
+	o.setNumber(writtenField, e.written)
+	for _, m := range e.marks {
+		text := fmt.Sprintf("%d %d", m.Generation, m.Claimed.Unix())
+		if m.order > 0 {
+			text += fmt.Sprintf(" %d", m.order)
+		}
+		o.setText(idMark+m.ID, text)
+	}
+	return o
+}

@@ -1,0 +1,303 @@
+package index
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"example.com/tokenstore/driver"
+)
+
+// Resharder is implemented by an index whose fan-out can be changed.
+type Resharder interface {
+	// Reshard gives the index another fan-out, while readers and writers go on.
+	// Called again after a failure, it carries on. If the documents would be
+	// too large with that fan-out the error matches ErrFull and nothing changes.
+	Reshard(ctx context.Context, fanout int) error
+}
+
+// Reshard implements [Resharder].
+//
+// The root announces the next layout; each document of the old one is sealed by
+// compare-and-swap; the new documents are computed from the sealed ones alone,
+// so that all who do it compute the same, and are put if absent; then the root
+// is swapped. A fan-out of 1 means the root itself: it is sealed by the
+// announcement, and becomes the new document in the swap. Until the swap the
+// sealed documents answer the readers. A writer that meets a seal does the rest
+// itself, so nobody waits for a process that has died.
+func (x *Document) Reshard(ctx context.Context, fanout int) error {
+	if fanout < 1 || fanout > maxFanout {
+		return fmt.Errorf("%w: fan-out %d is not in 1 to %d", driver.ErrInvalid, fanout, maxFanout)
+	}
+	var err error
+	for attempt := range writeAttempts {
+		var done bool
+		if done, err = x.reshardOnce(ctx, fanout); done {
+			return err
+		}
+		if err == nil {
+			continue
+		}
+		if !errors.Is(err, driver.ErrConflict) {
+			return err
+		}
+		if err := x.wait(ctx, attempt); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// reshardOnce takes the next step from what the root shows, and reports whether
+// it was the last.
+func (x *Document) reshardOnce(ctx context.Context, fanout int) (done bool, err error) {
+	root, err := x.readRoot(ctx)
+	switch {
+	case err != nil:
+		return false, err
+	case !root.exists():
+		x.begin(root, fanout)
+		err := x.save(ctx, root, x.limits.MaxSize)
+		return err == nil, err
+	case root.next != nil:
+		return false, x.finish(ctx, root)
+	case root.fanout == fanout:
+		return true, nil
+	}
+	if err := x.wouldFit(ctx, fanout); err != nil {
+		return false, err
+	}
+	root.next = &layout{root.epoch + 1, fanout}
+	if root.fanout == 1 {
+		root.sealed = x.sealTime()
+	}
+	if err := x.save(ctx, root, x.limits.MaxSize); err != nil {
+		return false, err
+	}
+	return true, x.finish(ctx, root)
+}
+
+func (x *Document) sealTime() int64 { return max(x.config.Now().Unix(), 1) }
+
+// wouldFit returns an error that matches ErrFull if the hints, as they are now,
+// would not fit into that many documents.
+func (x *Document) wouldFit(ctx context.Context, fanout int) error {
+	pages, err := x.view().all(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range x.split(pages, layout{1, fanout}) {
+		if size := len(p.stored().encode()); x.room() > 0 && size > x.room() {
+			return fault(x.root(), fmt.Errorf("fan-out %d: %w", fanout, full(size, x.room())))
+		}
+	}
+	return nil
+}
+
+// settle is called by a writer that met a seal in a document of the given
+// epoch. It finishes the change of the fan-out, unless somebody has.
+func (x *Document) settle(ctx context.Context, epoch int64, attempt int) error {
+	root, err := x.readRoot(ctx)
+	switch {
+	case err != nil:
+		return err
+	case root.next != nil:
+		return x.finish(ctx, root)
+	case root.exists() && root.epoch == epoch:
+		// The seal is newer than what was read of the root.
+		return x.wait(ctx, attempt)
+	}
+	return nil
+}
+
+// finish does what is left to do of the change that the root announces.
+func (x *Document) finish(ctx context.Context, root *page) error {
+	epoch := root.epoch
+	var err error
+	for attempt := range writeAttempts {
+		if root.next == nil || root.epoch != epoch {
+			return nil
+		}
+		if err = x.finishOnce(ctx, root); err != nil && !errors.Is(err, driver.ErrConflict) && !errors.Is(err, errMoved) {
+			return err
+		}
+		if err != nil {
+			if err := x.wait(ctx, attempt); err != nil {
+				return err
+			}
+		}
+		if root, err = x.readAfter(ctx, root, err); err != nil {
+			return err
+		}
+	}
+	return fault(x.root(), fmt.Errorf("%w: the fan-out is being changed by others", driver.ErrConflict))
+}
+
+// readAfter returns the root as finishOnce has left it, or reads it if that
+// failed.
+func (x *Document) readAfter(ctx context.Context, root *page, failed error) (*page, error) {
+	if failed == nil {
+		return root, nil
+	}
+	return x.readRoot(ctx)
+}
+
+// finishOnce goes from the announcement to the swap, and brings root up to date.
+func (x *Document) finishOnce(ctx context.Context, root *page) error {
+	began := x.config.Now()
+	old, err := x.sealAll(ctx, root)
+	if err != nil {
+		return err
+	}
+	pages := x.split(old, *root.next)
+	for _, p := range pages {
+		if x.limits.MaxSize > 0 && len(p.stored().encode()) > x.limits.MaxSize {
+			return x.raise(ctx, root)
+		}
+	}
+	swapped := *root
+	swapped.layout, swapped.next, swapped.sealed, swapped.keys = *root.next, nil, 0, nil
+	if swapped.fanout == 1 {
+		swapped.keys = pages[0].keys
+	} else if err := x.createAll(ctx, pages, began); err != nil {
+		return err
+	}
+	if err := x.save(ctx, &swapped, x.limits.MaxSize); err != nil {
+		return err
+	}
+	*root = swapped
+	return nil
+}
+
+// raise announces twice the fan-out, under another epoch, since the hints grew
+// after the announcement and no longer fit.
+func (x *Document) raise(ctx context.Context, root *page) error {
+	raised := *root
+	raised.next = &layout{root.next.epoch + 1, root.next.fanout * 2}
+	if raised.next.fanout > maxFanout {
+		return fault(root.name, fmt.Errorf("fan-out %d: %w: %w", raised.next.fanout, ErrFull, driver.ErrTooLarge))
+	}
+	if err := x.save(ctx, &raised, x.limits.MaxSize); err != nil {
+		return err
+	}
+	*root = raised
+	return nil
+}
+
+// sealAll seals the documents of the present layout and returns them.
+func (x *Document) sealAll(ctx context.Context, root *page) ([]*page, error) {
+	if root.fanout == 1 {
+		return []*page{root}, nil // Sealed by the announcement.
+	}
+	pages, err := x.read(ctx, x.names(root.layout))
+	if err != nil {
+		return nil, err
+	}
+	for i, p := range pages {
+		if pages[i], err = x.seal(ctx, p); err != nil {
+			return nil, err
+		}
+	}
+	return pages, nil
+}
+
+// seal seals one document. One that is missing is created, sealed, so that
+// nobody can create it later.
+func (x *Document) seal(ctx context.Context, p *page) (*page, error) {
+	var err error
+	for attempt := range writeAttempts {
+		if p.frozen() {
+			return p, nil
+		}
+		p.sealed, p.writes = x.sealTime(), nil
+		var o object
+		if o, err = x.put(ctx, p.stored(), x.limits.MaxSize); err == nil {
+			p.revision, p.generation = o.revision, o.generation
+			return p, nil
+		}
+		if !errors.Is(err, driver.ErrConflict) {
+			return nil, err
+		}
+		if err := x.wait(ctx, attempt); err != nil {
+			return nil, err
+		}
+		pages, err := x.read(ctx, []string{p.name})
+		if err != nil {
+			return nil, err
+		}
+		p = pages[0]
+	}
+	return nil, err
+}
+
+// split returns the documents of the next layout, without those that would be
+// empty. What it returns depends on the old documents and on nothing else.
+func (x *Document) split(old []*page, next layout) []*page {
+	pages := make([]*page, next.fanout)
+	for n := range pages {
+		pages[n] = newPage(absent(x.name(next, n)))
+	}
+	var sealed int64
+	for _, p := range old {
+		for key, m := range p.keys {
+			for _, h := range m {
+				pages[next.number(key)].add(key, h)
+			}
+		}
+		sealed = max(sealed, p.sealed)
+	}
+	var filled []*page
+	for _, p := range pages {
+		for _, m := range p.keys {
+			m.sort()
+		}
+		for _, o := range old {
+			p.generation = max(p.generation, o.generation)
+		}
+		p.writes = p.writes.add(time.Unix(sealed, 0))
+		if len(p.keys) > 0 || next.fanout == 1 {
+			filled = append(filled, p)
+		}
+	}
+	return filled
+}
+
+// createAll puts the new documents that are not there yet. It gives up with
+// errMoved when it has taken so long that the layout may be an old one.
+func (x *Document) createAll(ctx context.Context, pages []*page, began time.Time) error {
+	there, err := x.existing(ctx, pages)
+	if err != nil {
+		return err
+	}
+	for _, p := range pages {
+		if there[p.name] {
+			continue
+		}
+		if x.config.Now().Sub(began) > freshLife {
+			return errMoved
+		}
+		if _, err := x.putExact(ctx, p.stored(), 0); err != nil && !errors.Is(err, driver.ErrConflict) {
+			return err
+		}
+	}
+	return nil
+}
+
+// existing says which of the documents somebody has created already, as far as
+// one call tells.
+func (x *Document) existing(ctx context.Context, pages []*page) (map[string]bool, error) {
+	there := map[string]bool{}
+	if _, ok := driver.As[driver.BatchGetter](x.secrets); !ok {
+		return there, nil
+	}
+	names := make([]string, len(pages))
+	for i, p := range pages {
+		names[i] = p.name
+	}
+	objects, err := x.getMany(ctx, names)
+	for _, o := range objects {
+		there[o.name] = o.exists()
+	}
+	return there, err
+}

@@ -1,0 +1,273 @@
+package index
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"example.com/tokenstore/driver"
+)
+
+const (
+	// writeAttempts bounds the writes of one secret that others overtake. The
+	// waits between them add up to about ten seconds.
+	writeAttempts = 24
+	// readAttempts bounds the reads of one secret that the service shows older
+	// than it was, about two seconds in all.
+	readAttempts = 8
+
+	firstWait   = 10 * time.Millisecond
+	longestWait = time.Second
+
+	// restored is how long a service shows one secret older than this process
+	// has seen it before that is taken for the truth: somebody has put an old
+	// version back.
+	restored = 15 * time.Minute
+
+	// sealRoom is kept free in each document, so that a full one can still be
+	// sealed and moved.
+	sealRoom = 128
+)
+
+// source reads and writes the secrets of an index. It sees to it that this
+// process never reads an older state of a secret than it has read or written
+// before, counts the generations, and keeps to the service's size.
+type source struct {
+	secrets driver.Secrets
+	config  Config
+	limits  driver.Limits
+	seen    *memory
+}
+
+func newSource(secrets driver.Secrets, c Config) source {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Sleep == nil {
+		c.Sleep = sleep
+	}
+	if c.Jitter == nil {
+		c.Jitter = rand.Float64
+	}
+	s := source{secrets: secrets, config: c, seen: newMemory()}
+	if l, ok := driver.As[driver.Limited](secrets); ok {
+		s.limits = l.Limits()
+	}
+	return s
+}
+
+// sleep waits for d or until the context ends.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// wait waits before the next attempt, the longer the more there were.
+func (s *source) wait(ctx context.Context, attempt int) error {
+	longest := longestWait
+	if attempt < 7 {
+		longest = min(longest, firstWait<<attempt)
+	}
+	d := time.Millisecond + time.Duration(s.config.Jitter()*float64(longest))
+	if err := s.config.Sleep(ctx, d); err != nil {
+		return err
+	}
+	return ctx.Err()
+}
+
+// fault says to which secret of the index an error belongs.
+func fault(name string, err error) error {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return fmt.Errorf("index document %q: %w", name, err)
+}
+
+// get reads one secret; one that is not stored has no revision.
+func (s *source) get(ctx context.Context, name string) (object, error) {
+	for attempt := 0; ; attempt++ {
+		secret, err := s.secrets.Get(ctx, name)
+		if err != nil && !errors.Is(err, driver.ErrNotFound) {
+			return object{}, fault(name, err)
+		}
+		if err != nil {
+			secret = driver.Secret{Name: name}
+		}
+		o, current, err := s.judge(secret)
+		if err != nil || current {
+			return o, err
+		}
+		if attempt == readAttempts {
+			return s.older(o)
+		}
+		if err := s.wait(ctx, attempt); err != nil {
+			return object{}, err
+		}
+	}
+}
+
+// judge decodes a secret and reports whether it is at least as new as what this
+// process has seen of it.
+func (s *source) judge(secret driver.Secret) (o object, current bool, err error) {
+	if secret.Revision == "" {
+		_, known := s.seen.generation(secret.Name)
+		return absent(secret.Name), !known, nil
+	}
+	o, err = decodeObject(secret)
+	if err != nil {
+		return object{}, false, fault(secret.Name, err)
+	}
+	// A person may have removed the generation; such an edit is no old state.
+	if o.generation == 0 {
+		return o, true, nil
+	}
+	if known, _ := s.seen.generation(o.name); o.generation < known {
+		return o, false, nil
+	}
+	s.seen.see(o.name, o.generation)
+	return o, true, nil
+}
+
+// older decides on a secret that the service went on showing older than it was:
+// one that is gone is gone; else the service is not fit to be read now.
+func (s *source) older(o object) (object, error) {
+	if !o.exists() || s.seen.suspect(o.name, s.config.Now(), restored) {
+		s.seen.forget(o.name)
+		return o, nil
+	}
+	return object{}, fault(o.name, fmt.Errorf("%w: the service shows an older state than before", driver.ErrUnavailable))
+}
+
+// getMany reads several secrets, with one call if the service can.
+func (s *source) getMany(ctx context.Context, names []string) ([]object, error) {
+	batch, ok := driver.As[driver.BatchGetter](s.secrets)
+	if !ok || len(names) < 2 {
+		return s.getEach(ctx, names)
+	}
+	secrets, err := batch.GetBatch(ctx, names)
+	if err = missingAside(err); err != nil {
+		return nil, err
+	}
+	found := make(map[string]driver.Secret, len(secrets))
+	for _, secret := range secrets {
+		found[secret.Name] = secret
+	}
+	objects := make([]object, len(names))
+	for i, name := range names {
+		secret, ok := found[name]
+		if !ok {
+			secret = driver.Secret{Name: name}
+		}
+		o, current, err := s.judge(secret)
+		if err == nil && !current {
+			o, err = s.get(ctx, name)
+		}
+		if err != nil {
+			return nil, err
+		}
+		objects[i] = o
+	}
+	return objects, nil
+}
+
+func (s *source) getEach(ctx context.Context, names []string) ([]object, error) {
+	objects := make([]object, len(names))
+	for i, name := range names {
+		o, err := s.get(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		objects[i] = o
+	}
+	return objects, nil
+}
+
+// missingAside returns err without those faults that say that a name is not
+// stored.
+func missingAside(err error) error {
+	if err == nil {
+		return nil
+	}
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		joined = single{err}
+	}
+	var faults []error
+	for _, e := range joined.Unwrap() {
+		var named *driver.NameError
+		switch {
+		case errors.Is(e, driver.ErrNotFound):
+		case errors.As(e, &named):
+			faults = append(faults, fault(named.Name, named.Err))
+		default:
+			faults = append(faults, e)
+		}
+	}
+	return errors.Join(faults...)
+}
+
+type single struct{ err error }
+
+func (s single) Unwrap() []error { return []error{s.err} }
+
+// room is the size up to which a claim may fill a secret; 0 means any.
+func (s *source) room() int {
+	if s.limits.MaxSize == 0 {
+		return 0
+	}
+	return s.limits.MaxSize - min(sealRoom, s.limits.MaxSize/4)
+}
+
+// put writes o, in place of the revision that it was read with, under the next
+// generation, and returns it as it is then. A result larger than room is not
+// written; 0 means that only the service decides.
+func (s *source) put(ctx context.Context, o object, room int) (object, error) {
+	if o.generation == 0 {
+		// The clock's seconds run ahead of any count of writes, so a secret
+		// that was lost does not fall back behind what others remember.
+		known, _ := s.seen.generation(o.name)
+		o.generation = max(s.config.Now().Unix()-1, known, 0)
+	}
+	o.generation++
+	return s.putExact(ctx, o, room)
+}
+
+// putExact is put with the generation that o has.
+func (s *source) putExact(ctx context.Context, o object, room int) (object, error) {
+	data := o.encode()
+	if room > 0 && len(data) > room {
+		return o, fault(o.name, full(len(data), room))
+	}
+	revision, err := s.secrets.Put(ctx, driver.Secret{Name: o.name, Data: data, Revision: o.revision})
+	if err != nil {
+		if errors.Is(err, driver.ErrTooLarge) {
+			err = fmt.Errorf("%w: %w", ErrFull, err)
+		}
+		return o, fault(o.name, err)
+	}
+	s.seen.see(o.name, o.generation)
+	o.revision, o.size = revision, len(data)
+	return o, nil
+}
+
+// full returns the error for a document of size bytes where room is for fewer.
+func full(size, room int) error {
+	return fmt.Errorf("%d of at most %d bytes: %w: %w", size, room, ErrFull, driver.ErrTooLarge)
+}
+
+// remove deletes a secret if it is still as it was read.
+func (s *source) remove(ctx context.Context, o object) error {
+	if err := s.secrets.Delete(ctx, o.name, o.revision); err != nil {
+		return fault(o.name, err)
+	}
+	s.seen.forget(o.name)
+	return nil
+}

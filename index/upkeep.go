@@ -1,0 +1,155 @@
+package index
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"slices"
+	"time"
+
+	"example.com/tokenstore/driver"
+)
+
+// All yields every hash that has hints, cut to the length that documents hold,
+// in order of the hashes. It reads each document once.
+func (x *Document) All(ctx context.Context) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		pages, err := x.view().all(ctx)
+		if err != nil {
+			yield(Entry{}, err)
+			return
+		}
+		all := map[string][]Hint{}
+		var keys []string
+		for _, p := range pages {
+			for key, m := range p.keys {
+				keys = append(keys, key)
+				all[key] = append(all[key], m.hints()...)
+			}
+		}
+		slices.Sort(keys)
+		for _, key := range slices.Compact(keys) {
+			if !yield(Entry{key, all[key]}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Sweep removes the documents of older layouts that were written last longer
+// than grace ago. A change of the fan-out that nobody has finished is finished
+// first. What could not be removed is named in the error.
+func (x *Document) Sweep(ctx context.Context, grace time.Duration, dryRun bool) (int, error) {
+	root, err := x.readRoot(ctx)
+	if err == nil && root.next != nil && !dryRun {
+		if err = x.finish(ctx, root); err == nil {
+			root, err = x.readRoot(ctx)
+		}
+	}
+	if err != nil || !root.exists() {
+		return 0, err
+	}
+	names, err := x.older(ctx, root.epoch)
+	if err != nil {
+		return 0, err
+	}
+	swept, before := 0, x.config.Now().Add(-grace)
+	var faults []error
+	for _, name := range names {
+		removed, err := x.sweep(ctx, name, before, dryRun)
+		if err != nil {
+			faults = append(faults, err)
+		}
+		if removed {
+			swept++
+		}
+	}
+	return swept, errors.Join(append(faults, ctx.Err())...)
+}
+
+// older lists the names of the documents of epochs before the given one,
+// sorted. Later ones may be those of a layout that this reader has not seen.
+func (x *Document) older(ctx context.Context, epoch int64) ([]string, error) {
+	var names []string
+	for name, err := range x.secrets.List(ctx, x.config.Prefix) {
+		if err != nil {
+			return nil, err
+		}
+		if e, ok := x.epochOf(name); ok && e < epoch {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// sweep removes one document if it was written last before the given time.
+func (x *Document) sweep(ctx context.Context, name string, before time.Time, dryRun bool) (bool, error) {
+	pages, err := x.read(ctx, []string{name})
+	if err != nil {
+		return false, err
+	}
+	p := pages[0]
+	last := p.writes.last()
+	if p.frozen() {
+		last = time.Unix(p.sealed, 0)
+	}
+	if !p.exists() || !last.Before(before) {
+		return false, nil
+	}
+	if dryRun {
+		return true, nil
+	}
+	if err := x.remove(ctx, p.object); err != nil {
+		if errors.Is(err, driver.ErrConflict) {
+			err = nil
+		}
+		return false, err
+	}
+	return true, nil
+}
+
+// Stats returns one Stat for each document of the present layout, the root
+// first. It reads them anew.
+func (x *Document) Stats(ctx context.Context) ([]Stat, error) {
+	v := x.view()
+	root, err := v.readRoot(ctx)
+	if err != nil || !root.exists() {
+		return nil, err
+	}
+	pages, err := v.all(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if v.layout.fanout > 1 {
+		pages = slices.Insert(pages, 0, root)
+	}
+	var stats []Stat
+	for _, p := range pages {
+		if p.exists() {
+			stats = append(stats, x.stat(p))
+		}
+	}
+	return stats, nil
+}
+
+func (x *Document) stat(p *page) Stat {
+	s := Stat{
+		Name: p.name, Keys: len(p.keys), Size: p.size, MaxSize: x.limits.MaxSize,
+		WritesToday: p.writes.total(x.config.Now()), MaxWrites: x.limits.WritesPerDay,
+	}
+	for _, m := range p.keys {
+		s.Hints += len(m)
+	}
+	return s
+}
+
+// GrowthDue reports whether one of an index's secrets has used three quarters
+// of what its service allows, in size or in writes of the last day, so that a
+// larger fan-out is due.
+func GrowthDue(stats []Stat) bool {
+	due := func(used, limit int) bool { return limit > 0 && used > limit/4*3 }
+	return slices.ContainsFunc(stats, func(s Stat) bool {
+		return due(s.Size, s.MaxSize) || due(s.WritesToday, s.MaxWrites)
+	})
+}
