@@ -1,0 +1,136 @@
+package filestore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"example.com/tokenstore"
+)
+
+// attempts is how often a change is tried when others change the file.
+const attempts = 20
+
+// change runs do on the rows of the file and writes the file if do changed
+// them. do may run several times.
+func (s *Store) change(ctx context.Context, do func(*rows) error) error {
+	switch err := s.usable(ctx); {
+	case err != nil:
+		return err
+	case s.config.readOnly:
+		return errReadOnly
+	}
+	path, err := target(s.path)
+	if err != nil {
+		return err
+	}
+	unlock, err := s.lock(ctx, path)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	s.sweep(path)
+	for range attempts {
+		if done, err := s.attempt(ctx, path, do); done || err != nil {
+			return err
+		}
+	}
+	return errChanging
+}
+
+// attempt reads the file, changes it and writes it. It is not done if the file
+// was changed by others in the meantime.
+func (s *Store) attempt(ctx context.Context, path string, do func(*rows) error) (done bool, err error) {
+	snap, err := s.read(ctx, path)
+	if err != nil {
+		return false, err
+	}
+	if err := snap.doc.unreadable(); err != nil {
+		return false, err
+	}
+	kept, err := readLastID(path)
+	if err != nil {
+		return false, err
+	}
+	r := &rows{doc: snap.doc.clone(), config: s.config, highest: max(kept, snap.doc.highest())}
+	if err := do(r); err != nil || !r.changed {
+		return true, err
+	}
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	// An ID is noted before it is given: one that is noted only is harmless.
+	if r.highest > kept {
+		if err := writeLastID(path, r.highest, snap.stamp); err != nil {
+			return false, err
+		}
+	}
+	return replace(path, r.doc.bytes(), snap.stamp, true)
+}
+
+// replace puts data in the place of the file, unless the file is, with check,
+// no longer as it was seen. The owner and the mode stay.
+func replace(path string, data []byte, seen stamp, check bool) (done bool, err error) {
+	f, err := create(path, seen.mode())
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = f.Cleanup() }() // What remains is removed by the next writer.
+	if seen.exists() {
+		if err := keepOwner(f.File, seen.info); err != nil {
+			return false, err
+		}
+	}
+	if _, err := f.Write(data); err != nil {
+		return false, err
+	}
+	if err := f.Sync(); err != nil { // Here, so that little time passes between the look and the step.
+		return false, err
+	}
+	if check {
+		now, err := look(path)
+		if err != nil || !now.same(seen) {
+			return false, err
+		}
+	}
+	if err := f.CloseAtomicallyReplace(); err != nil {
+		return false, err
+	}
+	return true, syncFolder(path)
+}
+
+// look returns the present stamp of the file.
+func look(path string) (stamp, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return stamp{}, nil
+	}
+	return stamp{info}, err
+}
+
+const lastIDSuffix = ".last-id"
+
+// readLastID returns the highest number that was noted as an ID, or 0.
+func readLastID(path string) (int64, error) {
+	data, err := os.ReadFile(path + lastIDSuffix)
+	if errors.Is(err, os.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	n := number(strings.TrimSpace(string(data)))
+	if n == 0 {
+		return 0, fmt.Errorf("%w: the file with the last ID holds no number", tokenstore.ErrUnreadable)
+	}
+	return n, nil
+}
+
+// writeLastID notes a number as the highest ID.
+func writeLastID(path string, n int64, like stamp) error {
+	_, err := replace(path+lastIDSuffix, []byte(strconv.FormatInt(n, 10)+"\n"), like, false)
+	return err
+}

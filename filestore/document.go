@@ -1,0 +1,239 @@
+package filestore
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"example.com/tokenstore"
+)
+
+// kind is what a record is.
+type kind int
+
+const (
+	blankLine kind = iota
+	headerLine
+	rowLine
+	badRecord // It cannot be read.
+)
+
+// record is one line of a file; several, if a line break is between quotes. It
+// is never changed, only replaced, since documents share their records.
+type record struct {
+	kind  kind
+	line  int
+	body  string
+	end   string // The line end; empty: that of the document.
+	token tokenstore.OAuthToken
+}
+
+// document is a file as it was read. Written again unchanged it is the same,
+// byte for byte.
+type document struct {
+	mark    string // The byte order mark, if there is one.
+	records []*record
+	layout  layout
+	header  bool
+	rows    int // How many records were taken for rows.
+	habits  habits
+	problem []LineError
+}
+
+const byteOrderMark = "\ufeff"
+
+// parse reads a file. It does not fail: what cannot be read is in the
+// document's problems.
+func parse(data []byte) *document {
+	text := string(data)
+	d := &document{habits: newHabits(text)}
+	if rest, ok := strings.CutPrefix(text, byteOrderMark); ok {
+		d.mark, text = byteOrderMark, rest
+	}
+	for line := 1; text != ""; {
+		s := scan(text)
+		d.add(line, s)
+		line += s.lines
+		text = text[len(s.body)+len(s.end):]
+	}
+	d.checkQuotes()
+	d.checkIDs()
+	return d
+}
+
+// add adds the next record.
+func (d *document) add(line int, s scanned) {
+	r := &record{kind: badRecord, line: line, body: s.body, end: s.end}
+	first := d.layout == nil && len(d.problem) == 0
+	d.records = append(d.records, r)
+	switch {
+	case s.blank():
+		r.kind = blankLine
+	case first && d.addHeader(r, s):
+	case d.layout != nil:
+		d.addRow(r, s)
+	}
+}
+
+// addHeader takes the first record that is not blank, and reports whether it
+// is a header, or none for certain. Without one, nothing after it is read.
+func (d *document) addHeader(r *record, s scanned) bool {
+	problem := s.problem
+	switch {
+	case strings.HasPrefix(r.body, "\xff\xfe"), strings.HasPrefix(r.body, "\xfe\xff"):
+		problem = "the file is UTF-16 instead of UTF-8"
+	case problem == "":
+		d.layout, d.header, problem = layoutOf(s.cells)
+	}
+	switch {
+	case problem != "":
+		d.report(r, s, problem+", so that no line can be read")
+		return true
+	case d.header:
+		r.kind = headerLine
+		d.habits.header(s)
+		return true
+	}
+	return false
+}
+
+// addRow takes a record that is neither blank nor the header.
+func (d *document) addRow(r *record, s scanned) {
+	d.habits.row(r, s)
+	d.rows++
+	problem := s.problem
+	switch {
+	case problem != "":
+	case len(s.cells) > len(d.layout):
+		problem = fmt.Sprintf("%s instead of %d; a value with a comma may lack its quotes", count(len(s.cells)), len(d.layout))
+	case len(s.cells) < len(d.layout):
+		problem = fmt.Sprintf("%s instead of %d", count(len(s.cells)), len(d.layout))
+	case d.twofold(s):
+		problem = "quotes that may hold several lines together, or belong to the values of each"
+	default:
+		r.token, problem = d.layout.token(s.cells)
+	}
+	if problem != "" {
+		d.report(r, s, problem)
+		return
+	}
+	r.kind = rowLine
+	if !d.layout.hasID() {
+		r.token.ID = strconv.Itoa(d.rows)
+	}
+}
+
+// twofold reports whether it is uncertain if a record is one row or several.
+func (d *document) twofold(s scanned) bool {
+	return !d.habits.certain() && s.twofold(len(d.layout))
+}
+
+// report marks a record as one that cannot be read.
+func (d *document) report(r *record, s scanned, problem string) {
+	if s.lines > 1 {
+		problem += fmt.Sprintf(" (to line %d)", r.line+s.lines-1)
+	}
+	r.kind = badRecord
+	r.token = tokenstore.OAuthToken{}
+	d.problem = append(d.problem, LineError{Line: r.line, Problem: problem})
+}
+
+// nullWord is what the Scala SDK writes for an absent value.
+const nullWord = "null"
+
+// token reads a row that has as many cells as the layout.
+func (l layout) token(cells []cell) (tokenstore.OAuthToken, string) {
+	var t tokenstore.OAuthToken
+	for i, c := range cells {
+		value := c.value
+		if value == nullWord && !c.quoted {
+			value = ""
+		}
+		if !utf8.ValidString(value) {
+			return t, l[i].String() + " is not valid UTF-8"
+		}
+		if l[i] != columnExpiry {
+			*l[i].text(&t) = value
+			continue
+		}
+		expiry, err := tokenstore.ParseExpiry(value)
+		if err != nil {
+			return t, l[i].String() + " is " + err.Error()
+		}
+		t.Expiry = expiry
+	}
+	if t.ID == "" && l.hasID() {
+		return t, "no ID"
+	}
+	return t, ""
+}
+
+// checkQuotes reports the rows with quotes that CSV does not need, if other
+// rows show that the file was written without quoting: there they may be part
+// of the value.
+func (d *document) checkQuotes() {
+	if !d.habits.bareQuote {
+		return
+	}
+	for _, r := range d.habits.needless {
+		if r.kind == rowLine {
+			d.report(r, scanned{}, "quotes that may belong to the value, since other lines are written without quoting")
+		}
+	}
+}
+
+// checkIDs reports all rows that share an ID.
+func (d *document) checkIDs() {
+	first := make(map[string]*record, len(d.records))
+	var twins [][2]*record
+	for _, r := range d.records {
+		if r.kind != rowLine {
+			continue
+		}
+		if other, ok := first[r.token.ID]; ok {
+			twins = append(twins, [2]*record{other, r})
+			continue
+		}
+		first[r.token.ID] = r
+	}
+	for _, pair := range twins {
+		for i, r := range pair {
+			if r.kind == rowLine {
+				d.report(r, scanned{}, fmt.Sprintf("the ID is also that of line %d", pair[1-i].line))
+			}
+		}
+	}
+	slices.SortStableFunc(d.problem, func(a, b LineError) int { return a.Line - b.Line })
+}
+
+// unreadable returns an error that names the lines that cannot be read.
+func (d *document) unreadable() error {
+	if len(d.problem) == 0 {
+		return nil
+	}
+	return &UnreadableError{Lines: slices.Clone(d.problem)}
+}
+
+// orUnreadable returns err, or, if nothing was found, the error of the lines
+// that cannot be read, if there are any: it may be on one of those.
+func (d *document) orUnreadable(err error) error {
+	if errors.Is(err, tokenstore.ErrNotFound) {
+		if lines := d.unreadable(); lines != nil {
+			return lines
+		}
+	}
+	return err
+}
+
+// byID returns the row with that ID, or nil.
+func (d *document) byID(id string) *record {
+	for _, r := range d.records {
+		if r.kind == rowLine && r.token.ID == id {
+			return r
+		}
+	}
+	return nil
+}

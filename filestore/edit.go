@@ -1,0 +1,195 @@
+package filestore
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"example.com/tokenstore"
+)
+
+var errFirstGeneration = fmt.Errorf("%w: a file of six columns has no place for an ID and is not written unless it is opened for upgrade",
+	tokenstore.ErrInvalidArgument)
+
+var errNotReadBack = fmt.Errorf("%w: the file cannot hold it in a way that is certain to be read back", tokenstore.ErrInvalidToken)
+
+// clone returns a document that can be changed. It shares the records.
+func (d *document) clone() *document {
+	c := *d
+	c.records = slices.Clone(d.records)
+	return &c
+}
+
+// ready gives the document the form in which it can be written: ten columns and
+// a header.
+func (d *document) ready(c config) error {
+	switch {
+	case d.layout == nil:
+		*d = document{habits: newHabits(""), layout: layouts[columnsInFile]}
+		d.habits.redirectURI = true
+	case !d.layout.hasID() && !c.upgrade:
+		return errFirstGeneration
+	case !d.layout.hasID():
+		return d.rebuild(c)
+	case !d.layout.hasDomain():
+		d.addDomain()
+	}
+	if !d.header {
+		d.addNewHeader()
+	}
+	return nil
+}
+
+// rebuild writes every row anew, in the form of a new file.
+func (d *document) rebuild(c config) error {
+	fresh := parse(nil)
+	if err := fresh.ready(c); err != nil {
+		return err
+	}
+	for _, r := range d.records {
+		if r.kind != rowLine {
+			continue
+		}
+		if err := fresh.insert(r.token, fresh.quotes(c)); err != nil {
+			return err
+		}
+	}
+	*d = *fresh
+	return nil
+}
+
+// addDomain adds the tenth column.
+func (d *document) addDomain() {
+	absent, _ := d.habits.encode(columnDomain, "", true) // An empty value is never refused.
+	for i, r := range d.records {
+		if r.kind != rowLine && r.kind != headerLine {
+			continue
+		}
+		padded := *r
+		padded.body += "," + absent
+		if r.kind == headerLine {
+			padded.body = r.body + "," + d.headerName(columnDomain.String())
+		}
+		d.records[i] = &padded
+	}
+	d.layout = append(slices.Clone(d.layout), columnDomain)
+}
+
+// addNewHeader puts a header before the first row, for the SDKs take the first
+// line for one.
+func (d *document) addNewHeader() {
+	quoted := make([]string, len(newHeader))
+	for i, name := range newHeader {
+		if name == "redirect_uri" && !d.habits.csv() {
+			name = "redirect_url" // The other name would say that quotes are read.
+		}
+		quoted[i] = d.headerName(name)
+	}
+	d.records = slices.Insert(d.records, 0, &record{kind: headerLine, body: strings.Join(quoted, ",")})
+	d.header = true
+}
+
+func (d *document) headerName(name string) string {
+	if d.habits.quoted && !d.habits.unquoted {
+		return `"` + name + `"`
+	}
+	return name
+}
+
+// quotes reports whether values may be written between quotes.
+func (d *document) quotes(c config) bool {
+	if c.quotes != nil {
+		return *c.quotes
+	}
+	return d.habits.csv()
+}
+
+// insert adds a row behind all others, but before blank lines at the end.
+func (d *document) insert(t tokenstore.OAuthToken, quotes bool) error {
+	body, err := d.encode(t, tokenstore.OAuthToken{}, nil, quotes)
+	if err != nil {
+		return err
+	}
+	at := len(d.records)
+	for at > 0 && d.records[at-1].kind == blankLine {
+		at--
+	}
+	d.records = slices.Insert(d.records, at, &record{kind: rowLine, body: body, token: t})
+	return nil
+}
+
+// replace puts a row in the place of the one with its ID.
+func (d *document) replace(t tokenstore.OAuthToken, quotes bool) error {
+	i := slices.IndexFunc(d.records, func(r *record) bool { return r.kind == rowLine && r.token.ID == t.ID })
+	if i < 0 {
+		return errors.New("no row has the ID") // Only rows that were found are replaced.
+	}
+	changed := *d.records[i]
+	body, err := d.encode(t, changed.token, scan(changed.body).cells, quotes)
+	if err != nil {
+		return err
+	}
+	changed.body, changed.token = body, t
+	d.records[i] = &changed
+	return nil
+}
+
+// encode returns the line of a token. Fields that are as they were are taken
+// from the cells of the old line, if there are any.
+func (d *document) encode(t, old tokenstore.OAuthToken, cells []cell, quotes bool) (string, error) {
+	fields := make([]string, len(d.layout))
+	for i, c := range d.layout {
+		value := c.get(t)
+		if cells != nil && value == c.get(old) {
+			fields[i] = cells[i].raw
+			continue
+		}
+		field, err := d.habits.encode(c, value, quotes)
+		if err != nil {
+			return "", err
+		}
+		fields[i] = field
+	}
+	line := strings.Join(fields, ",")
+	if !d.readsBack(line, t) {
+		return "", errNotReadBack
+	}
+	return line, nil
+}
+
+// readsBack reports whether the line will be read as the token.
+func (d *document) readsBack(line string, t tokenstore.OAuthToken) bool {
+	s := scan(line)
+	if s.problem != "" || s.blank() || len(s.body) != len(line) || len(s.cells) != len(d.layout) || d.twofold(s) {
+		return false
+	}
+	read, problem := d.layout.token(s.cells)
+	return problem == "" && read == t
+}
+
+// bytes returns the file.
+func (d *document) bytes() []byte {
+	var b strings.Builder
+	b.WriteString(d.mark)
+	for i, r := range d.records {
+		b.WriteString(r.body)
+		b.WriteString(d.endOf(r, i == len(d.records)-1))
+	}
+	return []byte(b.String())
+}
+
+// endOf returns the line end of a record: its own, as far as that suits its
+// place.
+func (d *document) endOf(r *record, last bool) string {
+	ends := strings.HasSuffix(r.end, lineFeed)
+	switch {
+	case last && !d.habits.final && ends:
+		return ""
+	case last && !d.habits.final, ends:
+		return r.end
+	case r.end != "":
+		return r.end + lineFeed
+	}
+	return d.habits.end
+}

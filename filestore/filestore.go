@@ -1,0 +1,232 @@
+// Package filestore keeps tokens in the token file of the Zoho CRM SDKs. It
+// reads the files of every SDK language and generation, and writes a form that
+// they read back.
+//
+//	store, err := filestore.Open("tokens.txt")
+//
+// tokenstore.Open takes the URLs "file:tokens.txt" and
+// "file:/var/lib/app/tokens.txt", with these parameters, each true or false:
+//
+//   - readonly: nothing is ever written, neither the file nor one beside it,
+//     and the file must exist. This is for a source to move from. See
+//     [WithReadOnly].
+//   - upgrade: a file of the first generation may be written. See [WithUpgrade].
+//   - quotes: whether values may be written between quotes. See [WithQuotes].
+//
+// # What is read
+//
+// The SDKs' files have a header and a row for each token, separated by commas:
+//
+//   - ten columns (SDK 5.0 and later): id, user_name, client_id, client_secret,
+//     refresh_token, access_token, grant_token, expiry_time, redirect_url,
+//     api_domain;
+//   - nine columns (2.x): the same without api_domain;
+//   - six columns (1.x): user_mail, client_id, refresh_token, access_token,
+//     grant_token, expiry_time. Here the row's number among the rows, from 1,
+//     stands for its ID, as long as the file is not changed.
+//
+// Columns go by the names in the header, with user_mail for user_name,
+// redirect_uri for redirect_url, and expires_in for expiry_time. Without a
+// header, and for names that are not known, they go by their position.
+//
+// A byte order mark, line ends of LF, CR LF or CR CR LF, blank lines, a missing
+// last line end, quotes where none are needed, quotes inside a value that does
+// not begin with one, and the word null for an absent value are all read. A
+// word "null" between quotes is that word.
+//
+// # What is not guessed
+//
+// Reported by its line number, in an [UnreadableError] that matches
+// tokenstore.ErrUnreadable and quotes nothing of the file: a row with too many
+// fields (a comma in a value without quotes) or too few, without an ID, or with
+// the ID of another row (both are reported); a malformed quote; quotes of which
+// it is not certain whether they belong to the value; an expiry that is no
+// time; text that is not UTF-8.
+//
+// The other rows are still found and listed, GetTokens returning the error
+// with them. What is not found may be on such a line, so that the error is then
+// that of the lines and not tokenstore.ErrNotFound. The file is not written any
+// more: saves and deletes fail with the same error, until a person has put
+// those lines right.
+//
+// # What is written
+//
+// Lines whose token did not change are written again byte for byte, and a
+// changed one keeps the fields that did not change. The header keeps its names;
+// new rows take the file's line ends, its way to quote, and the word null where
+// the file has it; a file without a last line end stays without. Only what the
+// SDKs need is added: a header to a file that lacks one, and to a file of nine
+// columns the tenth, as the SDKs do when they open it.
+//
+// A new file has ten columns, the name redirect_uri, line ends of LF, and
+// quotes where CSV needs them. All SDKs read it, but those for Node, TypeScript,
+// C# and Scala take no quotes, and split at every comma. A file that they have
+// written shows it, by its missing last line end, the word null, a quote in the
+// middle of a value, or its header and line ends together. To such a file a
+// value is not written that would need quotes (it has a comma or a line break,
+// begins with a quote, or is the word null): the error matches
+// tokenstore.ErrInvalidToken and names the field. [WithQuotes] decides
+// otherwise. The Java SDK reads a backslash as an escape, also in its own
+// files, and the Python SDK reads no field of more than 131,072 characters, and
+// a carriage return as a line feed.
+//
+// # IDs
+//
+// IDs are opaque texts. A generated one is a decimal number, one higher than
+// the highest so far, counted as a number: the SDKs count in the same way, and
+// fail on IDs that are none. Numbers above 2,147,483,647 are not counted, so
+// that a generated ID has at most the ten digits that the SDKs' tables bear. No
+// generated ID comes again after its token was deleted: the highest is kept in
+// a file beside, with ".last-id" after the name. If that file is lost, the
+// counting goes on from the rows.
+//
+// # Others on the same file
+//
+// Any number of processes may use a file. Writers hold an advisory lock on a
+// file beside it, with ".lock" after the name; readers need no lock and no
+// permission to write. The file is replaced in one step, after it was written
+// to the disk whole, so that no reader ever sees half of it, and a process that
+// is killed leaves the old file or the new one. It may leave a temporary file,
+// which the next writer removes.
+//
+// A new file has mode 0600; one that exists keeps its mode and its owner, and
+// so does the target of a symbolic link, which stays a link. A file that is
+// mounted by itself, as containers sometimes have it, cannot be replaced: mount
+// its folder.
+//
+// The SDKs take no lock and write in place. A file that changed between our
+// read and our write is read again and never overwritten unseen, and one that
+// seems half written is read again a moment later. But an SDK overwrites what
+// came between its own read and write: of two programs on one file, at most one
+// should be an SDK that saves.
+package filestore
+
+import (
+	"context"
+	"path/filepath"
+	"sync/atomic"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/internal/rowstore"
+)
+
+// Store is a tokenstore.Store over one file. It is safe for concurrent use, and
+// several stores, in one process or in many, may use one file.
+type Store struct {
+	path   string
+	config config
+
+	// writing holds a value while a write is under way: the goroutines of one
+	// store queue here, in order, instead of polling for the file's lock.
+	writing chan struct{}
+	// last is what was read last.
+	last atomic.Pointer[snapshot]
+	// swept says that leftovers were looked for.
+	swept  atomic.Bool
+	closed atomic.Bool
+}
+
+var _ tokenstore.OpenStore = (*Store)(nil)
+
+// Open returns a store over the file of that name. If there is no such file, it
+// is created by the first save; with [WithReadOnly] that is an error. The file
+// is not read yet, and no file is held open between two calls.
+func Open(path string, options ...Option) (*Store, error) {
+	s := &Store{path: path, writing: make(chan struct{}, 1)}
+	if path != "" {
+		absolute, err := filepath.Abs(path)
+		if err != nil {
+			return nil, failure("open", "", err)
+		}
+		s.path = absolute
+	}
+	for _, o := range options {
+		o(&s.config)
+	}
+	if err := s.check(); err != nil {
+		return nil, failure("open", "", err)
+	}
+	return s, nil
+}
+
+// Close ends the use of the store; every later call fails. Nothing waits to be
+// written, and no file is open, so that a store need not be closed.
+func (s *Store) Close() error {
+	s.closed.Store(true)
+	s.last.Store(nil)
+	return nil
+}
+
+// FindToken implements tokenstore.Store.
+func (s *Store) FindToken(ctx context.Context, query tokenstore.OAuthToken) (tokenstore.OAuthToken, error) {
+	doc, err := s.view(ctx)
+	if err != nil {
+		return tokenstore.OAuthToken{}, failure("find token", query.ID, err)
+	}
+	found, err := rowstore.Find(&rows{doc: doc}, query)
+	return found, failure("find token", query.ID, doc.orUnreadable(err))
+}
+
+// FindTokenByID implements tokenstore.Store.
+func (s *Store) FindTokenByID(ctx context.Context, id string) (tokenstore.OAuthToken, error) {
+	const op = "find token by ID"
+	if id == "" {
+		return tokenstore.OAuthToken{}, failure(op, "", errNoID)
+	}
+	doc, err := s.view(ctx)
+	if err != nil {
+		return tokenstore.OAuthToken{}, failure(op, id, err)
+	}
+	if r := doc.byID(id); r != nil {
+		return r.token, nil
+	}
+	return tokenstore.OAuthToken{}, failure(op, id, doc.orUnreadable(tokenstore.ErrNotFound))
+}
+
+// GetTokens implements tokenstore.Store. The oldest token is on the first line.
+func (s *Store) GetTokens(ctx context.Context) ([]tokenstore.OAuthToken, error) {
+	doc, err := s.view(ctx)
+	if err != nil {
+		return nil, failure("get tokens", "", err)
+	}
+	tokens := []tokenstore.OAuthToken{}
+	for _, r := range doc.records {
+		if r.kind == rowLine {
+			tokens = append(tokens, r.token)
+		}
+	}
+	return tokens, failure("get tokens", "", doc.unreadable())
+}
+
+// SaveToken implements tokenstore.Store.
+func (s *Store) SaveToken(ctx context.Context, token tokenstore.OAuthToken) (tokenstore.OAuthToken, error) {
+	var saved tokenstore.OAuthToken
+	err := s.change(ctx, func(r *rows) error {
+		var err error
+		saved, err = rowstore.Save(r, token)
+		return err
+	})
+	if err != nil {
+		return tokenstore.OAuthToken{}, failure("save token", token.ID, err)
+	}
+	return saved, nil
+}
+
+// DeleteToken implements tokenstore.Store.
+func (s *Store) DeleteToken(ctx context.Context, id string) error {
+	if id == "" {
+		return failure("delete token", "", errNoID)
+	}
+	err := s.change(ctx, func(r *rows) error {
+		return r.remove(func(rec *record) bool { return rec.token.ID == id })
+	})
+	return failure("delete token", id, err)
+}
+
+// DeleteTokens implements tokenstore.Store. The file and its header stay.
+func (s *Store) DeleteTokens(ctx context.Context) error {
+	err := s.change(ctx, func(r *rows) error {
+		return r.remove(func(*record) bool { return true })
+	})
+	return failure("delete tokens", "", err)
+}

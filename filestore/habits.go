@@ -1,0 +1,123 @@
+package filestore
+
+import (
+	"fmt"
+	"strings"
+
+	"example.com/tokenstore"
+)
+
+const (
+	lineFeed       = "\n"
+	returnLineFeed = "\r\n"
+)
+
+// habits are what tells the SDK that wrote a file, and how a new line has to
+// look in it.
+type habits struct {
+	end   string // The line end: LF or CR LF.
+	final bool   // The last line has a line end.
+
+	redirectURI bool // The header has the Python SDK's name, or ours.
+	typescript  bool // The header has the TypeScript SDK's name.
+
+	quoted    bool // A field is between quotes.
+	unquoted  bool // A field is not.
+	bareQuote bool // A field has a quote in its middle, and none around it.
+	nullWord  bool // A field is the word null.
+	empty     bool // A field is empty.
+
+	// needless are the rows with quotes that CSV does not need.
+	needless []*record
+}
+
+func newHabits(text string) habits {
+	h := habits{end: lineFeed, final: text == "" || strings.HasSuffix(text, lineFeed)}
+	if i := strings.Index(text, lineFeed); i > 0 && text[i-1] == '\r' {
+		h.end = returnLineFeed
+	}
+	return h
+}
+
+// header notes how the header looks.
+func (h *habits) header(s scanned) {
+	for i, c := range s.cells {
+		name := strings.ToLower(strings.TrimSpace(c.value))
+		h.redirectURI = h.redirectURI || name == "redirect_uri"
+		h.typescript = h.typescript || (name == "user_mail" && i > 0 && len(s.cells) == columnsInFile)
+		h.quoted = h.quoted || c.quoted
+		h.unquoted = h.unquoted || !c.quoted
+	}
+}
+
+// row notes how a row looks.
+func (h *habits) row(r *record, s scanned) {
+	needless := false
+	for _, c := range s.cells {
+		switch {
+		case c.quoted:
+			h.quoted = true
+			needless = needless || (c.value != "" && !needsQuotes(c.value) && strings.TrimSpace(c.value) == c.value)
+			continue
+		case c.value == "":
+			h.empty = true
+		case c.value == nullWord:
+			h.nullWord = true
+		case strings.Contains(c.value, `"`):
+			h.bareQuote = true
+		}
+		h.unquoted = true
+	}
+	if needless {
+		h.needless = append(h.needless, r)
+	}
+}
+
+// csv reports whether all who write the file seem to read quotes. A file with
+// a quoted field is such a file. The SDKs for Node, TypeScript and Scala leave
+// the last line without end, as that for PHP does; that for C# has the line
+// ends of its system under the name redirect_url, which those of the Java and
+// the Ruby SDK are not told from.
+func (h *habits) csv() bool {
+	switch {
+	case h.quoted:
+		return true
+	case h.bareQuote, h.nullWord, h.typescript, !h.final:
+		return false
+	}
+	return h.redirectURI
+}
+
+// certain reports whether nobody but us and the Python SDK has written the
+// file, so that quotes have one meaning.
+func (h *habits) certain() bool { return h.redirectURI && h.final }
+
+// needsQuotes reports whether CSV, or what we read in it, needs quotes around
+// the value.
+func needsQuotes(value string) bool {
+	return strings.ContainsAny(value, ",\"\r\n") || value == nullWord || strings.HasPrefix(value, byteOrderMark)
+}
+
+// encode returns how the value is written in the column.
+func (h *habits) encode(c column, value string, quotes bool) (string, error) {
+	if !quotes && !h.plain(value) {
+		return "", fmt.Errorf("%w: %s has a comma, a line break or a quote, or is the word null, which a file without quoting cannot hold"+
+			" (if all who use the file read CSV, open it with quotes)", tokenstore.ErrInvalidToken, c)
+	}
+	switch {
+	case value == "" && h.nullWord && !h.empty:
+		return nullWord, nil
+	case quotes && (needsQuotes(value) || (h.quoted && !h.unquoted)):
+		return `"` + strings.ReplaceAll(value, `"`, `""`) + `"`, nil
+	}
+	return value, nil
+}
+
+// plain reports whether the value can be written without quotes. Quotes inside
+// a value can, since the SDKs that write none read them as they stand; but not
+// where they would make the quotes of other lines uncertain.
+func (h *habits) plain(value string) bool {
+	quote := strings.Index(value, `"`)
+	return !strings.ContainsAny(value, ",\r\n") && quote != 0 && (quote < 0 || !h.quoted) &&
+		value != nullWord && !strings.HasPrefix(value, byteOrderMark)
+}

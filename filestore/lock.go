@@ -1,0 +1,114 @@
+package filestore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+const (
+	lockSuffix = ".lock"
+	// lockPause is the time between two looks at a lock that others hold.
+	lockPause = 2 * time.Millisecond
+)
+
+// lock waits until nobody else writes the file, in this process or another.
+func (s *Store) lock(ctx context.Context, path string) (unlock func(), err error) {
+	select {
+	case s.writing <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	l, err := lockFile(ctx, path)
+	if err != nil {
+		<-s.writing
+		return nil, err
+	}
+	return func() {
+		_ = l.Close() // The lock ends with the descriptor, whatever is reported.
+		<-s.writing
+	}, nil
+}
+
+// lockFile locks the file beside path.
+func lockFile(ctx context.Context, path string) (*flock.Flock, error) {
+	name := path + lockSuffix
+	for {
+		if err := createLock(name, path); err != nil {
+			return nil, fmt.Errorf("lock the file: %w", err)
+		}
+		l := flock.New(name, flock.SetPermissions(newFileMode))
+		if _, err := l.TryLockContext(ctx, lockPause); err != nil {
+			return nil, errors.Join(fmt.Errorf("lock the file: %w", err), l.Close())
+		}
+		// Somebody may have removed the file that is locked now.
+		if stillThere(l, name) {
+			return l, nil
+		}
+		_ = l.Close()
+	}
+}
+
+func stillThere(l *flock.Flock, name string) bool {
+	locked, err := l.Stat()
+	if err != nil {
+		return false
+	}
+	now, err := os.Stat(name)
+	return err == nil && os.SameFile(locked, now)
+}
+
+// createLock creates the lock file if there is none. It belongs to the owner
+// of the token file, so that whoever may write the one may lock the other.
+func createLock(name, path string) error {
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_RDONLY, newFileMode)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }() // Nothing was written.
+	if seen, err := look(path); err == nil && seen.exists() {
+		return keepOwner(f, seen.info)
+	}
+	return nil
+}
+
+// leftover is the end of the name of a temporary file.
+var leftover = regexp.MustCompile(`^[0-9]{15,19}$`)
+
+// sweep removes the temporary files of writers that were killed. It is called
+// with the lock held, so that nobody is writing one, and does its work once.
+func (s *Store) sweep(path string) {
+	if s.swept.Swap(true) {
+		return
+	}
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		return // A folder that cannot be listed keeps its leftovers.
+	}
+	for _, e := range entries {
+		if e.Type().IsRegular() && isLeftover(e.Name(), filepath.Base(path)) {
+			_ = os.Remove(filepath.Join(filepath.Dir(path), e.Name())) // A later writer tries again.
+		}
+	}
+}
+
+// isLeftover reports whether a name is that of a temporary file for the file,
+// or for the one with its last ID.
+func isLeftover(name, file string) bool {
+	for _, prefix := range []string{"." + file, "." + file + lastIDSuffix} {
+		if len(name) > len(prefix) && name[:len(prefix)] == prefix && leftover.MatchString(name[len(prefix):]) {
+			return true
+		}
+	}
+	return false
+}

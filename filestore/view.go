@@ -1,0 +1,174 @@
+package filestore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"example.com/tokenstore"
+)
+
+// snapshot is a file as it was read at one moment. It is never changed.
+type snapshot struct {
+	doc   *document
+	stamp stamp
+	at    time.Time
+}
+
+// check refuses what cannot be the path of a token file.
+func (s *Store) check() error {
+	if s.path == "" {
+		return errNoFile
+	}
+	target, err := target(s.path)
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(target)
+	switch {
+	case err == nil && !info.Mode().IsRegular():
+		return errNoFile
+	case err == nil:
+		return nil
+	case !errors.Is(err, fs.ErrNotExist) || s.config.readOnly:
+		return err
+	}
+	_, err = os.Stat(filepath.Dir(target))
+	return err
+}
+
+// view returns the document as it is now.
+func (s *Store) view(ctx context.Context) (*document, error) {
+	if err := s.usable(ctx); err != nil {
+		return nil, err
+	}
+	path, err := target(s.path)
+	if err != nil {
+		return nil, err
+	}
+	snap, err := s.read(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	return snap.doc, nil
+}
+
+func (s *Store) usable(ctx context.Context) error {
+	if s.closed.Load() {
+		return errClosed
+	}
+	return ctx.Err()
+}
+
+const (
+	readings    = 3
+	readingWait = 10 * time.Millisecond
+)
+
+// read reads the file. The SDKs write in place: a file that has changed just
+// now and is empty, or has lines that cannot be read, may be half written, and
+// is read again a moment later.
+func (s *Store) read(ctx context.Context, path string) (*snapshot, error) {
+	for n := 1; ; n++ {
+		snap, whole, err := s.readOnce(path)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case !whole && n >= attempts:
+			return nil, errChanging
+		case whole && (n >= readings || !snap.suspect()):
+			s.last.Store(snap)
+			return snap, nil
+		}
+		if err := wait(ctx, readingWait); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// suspect reports whether the file may be half written.
+func (s *snapshot) suspect() bool {
+	odd := len(s.doc.problem) > 0 || len(s.doc.records) == 0
+	return odd && s.stamp.exists() && !s.stamp.settled(s.at)
+}
+
+// readOnce reads the file, unless it is as it was read last. It is whole if it
+// did not change in the meantime.
+func (s *Store) readOnce(path string) (snap *snapshot, whole bool, err error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) && !s.config.readOnly {
+		return &snapshot{doc: parse(nil)}, true, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	defer func() { _ = f.Close() }() // It was only read.
+	before, err := stampOf(f)
+	if err != nil {
+		return nil, false, err
+	}
+	if last := s.last.Load(); last != nil && last.stamp.settled(last.at) && last.stamp.same(before) {
+		return last, true, nil
+	}
+	at := time.Now()
+	data, err := io.ReadAll(f)
+	if err != nil {
+		return nil, false, err
+	}
+	after, err := stampOf(f)
+	if err != nil {
+		return nil, false, err
+	}
+	return &snapshot{doc: parse(data), stamp: after, at: at}, before.same(after), nil
+}
+
+func stampOf(f *os.File) (stamp, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return stamp{}, err
+	}
+	if !info.Mode().IsRegular() {
+		return stamp{}, errNoFile
+	}
+	return stamp{info}, nil
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// manyLinks is more symbolic links than any system follows.
+const manyLinks = 40
+
+// target returns the path of the file that path stands for: where a symbolic
+// link leads, also if there is no file yet.
+func target(path string) (string, error) {
+	for range manyLinks {
+		real, err := filepath.EvalSymlinks(path)
+		if err == nil || !errors.Is(err, fs.ErrNotExist) {
+			return real, err
+		}
+		link, err := os.Readlink(path)
+		if err != nil {
+			return path, nil // Not a link: a file that is not there yet.
+		}
+		if !filepath.IsAbs(link) {
+			link = filepath.Join(filepath.Dir(path), link)
+		}
+		path = link
+	}
+	return "", fmt.Errorf("%w: too many symbolic links", tokenstore.ErrInvalidArgument)
+}
