@@ -1,0 +1,105 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"example.com/tokenstore"
+)
+
+// noForeign plants nothing: the reference has nothing beside its rows.
+func noForeign(context.Context, tokenstore.Store) (func(context.Context) error, error) {
+	return func(context.Context) error { return nil }, nil
+}
+
+func TestReference(t *testing.T) {
+	Store(t, func(testing.TB) tokenstore.Store { return newReference() }, WithReopen(reopen), WithForeign(noForeign))
+}
+
+func TestRunPassesEveryCase(t *testing.T) {
+	n := 0
+	open := func(context.Context) (tokenstore.Store, error) { return newReference(), nil }
+	for r := range Run(t.Context(), open, WithReopen(reopen), WithForeign(noForeign)) {
+		n++
+		if r.Outcome != Passed {
+			t.Error(r)
+		}
+	}
+	if n != len(Cases()) {
+		t.Errorf("%d results of %d cases", n, len(Cases()))
+	}
+}
+
+func TestNumberedCasesAreComplete(t *testing.T) {
+	names := map[string]bool{}
+	for _, c := range Cases() {
+		if names[c.Name] {
+			t.Errorf("two cases are named %s", c.Name)
+		}
+		if c.Rule == "" {
+			t.Errorf("%s quotes no rule", c.Name)
+		}
+		names[c.Name] = true
+	}
+	for letter, last := range map[string]int{"F": 36, "S": 40, "D": 10, "I": 7, "L": 3, "O": 2} {
+		for i := 1; i <= last; i++ {
+			if name := letter + digit(i/10) + digit(i); !names[name] {
+				t.Errorf("there is no case %s", name)
+			}
+		}
+	}
+}
+
+func TestMissing(t *testing.T) {
+	open := func(context.Context) (tokenstore.Store, error) { return newReference(), nil }
+	want := map[string]Outcome{"O01": Missing, "O02": Missing, "foreign": Failed, "F01": Failed, "F02": Passed, "options": Failed}
+	for r := range Run(t.Context(), open,
+		WithOnly("O*", "foreign", "F01", "F02"),
+		WithMissing("it lives in memory", "O0?"),
+		WithMissing("it works, though", "F01"),
+		WithMissing("no such case", "X01")) {
+		if r.Outcome != want[r.Case] {
+			t.Errorf("%s instead of %s", r, want[r.Case])
+		}
+		delete(want, r.Case)
+	}
+	if len(want) != 0 {
+		t.Errorf("no result of %v", want)
+	}
+}
+
+func TestNoCaseRunsOnAStoreThatIsNotEmpty(t *testing.T) {
+	full := newReference()
+	full.data.rows = []token{{ID: "theirs", AccessToken: "a real one"}}
+	for r := range Run(t.Context(), func(context.Context) (tokenstore.Store, error) { return full, nil }) {
+		if r.Outcome != Failed {
+			t.Error(r)
+		}
+	}
+	if len(full.data.rows) != 1 {
+		t.Error("the suite changed tokens that are not its own")
+	}
+}
+
+func TestRunStopsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	n := 0
+	for range Run(ctx, func(context.Context) (tokenstore.Store, error) { return newReference(), nil }) {
+		n++
+		cancel()
+	}
+	if n != 1 {
+		t.Errorf("%d cases were run", n)
+	}
+}
+
+func TestNewStoreFails(t *testing.T) {
+	open := func(context.Context) (tokenstore.Store, error) { return nil, errors.New("no way") }
+	for r := range Run(t.Context(), open, WithOnly("F01")) {
+		if r.Outcome != Failed || len(r.Findings) != 1 || r.Findings[0].Rule != ruleNewStore {
+			t.Error(r)
+		}
+	}
+}

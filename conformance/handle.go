@@ -1,0 +1,162 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"example.com/tokenstore"
+)
+
+// handle is a store under test. It passes every call on and checks what holds
+// for every call.
+type handle struct {
+	store tokenstore.Store
+	trial *trial
+}
+
+var errPanic = errors.New("the call panicked")
+
+// recovered turns a panic of the store into a finding and an error, so that
+// one in a goroutine does not end the program.
+func (h *handle) recovered(err *error) {
+	if p := recover(); p != nil {
+		h.trial.panicked(p)
+		*err = errPanic
+	}
+}
+
+func (h *handle) FindToken(ctx context.Context, query token) (found token, err error) {
+	defer h.recovered(&err)
+	found, err = h.store.FindToken(ctx, query)
+	h.check(ctx, "find", found, err)
+	if err == nil && !shares(found, query) {
+		h.trial.breaks(ruleHit, "find: the token %s holds none of the keys", show(found.ID, false))
+	}
+	return found, err
+}
+
+// shares reports whether found holds one of the keys that are set in query.
+func shares(found, query token) bool {
+	if query.ID != "" && query.ID == found.ID {
+		return true
+	}
+	for _, k := range tokenstore.KeysOf(query) {
+		if tokenstore.Holds(found, k) {
+			return true
+		}
+	}
+	return false
+}
+
+func (h *handle) SaveToken(ctx context.Context, t token) (saved token, err error) {
+	defer h.recovered(&err)
+	saved, err = h.store.SaveToken(ctx, t)
+	h.check(ctx, "save", saved, err)
+	if err != nil {
+		return saved, err
+	}
+	for _, f := range texts {
+		if set := *f.of(&t); set != "" && set != *f.of(&saved) {
+			h.trial.breaks(ruleResult, "save: %s is %s instead of %s", f.name, show(*f.of(&saved), f.credential), show(set, f.credential))
+		}
+	}
+	if !t.Expiry.IsZero() && !saved.Expiry.Equal(t.Normal().Expiry) {
+		h.trial.breaks(ruleResult, "save: the expiry is %v instead of %v", saved.Expiry, t.Expiry)
+	}
+	if t.ID != saved.ID {
+		h.trial.mu.Lock()
+		h.trial.generated[saved.ID] = true
+		h.trial.mu.Unlock()
+	}
+	return saved, nil
+}
+
+func (h *handle) FindTokenByID(ctx context.Context, id string) (found token, err error) {
+	defer h.recovered(&err)
+	found, err = h.store.FindTokenByID(ctx, id)
+	h.check(ctx, "find by ID", found, err)
+	if err == nil && found.ID != id {
+		h.trial.breaks(ruleByID, "find by ID: the token %s instead of %s", show(found.ID, false), show(id, false))
+	}
+	return found, err
+}
+
+func (h *handle) GetTokens(ctx context.Context) (tokens []token, err error) {
+	defer h.recovered(&err)
+	tokens, err = h.store.GetTokens(ctx)
+	h.checkErr(ctx, "list", err)
+	for _, t := range tokens {
+		h.checkToken("list", t)
+	}
+	return tokens, err
+}
+
+func (h *handle) DeleteToken(ctx context.Context, id string) (err error) {
+	defer h.recovered(&err)
+	err = h.store.DeleteToken(ctx, id)
+	h.checkErr(ctx, "delete", err)
+	return err
+}
+
+func (h *handle) DeleteTokens(ctx context.Context) (err error) {
+	defer h.recovered(&err)
+	err = h.store.DeleteTokens(ctx)
+	h.checkErr(ctx, "delete all", err)
+	return err
+}
+
+func (h *handle) check(ctx context.Context, doing string, t token, err error) {
+	h.checkErr(ctx, doing, err)
+	if err == nil {
+		h.checkToken(doing, t)
+	}
+}
+
+// checkToken checks a token that was returned.
+func (h *handle) checkToken(doing string, t token) {
+	if t.ID == "" {
+		h.trial.breaks(ruleNormal, "%s: the token has no ID", doing)
+	}
+	if t != t.Normal() {
+		h.trial.breaks(ruleNormal, "%s: the expiry is %s", doing, t.Expiry.Format(time.RFC3339Nano))
+	}
+}
+
+// checkErr checks an error that was returned.
+func (h *handle) checkErr(ctx context.Context, doing string, err error) {
+	switch {
+	case err == nil:
+	case leaks(err):
+		h.trial.add(Finding{Rule: ruleNoCredential, Detail: doing + ": the error's text holds a credential", hard: true})
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+	case tokenstore.Kind(err) == nil:
+		h.trial.breaks(ruleKinds, "%s: the error matches no sentinel: %s", doing, safe(err))
+	case errors.Is(err, tokenstore.ErrNotFound) && tokenstore.Retryable(err):
+		h.trial.breaks(ruleKinds, "%s: the error matches ErrNotFound and a fault: %s", doing, safe(err))
+	}
+	if err != nil && tokenstore.Retryable(err) && permanent(err) {
+		h.trial.breaks(ruleRetryable, "%s: the error is worth a retry and is not: %s", doing, safe(err))
+	}
+}
+
+// permanent reports whether err says that the call will never succeed as it is.
+func permanent(err error) bool {
+	return errors.Is(err, tokenstore.ErrInvalidToken) || errors.Is(err, tokenstore.ErrInvalidArgument) ||
+		errors.Is(err, tokenstore.ErrTooLarge) || errors.Is(err, tokenstore.ErrNotFound)
+}
+
+// patient makes a save again for as long as it is worth a retry: a store may
+// give up with a conflict when many write at once.
+func (h *handle) patient(ctx context.Context, t token) (token, error) {
+	const attempts = 200
+	var err error
+	for range attempts {
+		var saved token
+		if saved, err = h.SaveToken(ctx, t); !tokenstore.Retryable(err) {
+			return saved, err
+		}
+	}
+	return token{}, fmt.Errorf("after %d attempts: %w", attempts, err)
+}

@@ -1,0 +1,114 @@
+package conformance
+
+import (
+	"context"
+	"path"
+
+	"example.com/tokenstore"
+)
+
+// Option tells a suite about the store under test.
+type Option func(*settings)
+
+// settings are what the options say.
+type settings struct {
+	reopen  func(context.Context, tokenstore.Store) (tokenstore.Store, error)
+	foreign func(context.Context, tokenstore.Store) (func(context.Context) error, error)
+	output  func() string
+	tick    func()
+	tokens  int
+	only    []string
+	missing []missing
+}
+
+type missing struct{ pattern, reason string }
+
+func newSettings(options []Option) *settings {
+	s := &settings{tokens: 1000, tick: func() {}}
+	for _, option := range options {
+		option(s)
+	}
+	return s
+}
+
+// WithReopen gives the function that opens the store of a handle once more:
+// another handle on the same tokens, as another process would have it. The
+// suite closes what it returns if it is an io.Closer. Without it the cases of
+// opening again (O01, O02 and those whose name begins with "handles") fail
+// unless they are declared missing.
+func WithReopen(reopen func(context.Context, tokenstore.Store) (tokenstore.Store, error)) Option {
+	return func(s *settings) { s.reopen = reopen }
+}
+
+// WithForeign gives the function that plants foreign data beside the store's
+// own: other secrets under the same prefix, rows or columns of others, a file
+// in the same folder. It returns a function that looks at the foreign data and
+// returns an error if anything of it was changed or is gone. Without it the
+// case "foreign" fails unless it is declared missing.
+func WithForeign(plant func(context.Context, tokenstore.Store) (check func(context.Context) error, err error)) Option {
+	return func(s *settings) { s.foreign = plant }
+}
+
+// WithOutput gives the function that returns everything that the store has
+// logged, traced or counted so far. It is read after each case and must hold no
+// credential.
+func WithOutput(output func() string) Option {
+	return func(s *settings) { s.output = output }
+}
+
+// WithTick gives the function that is called before each save whose order
+// matters. A store that tells older from younger by a clock needs it if the
+// clock may stand still between two saves: it sleeps, or moves a fake clock.
+func WithTick(tick func()) Option { return func(s *settings) { s.tick = tick } }
+
+// WithTokens sets how many tokens the case "thousand" stores, 1,000 if it is
+// not given. Use fewer only where each save costs money.
+func WithTokens(n int) Option { return func(s *settings) { s.tokens = n } }
+
+// WithOnly limits the run to the cases whose names match one of the patterns,
+// in the manner of path.Match: "F*", "concurrent-*", "S32".
+func WithOnly(patterns ...string) Option {
+	return func(s *settings) { s.only = append(s.only, patterns...) }
+}
+
+// WithMissing declares that the store cannot pass the cases whose names match
+// one of the patterns (as in path.Match), and why. The cases are run all the
+// same and reported as [Missing]; one that passes is a failure, and so is a
+// pattern that matches no case. The cases about texts and IDs are excused only
+// if the store refuses with an error that matches ErrInvalidToken or
+// ErrTooLarge and stores nothing.
+func WithMissing(reason string, patterns ...string) Option {
+	return func(s *settings) {
+		for _, p := range patterns {
+			s.missing = append(s.missing, missing{p, reason})
+		}
+	}
+}
+
+// selected reports whether a case is to be run.
+func (s *settings) selected(name string) bool {
+	if len(s.only) == 0 {
+		return true
+	}
+	for _, p := range s.only {
+		if matches(p, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// missingReason returns why a case is declared missing; ok is false if it is not.
+func (s *settings) missingReason(name string) (reason string, ok bool) {
+	for _, m := range s.missing {
+		if matches(m.pattern, name) {
+			return m.reason, true
+		}
+	}
+	return "", false
+}
+
+func matches(pattern, name string) bool {
+	ok, err := path.Match(pattern, name)
+	return ok && err == nil
+}

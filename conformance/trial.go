@@ -1,0 +1,264 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/index"
+)
+
+// trial is one run of one case.
+type trial struct {
+	ctx        context.Context
+	settings   *settings
+	name, rule string
+	store      *handle
+	other      *handle // The second handle of the concurrent cases, or nil.
+	closers    []io.Closer
+
+	mu        sync.Mutex
+	findings  []Finding
+	generated map[string]bool // IDs that the store has made.
+}
+
+// fails records that the case's own rule is broken.
+func (t *trial) fails(format string, args ...any) { t.breaks(t.rule, format, args...) }
+
+// breaks records that a rule is broken.
+func (t *trial) breaks(rule, format string, args ...any) {
+	t.add(Finding{Rule: rule, Detail: fmt.Sprintf(format, args...)})
+}
+
+// refuses records that the store refused properly what it should be able to store.
+func (t *trial) refuses(format string, args ...any) {
+	t.add(Finding{Rule: t.rule, Detail: fmt.Sprintf(format, args...), refusal: true})
+}
+
+func (t *trial) add(f Finding) {
+	f.Case = t.name
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	const enough = 8 // A broken store under concurrency finds the same again and again.
+	if len(t.findings) < enough {
+		t.findings = append(t.findings, f)
+	}
+}
+
+// must ends the case if err is not nil.
+func (t *trial) must(doing string, err error) {
+	if err != nil {
+		t.fails("%s: %s", doing, safe(err))
+		giveUp()
+	}
+}
+
+func (t *trial) panicked(p any) {
+	text := fmt.Sprint(p)
+	if strings.Contains(text, mark) {
+		text = "(its text holds a credential)"
+	}
+	t.add(Finding{Rule: "no call panics", Detail: "panic: " + text, hard: true})
+}
+
+func (t *trial) closeAll() {
+	for _, c := range slices.Backward(t.closers) {
+		if err := c.Close(); err != nil {
+			t.breaks("a store can be closed", "close: %s", safe(err))
+		}
+	}
+}
+
+// empty reports whether the store is empty, and records it if not: the suite
+// deletes tokens, and must not do so on tokens that are not its own.
+func (t *trial) empty() bool {
+	tokens, err := t.store.GetTokens(t.ctx)
+	if err != nil {
+		t.breaks(ruleNewStore, "list the new store: %s", safe(err))
+		return false
+	}
+	if len(tokens) != 0 {
+		t.breaks(ruleNewStore, "the new store holds %d tokens", len(tokens))
+		return false
+	}
+	return true
+}
+
+// readOutput looks for credentials in what the store has logged.
+func (t *trial) readOutput() {
+	if t.settings.output != nil && strings.Contains(t.settings.output(), mark) {
+		t.add(Finding{Rule: ruleNoCredential, Detail: "what the store has logged holds a credential", hard: true})
+	}
+}
+
+// second returns a second handle on the store, or ends the case.
+func (t *trial) second() *handle {
+	if t.settings.reopen == nil {
+		t.fails("the store cannot be opened a second time: WithReopen is not given")
+		giveUp()
+	}
+	store, err := t.settings.reopen(t.ctx, t.store.store)
+	t.must("open the store again", err)
+	if closer, ok := store.(io.Closer); ok {
+		t.closers = append(t.closers, closer)
+	}
+	return &handle{store: store, trial: t}
+}
+
+// save saves and ends the case if that fails.
+func (t *trial) save(tok token) token {
+	t.settings.tick()
+	saved, err := t.store.SaveToken(t.ctx, tok)
+	t.must("save", err)
+	return saved
+}
+
+// seed saves rows that have IDs of their own, oldest first.
+func (t *trial) seed(rows ...token) {
+	for _, r := range rows {
+		if diff := difference(t.save(r), r); diff != "" {
+			t.breaks(ruleInsert, "save a new token with a given ID: %s", diff)
+			giveUp()
+		}
+	}
+}
+
+// finds checks that query finds want.
+func (t *trial) finds(query, want token) {
+	t.found("find", want)(t.store.FindToken(t.ctx, query))
+}
+
+// found returns the check of what a call that finds returned.
+func (t *trial) found(doing string, want token) func(token, error) {
+	return func(got token, err error) {
+		switch {
+		case err != nil:
+			t.fails("%s: %s, instead of the token %s", doing, safe(err), show(want.ID, false))
+		case got != want:
+			t.fails("%s: %s", doing, difference(got, want))
+		}
+	}
+}
+
+// findsNone checks that query finds nothing.
+func (t *trial) findsNone(query token) {
+	got, err := t.store.FindToken(t.ctx, query)
+	t.isNotFound("find", got, err)
+}
+
+func (t *trial) isNotFound(doing string, got token, err error) {
+	switch {
+	case err == nil:
+		t.fails("%s: found the token %s, instead of nothing", doing, show(got.ID, false))
+	case !errors.Is(err, tokenstore.ErrNotFound):
+		t.fails("%s: %s, instead of one that matches ErrNotFound", doing, safe(err))
+	}
+}
+
+// matchesKind checks an error's kind.
+func (t *trial) matchesKind(doing string, err, kind error) {
+	if !errors.Is(err, kind) {
+		t.fails("%s: %s, instead of one that matches %q", doing, safe(err), kind)
+	}
+}
+
+// list returns the rows, oldest first, or ends the case.
+func (t *trial) list() []token {
+	tokens, err := t.store.GetTokens(t.ctx)
+	t.must("list", err)
+	return tokens
+}
+
+// holds checks that the store holds exactly these rows, oldest first, and that
+// each is found by each of its keys.
+func (t *trial) holds(rows ...token) { t.holdsBy(t.store, rows) }
+
+// holdsBy does it through a given handle.
+func (t *trial) holdsBy(h *handle, rows []token) {
+	got, err := h.GetTokens(t.ctx)
+	t.must("list", err)
+	if !sameRows(got, rows) {
+		t.fails("the store then holds %s", rowsDifference(got, rows))
+		return
+	}
+	for _, r := range rows {
+		t.foundByAll(h, r, rows)
+	}
+}
+
+func sameRows(got, want []token) bool { return slices.Equal(got, want) }
+
+func rowsDifference(got, want []token) string {
+	var ids, wanted []string
+	for _, r := range got {
+		ids = append(ids, show(r.ID, false))
+	}
+	for _, r := range want {
+		wanted = append(wanted, show(r.ID, false))
+	}
+	text := fmt.Sprintf("the tokens [%s] instead of [%s]", strings.Join(ids, " "), strings.Join(wanted, " "))
+	for i := range min(len(got), len(want)) {
+		if got[i].ID == want[i].ID && got[i] != want[i] {
+			text += fmt.Sprintf("; of %s, %s", ids[i], difference(got[i], want[i]))
+		}
+	}
+	return text
+}
+
+// foundByAll checks that each key of r finds r, or the row that comes before it.
+func (t *trial) foundByAll(h *handle, r token, rows []token) {
+	got, err := h.FindTokenByID(t.ctx, r.ID)
+	t.foundBy("ID", got, err, []token{r})
+	for _, k := range tokenstore.KeysOf(r) {
+		got, err := h.FindToken(t.ctx, byKey(k))
+		t.foundBy(string(k.Kind), got, err, t.candidates(rows, k))
+	}
+}
+
+// candidates returns the rows that a find by k may return: the oldest, and
+// those whose generated ID may belong to the key.
+func (t *trial) candidates(rows []token, k tokenstore.Key) []token {
+	var all []token
+	for _, r := range rows {
+		if tokenstore.Holds(r, k) && (len(all) == 0 || t.isGenerated(r.ID)) {
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+func (t *trial) isGenerated(id string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.generated[id]
+}
+
+func (t *trial) foundBy(key string, got token, err error, candidates []token) {
+	switch {
+	case err != nil:
+		t.breaks(ruleEveryKey, "find %s by its %s: %s", show(candidates[0].ID, false), key, safe(err))
+	case !slices.Contains(candidates, got):
+		t.breaks(ruleEveryKey, "find %s by its %s: %s", show(candidates[0].ID, false), key, difference(got, candidates[0]))
+	}
+}
+
+// byKey returns the query that looks by one key.
+func byKey(k tokenstore.Key) token {
+	q := token{ClientID: secret("any"), ClientSecret: secret("any")}
+	switch k.Kind {
+	case index.User:
+		return token{UserName: k.Value}
+	case index.Access:
+		return token{AccessToken: k.Value}
+	case index.Grant:
+		q.GrantToken = k.Value
+	case index.Refresh:
+		q.RefreshToken = k.Value
+	}
+	return q
+}
