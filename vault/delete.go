@@ -1,0 +1,159 @@
+package vault
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// Delete writes a mark over the revision, under which the name is not found,
+// and destroys the older versions.
+//
+// Vault can remove a name altogether, but not under a condition, and a name
+// that is removed starts to count from 1 again, so that a writer who has slept
+// could mistake a new version 5 for the one it has read. So the mark stays for
+// an hour, much longer than an operation may last, and keeps the count. Later
+// calls of Delete, which only a repair makes, remove the names whose marks this
+// process has met and that are old enough: first a second mark, by
+// check-and-set, for which creators wait, then the name.
+func (s *secrets) Delete(ctx context.Context, name, text string) error {
+	if err := check(ctx, name); err != nil {
+		return err
+	}
+	if err := s.ensure(ctx); err != nil {
+		return err
+	}
+	s.removeSome(ctx)
+	old, ok := parseRevision(text)
+	if !ok {
+		st, err := s.read(ctx, name, 0)
+		if err == nil && st.live() {
+			err = conflict()
+		}
+		return err
+	}
+	w, err := mark(stageKept)
+	if err != nil {
+		return err
+	}
+	written, st, err := s.swap(ctx, name, old.version, w)
+	switch {
+	case isConflict(err) && st.stage() == stageKept:
+		written = st.revision // An earlier call came as far as the mark.
+	case isConflict(err) && st.known && !st.live():
+		return nil
+	case err != nil:
+		return err
+	}
+	s.marks.add(name, written)
+	return s.destroyBefore(ctx, name, written.version)
+}
+
+// Retire destroys the versions before the tombstone's. They are named by
+// number, so that no later write can be hit.
+func (s *secrets) Retire(ctx context.Context, name, text string) error {
+	if err := check(ctx, name); err != nil {
+		return err
+	}
+	st, err := s.read(ctx, name, 0)
+	if err != nil || st.revision.String() != text {
+		return err
+	}
+	return s.destroyBefore(ctx, name, st.version)
+}
+
+// RetireWindow is zero: versions are destroyed by number.
+func (s *secrets) RetireWindow() time.Duration { return 0 }
+
+// maxNumbers is how many versions are named without asking which there are.
+const maxNumbers = 100
+
+// destroyBefore destroys all versions below the given one.
+func (s *secrets) destroyBefore(ctx context.Context, name string, version int64) error {
+	first := int64(1)
+	if version > maxNumbers {
+		var err error
+		if first, err = s.oldest(ctx, name); err != nil {
+			return err
+		}
+	}
+	var numbers []int64
+	for n := first; n < version; n++ {
+		numbers = append(numbers, n)
+	}
+	if len(numbers) == 0 {
+		return nil
+	}
+	body := mustMarshal(map[string][]int64{"versions": numbers})
+	_, err := s.link.do(ctx, call{op: "destroy old versions", method: http.MethodPut, path: s.path("destroy", name), body: body})
+	return err
+}
+
+// oldest returns the number of the oldest version that Vault keeps.
+func (s *secrets) oldest(ctx context.Context, name string) (int64, error) {
+	r, err := s.link.do(ctx, call{op: "read metadata", method: http.MethodGet, path: s.path("metadata", name)})
+	if err != nil {
+		return 0, err
+	}
+	var got struct {
+		Data struct {
+			Oldest   int64                      `json:"oldest_version"`
+			Versions map[string]json.RawMessage `json:"versions"`
+		} `json:"data"`
+	}
+	if err := json.Unmarshal(r.body, &got); err != nil {
+		return 0, unusable("read metadata")
+	}
+	oldest := max(got.Data.Oldest, 1)
+	for number := range got.Data.Versions {
+		if n, err := strconv.ParseInt(number, 10, 64); err == nil {
+			oldest = min(oldest, n)
+		}
+	}
+	return oldest, nil
+}
+
+const (
+	// markAge is how long a mark keeps its name.
+	markAge = time.Hour
+	// removals is how many names one Delete removes, so that what a repair has
+	// marked today is removed while it marks as much tomorrow.
+	removals = 2
+)
+
+// removeSome removes some names whose marks are old. It is a courtesy: what goes
+// wrong is left to the next repair.
+func (s *secrets) removeSome(ctx context.Context) {
+	for name, marked := range s.marks.takeOld(s.now().Add(-markAge), removals) {
+		if err := s.remove(ctx, name, marked); err != nil {
+			return
+		}
+	}
+}
+
+// remove removes a name whose current version is the given mark. Between the
+// second mark and the removal nobody writes the name: creators wait for longer
+// than a removal may take. The removal is sent once only, since a repetition
+// could hit what was created after the first.
+func (s *secrets) remove(ctx context.Context, name string, marked revision) error {
+	ctx, cancel := context.WithTimeout(ctx, removeWithin)
+	defer cancel()
+	w, err := mark(stageRemoving)
+	if err != nil {
+		return err
+	}
+	if _, _, err := s.swap(ctx, name, marked.version, w); err != nil {
+		if isConflict(err) { // The name is in use again, or removed.
+			return nil
+		}
+		return err
+	}
+	_, err = s.link.do(ctx, call{op: "remove", method: http.MethodDelete, path: s.path("metadata", name), once: true})
+	if err != nil {
+		return fmt.Errorf("the name is left marked: %w", err)
+	}
+	return nil
+}

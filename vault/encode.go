@@ -1,0 +1,149 @@
+package vault
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"example.com/tokenstore/driver"
+)
+
+// The fields that this package adds to a secret.
+const (
+	nonceField   = driver.Reserved + "nonce"
+	exactField   = driver.Reserved + "exact"
+	deletedField = driver.Reserved + "deleted"
+)
+
+// write is what one Put sends: the fields of the secret, among them the nonce
+// that makes the write known again.
+type write struct {
+	fields map[string]json.RawMessage
+	nonce  string
+}
+
+// newWrite returns the write of data, which must be a JSON object.
+func newWrite(data []byte) (write, error) {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(data, &fields); err != nil || fields == nil {
+		return write{}, fmt.Errorf("%w: the data is not a JSON object", driver.ErrInvalid)
+	}
+	exact := map[string]string{}
+	for name, value := range fields {
+		if strings.HasPrefix(name, driver.Reserved) {
+			delete(fields, name)
+			continue
+		}
+		if rounded, same := round(value); !same {
+			exact[name] = string(value)
+			fields[name] = rounded
+		}
+	}
+	if len(exact) > 0 {
+		fields[exactField] = mustMarshal(exact)
+	}
+	return sign(fields)
+}
+
+// mark returns the write that marks a secret as deleted.
+func mark(stage string) (write, error) {
+	return sign(map[string]json.RawMessage{deletedField: mustMarshal(stage)})
+}
+
+func sign(fields map[string]json.RawMessage) (write, error) {
+	var b [16]byte
+	if _, err := rand.Read(b[:]); err != nil {
+		return write{}, err
+	}
+	nonce := hex.EncodeToString(b[:])
+	fields[nonceField] = mustMarshal(nonce)
+	return write{fields, nonce}, nil
+}
+
+// body returns the request that writes w over the given version.
+func (w write) body(version int64) []byte {
+	return mustMarshal(map[string]any{"options": map[string]int64{"cas": version}, "data": w.fields})
+}
+
+// mustMarshal marshals what cannot fail: texts, numbers, and JSON that was
+// parsed before. It does not escape what only HTML needs escaped.
+func mustMarshal(v any) []byte {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(v)
+	return bytes.TrimRight(b.Bytes(), "\n")
+}
+
+// data returns what was put, without the fields of this package.
+func data(fields map[string]json.RawMessage) []byte {
+	var exact map[string]string
+	_ = json.Unmarshal(fields[exactField], &exact) // Unreadable: then nothing is exact.
+	out := make(map[string]json.RawMessage, len(fields))
+	for name, value := range fields {
+		if strings.HasPrefix(name, driver.Reserved) {
+			continue
+		}
+		out[name] = value
+		if kept := json.RawMessage(exact[name]); len(kept) > 0 && json.Valid(kept) {
+			// A person may have changed the field since.
+			if was, _ := round(kept); equalRounded(was, value) {
+				out[name] = kept
+			}
+		}
+	}
+	return mustMarshal(out)
+}
+
+// round returns a value as Vault gives it back, and whether that is the same
+// value: Vault reads numbers as 64-bit floating point. A number beyond that
+// becomes null, since Vault stores it and can never read it again.
+func round(value json.RawMessage) (json.RawMessage, bool) {
+	if len(value) > 0 && value[0] == '"' {
+		return value, true
+	}
+	var v any
+	if err := json.Unmarshal(value, &v); err != nil {
+		return json.RawMessage("null"), false
+	}
+	rounded := mustMarshal(v)
+	return rounded, bytes.Equal(rounded, canonical(value))
+}
+
+// canonical returns a value with its keys sorted and its numbers as they stand.
+func canonical(value json.RawMessage) []byte {
+	dec := json.NewDecoder(bytes.NewReader(value))
+	dec.UseNumber()
+	var v any
+	if err := dec.Decode(&v); err != nil {
+		return nil
+	}
+	return mustMarshal(v)
+}
+
+func equalRounded(a, b json.RawMessage) bool {
+	a, _ = round(a)
+	b, _ = round(b)
+	return bytes.Equal(a, b)
+}
+
+// revision is one write of one secret: the version's number, and the server's
+// time of it, which tells it from the same number of a secret that was removed
+// and created again.
+type revision struct {
+	version int64
+	created string
+}
+
+func (r revision) String() string { return strconv.FormatInt(r.version, 10) + "@" + r.created }
+
+// parseRevision reports false for a text that no revision has.
+func parseRevision(text string) (revision, bool) {
+	number, created, ok := strings.Cut(text, "@")
+	version, err := strconv.ParseInt(number, 10, 64)
+	return revision{version, created}, ok && err == nil && version > 0 && created != ""
+}

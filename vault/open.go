@@ -1,0 +1,141 @@
+package vault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/hashicorp/vault/api"
+	"github.com/hashicorp/vault/api/auth/approle"
+	"github.com/hashicorp/vault/api/auth/kubernetes"
+
+	"example.com/tokenstore"
+)
+
+func init() { tokenstore.Register(storeName, openURL) }
+
+// The environment variables of the opener, beside those that the client reads
+// itself (VAULT_ADDR, VAULT_TOKEN, VAULT_NAMESPACE, VAULT_CACERT and so on).
+const (
+	envToken        = api.EnvVaultToken
+	envTokenFile    = "VAULT_TOKEN_FILE"
+	envRoleID       = "VAULT_ROLE_ID"
+	envSecretID     = "VAULT_SECRET_ID"
+	envSecretIDFile = "VAULT_SECRET_ID_FILE"
+	envKubernetes   = "VAULT_KUBERNETES_ROLE"
+	envAuthMount    = "VAULT_AUTH_MOUNT"
+)
+
+// openURL opens vault://mount/prefix?namespace=N&reads=R, in which all but the
+// mount may be left out. A mount with slashes is given as vault:///prefix?mount=M.
+// Address and credentials come from the environment: the token of VAULT_TOKEN
+// or of the file VAULT_TOKEN_FILE, or a login by AppRole (VAULT_ROLE_ID with
+// VAULT_SECRET_ID or VAULT_SECRET_ID_FILE) or Kubernetes
+// (VAULT_KUBERNETES_ROLE), at VAULT_AUTH_MOUNT if that is not the usual path.
+func openURL(_ context.Context, u *url.URL) (tokenstore.OpenStore, error) {
+	if err := tokenstore.CheckParams(u, "mount", "namespace", "reads"); err != nil {
+		return nil, err
+	}
+	options, err := urlOptions(u)
+	if err != nil {
+		return nil, openError(err)
+	}
+	client, err := environmentClient()
+	if err != nil {
+		return nil, openError(err)
+	}
+	method, err := environmentLogin()
+	if err != nil {
+		return nil, openError(err)
+	}
+	if method != nil {
+		options = append(options, WithLogin(method))
+	}
+	closer := func() error {
+		client.CloneConfig().HttpClient.CloseIdleConnections()
+		return nil
+	}
+	store, err := New(client, append(options, WithStoreOptions(tokenstore.WithClose(closer)))...)
+	if err != nil {
+		return nil, err
+	}
+	return store, nil
+}
+
+func openError(err error) error {
+	return &tokenstore.Error{Store: storeName, Op: "open", Kind: tokenstore.ErrInvalidArgument, Err: err}
+}
+
+func urlOptions(u *url.URL) ([]Option, error) {
+	query := u.Query()
+	mount := u.Host
+	if mount == "" {
+		mount = query.Get("mount")
+	} else if query.Get("mount") != "" {
+		return nil, errors.New("the mount is given twice")
+	}
+	if mount == "" || u.Opaque != "" || u.Fragment != "" || u.Port() != "" {
+		return nil, errors.New("the URL has the form vault://mount/prefix; the address comes from VAULT_ADDR")
+	}
+	options := []Option{WithMount(mount), WithNamespace(query.Get("namespace"))}
+	if prefix := strings.Trim(u.Path, "/"); prefix != "" {
+		options = append(options, WithPrefix(prefix+"/"))
+	}
+	reads, ok := map[string]Reads{"": ReadsAnyNode, "any": ReadsAnyNode, "own": ReadsOwnWrites, "active": ReadsActiveNode}[query.Get("reads")]
+	if !ok {
+		return nil, errors.New("reads is any, own or active")
+	}
+	return append(options, WithReads(reads)), nil
+}
+
+// idleConnections is enough for the parallel reads of one GetTokens.
+const idleConnections = 32
+
+// environmentClient returns a client that is configured by the environment.
+func environmentClient() (*api.Client, error) {
+	c := api.DefaultConfig()
+	if c.Error != nil {
+		return nil, fmt.Errorf("the environment is not valid: %w", c.Error)
+	}
+	if transport, ok := c.HttpClient.Transport.(*http.Transport); ok {
+		transport.MaxIdleConnsPerHost = idleConnections
+	}
+	client, err := api.NewClient(c)
+	if err != nil {
+		return nil, fmt.Errorf("the environment is not valid: %w", err)
+	}
+	return client, nil
+}
+
+// environmentLogin returns the login that the environment asks for, or nil if
+// there is a plain token.
+func environmentLogin() (api.AuthMethod, error) {
+	at := os.Getenv(envAuthMount)
+	switch {
+	case os.Getenv(envToken) != "":
+		return nil, nil
+	case os.Getenv(envTokenFile) != "":
+		return LoginTokenFile(os.Getenv(envTokenFile)), nil
+	case os.Getenv(envRoleID) != "":
+		secretID := approle.SecretID{FromEnv: envSecretID}
+		if file := os.Getenv(envSecretIDFile); file != "" {
+			secretID = approle.SecretID{FromFile: file}
+		}
+		var options []approle.LoginOption
+		if at != "" {
+			options = append(options, approle.WithMountPath(at))
+		}
+		return LoginAppRole(os.Getenv(envRoleID), secretID, options...)
+	case os.Getenv(envKubernetes) != "":
+		var options []kubernetes.LoginOption
+		if at != "" {
+			options = append(options, kubernetes.WithMountPath(at))
+		}
+		return LoginKubernetes(os.Getenv(envKubernetes), options...)
+	}
+	return nil, fmt.Errorf("no credentials: set %s, %s, %s or %s", envToken, envTokenFile, envRoleID, envKubernetes)
+}

@@ -1,0 +1,99 @@
+package vault
+
+import (
+	"time"
+
+	"github.com/hashicorp/vault/api"
+
+	"example.com/tokenstore"
+)
+
+// Option changes what [New] and [NewSecrets] return.
+type Option func(*config)
+
+type config struct {
+	mount, prefix, namespace string
+	reads                    Reads
+	maxSize, maxVersions     int
+	session                  *Session
+	login                    api.AuthMethod
+	store                    []tokenstore.Option
+	now                      func() time.Time
+}
+
+// defaultMaxSize fits into the smallest storage entry that Vault has, the 512
+// KiB of Consul, with what Vault and this package add.
+const defaultMaxSize = 480 << 10
+
+func defaults() config {
+	return config{mount: "secret", prefix: "tokenstore/", maxSize: defaultMaxSize, now: time.Now}
+}
+
+// WithMount sets where the KV version 2 secrets engine is mounted, for example
+// "secret" or "team/kv".
+func WithMount(path string) Option { return func(c *config) { c.mount = path } }
+
+// WithPrefix sets what the names of all secrets below the mount begin with; it
+// ends in a slash. Stores with different prefixes know nothing of each other.
+func WithPrefix(prefix string) Option { return func(c *config) { c.prefix = prefix } }
+
+// WithNamespace sets the namespace of the mount (Vault Enterprise, OpenBao).
+// Without it the client's own namespace is used.
+func WithNamespace(namespace string) Option { return func(c *config) { c.namespace = namespace } }
+
+// Reads says what a read has to wait for in a cluster whose standby nodes
+// answer reads. On other clusters all are the same.
+type Reads int
+
+const (
+	// ReadsAnyNode takes what the node that is asked knows. It may be old.
+	ReadsAnyNode Reads = iota
+	// ReadsOwnWrites makes a node that does not know yet what this store has
+	// written pass the read on to the active node. What other processes have
+	// written may still be missing.
+	ReadsOwnWrites
+	// ReadsActiveNode has every read passed on to the active node. The server
+	// must allow it (Vault Enterprise: allow_forwarding_via_header; OpenBao:
+	// address the active node instead, or set disable_standby_reads).
+	ReadsActiveNode
+)
+
+// WithReads sets what a read has to wait for; the default is ReadsAnyNode.
+func WithReads(reads Reads) Option { return func(c *config) { c.reads = reads } }
+
+// WithMaxSize sets the size of the largest secret in bytes. The default of 480
+// KiB fits every storage; with integrated storage it may be twice that.
+func WithMaxSize(bytes int) Option { return func(c *config) { c.maxSize = bytes } }
+
+// WithMaxVersions sets how many versions Vault keeps of a secret that is
+// created from now on. It costs one more call for each new secret and needs the
+// capability update on its metadata. Where the mount sets a number itself, the
+// higher one counts. Without it the mount's number counts, which is 10 if it
+// sets none. Secrets of the index keep at most two in any case.
+func WithMaxVersions(versions int) Option { return func(c *config) { c.maxVersions = versions } }
+
+// WithLogin makes the store log in by itself, at its first call, when its token
+// is about to expire, also while the process was frozen, and once when Vault
+// refuses the token. Kinds of logins: [LoginAppRole], [LoginKubernetes],
+// [LoginTokenFile], and every other api.AuthMethod.
+func WithLogin(method api.AuthMethod) Option { return func(c *config) { c.login = method } }
+
+// WithSession is like [WithLogin], with a session that the caller holds too: to
+// have it renewed in the background, or to share it with other stores.
+func WithSession(session *Session) Option { return func(c *config) { c.session = session } }
+
+// WithStoreOptions passes options on to tokenstore.NewSecretStore. Set the
+// prefix with [WithPrefix] instead.
+func WithStoreOptions(options ...tokenstore.Option) Option {
+	return func(c *config) { c.store = append(c.store, options...) }
+}
+
+// WithClock sets the clock by which the age of deleted secrets is told; nil or
+// no option means time.Now. The store itself has tokenstore.WithClock.
+func WithClock(now func() time.Time) Option {
+	return func(c *config) {
+		if now != nil {
+			c.now = now
+		}
+	}
+}

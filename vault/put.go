@@ -1,0 +1,251 @@
+package vault
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"example.com/tokenstore/driver"
+)
+
+// Put writes one version. It is one call, unless the name was deleted before,
+// another write came in between, or the reply was lost.
+func (s *secrets) Put(ctx context.Context, secret driver.Secret) (string, error) {
+	if err := check(ctx, secret.Name); err != nil {
+		return "", err
+	}
+	w, err := newWrite(secret.Data)
+	if err != nil {
+		return "", err
+	}
+	if len(secret.Data) > s.maxSize {
+		return "", fmt.Errorf("%w: %d bytes, at most %d are stored", driver.ErrTooLarge, len(secret.Data), s.maxSize)
+	}
+	if err := s.ensure(ctx); err != nil {
+		return "", err
+	}
+	put := s.replace
+	if secret.Revision == "" {
+		put = func(ctx context.Context, name, _ string, w write) (revision, error) { return s.create(ctx, name, w) }
+	}
+	written, err := put(ctx, secret.Name, secret.Revision, w)
+	if err != nil {
+		return "", err
+	}
+	s.prune(ctx, secret.Name, written.version)
+	return written.String(), nil
+}
+
+// replace writes over the version that the revision names.
+func (s *secrets) replace(ctx context.Context, name, text string, w write) (revision, error) {
+	old, ok := parseRevision(text)
+	if !ok {
+		return revision{}, fmt.Errorf("%w: the revision is not one of this store", driver.ErrConflict)
+	}
+	written, _, err := s.swap(ctx, name, old.version, w)
+	return written, err
+}
+
+// createTries bounds how often a creator follows a name that others keep
+// deleting.
+const createTries = 8
+
+// create writes the first version or, where Vault still counts the versions of
+// a deleted secret, the next one.
+func (s *secrets) create(ctx context.Context, name string, w write) (revision, error) {
+	var over int64
+	for range createTries {
+		written, st, err := s.swap(ctx, name, over, w)
+		if !isConflict(err) || !st.known {
+			return written, err
+		}
+		if st.stage() == stageRemoving {
+			if st, err = s.awaitRemoval(ctx, name, st); err != nil {
+				return revision{}, err
+			}
+		}
+		if st.live() {
+			break
+		}
+		over = st.version
+	}
+	return revision{}, conflict()
+}
+
+// swap writes w over the given version, where zero stands for nothing. If
+// another version is the current one, the error matches driver.ErrConflict and
+// the state is what is there now.
+func (s *secrets) swap(ctx context.Context, name string, over int64, w write) (revision, state, error) {
+	r, err := s.link.do(ctx, call{op: "write", method: http.MethodPut, path: s.path("data", name), body: w.body(over)})
+	switch {
+	case err == nil:
+		written, err := parseWritten(r)
+		if err == nil {
+			s.isKV2.Store(true)
+			s.marks.forget(name)
+		}
+		return written, state{}, err
+	case isConflict(err):
+		return s.settle(ctx, name, over, w, r.attempts > 1)
+	case undecided(err) && ctx.Err() == nil:
+		return s.lookUp(ctx, name, over, w, err)
+	}
+	return revision{}, state{}, err
+}
+
+func parseWritten(r reply) (revision, error) {
+	var got struct {
+		Data struct {
+			Version int64  `json:"version"`
+			Created string `json:"created_time"`
+		} `json:"data"`
+	}
+	if r.status == http.StatusNotFound {
+		return revision{}, unusable("write")
+	}
+	if r.status == http.StatusNoContent || json.Unmarshal(r.body, &got) == nil && got.Data.Version == 0 {
+		return revision{}, &failure{kind: ErrNotKV2, op: "write", text: "the reply has no version"}
+	}
+	if got.Data.Created == "" {
+		return revision{}, unusable("write")
+	}
+	return revision{got.Data.Version, got.Data.Created}, nil
+}
+
+// settle finds out what a failed check-and-set means. The client, or a proxy,
+// repeats a write whose reply was lost, and the repetition fails on what the
+// write itself has stored; so the version that the write would have become is
+// compared with the write's nonce before it counts as a conflict.
+func (s *secrets) settle(ctx context.Context, name string, over int64, w write, repeated bool) (revision, state, error) {
+	current, err := s.read(ctx, name, 0)
+	if ctx.Err() != nil {
+		return revision{}, state{}, ctx.Err()
+	}
+	if err != nil {
+		if repeated {
+			return revision{}, state{}, unknown(err)
+		}
+		return revision{}, state{}, conflict()
+	}
+	mine, visible, err := s.isMine(ctx, name, current, over+1, w)
+	switch {
+	case mine.version > 0:
+		return mine, state{}, nil
+	case repeated && (err != nil || !visible):
+		return revision{}, state{}, unknown(err)
+	}
+	return revision{}, current, conflict()
+}
+
+// lookUp finds out what became of a write whose reply was lost.
+func (s *secrets) lookUp(ctx context.Context, name string, over int64, w write, lost error) (revision, state, error) {
+	current, err := s.read(ctx, name, 0)
+	if err != nil {
+		return revision{}, state{}, lost
+	}
+	mine, visible, err := s.isMine(ctx, name, current, over+1, w)
+	switch {
+	case mine.version > 0:
+		return mine, state{}, nil
+	case err != nil || !visible: // It may still be under way.
+		return revision{}, state{}, lost
+	}
+	return revision{}, current, conflict()
+}
+
+// isMine returns the revision of the version that w would have become, if it is
+// w. It also reports whether that version can be seen: a write that others
+// have overwritten since, and whose version Vault has dropped, cannot.
+func (s *secrets) isMine(ctx context.Context, name string, current state, version int64, w write) (revision, bool, error) {
+	st := current
+	if current.version != version {
+		if current.version < version {
+			return revision{}, false, nil
+		}
+		var err error
+		if st, err = s.read(ctx, name, version); err != nil {
+			return revision{}, false, err
+		}
+	}
+	if st.fields == nil {
+		return revision{}, false, nil
+	}
+	// A person's patch keeps the nonce of the version that it changes.
+	if st.nonce() == w.nonce {
+		return st.revision, true, nil
+	}
+	return revision{}, true, nil
+}
+
+func conflict() error {
+	return fmt.Errorf("%w: another version is the current one", driver.ErrConflict)
+}
+
+// unknown is the error of a write of which nobody can tell any more whether it
+// happened.
+func unknown(cause error) error {
+	if cause == nil {
+		cause = errors.New("the version that would tell is gone")
+	}
+	return fmt.Errorf("%w: a write was repeated and its outcome is not known: %w", driver.ErrUnavailable, cause)
+}
+
+// prunedAt is the version of a secret of the index at which Vault is told to
+// keep only one: most have two in all their life, a claim and a release.
+const prunedAt = 3
+
+// prune tells Vault how many versions to keep of a secret, once in its life.
+// What goes wrong only costs storage.
+func (s *secrets) prune(ctx context.Context, name string, version int64) {
+	keep := 0
+	switch {
+	case strings.HasPrefix(name, s.index):
+		if version == prunedAt {
+			keep = 1
+		}
+	case version == 1:
+		keep = s.maxVersions
+	}
+	if keep == 0 || s.noPruning.Load() {
+		return
+	}
+	body := mustMarshal(map[string]int{"max_versions": keep})
+	_, err := s.link.do(ctx, call{op: "set versions", method: http.MethodPut, path: s.path("metadata", name), body: body})
+	if errors.Is(err, driver.ErrDenied) {
+		s.noPruning.Store(true)
+	}
+}
+
+const (
+	// removeWithin is how long a removal may take from the mark to the end.
+	removeWithin = 10 * time.Second
+	// takeOver is how long a creator watches the mark of a removal before it
+	// takes the name: whoever wrote the mark has died, or has given up.
+	takeOver = 30 * time.Second
+
+	firstLook = 10 * time.Millisecond
+	lastLook  = time.Second
+)
+
+// awaitRemoval waits until the removal that st announces is over, and returns
+// what is there then. It goes by the time that it has watched, since clocks of
+// machines differ.
+func (s *secrets) awaitRemoval(ctx context.Context, name string, st state) (state, error) {
+	seen := time.Now()
+	for pause := firstLook; ; pause = min(2*pause, lastLook) {
+		if err := sleep(ctx, pause); err != nil {
+			return state{}, err
+		}
+		now, err := s.read(ctx, name, 0)
+		if err != nil {
+			return state{}, err
+		}
+		if now.revision != st.revision || time.Since(seen) > s.takeOver {
+			return now, nil
+		}
+	}
+}

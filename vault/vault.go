@@ -1,0 +1,117 @@
+// Package vault keeps tokens in HashiCorp Vault, or in OpenBao, which speaks
+// the same protocol: in a secrets engine of kind KV version 2. A token is one
+// secret, and its fields are the secret's fields, so that Vault's own page and
+// "vault kv get" show them and a person can change one with "vault kv patch".
+//
+//	client, err := api.NewClient(api.DefaultConfig()) // VAULT_ADDR, VAULT_TOKEN, …
+//	store, err := vault.New(client, vault.WithMount("secret"))
+//
+// Every write is a check-and-set on the version that was read, which Vault
+// decides on its active node. On a server whose standbys pass reads on, which
+// is every Vault Community cluster, all promises of a store hold at every
+// moment. Where standbys answer reads themselves (Vault Enterprise, OpenBao 2.5
+// and later), [WithReads] says what a read has to wait for.
+//
+// # What is stored
+//
+// Beside the fields of the token stand those whose names begin with
+// "driver_": driver_nonce tells a write from a later one with the same content,
+// driver_exact keeps numbers that Vault would round, and driver_deleted marks
+// what was deleted. They are left out of what is read.
+//
+// # Errors
+//
+// A sealed server, a standby without an active node and a server that cannot be
+// reached match driver.ErrUnavailable, a rate limit driver.ErrThrottled, a
+// missing or expired permission driver.ErrDenied, and data that the storage
+// does not take driver.ErrTooLarge. The client's *api.ResponseError is found
+// with errors.As; its text names the path, which the errors of this package do
+// not. A mount that is not KV version 2 matches [ErrNotKV2].
+//
+// # Observability
+//
+// tokenstore.WithObserver reports every call, tokenstore.WithLogger what was
+// left to the repair; both are passed by [WithStoreOptions].
+package vault
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/hashicorp/vault/api"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/driver"
+)
+
+// ErrNotKV2 is matched by the error of a call to a mount that is not a secrets
+// engine of kind KV version 2: it is version 1, another engine, or not there.
+var ErrNotKV2 = errors.New("the mount is not a KV version 2 secrets engine")
+
+// New returns the store that keeps its tokens behind client. It makes no call.
+// The client stays the caller's: it is not changed, and its token is used as it
+// is at the moment of each call, unless [WithLogin] or [WithSession] gives
+// another one. Without options the mount is "secret" and the prefix
+// "tokenstore/".
+func New(client *api.Client, options ...Option) (*tokenstore.SecretStore, error) {
+	s, c, err := build(client, options)
+	if err != nil {
+		return nil, &tokenstore.Error{Store: storeName, Op: "new store", Kind: tokenstore.ErrInvalidArgument, Err: err}
+	}
+	own := []tokenstore.Option{tokenstore.WithName(storeName), tokenstore.WithEntries(), tokenstore.WithPrefix(c.prefix)}
+	return tokenstore.NewSecretStore(s, append(own, c.store...)...)
+}
+
+// NewSecrets returns the driver under [New], for those who build a store, or a
+// wrapper, of their own. It is a driver.Retirer and driver.Limited.
+func NewSecrets(client *api.Client, options ...Option) (driver.Secrets, error) {
+	s, _, err := build(client, options)
+	if err != nil {
+		return nil, fmt.Errorf("vault: %w: %w", tokenstore.ErrInvalidArgument, err)
+	}
+	return s, nil
+}
+
+const storeName = "vault"
+
+func build(client *api.Client, options []Option) (*secrets, config, error) {
+	c := defaults()
+	for _, option := range options {
+		option(&c)
+	}
+	if client == nil {
+		return nil, c, errors.New("the client is nil")
+	}
+	if err := c.check(); err != nil {
+		return nil, c, err
+	}
+	link, err := newLink(client, c)
+	if err != nil {
+		return nil, c, err
+	}
+	return &secrets{
+		link:        link,
+		mount:       c.mount,
+		index:       c.prefix + "index/",
+		maxSize:     c.maxSize,
+		maxVersions: c.maxVersions,
+		now:         c.now,
+		takeOver:    takeOver,
+		marks:       newMarks(),
+	}, c, nil
+}
+
+func (c *config) check() error {
+	c.mount = strings.Trim(c.mount, "/")
+	if driver.CheckName(c.mount) != nil {
+		return errors.New("the mount is not a path")
+	}
+	if !strings.HasSuffix(c.prefix, "/") || driver.CheckName(strings.TrimSuffix(c.prefix, "/")) != nil {
+		return errors.New("the prefix must be a path that ends in a slash, such as tokenstore/")
+	}
+	if c.maxSize < 1 || c.maxVersions < 0 {
+		return errors.New("the largest size must be positive and the number of versions not negative")
+	}
+	return nil
+}
