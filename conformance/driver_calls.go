@@ -1,0 +1,223 @@
+package conformance
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"reflect"
+	"slices"
+
+	"example.com/tokenstore/driver"
+)
+
+// value is data of the suite: an object with one field that tells it from
+// other data. As all data of the suite, it holds the mark.
+func value(text string) []byte {
+	data, err := json.Marshal(map[string]string{"value": secret(text)})
+	if err != nil {
+		return nil // not reached: texts can be marshalled
+	}
+	return data
+}
+
+// put puts and checks the revision. It ends nothing.
+func (t *driverTrial) put(s driver.Secrets, name string, data []byte, revision string) (string, error) {
+	got, err := s.Put(t.ctx, driver.Secret{Name: t.named(name), Data: data, Revision: revision})
+	if err == nil {
+		t.newRevision(name, got)
+	}
+	return got, err
+}
+
+// newRevision records the revision of a write.
+func (t *driverTrial) newRevision(name, revision string) {
+	t.mu.Lock()
+	again := t.revisions[name][revision]
+	if t.revisions[name] == nil {
+		t.revisions[name] = map[string]bool{}
+	}
+	t.revisions[name][revision] = true
+	t.mu.Unlock()
+	switch {
+	case revision == "":
+		t.breaks(ruleRevision, "Put returns an empty revision")
+	case again:
+		t.breaks(ruleRevision, "Put of %s returns a revision that an earlier write of that name had", show(name, false))
+	}
+}
+
+// store puts and ends the case if that fails.
+func (t *driverTrial) store(name string, data []byte, revision string) string {
+	got, err := t.put(t.secrets, name, data, revision)
+	t.must("Put", err)
+	return got
+}
+
+// remove deletes and ends the case if that fails.
+func (t *driverTrial) remove(name, revision string) {
+	t.must("Delete", t.secrets.Delete(t.ctx, t.named(name), revision))
+}
+
+// conflicts records a finding if err does not match ErrConflict and no other
+// sentinel.
+func (t *driverTrial) conflicts(doing string, err error) {
+	if !errors.Is(err, driver.ErrConflict) {
+		t.fails("%s: %s, instead of one that matches ErrConflict", doing, safe(err))
+		return
+	}
+	for _, s := range driverSentinels {
+		if !errors.Is(s, driver.ErrConflict) && errors.Is(err, s) {
+			t.breaks("faults are told apart", "%s: the error matches ErrConflict and also %q", doing, s)
+		}
+	}
+}
+
+// holds records a finding if the name does not hold data at revision.
+func (t *driverTrial) holds(name string, data []byte, revision string) {
+	t.holdsFor(t.secrets, name, data, revision)
+}
+
+func (t *driverTrial) holdsFor(s driver.Secrets, name string, data []byte, revision string) {
+	var problem string
+	t.settled(func() bool {
+		got, err := s.Get(t.ctx, t.named(name))
+		switch {
+		case err != nil:
+			problem = "Get of " + show(name, false) + ": " + safe(err)
+		case got.Name != t.named(name):
+			problem = "Get of " + show(name, false) + " returns a secret that is named " + t.short(got.Name)
+		case !sameData(got.Data, data):
+			problem = "Get of " + show(name, false) + " gives " + showData(got.Data) + " instead of " + showData(data)
+		case revision != "" && got.Revision != revision:
+			problem = "Get of " + show(name, false) + " gives another revision than the write of this data returned"
+		case got.Revision == "":
+			problem = "Get of " + show(name, false) + " gives no revision"
+		default:
+			return true
+		}
+		return false
+	}, func() { t.fails("%s", problem) })
+}
+
+// missing records a finding if the name is found.
+func (t *driverTrial) missing(name string) { t.missingFor(t.secrets, name) }
+
+func (t *driverTrial) missingFor(s driver.Secrets, name string) {
+	var problem error
+	t.settled(func() bool {
+		_, problem = s.Get(t.ctx, t.named(name))
+		return errors.Is(problem, driver.ErrNotFound)
+	}, func() {
+		t.fails("Get of %s: %s, instead of one that matches ErrNotFound", show(name, false), safe(problem))
+	})
+}
+
+// get returns what a settled read gives, or ends the case.
+func (t *driverTrial) get(name string) driver.Secret {
+	got, err := t.secrets.Get(t.ctx, t.named(name))
+	t.must("Get", err)
+	return got
+}
+
+// settled calls ok until it reports true, as often as reads may be stale, and
+// else failed.
+func (t *driverTrial) settled(ok func() bool, failed func()) {
+	for tries := 0; !ok(); tries++ {
+		if t.settings.settle == nil || tries == 100 {
+			failed()
+			return
+		}
+		if err := t.settings.settle(t.ctx); err != nil {
+			failed()
+			return
+		}
+	}
+}
+
+// list returns the names with the prefix as the case calls them, sorted.
+func (t *driverTrial) list(prefix string) ([]string, error) {
+	return t.listRaw(t.named(prefix))
+}
+
+// listRaw lists a prefix that is not the case's own. Names of other cases are
+// left out.
+func (t *driverTrial) listRaw(prefix string) (names []string, failed error) {
+	for name, err := range t.secrets.List(t.ctx, prefix) {
+		if failed != nil {
+			t.breaks(ruleListEnds, "List goes on after its error")
+			break
+		}
+		if err != nil {
+			failed = err
+			continue
+		}
+		if own, ok := bytes.CutPrefix([]byte(name), []byte(t.prefix)); ok {
+			names = append(names, string(own))
+		} else if len(prefix) >= len(t.prefix) {
+			t.fails("List gives the name %s, which does not begin with the prefix", show(name, false))
+		}
+	}
+	slices.Sort(names)
+	return names, failed
+}
+
+// lists records a finding if List does not give exactly these names.
+func (t *driverTrial) lists(prefix string, want ...string) {
+	want = slices.Sorted(slices.Values(want))
+	var problem string
+	t.settled(func() bool {
+		got, err := t.list(prefix)
+		if err != nil {
+			problem = safe(err)
+			return false
+		}
+		problem = namesDiffer(got, want)
+		return problem == ""
+	}, func() { t.fails("List of prefix %s: %s", show(prefix, false), problem) })
+}
+
+// namesDiffer says how two sorted lists of names differ; "" if they are equal.
+func namesDiffer(got, want []string) string {
+	for i, name := range got {
+		if i > 0 && got[i-1] == name {
+			return "the name " + show(name, false) + " is given twice"
+		}
+		if _, ok := slices.BinarySearch(want, name); !ok {
+			return "the name " + show(name, false) + " is given, which is not there or does not begin with the prefix"
+		}
+	}
+	for _, name := range want {
+		if _, ok := slices.BinarySearch(got, name); !ok {
+			return "the name " + show(name, false) + " is left out"
+		}
+	}
+	return ""
+}
+
+// sameData reports whether got is an object equal to want or, if want is no
+// JSON, the same bytes.
+func sameData(got, want []byte) bool {
+	g, gotErr := decodeData(got)
+	w, wantErr := decodeData(want)
+	if wantErr != nil {
+		return bytes.Equal(got, want)
+	}
+	return gotErr == nil && reflect.DeepEqual(g, w)
+}
+
+func decodeData(data []byte) (any, error) {
+	var v any
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	if err := decoder.Decode(&v); err != nil {
+		return nil, err
+	}
+	if decoder.More() {
+		return nil, errors.New("more than one value")
+	}
+	return v, nil
+}
+
+// showData shows data in a finding. What does not hold the mark is not the
+// suite's own and is not shown.
+func showData(data []byte) string { return show(string(data), true) }

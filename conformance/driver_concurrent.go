@@ -1,0 +1,232 @@
+package conformance
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+
+	"example.com/tokenstore/driver"
+)
+
+func driverConcurrentCases() []DriverCase {
+	return []DriverCase{
+		{"concurrent-new", "of all who create one name at once exactly one succeeds, and the others conflict", concurrentNew},
+		{"concurrent-replace", "of all writes that name the same revision exactly one succeeds, and the others conflict", concurrentReplace},
+		{"concurrent-count", "no write that succeeded is lost: a counter that all raise by compare-and-swap is exact", concurrentCount},
+		{"concurrent-delete", "of a Delete and a Put that name the same revision exactly one succeeds", concurrentDelete},
+		{"concurrent-recreate", "a late writer never writes over what was created after a deletion, nor deletes it", concurrentRecreate},
+		{"concurrent-apart", "calls for different names do not disturb each other", concurrentApart},
+	}
+}
+
+// writers returns the drivers that goroutines use, one for each, as several
+// processes have them if there is a DriverHandle.
+func (t *driverTrial) writers() []driver.Secrets {
+	processes := []driver.Secrets{t.secrets, t.anotherOr(t.secrets), t.anotherOr(t.secrets)}
+	writers := make([]driver.Secrets, max(t.settings.workers, 2))
+	for i := range writers {
+		writers[i] = processes[i%len(processes)]
+	}
+	return writers
+}
+
+// allCall runs do for each writer at the same time and waits for all.
+func allCall(writers []driver.Secrets, do func(i int, s driver.Secrets)) {
+	together(len(writers), func(i int) { do(i, writers[i]) })
+}
+
+// oneWins lets all writers put data of their own over revision, and returns
+// who has won and the new revision.
+func (t *driverTrial) oneWins(writers []driver.Secrets, name, revision string) (winner int, current string) {
+	won := make([]string, len(writers))
+	errs := make([]error, len(writers))
+	allCall(writers, func(i int, s driver.Secrets) {
+		won[i], errs[i] = t.put(s, name, value(fmt.Sprint("writer ", i)), revision)
+	})
+	winners := 0
+	for i, err := range errs {
+		switch {
+		case err == nil:
+			winners++
+			winner, current = i, won[i]
+		case !errors.Is(err, driver.ErrThrottled): // a service may refuse some of so many
+			t.conflicts("Put beside others", err)
+		}
+	}
+	if winners != 1 {
+		t.fails("of %d writes %d succeeded", len(writers), winners)
+		giveUp()
+	}
+	t.holds(name, value(fmt.Sprint("writer ", winner)), current)
+	return winner, current
+}
+
+func concurrentNew(t *driverTrial) {
+	writers := t.writers()
+	for i := range t.settings.rounds {
+		name := fmt.Sprint("new-", i)
+		t.oneWins(writers, name, "")
+	}
+	// The same name again and again, through deletions.
+	for range t.settings.rounds {
+		_, r := t.oneWins(writers, "again", "")
+		t.remove("again", r)
+	}
+}
+
+func concurrentReplace(t *driverTrial) {
+	writers := t.writers()
+	r := t.store("a", value("0"), "")
+	for range t.settings.rounds {
+		_, r = t.oneWins(writers, "a", r)
+	}
+}
+
+func concurrentCount(t *driverTrial) {
+	writers := t.writers()
+	t.store("count", counted(0), "")
+	var mu sync.Mutex
+	replaced := map[string]int{}
+	allCall(writers, func(_ int, s driver.Secrets) {
+		for range t.settings.rounds / 2 {
+			from, err := t.raise(s)
+			if err != nil {
+				t.fails("raise the counter: %s", safe(err))
+				return
+			}
+			mu.Lock()
+			replaced[from]++
+			mu.Unlock()
+		}
+	})
+	for _, n := range replaced {
+		if n > 1 {
+			t.fails("one revision was replaced by %d writes that all succeeded", n)
+		}
+	}
+	t.holds("count", counted(len(writers)*(t.settings.rounds/2)), "")
+}
+
+// counted is the data of a counter.
+func counted(n int) []byte { return []byte(fmt.Sprintf(`{"count":"%d","value":"%s"}`, n, mark)) }
+
+// raise adds one to the counter and returns the revision that it has replaced.
+// It gives up when something else than a conflict stands in the way, or too many.
+func (t *driverTrial) raise(s driver.Secrets) (replaced string, err error) {
+	for tries := 0; tries < 10_000; tries++ {
+		replaced, err = t.raiseOnce(s)
+		lost := errors.Is(err, driver.ErrConflict) || errors.Is(err, driver.ErrThrottled)
+		stale := errors.Is(err, driver.ErrNotFound) && t.settings.settle != nil
+		if !lost && !stale {
+			return replaced, err
+		}
+		if err := t.settleOnce(); err != nil {
+			return "", err
+		}
+	}
+	return "", errors.New("10,000 tries were in vain")
+}
+
+func (t *driverTrial) raiseOnce(s driver.Secrets) (replaced string, err error) {
+	got, err := s.Get(t.ctx, t.named("count"))
+	if err != nil {
+		return "", err
+	}
+	var object struct {
+		Count int `json:"count,string"`
+	}
+	if err := json.Unmarshal(got.Data, &object); err != nil {
+		return "", err
+	}
+	_, err = t.put(s, "count", counted(object.Count+1), got.Revision)
+	return got.Revision, err
+}
+
+func (t *driverTrial) settleOnce() error {
+	if t.settings.settle == nil {
+		return t.ctx.Err()
+	}
+	return t.settings.settle(t.ctx)
+}
+
+func concurrentDelete(t *driverTrial) {
+	writers := t.writers()[:2]
+	for i := range t.settings.rounds {
+		name := fmt.Sprint("a", i%3)
+		r := t.store(name, value("1"), "")
+		var written string
+		errs := make([]error, 2)
+		allCall(writers, func(i int, s driver.Secrets) {
+			if i == 0 {
+				errs[i] = s.Delete(t.ctx, t.named(name), r)
+				return
+			}
+			written, errs[i] = t.put(s, name, value("2"), r)
+		})
+		switch {
+		case errs[0] == nil && errs[1] == nil:
+			t.fails("a Delete and a Put of one revision both succeeded")
+			return
+		case errs[1] == nil:
+			t.conflicts("Delete beside a Put", errs[0])
+			t.holds(name, value("2"), written)
+			t.remove(name, written)
+		default:
+			t.conflicts("Put beside a Delete", errs[1])
+			t.must("Delete beside a Put that failed", errs[0])
+			t.missing(name)
+		}
+	}
+}
+
+func concurrentRecreate(t *driverTrial) {
+	writers := t.writers()
+	old := t.store("a", value("1"), "")
+	t.remove("a", old)
+	for range t.settings.rounds {
+		var created string
+		errs := make([]error, len(writers))
+		allCall(writers, func(i int, s driver.Secrets) {
+			switch i % 3 {
+			case 0:
+				if i > 0 {
+					return
+				}
+				created, errs[i] = t.put(s, "a", value("1"), "")
+			case 1:
+				_, errs[i] = t.put(s, "a", value("late"), old)
+			case 2:
+				errs[i] = s.Delete(t.ctx, t.named("a"), old)
+			}
+		})
+		for i, err := range errs {
+			switch i % 3 {
+			case 0:
+				t.must("Put of a new secret beside late writers", err)
+			case 1:
+				t.conflicts("a late Put", err)
+			case 2:
+				t.conflictsOrNil("a late Delete", err)
+			}
+		}
+		t.holds("a", value("1"), created)
+		old = created
+		t.remove("a", old)
+	}
+}
+
+func concurrentApart(t *driverTrial) {
+	allCall(t.writers(), func(i int, s driver.Secrets) {
+		name, r := fmt.Sprint("apart-", i), ""
+		for round := range t.settings.rounds {
+			data := value(fmt.Sprint("apart ", i, " ", round))
+			var err error
+			if r, err = t.put(s, name, data, r); err != nil {
+				t.fails("Put of a name that nobody else uses: %s", safe(err))
+				return
+			}
+			t.holdsFor(s, name, data, r)
+		}
+	})
+}

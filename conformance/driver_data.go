@@ -1,0 +1,140 @@
+package conformance
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"example.com/tokenstore/driver"
+)
+
+// objects are data that adapters change on the way, by what they have in them.
+var objects = []struct{ name, data string }{
+	{"empty", `{}`},
+	{"types", `{"value":"fakecred-1","number":"1","really a number":1,"true":true,"text":"true","null":null,"none":"null","empty":""}`},
+	{"numbers", `{"value":"fakecred-2","large":12345678901234567890,"small":0.1,"negative":-7,"digits":"0012","float":1.5e300,"text":"1e3"}`},
+	{"nested", `{"value":"fakecred-3","list":[1,"2",[],{},null,[{"a":{"b":["c"]}}]],"object":{"a":{"b":{"c":"d"}},"e":[]}}`},
+	{"unicode", `{"value":"fakecred-é日本語🔑","cafe\u0301":"e\u0301","ключ":"\u0000\u0001\u007f\u2028\u2029\ud83d\ude00","\"":"\\\"/\b\f\n\r\t"}`},
+	{"markup", `{"value":"fakecred-<a href='x'>&amp;</a>","<>&":"<script>","percent":"100%25","dollar":"${HOME} $(id) {{x}}","sql":"'; --"}`},
+	{"names", `{"value":"fakecred-4","data":"1","metadata":"2","options":{"cas":1},"name":"3","version":"4","revision":"5","id":"6","deleted":"7","Value":"8","VALUE":"9","driver":"10","a.b":"11","a/b":"12","":"13"," ":"14"}`},
+	{"spaces", " {\n\t\"value\" :  \"fakecred-5\" ,\r\n \"list\" : [ 1 , 2 ]\n } \n"},
+	{"text in text", `{"value":"{\"value\":\"fakecred-6\"}","base64":"ZmFrZWNyZWQ=","list":"[1,2]"}`},
+}
+
+func driverDataCases() []DriverCase {
+	const rule = "what is given back is an object equal to the one that was put"
+	return []DriverCase{
+		{"data", rule, func(t *driverTrial) {
+			for _, o := range objects {
+				r := t.store("new "+o.name, []byte(o.data), "")
+				t.holds("new "+o.name, []byte(o.data), r)
+			}
+			r := t.store("one", value("1"), "")
+			for _, o := range objects {
+				r = t.store("one", []byte(o.data), r)
+				t.holds("one", []byte(o.data), r)
+			}
+		}},
+		{"data-large", rule + ", up to 60,000 bytes", func(t *driverTrial) {
+			for i, data := range [][]byte{largeText(60_000), largeObject(60_000), largeText(40_000)} {
+				name := fmt.Sprint(i)
+				r := t.store(name, data, "")
+				t.holds(name, data, r)
+				r = t.store(name, value("small"), r)
+				t.holds(name, value("small"), r)
+				r = t.store(name, data, r)
+				t.holds(name, data, r)
+			}
+		}},
+		{"data-refused", "data that is not one JSON object is refused with ErrInvalid, and nothing is written", func(t *driverTrial) {
+			kept := t.store("kept", value("1"), "")
+			for _, data := range []string{"", " ", "fakecred", `"fakecred"`, `["fakecred"]`, "null", "1", `{"a":"fakecred"`, `{"a":"fakecred"}{}`, `{"a":"fakecred"} x`, `{a:"fakecred"}`} {
+				_, err := t.put(t.secrets, "a", []byte(data), "")
+				_, overErr := t.put(t.secrets, "kept", []byte(data), kept)
+				if !errors.Is(err, driver.ErrInvalid) || !errors.Is(overErr, driver.ErrInvalid) {
+					t.fails("Put of %q: %s; over a stored secret: %s", data, safe(err), safe(overErr))
+					return
+				}
+			}
+			t.missing("a")
+			t.holds("kept", value("1"), kept)
+		}},
+		{"data-limit", "data larger than Limits().MaxSize is refused with ErrTooLarge before anything is written; data of that size is stored", sizeLimit},
+		{"errors", ruleNoData, errorsWithoutData},
+	}
+}
+
+// largeText returns an object of size bytes with one long text.
+func largeText(size int) []byte {
+	const head, tail = `{"value":"fakecred-`, `"}`
+	return []byte(head + strings.Repeat("x", size-len(head)-len(tail)) + tail)
+}
+
+// largeObject returns an object of nearly size bytes with many fields.
+func largeObject(size int) []byte {
+	object := map[string]string{}
+	for i := range size / 50 {
+		object[fmt.Sprintf("field%05d", i)] = mark + strings.Repeat("y", 20)
+	}
+	data, err := json.Marshal(object)
+	if err != nil {
+		return nil // not reached: texts can be marshalled
+	}
+	return data
+}
+
+func sizeLimit(t *driverTrial) {
+	limited, ok := driver.As[driver.Limited](t.given)
+	if !ok {
+		return
+	}
+	limits := limited.Limits()
+	if limits.MaxSize < 0 || limits.WritesPerDay < 0 {
+		t.fails("Limits are negative: %+v", limits)
+	}
+	if limits.MaxSize <= 0 {
+		return
+	}
+	r := t.store("full", largeText(limits.MaxSize), "")
+	t.holds("full", largeText(limits.MaxSize), r)
+	for _, over := range []int{1, 1000} {
+		tooLarge := largeText(limits.MaxSize + over)
+		_, err := t.put(t.secrets, "a", tooLarge, "")
+		_, overErr := t.put(t.secrets, "full", tooLarge, r)
+		if !errors.Is(err, driver.ErrTooLarge) || !errors.Is(overErr, driver.ErrTooLarge) {
+			t.fails("Put of %d bytes more than the limit: %s; over a stored secret: %s", over, safe(err), safe(overErr))
+		}
+	}
+	t.missing("a")
+	t.lists("", "full")
+	t.holds("full", largeText(limits.MaxSize), r)
+	t.store("full", value("1"), r)
+}
+
+// errorsWithoutData provokes errors while the data holds the mark. That none
+// of them shows it is watched in every case.
+func errorsWithoutData(t *driverTrial) {
+	old := t.store("a", value("1"), "")
+	r := t.store("a", value("2"), old)
+	provoke := func(what string, err error) {
+		if err == nil {
+			t.fails("%s returns no error", what)
+		}
+	}
+	for _, stale := range []string{"", old} {
+		_, err := t.put(t.secrets, "a", value("3"), stale)
+		provoke("a Put that conflicts", err)
+	}
+	provoke("a Delete that conflicts", t.secrets.Delete(t.ctx, t.named("a"), old))
+	_, err := t.secrets.Get(t.ctx, t.named("b"))
+	provoke("a Get of a missing secret", err)
+	_, err = t.secrets.Put(t.ctx, driver.Secret{Name: t.named("a//b"), Data: value("3")})
+	provoke("a Put of a name that is no name", err)
+	for _, data := range []string{`{"value":"fakecred`, `fakecred`, `{"value":fakecred}`} {
+		// Whether it is refused is another case's matter.
+		if got, err := t.put(t.secrets, "a", []byte(data), r); err == nil {
+			r = got
+		}
+	}
+}

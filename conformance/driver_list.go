@@ -1,0 +1,115 @@
+package conformance
+
+import (
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+)
+
+func driverListCases() []DriverCase {
+	return []DriverCase{
+		{"list-none", "List of a prefix that no name has is empty, and no error", func(t *driverTrial) {
+			t.lists("")
+			t.lists("a")
+			t.store("a/b", value("1"), "")
+			t.lists("b")
+			t.lists("a/b/c")
+		}},
+		{"list-prefix", "List yields the names that begin with prefix, byte for byte, wherever it ends", func(t *driverTrial) {
+			for _, name := range []string{"ab", "abc/d", "abc/e/f", "abd", "ac", "Ab", "b/ab"} {
+				t.store(name, value(name), "")
+			}
+			t.lists("", "ab", "abc/d", "abc/e/f", "abd", "ac", "Ab", "b/ab")
+			t.lists("a", "ab", "abc/d", "abc/e/f", "abd", "ac")
+			t.lists("ab", "ab", "abc/d", "abc/e/f", "abd")
+			t.lists("abc", "abc/d", "abc/e/f")
+			t.lists("abc/", "abc/d", "abc/e/f")
+			t.lists("abc/e", "abc/e/f")
+			t.lists("abc/e/f", "abc/e/f")
+			t.lists("ab/")
+			t.lists("A", "Ab")
+		}},
+		{"list-all", "List of the empty prefix yields all names", func(t *driverTrial) {
+			t.store("a", value("1"), "")
+			t.store("b/c", value("2"), "")
+			var problem string
+			t.settled(func() bool {
+				got, err := t.listRaw("")
+				if problem = namesDiffer(got, []string{"a", "b/c"}); err != nil {
+					problem = safe(err)
+				}
+				return problem == ""
+			}, func() { t.fails("List of the empty prefix: %s", problem) })
+		}},
+		{"list-paging", "List yields every name once, however many there are", func(t *driverTrial) {
+			var names []string
+			for i := range t.settings.names {
+				name := fmt.Sprintf("many/%03d", i)
+				t.store(name, value(name), "")
+				names = append(names, name)
+			}
+			t.store("other", value("other"), "")
+			t.lists("many/", names...)
+			t.lists("other", "other")
+		}},
+		{"list-deleted", "names of deleted secrets are left out of a list", func(t *driverTrial) {
+			kept := t.store("a", value("1"), "")
+			gone := t.store("b", value("2"), "")
+			t.remove("b", gone)
+			t.lists("", "a")
+			t.store("b", value("3"), "")
+			t.lists("", "a", "b")
+			t.remove("a", kept)
+			t.lists("", "b")
+		}},
+		{"list-break", "a list can be left early, and run over again", func(t *driverTrial) {
+			for _, name := range []string{"a", "b", "c"} {
+				t.store(name, value(name), "")
+			}
+			t.lists("", "a", "b", "c")
+			list := t.secrets.List(t.ctx, t.prefix)
+			for range 2 {
+				n := 0
+				t.settled(func() bool {
+					n = leaveAfter(2, list)
+					return n == 2
+				}, func() { t.fails("a list of three that is left after two yields %d", n) })
+			}
+		}},
+		{"list-inside", "other calls can be made while a list goes on", func(t *driverTrial) {
+			revisions := map[string]string{}
+			for _, name := range []string{"a", "b", "c"} {
+				revisions[name] = t.store(name, value(name), "")
+			}
+			t.lists("", "a", "b", "c")
+			for full, err := range t.secrets.List(t.ctx, t.prefix) {
+				t.must("List", err)
+				name := strings.TrimPrefix(full, t.prefix)
+				t.holds(name, value(name), revisions[name])
+				t.remove(name, revisions[name])
+				delete(revisions, name)
+			}
+			if len(revisions) > 0 && t.settings.settle == nil {
+				t.fails("a list inside of which the listed secrets are deleted leaves out %d of 3", len(revisions))
+			}
+			t.lists("", slices.Collect(maps.Keys(revisions))...)
+		}},
+	}
+}
+
+// leaveAfter takes up to n names of a list and leaves it; it returns how many
+// there were.
+func leaveAfter(n int, list iter.Seq2[string, error]) int {
+	taken := 0
+	for _, err := range list {
+		if err != nil {
+			break
+		}
+		if taken++; taken == n {
+			break
+		}
+	}
+	return taken
+}

@@ -1,0 +1,112 @@
+package conformance
+
+import (
+	"context"
+
+	"example.com/tokenstore/driver"
+)
+
+// DriverOption tells the suite about the driver under test.
+type DriverOption func(*driverSettings)
+
+type driverSettings struct {
+	handle  func(context.Context, driver.Secrets) (driver.Secrets, error)
+	edit    func(ctx context.Context, secrets driver.Secrets, name string, data []byte) error
+	remove  func(ctx context.Context, secrets driver.Secrets, name string) error
+	output  func() string
+	settle  func(context.Context) error
+	names   int
+	workers int
+	rounds  int
+	only    []string
+	missing []missing
+}
+
+func newDriverSettings(options []DriverOption) *driverSettings {
+	s := &driverSettings{names: 250, workers: 8, rounds: 20}
+	for _, option := range options {
+		option(s)
+	}
+	return s
+}
+
+// DriverHandle gives the function that returns another driver on the same
+// secrets, as another process has it: with nothing shared but the service. The
+// suite closes what it returns if it is an io.Closer. Without it the cases
+// whose names begin with "handles" fail unless they are declared missing.
+func DriverHandle(handle func(context.Context, driver.Secrets) (driver.Secrets, error)) DriverOption {
+	return func(s *driverSettings) { s.handle = handle }
+}
+
+// DriverPerson gives the functions that write and remove a secret behind the
+// driver's back, as a person does in the service's own console. The name is the
+// logical one. Without it, or where one of them is nil, the cases whose names
+// begin with "person" fail unless they are declared missing.
+func DriverPerson(
+	edit func(ctx context.Context, secrets driver.Secrets, name string, data []byte) error,
+	remove func(ctx context.Context, secrets driver.Secrets, name string) error,
+) DriverOption {
+	return func(s *driverSettings) { s.edit, s.remove = edit, remove }
+}
+
+// DriverOutput gives the function that returns everything that the driver has
+// logged or traced so far. It is read after each case and must hold no data.
+func DriverOutput(output func() string) DriverOption {
+	return func(s *driverSettings) { s.output = output }
+}
+
+// DriverSettle says that reads may be stale for a while, and gives the function
+// that is called before such a read is made again, up to 100 times: it waits a
+// little, or moves a fake clock. Without it a read shows the last write at once.
+func DriverSettle(settle func(context.Context) error) DriverOption {
+	return func(s *driverSettings) { s.settle = settle }
+}
+
+// DriverNames sets how many secrets the cases about paging store, 250 if it is
+// not given: more than two pages of the service are worth it, fewer only where
+// each secret costs money.
+func DriverNames(n int) DriverOption { return func(s *driverSettings) { s.names = n } }
+
+// DriverLoad sets how many goroutines the cases about concurrency run, 8 if it
+// is not given, and how many rounds, 20.
+func DriverLoad(workers, rounds int) DriverOption {
+	return func(s *driverSettings) { s.workers, s.rounds = workers, rounds }
+}
+
+// DriverOnly limits the run to the cases whose names match one of the patterns,
+// in the manner of path.Match: "list-*", "put-stale".
+func DriverOnly(patterns ...string) DriverOption {
+	return func(s *driverSettings) { s.only = append(s.only, patterns...) }
+}
+
+// DriverMissing declares that the driver cannot pass the cases whose names
+// match one of the patterns (as in path.Match), and why. The cases are run all
+// the same and reported as [Missing]; one that passes is a failure, and so is a
+// pattern that matches no case. Data in an error is never excused.
+func DriverMissing(reason string, patterns ...string) DriverOption {
+	return func(s *driverSettings) {
+		for _, p := range patterns {
+			s.missing = append(s.missing, missing{p, reason})
+		}
+	}
+}
+
+// selected reports whether a case is to be run.
+func (s *driverSettings) selected(name string) bool {
+	for _, p := range s.only {
+		if matches(p, name) {
+			return true
+		}
+	}
+	return len(s.only) == 0
+}
+
+// missingReason returns why a case is declared missing; ok is false if it is not.
+func (s *driverSettings) missingReason(name string) (reason string, ok bool) {
+	for _, m := range s.missing {
+		if matches(m.pattern, name) {
+			return m.reason, true
+		}
+	}
+	return "", false
+}
