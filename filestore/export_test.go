@@ -1,6 +1,11 @@
 package filestore
 
-import "example.com/tokenstore"
+import (
+	"context"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/internal/rowstore"
+)
 
 // Rewritten returns the bytes of a file as they would be written if nothing
 // changed.
@@ -26,4 +31,22 @@ func RewrittenAnew(data []byte) ([]byte, error) {
 		doc.records[i] = &changed
 	}
 	return doc.bytes(), nil
+}
+
+// Lock takes the lock of a file.
+func Lock(ctx context.Context, path string) (unlock func() error, err error) {
+	l, err := lockFile(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	return l.Close, nil
+}
+
+// Change saves a token and calls between after each reading of the file.
+func Change(ctx context.Context, s *Store, token tokenstore.OAuthToken, between func()) error {
+	return failure("change", "", s.change(ctx, func(r *rows) error {
+		between()
+		_, err := rowstore.Save(r, token)
+		return err
+	}))
 }

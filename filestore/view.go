@@ -150,6 +150,16 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// linkError gives an error of following links a kind: that of a loop is a plain
+// text.
+func linkError(err error) error {
+	var pathError *fs.PathError
+	if errors.As(err, &pathError) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", tokenstore.ErrInvalidArgument, err)
+}
+
 // manyLinks is more symbolic links than any system follows.
 const manyLinks = 40
 
@@ -157,9 +167,12 @@ const manyLinks = 40
 // link leads, also if there is no file yet.
 func target(path string) (string, error) {
 	for range manyLinks {
-		real, err := filepath.EvalSymlinks(path)
-		if err == nil || !errors.Is(err, fs.ErrNotExist) {
-			return real, err
+		file, err := filepath.EvalSymlinks(path)
+		if err == nil {
+			return file, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return "", linkError(err)
 		}
 		link, err := os.Readlink(path)
 		if err != nil {

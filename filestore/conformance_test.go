@@ -1,0 +1,62 @@
+package filestore_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/conformance"
+	"example.com/tokenstore/filestore"
+)
+
+// placed is a store that knows its path.
+type placed struct {
+	*filestore.Store
+	path string
+}
+
+func place(path string) (placed, error) {
+	store, err := filestore.Open(path)
+	return placed{store, path}, err
+}
+
+// TestConformance runs every case; none is missing.
+func TestConformance(t *testing.T) {
+	newStore := func(t testing.TB) tokenstore.Store {
+		store, err := place(filepath.Join(t.TempDir(), "tokens.txt"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return store
+	}
+	conformance.Store(t, newStore, conformance.WithReopen(reopen), conformance.WithForeign(plant))
+}
+
+func reopen(_ context.Context, store tokenstore.Store) (tokenstore.Store, error) {
+	return place(store.(placed).path)
+}
+
+// plant writes files of others beside the store's own.
+func plant(_ context.Context, store tokenstore.Store) (check func(context.Context) error, err error) {
+	path := store.(placed).path
+	names := []string{"other.txt", "tokens.txt.bak", ".tokens.txt.swp", ".tokens.txt1", "tokens.txt~"}
+	for _, name := range names {
+		if err := os.WriteFile(filepath.Join(filepath.Dir(path), name), []byte(name), 0o600); err != nil {
+			return nil, err
+		}
+	}
+	return func(context.Context) error {
+		var changed error
+		for _, name := range names {
+			data, err := os.ReadFile(filepath.Join(filepath.Dir(path), name))
+			if err != nil || string(data) != name {
+				changed = errors.Join(changed, fmt.Errorf("%s was changed: %w", name, err))
+			}
+		}
+		return changed
+	}, nil
+}

@@ -1,0 +1,218 @@
+//go:build unix
+
+package filestore_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/filestore"
+)
+
+var fake = tokenstore.OAuthToken{UserName: "new", AccessToken: "1000.fake-new"}
+
+func TestModes(t *testing.T) {
+	store, path := opened(t, "")
+	save(t, store, fake)
+	for _, name := range folder(t, path) {
+		if mode := modeOf(t, filepath.Join(filepath.Dir(path), name)); mode != 0o600 {
+			t.Errorf("%s has mode %o", name, mode)
+		}
+	}
+	if err := os.Chmod(path, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	save(t, store, tokenstore.OAuthToken{UserName: "other", AccessToken: "1000.fake-other"})
+	if mode := modeOf(t, path); mode != 0o640 {
+		t.Errorf("mode %o after a save, want 640", mode)
+	}
+}
+
+func modeOf(t *testing.T, path string) os.FileMode {
+	t.Helper()
+	info, err := os.Lstat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Mode().Perm()
+}
+
+func TestOwner(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give files away")
+	}
+	store, path := opened(t, "java.txt")
+	if err := os.Chown(path, 12345, 12346); err != nil {
+		t.Fatal(err)
+	}
+	save(t, store, fake)
+	for _, name := range folder(t, path) {
+		info, err := os.Stat(filepath.Join(filepath.Dir(path), name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := info.Sys().(*syscall.Stat_t); s.Uid != 12345 || s.Gid != 12346 {
+			t.Errorf("%s belongs to %d:%d", name, s.Uid, s.Gid)
+		}
+	}
+}
+
+func TestSymbolicLinks(t *testing.T) {
+	for _, target := range []string{"java.txt", ""} {
+		_, path := opened(t, target)
+		dir := t.TempDir()
+		first, second := filepath.Join(dir, "first"), filepath.Join(dir, "second")
+		if err := errors.Join(os.Symlink(path, first), os.Symlink("first", second)); err != nil {
+			t.Fatal(err)
+		}
+		store, err := filestore.Open(second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		save(t, store, fake)
+		if info, err := os.Lstat(second); err != nil || info.Mode().IsRegular() {
+			t.Errorf("the link is none any more: %v", err)
+		}
+		if !strings.Contains(content(t, path), "1000.fake-new") {
+			t.Error("the target was not written")
+		}
+		if names := folder(t, second); len(names) != 2 {
+			t.Errorf("beside the link: %v", names)
+		}
+	}
+}
+
+func TestNotAFile(t *testing.T) {
+	dir := t.TempDir()
+	loop := filepath.Join(dir, "loop")
+	if err := os.Symlink(loop, loop); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"", dir, "/dev/null", loop, filepath.Join(dir, "none", "tokens.txt"), filepath.Join(dir, strings.Repeat("n", 300))} {
+		if _, err := filestore.Open(path); !errors.Is(err, tokenstore.ErrInvalidArgument) {
+			t.Errorf("%q: %v", path, err)
+		}
+	}
+}
+
+func TestDenied(t *testing.T) {
+	store, path := opened(t, "java.txt")
+	dropRoot(t)
+	if err := os.Chmod(filepath.Dir(path), 0o500); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.FindTokenByID(t.Context(), "1"); err != nil {
+		t.Errorf("find: %v", err)
+	}
+	if _, err := store.SaveToken(t.Context(), fake); !errors.Is(err, tokenstore.ErrDenied) {
+		t.Errorf("save: %v", err)
+	}
+	if err := os.Chmod(path, 0o200); err != nil {
+		t.Fatal(err)
+	}
+	other, err := filestore.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := other.GetTokens(t.Context()); !errors.Is(err, tokenstore.ErrDenied) {
+		t.Errorf("get: %v", err)
+	}
+	if err := os.Chmod(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestLeftovers: what a killed writer leaves is removed, what is others' is not.
+func TestLeftovers(t *testing.T) {
+	store, path := opened(t, "java.txt")
+	dir := filepath.Dir(path)
+	ours := []string{".tokens.txt123456789012345678", ".tokens.txt.last-id1234567890123456"}
+	others := []string{".tokens.txt12", ".tokens.txt.swp", "tokens.txt.bak", ".other.txt123456789012345678", ".tokens.txtx123456789012345678"}
+	for _, name := range append(slices.Clone(ours), others...) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	save(t, store, fake)
+	names := folder(t, path)
+	for _, name := range ours {
+		if slices.Contains(names, name) {
+			t.Errorf("%s is still there", name)
+		}
+	}
+	for _, name := range others {
+		if !slices.Contains(names, name) {
+			t.Errorf("%s was removed", name)
+		}
+	}
+}
+
+// TestEditInBetween: what others write in place is seen at once, and a change
+// between a read and a write of ours is not overwritten.
+func TestEditInBetween(t *testing.T) {
+	store, path := opened(t, "java.txt")
+	if _, err := store.FindTokenByID(t.Context(), "1"); err != nil {
+		t.Fatal(err)
+	}
+	edit := func(from, to string) {
+		if err := os.WriteFile(path, []byte(strings.Replace(content(t, path), from, to, 1)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	edit("1000.fake-access-1", "1000.fake-access-X")
+	found, err := store.FindTokenByID(t.Context(), "1")
+	if err != nil || found.AccessToken != "1000.fake-access-X" {
+		t.Errorf("an edit was not seen: %v", err)
+	}
+	runs := 0
+	err = filestore.Change(t.Context(), store, tokenstore.OAuthToken{ID: "1", GrantToken: "1000.fake-grant"}, func() {
+		if runs++; runs == 1 {
+			edit("1000.fake-access-X", "1000.fake-access-edited")
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err = store.FindTokenByID(t.Context(), "1")
+	if err != nil || found.AccessToken != "1000.fake-access-edited" || found.GrantToken != "1000.fake-grant" || runs != 2 {
+		t.Errorf("after %d runs: %v, %v", runs, found, err)
+	}
+	err = filestore.Change(t.Context(), store, tokenstore.OAuthToken{ID: "1", GrantToken: "1000.fake-other"}, func() {
+		runs++
+		edit("1000.fake-access-edited", "1000.fake-access-edited"+strings.Repeat("x", runs))
+	})
+	if !errors.Is(err, tokenstore.ErrConflict) || !tokenstore.Retryable(err) {
+		t.Errorf("a file that always changes: %v", err)
+	}
+}
+
+// TestHalfWritten: a file that an SDK is writing just now is read again.
+func TestHalfWritten(t *testing.T) {
+	whole := sample(t, "python-sdk-8.0-filestore.txt")
+	store, path := opened(t, "")
+	write := func(data []byte) {
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, n := range []int{0, 200} {
+		write(whole[:n])
+		done := make(chan error)
+		go func() {
+			_, err := store.SaveToken(t.Context(), fake)
+			done <- err
+		}()
+		time.Sleep(time.Millisecond)
+		write(whole)
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	}
+}
