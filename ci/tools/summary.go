@@ -82,7 +82,7 @@ func read(file string) (*stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // it was only read
 	s := &stage{
 		name:     strings.TrimSuffix(filepath.Base(file), ".json"),
 		packages: map[string]bool{},
