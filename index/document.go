@@ -103,8 +103,8 @@ func (x *Document) epochOf(name string) (epoch int64, ok bool) {
 	return epoch, epoch > 0 && number >= 0 && number < maxFanout
 }
 
-// number returns the number of the document that holds a key.
-func (l layout) number(key string) int {
+// part returns the number of the document that holds a key.
+func (l layout) part(key string) int {
 	n := 0
 	for i := range 4 { // 20 bits.
 		n = n<<5 | digit(key[i])
@@ -126,7 +126,7 @@ func (x *Document) names(l layout) []string {
 func (x *Document) namesOf(l layout, keys []string) []string {
 	numbers := make([]int, len(keys))
 	for i, key := range keys {
-		numbers[i] = l.number(key)
+		numbers[i] = l.part(key)
 	}
 	slices.Sort(numbers)
 	numbers = slices.Compact(numbers)
@@ -146,10 +146,17 @@ func (x *Document) remembered() (layout, bool) {
 	return x.known, x.known.fanout > 1 && fresh
 }
 
-// remember keeps the layout of a root that was just read or written.
+// remember keeps the layout of a root that was just read or written. The
+// documents that were made for it count as seen: who misses one of them reads
+// it again.
 func (x *Document) remember(root *page) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if root.epoch > x.known.epoch {
+		for _, n := range root.filled {
+			x.seen.see(x.name(root.layout, n), 0)
+		}
+	}
 	if root.epoch >= x.known.epoch || !root.exists() {
 		x.known, x.seenAt = root.layout, x.config.Now()
 	}

@@ -66,7 +66,7 @@ func (v *documentView) page(key string) *page {
 	if v.layout.fanout == 0 {
 		return nil
 	}
-	return v.pages[v.x.name(v.layout, v.layout.number(key))]
+	return v.pages[v.x.name(v.layout, v.layout.part(key))]
 }
 
 // open reads the pages that hold the keys.
@@ -321,7 +321,7 @@ func (v *documentView) run(ctx context.Context, b *batch, create bool) error {
 func (v *documentView) runPages(ctx context.Context, b *batch) error {
 	l := v.layout
 	for _, name := range v.x.namesOf(l, b.pendingKeys()) {
-		at, rest := b.of(func(key string) bool { return v.x.name(l, l.number(key)) == name })
+		at, rest := b.of(func(key string) bool { return v.x.name(l, l.part(key)) == name })
 		p, err := v.write(ctx, b, name, at)
 		if err != nil {
 			return err

@@ -16,6 +16,7 @@ const (
 	epochField  = "epoch"  // Root: counts the changes of the fan-out.
 	fanoutField = "fanout" // Root: the number of documents; 1 means the root alone.
 	nextField   = "next"   // Root: "epoch fanout" while the fan-out is being changed.
+	filledField = "filled" // Root: which documents the last change of the fan-out made.
 	sealedField = "sealed" // When the document was sealed, in Unix seconds.
 	writesField = "writes" // The writes of the last day, see writes.
 )
@@ -51,6 +52,8 @@ type page struct {
 	object
 	layout         // Root only.
 	next   *layout // Root only.
+	filled []int   // Root only: the numbers of the documents, in order.
+	part   int     // Its number, in split only.
 	sealed int64
 	writes writes
 	keys   map[string]marks // By short hash.
@@ -114,6 +117,7 @@ func (p *page) decodeRoot() error {
 		return fmt.Errorf("%w: no epoch or fan-out", driver.ErrUnreadable)
 	}
 	p.layout = layout{epoch, int(fanout)}
+	p.takeFilled()
 	text, err := p.text(nextField)
 	if err != nil || text == "" {
 		return err
@@ -126,6 +130,37 @@ func (p *page) decodeRoot() error {
 	}
 	p.next = &next
 	return nil
+}
+
+// takeFilled reads which documents were made: in hexadecimal, the first of them
+// in the lowest bit. What cannot be read only costs a reader its patience.
+func (p *page) takeFilled() {
+	if text, err := p.text(filledField); err == nil && len(text) <= maxFanout/4 {
+		for n := range p.fanout {
+			if at := len(text) - 1 - n/4; at >= 0 {
+				digit, _ := strconv.ParseUint(text[at:at+1], 16, 8)
+				if digit>>(n%4)&1 == 1 {
+					p.filled = append(p.filled, n)
+				}
+			}
+		}
+	}
+	delete(p.fields, filledField)
+}
+
+// filledText returns the text that takeFilled reads.
+func (p *page) filledText() string {
+	if len(p.filled) == 0 {
+		return ""
+	}
+	digits := make([]byte, p.filled[len(p.filled)-1]/4+1)
+	for _, n := range p.filled {
+		digits[len(digits)-1-n/4] |= 1 << (n % 4)
+	}
+	for i, d := range digits {
+		digits[i] = "0123456789abcdef"[d]
+	}
+	return string(digits)
 }
 
 // takeWrites reads the count of writes. It is only that: what cannot be read
@@ -224,6 +259,7 @@ func (p *page) stored() object {
 	}
 	o.setNumber(sealedField, p.sealed)
 	o.setText(writesField, p.writes.String())
+	o.setText(filledField, p.filledText())
 	o.setNumber(epochField, p.epoch)
 	o.setNumber(fanoutField, int64(p.fanout))
 	if p.next != nil {

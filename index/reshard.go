@@ -151,17 +151,25 @@ func (x *Document) finishOnce(ctx context.Context, root *page) error {
 		return err
 	}
 	pages := x.split(old, *root.next)
+	swapped := *root
+	swapped.layout, swapped.next, swapped.filled, swapped.sealed, swapped.keys = *root.next, nil, nil, 0, nil
+	if swapped.fanout == 1 {
+		swapped.keys = pages[0].keys
+		pages = []*page{&swapped}
+	} else {
+		for _, p := range pages {
+			swapped.filled = append(swapped.filled, p.part)
+		}
+	}
 	for _, p := range pages {
-		if x.limits.MaxSize > 0 && len(p.stored().encode()) > x.limits.MaxSize {
+		if x.room() > 0 && len(p.stored().encode()) > x.room() {
 			return x.raise(ctx, root)
 		}
 	}
-	swapped := *root
-	swapped.layout, swapped.next, swapped.sealed, swapped.keys = *root.next, nil, 0, nil
-	if swapped.fanout == 1 {
-		swapped.keys = pages[0].keys
-	} else if err := x.createAll(ctx, pages, began); err != nil {
-		return err
+	if swapped.fanout > 1 {
+		if err := x.createAll(ctx, pages, began); err != nil {
+			return err
+		}
 	}
 	if err := x.save(ctx, &swapped, x.limits.MaxSize); err != nil {
 		return err
@@ -237,12 +245,13 @@ func (x *Document) split(old []*page, next layout) []*page {
 	pages := make([]*page, next.fanout)
 	for n := range pages {
 		pages[n] = newPage(absent(x.name(next, n)))
+		pages[n].part = n
 	}
 	var sealed int64
 	for _, p := range old {
 		for key, m := range p.keys {
 			for _, h := range m {
-				pages[next.number(key)].add(key, h)
+				pages[next.part(key)].add(key, h)
 			}
 		}
 		sealed = max(sealed, p.sealed)

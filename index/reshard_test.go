@@ -1,0 +1,304 @@
+package index_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"example.com/tokenstore/driver"
+	"example.com/tokenstore/driver/drivertest"
+	"example.com/tokenstore/driver/memory"
+	"example.com/tokenstore/index"
+)
+
+func reshard(ctx context.Context, x index.Index, fanout int) error {
+	return x.(index.Resharder).Reshard(ctx, fanout)
+}
+
+// filled returns a service with an index of the given fan-out that holds n keys
+// of n IDs, and a hint of a second ID for every third key.
+func filled(t *testing.T, c *clock, fanout, n int, options ...memory.Option) *memory.Secrets {
+	t.Helper()
+	secrets := memory.New(options...)
+	x := document(fanout).make(secrets, c.config())
+	v := x.View()
+	for i := range n {
+		mustClaim(t, v, index.Claim{hash(i), userHash(i), c.Now().Unix()}, index.Claim{userHash(i), userHash(i), c.Now().Unix()})
+	}
+	for i := 0; i < n; i += 3 {
+		mustClaim(t, v, index.Claim{hash(i), "another", 1})
+	}
+	return secrets
+}
+
+// checkFilled checks that a process that knows nothing finds what filled made.
+func checkFilled(t *testing.T, secrets driver.Secrets, c *clock, n int, when string) {
+	t.Helper()
+	v := document(1).make(secrets, c.config()).View()
+	for i := range n {
+		hints, err := v.Lookup(ctx, hash(i), userHash(i))
+		if err != nil {
+			t.Fatalf("%s: look-up: %v", when, err)
+		}
+		want := []string{userHash(i)}
+		if i%3 == 0 {
+			want = append(want, "another")
+		}
+		if !slices.Equal(ids(hints[0]), want) || !slices.Equal(ids(hints[1]), want[:1]) {
+			t.Fatalf("%s: key %d has the IDs %q and %q", when, i, ids(hints[0]), ids(hints[1]))
+		}
+	}
+}
+
+// names lists what is stored.
+func names(t *testing.T, secrets driver.Secrets) []string {
+	t.Helper()
+	var names []string
+	for name, err := range secrets.List(ctx, "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, strings.TrimPrefix(name, prefix))
+	}
+	slices.Sort(names)
+	return names
+}
+
+func data(t *testing.T, secrets driver.Secrets, name string) []byte {
+	t.Helper()
+	s, err := secrets.Get(ctx, prefix+name)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return s.Data
+}
+
+var changes = []struct{ from, to, keys int }{{1, 16, 20}, {16, 256, 20}, {16, 1, 20}, {1, 2, 0}, {3, 2, 1}}
+
+func TestReshard(t *testing.T) {
+	for _, change := range changes {
+		t.Run(fmt.Sprintf("%d to %d", change.from, change.to), func(t *testing.T) {
+			c := newClock()
+			secrets := filled(t, c, change.from, change.keys)
+			before := names(t, secrets)
+			x := document(1).make(secrets, c.config())
+			old := document(1).make(secrets, c.config())
+			mustLookup(t, old.View(), hash(0)) // Remembers the old layout.
+			if err := reshard(ctx, x, change.to); err != nil {
+				t.Fatalf("Reshard: %v", err)
+			}
+			checkFilled(t, secrets, c, change.keys, "afterwards")
+			if hints := mustLookup(t, old.View(), hash(0))[0]; (len(hints) > 0) != (change.keys > 0) {
+				t.Errorf("who remembers the old layout finds %v", hints)
+			}
+			mustClaim(t, old.View(), index.Claim{hash(1000), "late", 1})
+			wantIDs(t, "claimed by who remembers the old layout", mustLookup(t, x.View(), hash(1000))[0], "late")
+			if root := string(data(t, secrets, "root")); !strings.Contains(root, fmt.Sprintf(`"fanout":"%d"`, change.to)) {
+				t.Errorf("root %.200s, want fan-out %d", root, change.to)
+			}
+
+			c.Advance(time.Hour)
+			sweepWants(t, x, 2*time.Hour, true, 0)
+			c.Advance(2 * time.Hour)
+			was := max(change.from, len(before)-1)
+			if change.from == 1 {
+				was = 0
+			}
+			sweepWants(t, x, 2*time.Hour, true, was)
+			sweepWants(t, x, 2*time.Hour, false, was)
+			sweepWants(t, x, 2*time.Hour, false, 0)
+			checkFilled(t, secrets, c, change.keys, "after the sweep")
+			mustClaim(t, old.View(), index.Claim{hash(1001), "late", 1})
+			wantIDs(t, "after the sweep, by who remembers", mustLookup(t, x.View(), hash(1001))[0], "late")
+		})
+	}
+}
+
+func sweepWants(t *testing.T, x index.Index, grace time.Duration, dryRun bool, want int) {
+	t.Helper()
+	n, err := x.Sweep(ctx, grace, dryRun)
+	if err != nil || n != want {
+		t.Errorf("Sweep(dryRun %v): %d, %v; want %d", dryRun, n, err, want)
+	}
+}
+
+// A process that dies at any call leaves an index in which all is found, and
+// which the next writer carries on.
+func TestReshardCrash(t *testing.T) {
+	for _, change := range changes {
+		for kind, outcome := range map[string]drivertest.Outcome{"before": drivertest.Unreached, "after": drivertest.LoseReply} {
+			t.Run(fmt.Sprintf("%d to %d, %s a call", change.from, change.to, kind), func(t *testing.T) {
+				for call := 1; ; call++ {
+					c := newClock()
+					secrets := filled(t, c, change.from, change.keys)
+					dying := drivertest.Inject(secrets, drivertest.FailFrom(call, outcome))
+					done := reshard(ctx, document(1).make(dying, c.config()), change.to) == nil
+					when := fmt.Sprintf("died at call %d", call)
+
+					checkFilled(t, secrets, c, change.keys, when)
+					next := document(1).make(secrets, c.config())
+					v := next.View()
+					mustClaim(t, v, index.Claim{hash(1000), "next", 1})
+					mustRelease(t, v, index.Claim{hash(1000), "next", 1})
+					checkFilled(t, secrets, c, change.keys, when+", one claim later")
+					if err := reshard(ctx, next, change.to); err != nil {
+						t.Fatalf("%s: Reshard: %v", when, err)
+					}
+					checkFilled(t, secrets, c, change.keys, when+", resharded")
+					c.Advance(48 * time.Hour)
+					if _, err := next.Sweep(ctx, time.Hour, false); err != nil {
+						t.Fatalf("%s: Sweep: %v", when, err)
+					}
+					checkFilled(t, secrets, c, change.keys, when+", swept")
+					if left := names(t, secrets); len(left) > 1+change.to || change.to == 1 && len(left) != 1 {
+						t.Fatalf("%s: left %q", when, left)
+					}
+					if done {
+						return
+					}
+				}
+			})
+		}
+	}
+}
+
+// Whoever computes the new documents computes the same, with whatever clock.
+func TestReshardIsTheSameForAll(t *testing.T) {
+	for _, from := range []int{1, 4} {
+		c := newClock()
+		announced := filled(t, c, from, 20)
+		// It dies when it creates the first new document.
+		first := drivertest.Intercept(announced, func(ctx context.Context, call drivertest.Call, do func(context.Context) error) error {
+			if call.Method == drivertest.Put && call.Revision == "" {
+				return driver.ErrDenied
+			}
+			return do(ctx)
+		})
+		if err := reshard(ctx, document(1).make(first, c.config()), 8); !errors.Is(err, driver.ErrDenied) {
+			t.Fatalf("Reshard: %v", err)
+		}
+		var results []*memory.Secrets
+		for i := range 2 {
+			secrets := announced.Clone()
+			c.Advance(time.Duration(i) * 20 * time.Hour)
+			if err := reshard(ctx, document(1).make(secrets, c.config()), 8); err != nil {
+				t.Fatal(err)
+			}
+			results = append(results, secrets)
+		}
+		for _, name := range names(t, results[0]) {
+			if name != "root" && !bytes.Equal(data(t, results[0], name), data(t, results[1], name)) {
+				t.Errorf("from %d: %s differs:\n%s\n%s", from, name, data(t, results[0], name), data(t, results[1], name))
+			}
+		}
+	}
+}
+
+// While the fan-out changes again and again, whoever looks up a key after its
+// claim has returned finds it, and of two claims the later sees the earlier.
+func TestReshardUnderLoad(t *testing.T) {
+	const writers, each = 4, 60
+	secrets := memory.New()
+	process := func() index.Index {
+		c := newClock().config()
+		c.Sleep, c.Jitter = nil, nil
+		return document(1).make(secrets, c)
+	}
+	var claimed atomic.Int64
+	var mu sync.Mutex
+	sums := map[int]int{}
+	var workers, resharders sync.WaitGroup
+	for w := range writers {
+		x := process()
+		workers.Go(func() {
+			for i := range each {
+				others, err := retried(func() ([][]index.Hint, error) {
+					return x.View().Claim(ctx, index.Claim{hash(i), fmt.Sprint("writer", w), 1}, index.Claim{userHash(i*writers + w), "own", 1})
+				})
+				if err != nil {
+					t.Errorf("Claim: %v", err)
+					return
+				}
+				mu.Lock()
+				sums[i] += len(others[0])
+				mu.Unlock()
+				found, err := x.View().Lookup(ctx, hash(i), userHash(i*writers+w))
+				if err != nil || !slices.Contains(ids(found[0]), fmt.Sprint("writer", w)) || len(found[1]) != 1 {
+					t.Errorf("what was just claimed is not found: %v, %v", found, err)
+					return
+				}
+				claimed.Add(1)
+			}
+		})
+	}
+	stop := make(chan struct{})
+	for r := range 2 {
+		x := process()
+		resharders.Go(func() {
+			for i := r; ; i++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				_, err := retried(func() (int, error) { return 0, reshard(ctx, x, []int{4, 1, 16, 2}[i%4]) })
+				if err != nil {
+					t.Errorf("Reshard: %v", err)
+					return
+				}
+				time.Sleep(2 * time.Millisecond)
+			}
+		})
+	}
+	workers.Wait()
+	close(stop)
+	resharders.Wait()
+	for i, sum := range sums {
+		if want := writers * (writers - 1) / 2; sum != want {
+			t.Errorf("key %d: the claims saw %d others, want %d", i, sum, want)
+		}
+	}
+}
+
+// retried calls do until its error is no conflict.
+func retried[T any](do func() (T, error)) (result T, err error) {
+	for range 50 {
+		if result, err = do(); !errors.Is(err, driver.ErrConflict) {
+			break
+		}
+	}
+	return result, err
+}
+
+// A change that would not fit is refused before anything is sealed; one that no
+// longer fits when all is sealed goes to a larger fan-out.
+func TestReshardTooLarge(t *testing.T) {
+	const keys = 30
+	c := newClock()
+	limits := memory.WithLimits(driver.Limits{MaxSize: 2000})
+	secrets := filled(t, c, 16, keys, limits)
+	x := document(1).make(secrets, c.config())
+	if err := reshard(ctx, x, 1); !errors.Is(err, index.ErrFull) || !errors.Is(err, driver.ErrTooLarge) {
+		t.Fatalf("Reshard to 1: %v, want ErrFull", err)
+	}
+	checkFilled(t, secrets, c, keys, "refused")
+
+	// Another process announces what does not fit.
+	next := fmt.Sprintf(`"next":"%d 1","fanout"`, c.Now().Unix()+1)
+	secrets.Edit(prefix+"root", bytes.Replace(data(t, secrets, "root"), []byte(`"fanout"`), []byte(next), 1))
+	if _, err := x.Sweep(ctx, time.Hour, false); err != nil {
+		t.Fatalf("Sweep: %v", err)
+	}
+	checkFilled(t, secrets, c, keys, "raised")
+	root := data(t, secrets, "root")
+	if strings.Contains(string(root), `"fanout":"1"`) || strings.Contains(string(root), "next") {
+		t.Errorf("root %s, want a larger fan-out", root)
+	}
+}
