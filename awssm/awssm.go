@@ -1,0 +1,90 @@
+// Package awssm keeps tokens in AWS Secrets Manager: one secret for each token
+// and one or a few for the index. [New] gives the store; [NewSecrets] gives the
+// driver alone, for those who build their own.
+//
+//	cfg, err := config.LoadDefaultConfig(ctx)
+//	...
+//	store, err := awssm.New(secretsmanager.NewFromConfig(cfg), awssm.WithPrefix("crm/"))
+//
+// # Writes
+//
+// A secret is replaced in two calls: PutSecretValue stores a version under a
+// candidate label, and UpdateSecretVersionStage moves AWSCURRENT to it, naming
+// the version from which the label is taken. The second call is the service's
+// own compare-and-swap. It fails as well if a person has saved the secret in
+// the console in between, so that nobody's edit is overwritten unseen.
+//
+// The service bears about 100 new versions of one secret in a day. The access
+// token, which changes hourly, therefore stays out of the index; see
+// [tokenstore.WithoutAccessIndex].
+//
+// # Deletion
+//
+// A deleted token is overwritten by a tombstone, and its secret is scheduled
+// for deletion with a recovery window, seven days unless set otherwise. Until
+// then the name is reserved; a save that needs it takes the name back.
+//
+// # Errors
+//
+// Errors match the sentinels of packages tokenstore and driver with errors.Is,
+// and the SDK's own types with errors.As. Their text holds the operation and
+// the service's error code, never its message, since a message may quote the
+// request.
+//
+// The client's own retryer does the retrying of throttled and failed calls. The
+// client is never changed.
+package awssm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/driver"
+)
+
+// API is what is needed of the service's client; *secretsmanager.Client
+// implements it, and so does the fake of package awssmtest.
+type API interface {
+	CreateSecret(context.Context, *secretsmanager.CreateSecretInput, ...func(*secretsmanager.Options)) (*secretsmanager.CreateSecretOutput, error)
+	GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
+	BatchGetSecretValue(context.Context, *secretsmanager.BatchGetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.BatchGetSecretValueOutput, error)
+	DescribeSecret(context.Context, *secretsmanager.DescribeSecretInput, ...func(*secretsmanager.Options)) (*secretsmanager.DescribeSecretOutput, error)
+	PutSecretValue(context.Context, *secretsmanager.PutSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.PutSecretValueOutput, error)
+	UpdateSecretVersionStage(context.Context, *secretsmanager.UpdateSecretVersionStageInput, ...func(*secretsmanager.Options)) (*secretsmanager.UpdateSecretVersionStageOutput, error)
+	DeleteSecret(context.Context, *secretsmanager.DeleteSecretInput, ...func(*secretsmanager.Options)) (*secretsmanager.DeleteSecretOutput, error)
+	RestoreSecret(context.Context, *secretsmanager.RestoreSecretInput, ...func(*secretsmanager.Options)) (*secretsmanager.RestoreSecretOutput, error)
+	ListSecrets(context.Context, *secretsmanager.ListSecretsInput, ...func(*secretsmanager.Options)) (*secretsmanager.ListSecretsOutput, error)
+}
+
+// New returns the store of tokens that client's account and region hold. An
+// option that cannot be used gives an error that matches
+// tokenstore.ErrInvalidArgument. It makes no call.
+func New(client API, options ...Option) (*tokenstore.SecretStore, error) {
+	c, err := configure(options)
+	if err == nil && client == nil {
+		err = errors.New("the client is nil")
+	}
+	if err != nil {
+		return nil, &tokenstore.Error{Store: storeName, Op: "new", Kind: tokenstore.ErrInvalidArgument, Err: err}
+	}
+	return tokenstore.NewSecretStore(newSecrets(client, c), c.storeOptions()...)
+}
+
+// NewSecrets returns the driver alone. It implements driver.BatchGetter,
+// driver.Limited and driver.Retirer too. An option that cannot be used gives an
+// error that matches driver.ErrInvalid; options that concern the store only
+// have no effect. It makes no call.
+func NewSecrets(client API, options ...Option) (driver.Secrets, error) {
+	c, err := configure(options)
+	if err == nil && client == nil {
+		err = errors.New("the client is nil")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", driver.ErrInvalid, err)
+	}
+	return newSecrets(client, c), nil
+}

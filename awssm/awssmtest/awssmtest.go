@@ -1,0 +1,194 @@
+// Package awssmtest is AWS Secrets Manager in memory, for tests: with the
+// limits, the delays and the lost replies that the real service has and that
+// emulators leave out.
+//
+//	clock := awssmtest.NewClock()
+//	service := awssmtest.New(awssmtest.Unpleasant(), clock)
+//	store, err := awssm.New(service, awssm.WithClock(clock.Now, clock.Sleep))
+//
+// A [Service] is an awssm.API itself; [Service.Client] returns a real client of
+// the SDK that talks to it, without a network, with its middleware and its
+// retryer. Time is that of a [Clock], which moves only when a call is made or
+// somebody sleeps.
+//
+// What the service is documented to do is cited beside the option that switches
+// it on: "API" is the API reference, "guide" the user guide. What was recorded
+// against the real service by others' tests is marked "seen".
+package awssmtest
+
+import (
+	"context"
+	"maps"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+// Config says how the service behaves. The zero Config is a service without
+// limits, delays and faults.
+type Config struct {
+	// Versions is how many versions a secret may have. At the limit the oldest
+	// version goes that has no label and is older than 24 hours; if there is
+	// none the call fails with LimitExceededException. (API, PutSecretValue: the
+	// 100 most recent versions are kept, and all of the last 24 hours; guide,
+	// quotas: about 100 versions.)
+	Versions int
+	// Labels is how many labels a secret's versions may have together. (Guide,
+	// quotas: 20.)
+	Labels int
+	// Size is the size of the largest value in bytes. (API: 65,536.)
+	Size int
+	// Rates limits the calls of each second; those above fail with
+	// ThrottlingException. (Guide, quotas: 50 a second for PutSecretValue,
+	// UpdateSecret and UpdateSecretVersionStage together, 50 each for create,
+	// delete and restore, 100 for ListSecrets and for BatchGetSecretValue,
+	// 10,000 for GetSecretValue, 40,000 for DescribeSecret.)
+	Rates bool
+	// Stale is how long after a write a read may still give what was there
+	// before. (Guide, troubleshooting: changes may take time to be seen; API,
+	// ListSecrets: all operations are eventually consistent. Seen by users of
+	// Terraform.) Writes are never decided on what is stale.
+	Stale time.Duration
+	// ListLate is how old a listing may be. (API, ListSecrets: it might not
+	// reflect changes of the last five minutes.)
+	ListLate time.Duration
+	// ReserveNames blocks the name of a secret that is scheduled for deletion.
+	// Without it such a name is free at once. (Seen: InvalidRequestException,
+	// "already scheduled for deletion".)
+	ReserveNames bool
+	// ForceDelete is how long a deletion without a recovery window takes; until
+	// then the name is blocked and cannot be restored. (API, DeleteSecret: it
+	// is asynchronous; seen: usually within 10 seconds, up to two minutes.)
+	ForceDelete time.Duration
+	// RequestTokens makes a repeated request with the same token and value
+	// succeed without effect, and one with another value fail. Without it a
+	// token that was used before fails. (API, PutSecretValue; seen.)
+	RequestTokens bool
+	// StrictNames refuses names that end like an ARN, in a hyphen and six
+	// characters. (API, CreateSecret: not to be used.)
+	StrictNames bool
+	// LoseReplies is the share of writes, 0 to 1, that are carried out and whose
+	// reply is lost.
+	LoseReplies float64
+	// LoseRequests is the share of calls, 0 to 1, that never arrive. The caller
+	// sees the same as with a lost reply.
+	LoseRequests float64
+	// Latency is by how much each call moves the clock.
+	Latency time.Duration
+	// Seed makes a run repeatable.
+	Seed uint64
+}
+
+// Real returns the limits, rates and rules of the real service, without delays
+// and faults.
+func Real() Config {
+	return Config{
+		Versions: 100, Labels: 20, Size: 65536, Rates: true, ReserveNames: true,
+		RequestTokens: true, StrictNames: true, Latency: 25 * time.Millisecond,
+	}
+}
+
+// Unpleasant returns everything at once: the real limits, stale reads, late
+// listings, slow deletions, and calls whose request or reply is lost.
+func Unpleasant() Config {
+	c := Real()
+	c.Stale = 500 * time.Millisecond
+	c.ListLate = 5 * time.Minute
+	c.ForceDelete = 8 * time.Second
+	c.LoseReplies, c.LoseRequests = 0.03, 0.01
+	return c
+}
+
+// Service is the service: one account in one region. It is safe for concurrent
+// use.
+type Service struct {
+	*Principal
+	config Config
+	clock  *Clock
+
+	mu      sync.Mutex
+	random  *rand.Rand
+	secrets map[string]*secret
+	seconds map[string]second
+	calls   map[string]int
+	serial  int
+	billed  time.Duration // of secrets that are gone
+	before  func(op, id string)
+}
+
+// New returns an empty service. A nil clock means one of its own.
+func New(config Config, clock *Clock) *Service {
+	if clock == nil {
+		clock = NewClock()
+	}
+	s := &Service{
+		config: config, clock: clock, random: rand.New(rand.NewPCG(config.Seed, 1)),
+		secrets: map[string]*secret{}, seconds: map[string]second{}, calls: map[string]int{},
+	}
+	s.Principal = &Principal{service: s}
+	return s
+}
+
+// Before sets a function that is called before each call is carried out, with
+// the operation's name and the secret's, for tests that need somebody to come
+// in between. It may use the service; calls that it makes are not reported.
+func (s *Service) Before(f func(op, id string)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.before = f
+}
+
+// Calls returns how many calls of each operation have been made, with those
+// that failed.
+func (s *Service) Calls() map[string]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.calls)
+}
+
+// SecretTime returns for how long secrets were stored, all together. What is
+// scheduled for deletion is not charged and does not count.
+func (s *Service) SecretTime() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	total, now := s.billed, s.clock.Now()
+	for _, sec := range s.secrets {
+		if sec.state.exists && sec.state.deletion.IsZero() {
+			total += now.Sub(sec.state.since)
+		}
+	}
+	return total
+}
+
+// Clock is a clock that tests move. It is safe for concurrent use.
+type Clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+// NewClock returns a clock that shows a moment in 2026.
+func NewClock() *Clock { return &Clock{now: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)} }
+
+// Now returns what the clock shows.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+// Advance moves the clock.
+func (c *Clock) Advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// Sleep moves the clock and returns at once; if the context has ended it
+// returns its error.
+func (c *Clock) Sleep(ctx context.Context, d time.Duration) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	c.Advance(d)
+	return nil
+}

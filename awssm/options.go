@@ -1,0 +1,179 @@
+package awssm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/driver"
+)
+
+// storeName is how the store calls itself in errors and logs.
+const storeName = "awssm"
+
+// Limits of the service for what the options set.
+const (
+	minRecoveryDays     = 7
+	maxRecoveryDays     = 30
+	defaultRecoveryDays = 7
+	maxTags             = 50
+	maxTagKey           = 127
+	maxTagValue         = 255
+	maxDescription      = 2048
+)
+
+// managedBy is the tag that every secret gets.
+const (
+	managedByKey   = "managed-by"
+	managedByValue = "tokenstore"
+)
+
+// Option sets one property of the store or the driver.
+type Option func(*settings)
+
+// settings are the options put together.
+type settings struct {
+	prefix       string
+	kmsKey       string
+	description  string
+	tags         map[string]string
+	recoveryDays int64
+	force        bool
+	fanout       int
+	slot         int
+	clock        bool // now and sleep are the caller's
+	now          func() time.Time
+	sleep        func(context.Context, time.Duration) error
+	store        []tokenstore.Option
+}
+
+// WithPrefix sets how the names of all secrets begin, "tokenstore/" by default.
+// Stores with different prefixes know nothing of each other.
+func WithPrefix(prefix string) Option { return func(s *settings) { s.prefix = prefix } }
+
+// WithKMSKey sets the ID, alias or ARN of the key that encrypts new secrets. By
+// default it is the account's key aws/secretsmanager. Secrets that exist keep
+// theirs.
+func WithKMSKey(id string) Option { return func(s *settings) { s.kmsKey = id } }
+
+// WithTags adds tags to new secrets, beside the tag managed-by=tokenstore that
+// they all get.
+func WithTags(tags map[string]string) Option {
+	return func(s *settings) {
+		for k, v := range tags {
+			s.tags[k] = v
+		}
+	}
+}
+
+// WithDescription sets the description of new secrets.
+func WithDescription(text string) Option { return func(s *settings) { s.description = text } }
+
+// WithRecoveryWindow sets for how many days a deleted secret can be restored, 7
+// to 30; 7 by default.
+func WithRecoveryWindow(days int) Option { return func(s *settings) { s.recoveryDays = int64(days) } }
+
+// WithForceDelete deletes secrets without a recovery window. Nobody can bring
+// them back.
+func WithForceDelete() Option { return func(s *settings) { s.force = true } }
+
+// WithFanout sets over how many secrets a new index is spread; 1 by default,
+// which suits some hundred tokens. An index that exists keeps its own.
+func WithFanout(n int) Option { return func(s *settings) { s.fanout = n } }
+
+// WithCandidate sets which of the eight candidate labels, 0 to 7, this process
+// writes with. By default it is chosen at random. Two processes may share one
+// on AWS; emulators that drop a version together with its last label need one
+// of its own for each process that writes.
+func WithCandidate(slot int) Option { return func(s *settings) { s.slot = slot } }
+
+// WithClock sets the clock and how to wait, of the driver and the engine, for
+// tests. Both must be given.
+func WithClock(now func() time.Time, sleep func(context.Context, time.Duration) error) Option {
+	return func(s *settings) { s.now, s.sleep, s.clock = now, sleep, true }
+}
+
+// WithStoreOptions passes options on to tokenstore.NewSecretStore, after this
+// package's own.
+func WithStoreOptions(options ...tokenstore.Option) Option {
+	return func(s *settings) { s.store = append(s.store, options...) }
+}
+
+// configure applies the options and checks what they gave.
+func configure(options []Option) (*settings, error) {
+	s := &settings{
+		tags: map[string]string{}, recoveryDays: defaultRecoveryDays, fanout: 1,
+		slot: rand.IntN(candidates), now: time.Now, sleep: sleepFor,
+	}
+	for _, o := range options {
+		o(s)
+	}
+	s.tags[managedByKey] = managedByValue
+	return s, s.check()
+}
+
+func (s *settings) check() error {
+	switch {
+	case s.recoveryDays < minRecoveryDays || s.recoveryDays > maxRecoveryDays:
+		return fmt.Errorf("the recovery window is %d to %d days", minRecoveryDays, maxRecoveryDays)
+	case s.fanout < 1:
+		return errors.New("the fan-out is at least 1")
+	case s.slot < 0 || s.slot >= candidates:
+		return fmt.Errorf("the candidate is 0 to %d", candidates-1)
+	case len(s.description) > maxDescription:
+		return fmt.Errorf("a description has at most %d bytes", maxDescription)
+	case s.now == nil || s.sleep == nil:
+		return errors.New("a clock needs both functions")
+	case s.prefix != "" && driver.CheckName(s.prefix+"x") != nil:
+		return errors.New("a prefix has no empty, . or .. segment")
+	}
+	return checkTags(s.tags)
+}
+
+func checkTags(tags map[string]string) error {
+	if len(tags) > maxTags {
+		return fmt.Errorf("a secret has at most %d tags", maxTags)
+	}
+	for k, v := range tags {
+		switch {
+		case k == "" || utf8.RuneCountInString(k) > maxTagKey || utf8.RuneCountInString(v) > maxTagValue:
+			return fmt.Errorf("a tag's key has 1 to %d characters and its value at most %d", maxTagKey, maxTagValue)
+		case strings.HasPrefix(strings.ToLower(k), "aws:"):
+			return errors.New("tags that begin with aws: are reserved")
+		}
+	}
+	return nil
+}
+
+// storeOptions are the options for the engine.
+func (s *settings) storeOptions() []tokenstore.Option {
+	options := []tokenstore.Option{
+		tokenstore.WithName(storeName),
+		tokenstore.WithDocument(s.fanout),
+		tokenstore.WithoutAccessIndex(),
+	}
+	if s.clock {
+		options = append(options, tokenstore.WithClock(s.now), tokenstore.WithSleep(s.sleep))
+	}
+	if s.prefix != "" {
+		options = append(options, tokenstore.WithPrefix(s.prefix))
+	}
+	return append(options, s.store...)
+}
+
+// sleepFor waits and honours the context.
+func sleepFor(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

@@ -1,0 +1,249 @@
+package awssm
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+
+	"example.com/tokenstore/driver"
+)
+
+const (
+	// looks is how often a lost reply is looked for, with a pause that doubles:
+	// what DescribeSecret says may be outdated for a moment.
+	looks    = 5
+	lookWait = 100 * time.Millisecond
+	// turns is how often a creator tries to get hold of a name that others
+	// delete and create at the same time.
+	turns = 12
+)
+
+// Put creates the secret, or replaces its current version.
+func (s *secrets) Put(ctx context.Context, secret driver.Secret) (string, error) {
+	encoded, full, err := encodeName(secret.Name)
+	if err != nil {
+		return "", err
+	}
+	if err := checkData(secret.Data); err != nil {
+		return "", err
+	}
+	release, err := s.acquire(ctx, encoded)
+	if err != nil {
+		return "", err
+	}
+	defer release()
+	started := s.set.now()
+	var revision string
+	if secret.Revision == "" {
+		revision, err = s.create(ctx, target{encoded, full, secret.Data})
+	} else {
+		revision, err = s.replace(ctx, encoded, secret.Revision, secret.Data)
+	}
+	if err != nil {
+		return "", err
+	}
+	s.remember(encoded, revision, started)
+	return revision, nil
+}
+
+// replace stores data as a candidate and moves AWSCURRENT from base to it.
+func (s *secrets) replace(ctx context.Context, encoded, base string, data []byte) (string, error) {
+	id := newVersion()
+	out, f := call(ctx, "PutSecretValue", s.api.PutSecretValue, &secretsmanager.PutSecretValueInput{
+		SecretId: aws.String(encoded), ClientRequestToken: aws.String(id),
+		SecretString: aws.String(string(data)), VersionStages: []string{s.candidate},
+	})
+	switch {
+	case f == nil:
+		if slices.Contains(out.VersionStages, current) {
+			return id, nil // The secret had no version: its first one becomes current.
+		}
+	case f.kind == driver.ErrUnavailable:
+		if !s.stored(ctx, encoded, id) {
+			return "", f.give()
+		}
+	case f.kind == driver.ErrNotFound, f.isRequest() && s.scheduled(ctx, encoded, f):
+		return "", f.as(driver.ErrConflict)
+	default:
+		return "", f.give()
+	}
+	if base == "" {
+		return s.fill(ctx, encoded, id)
+	}
+	return s.promote(ctx, encoded, id, base)
+}
+
+// stored reports whether a candidate whose reply was lost is there.
+func (s *secrets) stored(ctx context.Context, encoded, id string) bool {
+	d, f := s.describe(ctx, encoded)
+	return f == nil && d.stages[id] != nil
+}
+
+// fill makes a candidate current where no version is.
+func (s *secrets) fill(ctx context.Context, encoded, id string) (string, error) {
+	d, f := s.describe(ctx, encoded)
+	switch {
+	case f != nil:
+		return "", f.give()
+	case d.current == id:
+		return id, nil
+	case d.current != "" || d.deleted:
+		return "", fmt.Errorf("%w: the secret exists", driver.ErrConflict)
+	}
+	return s.promote(ctx, encoded, id, "")
+}
+
+// promote moves AWSCURRENT from base to the candidate. If base is not the
+// current version any more, the service refuses. An outcome that is unknown is
+// looked up.
+func (s *secrets) promote(ctx context.Context, encoded, id, base string) (string, error) {
+	in := &secretsmanager.UpdateSecretVersionStageInput{
+		SecretId: aws.String(encoded), VersionStage: aws.String(current), MoveToVersionId: aws.String(id),
+	}
+	if base != "" {
+		in.RemoveFromVersionId = aws.String(base)
+	}
+	wait, lost, move := lookWait, false, true
+	var last *fault
+	for range looks {
+		if move {
+			_, f := call(ctx, "UpdateSecretVersionStage", s.api.UpdateSecretVersionStage, in)
+			if f == nil {
+				return id, nil
+			}
+			last, lost = f, lost || f.lost
+			if !lost {
+				if err, ok := s.refusal(ctx, encoded, f); ok {
+					return "", err
+				}
+			}
+		}
+		switch s.outcome(ctx, encoded, id, base, lost) {
+		case moved:
+			return id, nil
+		case refused:
+			return "", last.as(driver.ErrConflict)
+		case untouched:
+			// Moving again is safe: it succeeds only from base.
+			move = true
+		case unknown:
+			move = false
+		}
+		if err := s.set.sleep(ctx, wait); err != nil {
+			return "", err
+		}
+		wait *= 2
+	}
+	return "", last.as(driver.ErrUnavailable)
+}
+
+// refusal returns the error for a move that was certainly not carried out. It
+// is false for a version that the service does not see yet.
+func (s *secrets) refusal(ctx context.Context, encoded string, f *fault) (error, bool) {
+	switch {
+	case f.isParameter(), f.isRequest() && s.scheduled(ctx, encoded, f):
+		return f.as(driver.ErrConflict), true
+	case f.kind == driver.ErrNotFound:
+		return nil, false
+	}
+	return f.give(), true
+}
+
+// result is what became of a move whose reply was lost.
+type result int
+
+const (
+	unknown   result = iota
+	moved            // it was carried out
+	untouched        // base is still current, as far as one can see
+	refused          // another version took the place of base
+)
+
+// outcome looks what became of a move. AWSPREVIOUS goes to the version from
+// which AWSCURRENT is taken; so it tells one step of what came after. A secret
+// that is gone tells nothing if the move may have come before.
+func (s *secrets) outcome(ctx context.Context, encoded, id, base string, lost bool) result {
+	d, f := s.describe(ctx, encoded)
+	switch {
+	case f == nil && (d.current == id || d.previous == id):
+		return moved
+	case f != nil && f.kind == driver.ErrNotFound || d.deleted:
+		if lost {
+			return unknown
+		}
+		return refused
+	case f != nil:
+		return unknown
+	case d.current == base && d.stages[id] != nil:
+		return untouched
+	case d.current != base && d.previous == base && base != "":
+		return refused
+	}
+	return unknown
+}
+
+// target is a secret that is to be created.
+type target struct {
+	encoded string // its name
+	full    string // the encoded name if encoded holds a hash of it
+	data    []byte
+}
+
+// create creates the secret, or takes over a name that is not in use: one that
+// is scheduled for deletion, or a secret without a version.
+func (s *secrets) create(ctx context.Context, t target) (string, error) {
+	id := newVersion()
+	var last *fault
+	for turn := range turns {
+		out, f := call(ctx, "CreateSecret", s.api.CreateSecret, s.newSecret(t, id))
+		if f == nil {
+			return aws.ToString(out.VersionId), nil
+		}
+		last = f
+		var revision string
+		var err error
+		again := false
+		switch {
+		case f.isRequest():
+			revision, again, err = s.takeBack(ctx, t, f)
+		case f.kind == driver.ErrConflict, f.kind == driver.ErrUnavailable:
+			revision, again, err = s.occupied(ctx, t, id, f)
+		default:
+			return "", f.give()
+		}
+		if !again {
+			return revision, err
+		}
+		if err := s.set.sleep(ctx, min(lookWait<<turn, 5*time.Second)); err != nil {
+			return "", err
+		}
+	}
+	return "", last.as(driver.ErrUnavailable)
+}
+
+// newSecret is the request for a new secret.
+func (s *secrets) newSecret(t target, id string) *secretsmanager.CreateSecretInput {
+	in := &secretsmanager.CreateSecretInput{
+		Name: aws.String(t.encoded), ClientRequestToken: aws.String(id), SecretString: aws.String(string(t.data)),
+	}
+	if s.set.kmsKey != "" {
+		in.KmsKeyId = aws.String(s.set.kmsKey)
+	}
+	if s.set.description != "" {
+		in.Description = aws.String(s.set.description)
+	}
+	if t.full != "" {
+		in.Description = aws.String(nameLabel + t.full)
+	}
+	for k, v := range s.set.tags {
+		in.Tags = append(in.Tags, types.Tag{Key: aws.String(k), Value: aws.String(v)})
+	}
+	slices.SortFunc(in.Tags, func(a, b types.Tag) int { return strings.Compare(*a.Key, *b.Key) })
+	return in
+}

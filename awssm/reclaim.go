@@ -1,0 +1,114 @@
+package awssm
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"example.com/tokenstore/driver"
+)
+
+// occupied decides what a creator does whose name exists, or whose reply was
+// lost: it may be its own secret, one without a version, or one whose deletion
+// is under way. It says whether to try again from the start.
+func (s *secrets) occupied(ctx context.Context, t target, id string, cause *fault) (revision string, again bool, err error) {
+	v, f := s.read(ctx, t.encoded)
+	switch {
+	case f != nil && f.kind == driver.ErrNotFound && cause.kind == driver.ErrUnavailable:
+		return "", false, cause.give()
+	case f != nil && f.kind == driver.ErrNotFound:
+		revision, err = s.replace(ctx, t.encoded, "", t.data)
+		return revision, false, err
+	case f != nil && f.isRequest():
+		return s.takeBack(ctx, t, f)
+	case f != nil:
+		return "", false, f.give()
+	case v.id == id:
+		return id, false, nil
+	case v.marked():
+		return s.overMark(ctx, t, v)
+	case cause.lost:
+		revision, err = s.lostCreate(ctx, t.encoded, id, cause)
+		return revision, false, err
+	}
+	return "", false, cause.as(driver.ErrConflict)
+}
+
+// lostCreate decides whether a secret that others have written since was
+// created by the call whose reply was lost.
+func (s *secrets) lostCreate(ctx context.Context, encoded, id string, cause *fault) (string, error) {
+	d, f := s.describe(ctx, encoded)
+	switch {
+	case f != nil:
+		return "", f.give()
+	case d.current == id || d.previous == id:
+		return id, nil
+	case d.previous == "":
+		return "", cause.as(driver.ErrConflict) // The current version is the first one.
+	}
+	return "", cause.as(driver.ErrUnavailable)
+}
+
+// takeBack restores a name that is scheduled for deletion and replaces what is
+// there. What the store itself deleted is a tombstone, so that a crash between
+// the two calls brings no credential back. The version is looked up before the
+// restore: whoever comes in between makes the replacement fail.
+func (s *secrets) takeBack(ctx context.Context, t target, cause *fault) (revision string, again bool, err error) {
+	d, f := s.describe(ctx, t.encoded)
+	switch {
+	case f != nil && f.kind == driver.ErrNotFound:
+		return "", true, nil // A forced deletion is about to end.
+	case f != nil:
+		return "", false, f.give()
+	case !d.deleted && !cause.saysDeleted():
+		return "", false, cause.give()
+	case !d.deleted:
+		return "", false, cause.as(driver.ErrConflict) // Somebody has restored it.
+	}
+	_, f = call(ctx, "RestoreSecret", s.api.RestoreSecret, &secretsmanager.RestoreSecretInput{SecretId: aws.String(t.encoded)})
+	switch {
+	case f != nil && (f.kind == driver.ErrNotFound || f.isRequest()):
+		return "", true, nil
+	case f != nil && f.kind != driver.ErrUnavailable:
+		return "", false, f.give()
+	}
+	// If the reply was lost and nothing restored, the replacement is refused.
+	revision, err = s.replace(ctx, t.encoded, d.current, t.data)
+	return revision, false, err
+}
+
+// overMark writes over the mark of a deletion, once its DeleteSecret can no
+// longer be under way.
+func (s *secrets) overMark(ctx context.Context, t target, mark version) (revision string, again bool, err error) {
+	seen := s.set.now()
+	if seen.Sub(mark.markedAt()).Abs() < retireWindow+maxSkew {
+		if again, err := s.awaitDeletion(ctx, t.encoded, mark, seen); again || err != nil {
+			return "", again, err
+		}
+	}
+	revision, err = s.replace(ctx, t.encoded, mark.id, t.data)
+	return revision, false, err
+}
+
+// awaitDeletion waits until a marked secret is scheduled for deletion, or its
+// deleter has had its time. It says whether something has changed.
+func (s *secrets) awaitDeletion(ctx context.Context, encoded string, mark version, seen time.Time) (bool, error) {
+	for s.set.now().Sub(seen) < retireWindow {
+		if err := s.set.sleep(ctx, lookWait); err != nil {
+			return false, err
+		}
+		v, f := s.read(ctx, encoded)
+		switch {
+		case f != nil && (f.kind == driver.ErrNotFound || f.isRequest()):
+			return true, nil
+		case f != nil:
+			return false, f.give()
+		case v.id != mark.id:
+			return false, fmt.Errorf("%w: the secret exists", driver.ErrConflict)
+		}
+	}
+	return false, nil
+}

@@ -1,0 +1,173 @@
+package awssm
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"example.com/tokenstore/driver"
+)
+
+// The service deletes unconditionally: DeleteSecret takes whatever is current.
+// What makes a deletion safe is time. A version that says "deleted" is made
+// current by compare-and-swap; DeleteSecret follows within retireWithin, once,
+// without a retry; and nobody writes over that version before retireWindow has
+// passed, when the call has long arrived or been given up.
+const (
+	retireWithin  = 5 * time.Second
+	deleteTimeout = 5 * time.Second
+	retireWindow  = 15 * time.Second
+	// maxSkew is how much the clocks of two machines may differ.
+	maxSkew = 5 * time.Minute
+	// deletions is how often a mark is renewed when DeleteSecret fails.
+	deletions = 3
+)
+
+// markField is the only field of a mark: epoch milliseconds, as text.
+const markField = driver.Reserved + "deleted"
+
+// newMark returns the data of a version that says "deleted".
+func newMark(now time.Time) []byte {
+	return []byte(`{"` + markField + `":"` + strconv.FormatInt(now.UnixMilli(), 10) + `"}`)
+}
+
+// marked reports whether the version says that the secret is being deleted.
+func (v version) marked() bool { return !v.markedAt().IsZero() }
+
+// markedAt returns when the version was marked as deleted, else the zero time.
+func (v version) markedAt() time.Time {
+	var fields map[string]string
+	if len(v.data) > 2*len(markField)+40 || json.Unmarshal(v.data, &fields) != nil || len(fields) != 1 {
+		return time.Time{}
+	}
+	ms, err := strconv.ParseInt(fields[markField], 10, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms)
+}
+
+// RetireWindow is how long a tombstone must be left alone.
+func (s *secrets) RetireWindow() time.Duration { return retireWindow }
+
+// Retire schedules a secret for deletion whose tombstone this process has just
+// written. A tombstone that is older, or not the current version, is left to
+// the repair.
+func (s *secrets) Retire(ctx context.Context, name, revision string) error {
+	encoded, _, err := encodeName(name)
+	if err != nil {
+		return err
+	}
+	release, err := s.acquire(ctx, encoded)
+	if err != nil {
+		return err
+	}
+	defer release()
+	s.mu.Lock()
+	w := s.recent[encoded]
+	s.mu.Unlock()
+	if w.revision != revision || !s.within(w.at) {
+		return nil
+	}
+	d, f := s.describe(ctx, encoded)
+	switch {
+	case f != nil && f.kind == driver.ErrNotFound:
+		return nil
+	case f != nil:
+		return f.give()
+	case d.current != revision || d.deleted || !s.within(w.at):
+		return nil
+	}
+	return s.schedule(ctx, encoded)
+}
+
+// within reports whether a DeleteSecret for a version of that age may be sent.
+func (s *secrets) within(at time.Time) bool { return s.set.now().Sub(at) < retireWithin }
+
+// schedule makes the one DeleteSecret call. A repetition might meet a secret
+// that somebody has restored and written in the meantime.
+func (s *secrets) schedule(ctx context.Context, encoded string) error {
+	short, cancel := context.WithTimeout(ctx, deleteTimeout)
+	defer cancel()
+	in := &secretsmanager.DeleteSecretInput{SecretId: aws.String(encoded)}
+	if s.set.force {
+		in.ForceDeleteWithoutRecovery = aws.Bool(true)
+	} else {
+		in.RecoveryWindowInDays = aws.Int64(s.set.recoveryDays)
+	}
+	_, f := call(short, "DeleteSecret", s.api.DeleteSecret, in, once)
+	switch {
+	case f == nil, f.kind == driver.ErrNotFound, f.isRequest() && s.scheduled(ctx, encoded, f):
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case f.lost:
+		if d, df := s.describe(ctx, encoded); (df == nil && d.deleted) || (df != nil && df.kind == driver.ErrNotFound) {
+			return nil
+		}
+		return f.as(driver.ErrUnavailable)
+	}
+	return f.give()
+}
+
+// Delete marks the secret as deleted by compare-and-swap and schedules it for
+// deletion. If that fails the mark stays: the secret is not found any more, and
+// a second Delete finishes the job.
+func (s *secrets) Delete(ctx context.Context, name, revision string) error {
+	encoded, _, err := encodeName(name)
+	if err != nil {
+		return err
+	}
+	if revision == "" {
+		return fmt.Errorf("%w: a deletion needs a revision", driver.ErrInvalid)
+	}
+	release, err := s.acquire(ctx, encoded)
+	if err != nil {
+		return err
+	}
+	defer release()
+	for range deletions {
+		started := s.set.now()
+		var marked string
+		marked, err = s.replace(ctx, encoded, revision, newMark(started))
+		if errors.Is(err, driver.ErrConflict) {
+			return s.deletedBefore(ctx, encoded, err)
+		}
+		if err != nil {
+			return err
+		}
+		if !s.within(started) {
+			err = fmt.Errorf("%w: too slow to delete the secret after it was marked", driver.ErrUnavailable)
+		} else if err = s.schedule(ctx, encoded); err == nil || !worthwhile(err) {
+			return err
+		}
+		revision = marked
+	}
+	return err
+}
+
+// worthwhile reports whether a deletion that failed so is worth another mark.
+func worthwhile(err error) bool {
+	return errors.Is(err, driver.ErrThrottled) || errors.Is(err, driver.ErrUnavailable)
+}
+
+// deletedBefore decides about a deletion that found another revision: if the
+// secret is gone, that is what was wanted.
+func (s *secrets) deletedBefore(ctx context.Context, encoded string, conflict error) error {
+	v, f := s.read(ctx, encoded)
+	switch {
+	case f != nil && f.kind == driver.ErrNotFound, f != nil && f.isRequest() && s.scheduled(ctx, encoded, f):
+		return nil
+	case f != nil:
+		return f.give()
+	case v.marked():
+		return nil
+	}
+	return conflict
+}

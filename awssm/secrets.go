@@ -1,0 +1,222 @@
+package awssm
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unicode/utf8"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/google/uuid"
+
+	"example.com/tokenstore/driver"
+)
+
+const (
+	// current is the label of the version that counts; previous goes with it to
+	// the version that counted before.
+	current  = "AWSCURRENT"
+	previous = "AWSPREVIOUS"
+
+	// maxSize is the size of the largest secret value, in bytes.
+	maxSize = 65536
+	// writesPerDay is what one secret bears: about 100 versions are kept, and
+	// none that is younger than 24 hours is dropped.
+	writesPerDay = 96
+
+	// candidates is how many candidate labels there are. A secret has 20 labels
+	// at most; two are the service's own, and ten are left to people.
+	candidates     = 8
+	candidateLabel = "tokenstore-candidate-"
+)
+
+// secrets is the driver.
+type secrets struct {
+	api       API
+	set       *settings
+	candidate string      // the label under which this process writes
+	noBatch   atomic.Bool // the role may not read in batches
+
+	mu     sync.Mutex
+	locks  map[string]*lock
+	recent map[string]write
+}
+
+// write is what this process wrote last to a secret.
+type write struct {
+	revision string
+	at       time.Time
+}
+
+var (
+	_ driver.Secrets     = (*secrets)(nil)
+	_ driver.BatchGetter = (*secrets)(nil)
+	_ driver.Limited     = (*secrets)(nil)
+	_ driver.Retirer     = (*secrets)(nil)
+)
+
+func newSecrets(api API, set *settings) *secrets {
+	return &secrets{
+		api: api, set: set, candidate: candidateLabel + string(rune('0'+set.slot)),
+		locks: map[string]*lock{}, recent: map[string]write{},
+	}
+}
+
+// Limits returns the size of a secret value and the writes that a secret bears
+// in a day.
+func (s *secrets) Limits() driver.Limits {
+	return driver.Limits{MaxSize: maxSize, WritesPerDay: writesPerDay}
+}
+
+// Get reads the current version. A secret that is scheduled for deletion, has
+// no version, or holds the mark of a deletion is not found.
+func (s *secrets) Get(ctx context.Context, name string) (driver.Secret, error) {
+	encoded, _, err := encodeName(name)
+	if err != nil {
+		return driver.Secret{}, err
+	}
+	v, f := s.read(ctx, encoded)
+	switch {
+	case f != nil && f.isRequest() && s.scheduled(ctx, encoded, f):
+		return driver.Secret{}, f.as(driver.ErrNotFound)
+	case f != nil:
+		return driver.Secret{}, f.give()
+	case v.marked():
+		return driver.Secret{}, fmt.Errorf("%w: it is being deleted", driver.ErrNotFound)
+	}
+	return driver.Secret{Name: name, Data: v.data, Revision: v.id}, nil
+}
+
+// version is a secret's current version.
+type version struct {
+	id   string
+	data []byte
+}
+
+// read reads the current version of a secret. It names the label, since
+// emulators do not agree on what is read without one.
+func (s *secrets) read(ctx context.Context, encoded string) (version, *fault) {
+	out, f := call(ctx, "GetSecretValue", s.api.GetSecretValue, &secretsmanager.GetSecretValueInput{
+		SecretId: aws.String(encoded), VersionStage: aws.String(current),
+	})
+	if f != nil {
+		return version{}, f
+	}
+	return version{aws.ToString(out.VersionId), valueOf(out.SecretString, out.SecretBinary)}, nil
+}
+
+// valueOf returns a secret's value; a person may have stored it as binary.
+func valueOf(text *string, binary []byte) []byte {
+	if text == nil {
+		return binary
+	}
+	return []byte(*text)
+}
+
+// description is what is known of a secret without its value.
+type description struct {
+	current, previous string              // version IDs, empty if there is none
+	stages            map[string][]string // the labelled versions
+	deleted           bool                // scheduled for deletion
+}
+
+func (s *secrets) describe(ctx context.Context, encoded string) (description, *fault) {
+	out, f := call(ctx, "DescribeSecret", s.api.DescribeSecret, &secretsmanager.DescribeSecretInput{SecretId: aws.String(encoded)})
+	if f != nil {
+		return description{}, f
+	}
+	d := description{stages: out.VersionIdsToStages, deleted: out.DeletedDate != nil}
+	for id, labels := range out.VersionIdsToStages {
+		for _, label := range labels {
+			switch label {
+			case current:
+				d.current = id
+			case previous:
+				d.previous = id
+			}
+		}
+	}
+	return d, nil
+}
+
+// scheduled reports whether a call was refused because the secret is scheduled
+// for deletion.
+func (s *secrets) scheduled(ctx context.Context, encoded string, f *fault) bool {
+	if f.saysDeleted() {
+		return true
+	}
+	d, df := s.describe(ctx, encoded)
+	return df == nil && d.deleted
+}
+
+// checkData returns an error if data cannot be a secret's value.
+func checkData(data []byte) error {
+	switch {
+	case len(data) > maxSize:
+		return fmt.Errorf("%w: %d bytes, and the service stores %d", driver.ErrTooLarge, len(data), maxSize)
+	case !utf8.Valid(data) || !json.Valid(data) || !bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")):
+		return fmt.Errorf("%w: the data is not a JSON object in UTF-8", driver.ErrInvalid)
+	}
+	return nil
+}
+
+// newVersion returns an ID for a version that is to be written. The service
+// takes the request's token for it, which also makes the SDK's retries
+// harmless.
+func newVersion() string { return uuid.NewString() }
+
+// lock is held by the one writer that a secret has in this process.
+type lock struct {
+	held  chan struct{}
+	users int
+}
+
+// acquire waits until this process writes nothing else to the secret. Writers
+// of one process share a candidate label: one would take it from the other.
+func (s *secrets) acquire(ctx context.Context, encoded string) (release func(), err error) {
+	s.mu.Lock()
+	l, ok := s.locks[encoded]
+	if !ok {
+		l = &lock{held: make(chan struct{}, 1)}
+		s.locks[encoded] = l
+	}
+	l.users++
+	s.mu.Unlock()
+	leave := func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if l.users--; l.users == 0 {
+			delete(s.locks, encoded)
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		leave()
+		return nil, err
+	}
+	select {
+	case l.held <- struct{}{}:
+		return func() { <-l.held; leave() }, nil
+	case <-ctx.Done():
+		leave()
+		return nil, ctx.Err()
+	}
+}
+
+// remember notes a write for a Retire that may follow.
+func (s *secrets) remember(encoded, revision string, at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.recent) >= 1024 {
+		for name, w := range s.recent {
+			if at.Sub(w.at) > retireWithin {
+				delete(s.recent, name)
+			}
+		}
+	}
+	s.recent[encoded] = write{revision, at}
+}
