@@ -39,7 +39,7 @@ func (s *secrets) Delete(ctx context.Context, name, text string) error {
 	if err != nil {
 		return err
 	}
-	written, st, err := s.swap(ctx, name, old.version, w)
+	written, st, err := s.swap(ctx, name, old.version, w, s.overwrite(name, old.version, w))
 	switch {
 	case isConflict(err) && st.stage() == stageKept:
 		written = st.revision // An earlier call came as far as the mark.
@@ -145,7 +145,7 @@ func (s *secrets) remove(ctx context.Context, name string, marked revision) erro
 	if err != nil {
 		return err
 	}
-	if _, _, err := s.swap(ctx, name, marked.version, w); err != nil {
+	if _, _, err := s.swap(ctx, name, marked.version, w, s.overwrite(name, marked.version, w)); err != nil {
 		if isConflict(err) { // The name is in use again, or removed.
 			return nil
 		}

@@ -44,7 +44,7 @@ func newWrite(data []byte) (write, error) {
 		}
 	}
 	if len(exact) > 0 {
-		fields[exactField] = mustMarshal(exact)
+		fields[exactField] = mustMarshal(string(mustMarshal(exact)))
 	}
 	return sign(fields)
 }
@@ -65,8 +65,27 @@ func sign(fields map[string]json.RawMessage) (write, error) {
 }
 
 // body returns the request that writes w over the given version.
-func (w write) body(version int64) []byte {
-	return mustMarshal(map[string]any{"options": map[string]int64{"cas": version}, "data": w.fields})
+func (w write) body(over int64) []byte { return request(over, w.fields) }
+
+// patch returns the request that makes w out of the given version, which has
+// the given fields, and false if a JSON merge patch cannot do that: it merges
+// objects, and takes null for "remove".
+func (w write) patch(over int64, has []string) ([]byte, bool) {
+	fields := make(map[string]json.RawMessage, len(w.fields)+len(has))
+	for _, name := range has {
+		fields[name] = json.RawMessage("null")
+	}
+	for name, value := range w.fields {
+		if value[0] == '{' || value[0] == 'n' {
+			return nil, false
+		}
+		fields[name] = value
+	}
+	return request(over, fields), true
+}
+
+func request(over int64, fields map[string]json.RawMessage) []byte {
+	return mustMarshal(map[string]any{"options": map[string]int64{"cas": over}, "data": fields})
 }
 
 // mustMarshal marshals what cannot fail: texts, numbers, and JSON that was
@@ -81,8 +100,10 @@ func mustMarshal(v any) []byte {
 
 // data returns what was put, without the fields of this package.
 func data(fields map[string]json.RawMessage) []byte {
+	var text string
 	var exact map[string]string
-	_ = json.Unmarshal(fields[exactField], &exact) // Unreadable: then nothing is exact.
+	_ = json.Unmarshal(fields[exactField], &text)
+	_ = json.Unmarshal([]byte(text), &exact) // Unreadable: then nothing is exact.
 	out := make(map[string]json.RawMessage, len(fields))
 	for name, value := range fields {
 		if strings.HasPrefix(name, driver.Reserved) {

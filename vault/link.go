@@ -25,17 +25,20 @@ type link struct {
 	client *api.Client
 	once   *api.Client // makes one attempt only
 
+	timeout time.Duration // for one call; zero: none
 	session *Session
 	reads   Reads
 }
 
 func newLink(source *api.Client, c config) (*link, error) {
-	l := &link{source: source, session: c.session, reads: c.reads}
+	l := &link{source: source, timeout: source.ClientTimeout(), session: c.session, reads: c.reads}
 	for _, clone := range []**api.Client{&l.client, &l.once} {
 		made, err := clientClone(source)
 		if err != nil {
 			return nil, err
 		}
+		// Its raw calls end with the call, before the body has been read.
+		made.SetClientTimeout(0)
 		if c.namespace != "" {
 			made.SetNamespace(c.namespace)
 		}
@@ -171,15 +174,18 @@ func (l *link) send(ctx context.Context, c call, token string) (reply, error) {
 	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		WroteHeaders: func() { attempts.Add(1) },
 	})
-	if limit := client.ClientTimeout(); limit > 0 {
+	if l.timeout > 0 {
 		var cancel context.CancelFunc
-		traced, cancel = context.WithTimeout(traced, limit)
+		traced, cancel = context.WithTimeout(traced, l.timeout)
 		defer cancel()
 	}
 	logical := client.WithRequestCallbacks(func(r *api.Request) {
 		r.ClientToken = token
-		if c.method == http.MethodGet {
+		switch c.method {
+		case http.MethodGet:
 			l.route(r)
+		case http.MethodPatch: // The client names another type, which Vault refuses.
+			r.Headers.Set("Content-Type", "application/merge-patch+json")
 		}
 	}).Logical()
 	var resp *api.Response
@@ -189,6 +195,8 @@ func (l *link) send(ctx context.Context, c call, token string) (reply, error) {
 		resp, err = logical.ReadRawWithDataWithContext(traced, c.path, c.params)
 	case http.MethodDelete:
 		resp, err = logical.DeleteRawWithContext(traced, c.path)
+	case http.MethodPatch:
+		resp, err = logical.PatchRawWithContext(traced, c.path, c.body)
 	default:
 		resp, err = logical.WriteRawWithContext(traced, c.path, c.body)
 	}

@@ -75,8 +75,14 @@ func (f methodFunc) Login(ctx context.Context, client *api.Client) (*api.Secret,
 
 // lookUpSelf asks Vault about a token, and returns it as a login would.
 func lookUpSelf(ctx context.Context, client *api.Client, token string) (*api.Secret, error) {
+	limited := ctx
+	if limit := client.ClientTimeout(); limit > 0 { // Raw reads do not look at it.
+		var cancel context.CancelFunc
+		limited, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+	}
 	resp, err := client.WithRequestCallbacks(func(r *api.Request) { r.ClientToken = token }).
-		Logical().ReadRawWithDataWithContext(ctx, "auth/token/lookup-self", nil)
+		Logical().ReadRawWithDataWithContext(limited, "auth/token/lookup-self", nil)
 	r, err := received(ctx, "look at the token", resp, err, func() int64 { return 1 })
 	if err != nil {
 		return nil, err

@@ -46,8 +46,48 @@ func (s *secrets) replace(ctx context.Context, name, text string, w write) (revi
 	if !ok {
 		return revision{}, fmt.Errorf("%w: the revision is not one of this store", driver.ErrConflict)
 	}
-	written, _, err := s.swap(ctx, name, old.version, w)
+	c, err := s.change(ctx, name, old.version, w)
+	if err != nil {
+		return revision{}, err
+	}
+	written, _, err := s.swap(ctx, name, old.version, w, c)
+	if errors.Is(err, driver.ErrDenied) && c.method == http.MethodPatch {
+		s.noPatch.Store(true)
+		written, _, err = s.swap(ctx, name, old.version, w, s.overwrite(name, old.version, w))
+	}
 	return written, err
+}
+
+// change returns the call that replaces a version. It is a patch, since Vault
+// patches only what is not deleted: a plain write would bring back what a person
+// has deleted on Vault's page, where a deletion does not count as a version.
+func (s *secrets) change(ctx context.Context, name string, version int64, w write) (call, error) {
+	plain := s.overwrite(name, version, w)
+	if s.noPatch.Load() {
+		return plain, nil
+	}
+	has, ok := s.shapes.of(name, version)
+	if !ok { // Another store has read it, or it is long ago.
+		st, err := s.read(ctx, name, version)
+		if err != nil {
+			return call{}, err
+		}
+		if st.fields == nil {
+			return call{}, conflict()
+		}
+		has = names(st.fields)
+	}
+	body, ok := w.patch(version, has)
+	if !ok {
+		return plain, nil
+	}
+	return call{op: "write", method: http.MethodPatch, path: plain.path, body: body}, nil
+}
+
+// overwrite returns the call that writes w whole over a version, also over one
+// that was deleted at the service.
+func (s *secrets) overwrite(name string, version int64, w write) call {
+	return call{op: "write", method: http.MethodPut, path: s.path("data", name), body: w.body(version)}
 }
 
 // createTries bounds how often a creator follows a name that others keep
@@ -59,7 +99,7 @@ const createTries = 8
 func (s *secrets) create(ctx context.Context, name string, w write) (revision, error) {
 	var over int64
 	for range createTries {
-		written, st, err := s.swap(ctx, name, over, w)
+		written, st, err := s.swap(ctx, name, over, w, s.overwrite(name, over, w))
 		if !isConflict(err) || !st.known {
 			return written, err
 		}
@@ -76,17 +116,21 @@ func (s *secrets) create(ctx context.Context, name string, w write) (revision, e
 	return revision{}, conflict()
 }
 
-// swap writes w over the given version, where zero stands for nothing. If
-// another version is the current one, the error matches driver.ErrConflict and
-// the state is what is there now.
-func (s *secrets) swap(ctx context.Context, name string, over int64, w write) (revision, state, error) {
-	r, err := s.link.do(ctx, call{op: "write", method: http.MethodPut, path: s.path("data", name), body: w.body(over)})
+// swap makes the call that writes w over the given version, where zero stands
+// for nothing. If another version is the current one, the error matches
+// driver.ErrConflict and the state is what is there now.
+func (s *secrets) swap(ctx context.Context, name string, over int64, w write, c call) (revision, state, error) {
+	r, err := s.link.do(ctx, c)
+	if err == nil && r.status == http.StatusNotFound { // There is nothing, or nothing any more, to patch.
+		err = conflict()
+	}
 	switch {
 	case err == nil:
 		written, err := parseWritten(r)
 		if err == nil {
 			s.isKV2.Store(true)
 			s.marks.forget(name)
+			s.shapes.set(name, written.version, names(w.fields))
 		}
 		return written, state{}, err
 	case isConflict(err):
@@ -103,9 +147,6 @@ func parseWritten(r reply) (revision, error) {
 			Version int64  `json:"version"`
 			Created string `json:"created_time"`
 		} `json:"data"`
-	}
-	if r.status == http.StatusNotFound {
-		return revision{}, unusable("write")
 	}
 	if r.status == http.StatusNoContent || json.Unmarshal(r.body, &got) == nil && got.Data.Version == 0 {
 		return revision{}, &failure{kind: ErrNotKV2, op: "write", text: "the reply has no version"}

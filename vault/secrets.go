@@ -2,12 +2,7 @@ package vault
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"iter"
-	"net/http"
-	"net/url"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -26,7 +21,9 @@ type secrets struct {
 
 	isKV2     atomic.Bool // the mount was seen to be KV version 2
 	noPruning atomic.Bool // the token may not set numbers of versions
+	noPatch   atomic.Bool // the token, or the server, may not patch
 	marks     *marks
+	shapes    *shapes
 }
 
 var (
@@ -62,82 +59,6 @@ func check(ctx context.Context, name string) error {
 		return err
 	}
 	return driver.CheckName(name)
-}
-
-// List yields the names below a prefix. Vault lists one folder at a time, and
-// lists what is marked as deleted with the rest: of such names those that this
-// process knows are looked at, and the others are yielded.
-func (s *secrets) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
-		folder := prefix[:strings.LastIndex(prefix, "/")+1]
-		s.walk(ctx, folder, prefix, yield)
-	}
-}
-
-// walk yields the names in folder and below that begin with prefix. It reports
-// false when the sequence has ended.
-func (s *secrets) walk(ctx context.Context, folder, prefix string, yield func(string, error) bool) bool {
-	keys, err := s.keys(ctx, folder)
-	if err != nil {
-		yield("", err)
-		return false
-	}
-	for _, key := range keys {
-		name, ours := unescape(key)
-		name = folder + name
-		switch {
-		case !ours || !strings.HasPrefix(name, prefix) && !strings.HasPrefix(prefix, name):
-		case strings.HasSuffix(key, "/"):
-			if !s.walk(ctx, name, prefix, yield) {
-				return false
-			}
-		case !strings.HasPrefix(name, prefix) || driver.CheckName(name) != nil:
-		default:
-			if deleted, err := s.deleted(ctx, name); err != nil {
-				yield("", err)
-				return false
-			} else if !deleted && !yield(name, nil) {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-// keys returns what one folder holds, as Vault has it. Folders end in a slash.
-func (s *secrets) keys(ctx context.Context, folder string) ([]string, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	if err := s.ensure(ctx); err != nil {
-		return nil, err
-	}
-	r, err := s.link.do(ctx, call{
-		op: "list", method: http.MethodGet,
-		path:   s.path("metadata", folder),
-		params: url.Values{"list": {"true"}},
-	})
-	if err != nil || r.status == http.StatusNotFound { // There is no such folder.
-		return nil, err
-	}
-	var got struct {
-		Data struct {
-			Keys []string `json:"keys"`
-		} `json:"data"`
-	}
-	if err := json.Unmarshal(r.body, &got); err != nil {
-		return nil, unusable("list")
-	}
-	return got.Data.Keys, nil
-}
-
-// deleted reports whether a name that this process knows as deleted still is.
-func (s *secrets) deleted(ctx context.Context, name string) (bool, error) {
-	if !s.marks.has(name) {
-		return false, nil
-	}
-	st, err := s.read(ctx, name, 0)
-	return err == nil && !st.live(), err
 }
 
 // isConflict reports whether err says that another version is the current one.

@@ -61,6 +61,7 @@ func (s *secrets) read(ctx context.Context, name string, version int64) (state, 
 	if err != nil {
 		return state{}, err
 	}
+	s.shapes.saw(name, st)
 	if version == 0 {
 		s.marks.saw(name, st)
 	}

@@ -99,6 +99,7 @@ func build(client *api.Client, options []Option) (*secrets, config, error) {
 		now:         c.now,
 		takeOver:    takeOver,
 		marks:       newMarks(),
+		shapes:      newShapes(),
 	}, c, nil
 }
 
