@@ -2,12 +2,15 @@ package conformance
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"reflect"
 	"slices"
+	"strings"
 
 	"example.com/tokenstore/driver"
+	"example.com/tokenstore/driver/drivertest"
 )
 
 // value is data of the suite: an object with one field that tells it from
@@ -142,22 +145,32 @@ func (t *driverTrial) list(prefix string) ([]string, error) {
 // listRaw lists a prefix that is not the case's own. Names of other cases are
 // left out.
 func (t *driverTrial) listRaw(prefix string) (names []string, failed error) {
-	for name, err := range t.secrets.List(t.ctx, prefix) {
-		if failed != nil {
-			t.breaks(ruleListEnds, "List goes on after its error")
-			break
-		}
-		if err != nil {
-			failed = err
-			continue
-		}
-		if own, ok := bytes.CutPrefix([]byte(name), []byte(t.prefix)); ok {
-			names = append(names, string(own))
+	all, failed := t.listIn(t.ctx, prefix)
+	for _, name := range all {
+		if own, ok := strings.CutPrefix(name, t.prefix); ok {
+			names = append(names, own)
 		} else if len(prefix) >= len(t.prefix) {
 			t.fails("List gives the name %s, which does not begin with the prefix", show(name, false))
 		}
 	}
 	slices.Sort(names)
+	return names, failed
+}
+
+// listIn lists under a context. It goes past what watches the other calls,
+// which would end a sequence at its error.
+func (t *driverTrial) listIn(ctx context.Context, prefix string) (names []string, failed error) {
+	for name, err := range t.given.List(ctx, prefix) {
+		if failed != nil {
+			t.breaks(ruleListEnds, "List goes on after its error")
+			break
+		}
+		if err == nil {
+			names = append(names, name)
+		}
+		failed = err
+	}
+	t.checkError(drivertest.Call{Method: drivertest.List, Name: prefix}, failed)
 	return names, failed
 }
 

@@ -152,17 +152,18 @@ func (t *driverTrial) settleOnce() error {
 
 func concurrentDelete(t *driverTrial) {
 	writers := t.writers()[:2]
-	for i := range t.settings.rounds {
-		name := fmt.Sprint("a", i%3)
+	for round := range t.settings.rounds {
+		name := fmt.Sprint("a", round%3)
 		r := t.store(name, value("1"), "")
 		var written string
 		errs := make([]error, 2)
 		allCall(writers, func(i int, s driver.Secrets) {
-			if i == 0 {
-				errs[i] = s.Delete(t.ctx, t.named(name), r)
+			// Each is the first to start in half of the rounds.
+			if i == round%2 {
+				errs[0] = s.Delete(t.ctx, t.named(name), r)
 				return
 			}
-			written, errs[i] = t.put(s, name, value("2"), r)
+			written, errs[1] = t.put(s, name, value("2"), r)
 		})
 		switch {
 		case errs[0] == nil && errs[1] == nil:

@@ -2,6 +2,7 @@ package conformance_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -12,20 +13,10 @@ import (
 	"example.com/tokenstore/driver/memory"
 )
 
-// memoryOf returns the memory driver under wrappers.
-func memoryOf(s driver.Secrets) *memory.Secrets {
-	m, _ := driver.As[interface {
-		driver.Secrets
-		Edit(string, []byte) string
-		Remove(string) bool
-	}](s)
-	switch m := m.(type) {
-	case *memory.Secrets:
-		return m
-	case memory.Batched:
-		return m.Secrets
-	}
-	return nil
+// console is what the memory driver has for a person, found under wrappers.
+type console interface {
+	Edit(name string, data []byte) string
+	Remove(name string) bool
 }
 
 // memoryOptions give the suite what the memory driver has beside its methods.
@@ -34,11 +25,19 @@ func memoryOptions() []conformance.DriverOption {
 		conformance.DriverHandle(func(_ context.Context, s driver.Secrets) (driver.Secrets, error) { return s, nil }),
 		conformance.DriverPerson(
 			func(_ context.Context, s driver.Secrets, name string, data []byte) error {
-				memoryOf(s).Edit(name, data)
+				c, ok := driver.As[console](s)
+				if !ok {
+					return errors.New("no console")
+				}
+				c.Edit(name, data)
 				return nil
 			},
 			func(_ context.Context, s driver.Secrets, name string) error {
-				memoryOf(s).Remove(name)
+				c, ok := driver.As[console](s)
+				if !ok {
+					return errors.New("no console")
+				}
+				c.Remove(name)
 				return nil
 			},
 		),
