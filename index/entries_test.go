@@ -1,0 +1,153 @@
+package index_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"example.com/tokenstore/driver"
+	"example.com/tokenstore/driver/memory"
+	"example.com/tokenstore/index"
+)
+
+// An empty entry stays with its revision and generation, so that a writer with
+// an old revision fails, until a sweep after the grace period.
+func TestEmptyEntry(t *testing.T) {
+	c := newClock()
+	secrets := memory.New()
+	x := index.NewEntries(secrets, c.config())
+	mustClaim(t, x.View(), index.Claim{hash(1), "a", 1})
+	late, err := secrets.Get(ctx, prefix+hash(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustRelease(t, x.View(), index.Claim{hash(1), "a", 1})
+	if _, err := secrets.Put(ctx, late); !errors.Is(err, driver.ErrConflict) {
+		t.Errorf("a write over the state before the release: %v, want a conflict", err)
+	}
+	wantIDs(t, "empty entry", mustLookup(t, x.View(), hash(1))[0])
+	for range x.All(ctx) {
+		t.Error("All yields an empty entry")
+	}
+
+	sweepWants(t, x, time.Hour, false, 0)
+	c.Advance(time.Hour + time.Second)
+	mustClaim(t, x.View(), index.Claim{hash(1), "b", 1})
+	sweepWants(t, x, time.Hour, false, 0)
+	mustRelease(t, x.View(), index.Claim{hash(1), "b", 1})
+	sweepWants(t, x, time.Hour, false, 0)
+	c.Advance(time.Hour + time.Second)
+	sweepWants(t, x, time.Hour, true, 1)
+	sweepWants(t, x, time.Hour, false, 1)
+	if secrets.Len() != 0 {
+		t.Errorf("%d secrets left, want none", secrets.Len())
+	}
+	mustClaim(t, x.View(), index.Claim{hash(1), "c", 1})
+	wantIDs(t, "claimed after the sweep", mustLookup(t, x.View(), hash(1))[0], "c")
+}
+
+// What lies under the prefix and is no entry is not read, and not removed.
+func TestForeignSecrets(t *testing.T) {
+	foreign := []string{"root", "notes", "1-2-3", "7-01", "entry/" + hash(1), "A" + hash(1)[1:]}
+	inEachForm(t, func(t *testing.T, f form) {
+		c := newClock()
+		secrets := memory.New()
+		var put []string
+		for _, name := range foreign {
+			if name != "root" || f.name == "entries" {
+				secrets.Edit(prefix+name, []byte("not JSON"))
+				put = append(put, name)
+			}
+		}
+		x := f.make(secrets, c.config())
+		mustClaim(t, x.View(), index.Claim{hash(1), "a", 1})
+		mustRelease(t, x.View(), index.Claim{hash(1), "a", 1})
+		c.Advance(100 * time.Hour)
+		if _, err := x.Sweep(ctx, time.Hour, false); err != nil {
+			t.Errorf("Sweep: %v", err)
+		}
+		for _, err := range x.All(ctx) {
+			if err != nil {
+				t.Errorf("All: %v", err)
+			}
+		}
+		if _, err := x.Stats(ctx); err != nil {
+			t.Errorf("Stats: %v", err)
+		}
+		left := names(t, secrets)
+		for _, name := range put {
+			if !slices.Contains(left, name) {
+				t.Errorf("%s is gone", name)
+			}
+		}
+	})
+}
+
+func TestAll(t *testing.T) {
+	inEachForm(t, func(t *testing.T, f form) {
+		for _, secrets := range []driver.Secrets{memory.New(), memory.New().Batched()} {
+			c := newClock()
+			x := f.make(secrets, c.config())
+			const keys = 150
+			for i := range keys {
+				mustClaim(t, x.View(), index.Claim{hash(i), userHash(i), 4})
+			}
+			mustClaim(t, x.View(), index.Claim{hash(0), "a", 5})
+			found := map[string][]index.Hint{}
+			var order []string
+			for entry, err := range x.All(ctx) {
+				if err != nil {
+					t.Fatalf("All: %v", err)
+				}
+				found[entry.Hash], order = entry.Hints, append(order, entry.Hash)
+			}
+			if len(found) != keys || len(order) != keys || !slices.IsSorted(order) {
+				t.Errorf("%d entries, %d of them different, sorted: %v", len(order), len(found), slices.IsSorted(order))
+			}
+			// The hash that All yields is good for all else.
+			for _, h := range order {
+				hints := mustLookup(t, x.View(), h)[0]
+				if !slices.Equal(hints, found[h]) {
+					t.Fatalf("Lookup %v, All %v", hints, found[h])
+				}
+				mustRelease(t, x.View(), index.Claim{h, hints[0].ID, 4})
+			}
+			n := 0
+			for range x.All(ctx) {
+				n++
+			}
+			if n != 1 {
+				t.Errorf("%d entries after the releases, want that of the second ID", n)
+			}
+		}
+	})
+}
+
+// One unreadable entry does not hide the others.
+func TestUnreadableEntry(t *testing.T) {
+	for _, secrets := range []*memory.Secrets{memory.New(), memory.New()} {
+		c := newClock()
+		x := index.NewEntries(secrets, c.config())
+		for i := range 5 {
+			mustClaim(t, x.View(), index.Claim{hash(i), "a", 1})
+		}
+		secrets.Edit(prefix+hash(2), []byte(`{"@a": "what?"}`))
+		x = index.NewEntries(secrets.Batched(), c.config())
+		faults, entries := 0, 0
+		for _, err := range x.All(ctx) {
+			if err == nil {
+				entries++
+			} else if faults++; !errors.Is(err, driver.ErrUnreadable) {
+				t.Errorf("All: %v", err)
+			}
+		}
+		stats, err := x.Stats(ctx)
+		if faults != 1 || entries != 4 || len(stats) != 4 || !errors.Is(err, driver.ErrUnreadable) {
+			t.Errorf("%d faults, %d entries, %d stats and %v", faults, entries, len(stats), err)
+		}
+		if _, err := x.Sweep(ctx, 0, false); !errors.Is(err, driver.ErrUnreadable) {
+			t.Errorf("Sweep: %v", err)
+		}
+	}
+}
