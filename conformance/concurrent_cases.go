@@ -192,7 +192,9 @@ func manyUsers(t *trial) {
 func twoAtOnce(t *trial) {
 	var all []token
 	for round := range 10 {
-		all = append(all, t.saveAll(2, func(i int) token { return withoutID(row(fmt.Sprint(round, "-", i), fmt.Sprint("user-", round, "-", i), c1, s1)) })...)
+		all = append(all, t.saveAll(2, func(i int) token {
+			return withoutID(row(fmt.Sprint(round, "-", i), fmt.Sprint("user-", round, "-", i), c1, s1))
+		})...)
 	}
 	t.distinct(all)
 }

@@ -40,7 +40,7 @@ func row(id, user, client, clientSecret string) token {
 	return token{
 		ID: id, UserName: user, ClientID: client, ClientSecret: clientSecret,
 		RefreshToken: secret("refresh-" + id), AccessToken: secret("access-" + id), GrantToken: secret("grant-" + id),
-		RedirectURL: "https://app.example/back-" + id, APIDomain: "https://api.example/" + id, Expiry: at(int(id[len(id)-1]) * 111),
+		RedirectURL: "https://app.example/back-" + id, APIDomain: "https://api.example/" + id, Expiry: at(111 * int(id[len(id)-1]-'0')),
 	}
 }
 
