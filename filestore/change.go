@@ -55,15 +55,16 @@ func (s *Store) attempt(ctx context.Context, path string, do func(*rows) error) 
 	if err != nil {
 		return false, err
 	}
-	r := &rows{doc: snap.doc.clone(), config: s.config, highest: max(kept, snap.doc.highest())}
+	r := &rows{doc: snap.doc.clone(), config: s.config, highest: max(kept, s.highest.Load(), snap.doc.highest())}
 	if err := do(r); err != nil || !r.changed {
 		return true, err
 	}
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
-	// An ID is noted before it is given: one that is noted only is harmless.
-	if r.highest > kept {
+	// What the rows no longer show is noted before it is gone from them.
+	s.raiseHighest(r.highest)
+	if r.highest > max(kept, r.doc.highest()) {
 		if err := writeLastID(path, r.highest, snap.stamp); err != nil {
 			return false, err
 		}
@@ -109,6 +110,16 @@ func look(path string) (stamp, error) {
 		return stamp{}, nil
 	}
 	return stamp{info}, err
+}
+
+// raiseHighest remembers a number that was an ID.
+func (s *Store) raiseHighest(n int64) {
+	for {
+		known := s.highest.Load()
+		if known >= n || s.highest.CompareAndSwap(known, n) {
+			return
+		}
+	}
 }
 
 const lastIDSuffix = ".last-id"

@@ -76,9 +76,10 @@
 // the highest so far, counted as a number: the SDKs count in the same way, and
 // fail on IDs that are none. Numbers above 2,147,483,647 are not counted, so
 // that a generated ID has at most the ten digits that the SDKs' tables bear. No
-// generated ID comes again after its token was deleted: the highest is kept in
-// a file beside, with ".last-id" after the name. If that file is lost, the
-// counting goes on from the rows.
+// generated ID comes again after this package deleted its token: a number that
+// is higher than those of the rows is kept in a file beside, with ".last-id"
+// after the name. What an SDK deletes, an SDK gives again; this package does
+// so only if it has not seen the row since the program began.
 //
 // # Others on the same file
 //
@@ -121,6 +122,8 @@ type Store struct {
 	writing chan struct{}
 	// last is what was read last.
 	last atomic.Pointer[snapshot]
+	// highest is the highest number that was seen as an ID.
+	highest atomic.Int64
 	// swept says that leftovers were looked for.
 	swept  atomic.Bool
 	closed atomic.Bool

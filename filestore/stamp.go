@@ -20,13 +20,25 @@ func (s stamp) same(other stamp) bool {
 	return os.SameFile(s.info, other.info) && s.info.Size() == other.info.Size() && s.info.ModTime().Equal(other.info.ModTime())
 }
 
-// settling is how long after a change a file may change again without its time
-// telling: the coarsest clock of a file system ticks every two seconds.
-const settling = 2 * time.Second
+// How long after a change a file may change again without its time telling. The
+// clocks of file systems tick every two seconds, every second, or at least
+// every few milliseconds.
+const (
+	coarseTick = 2 * time.Second
+	fineTick   = 100 * time.Millisecond
+)
 
-// settled reports whether the file had not changed for a while at that moment.
+// settled reports whether the file had not changed for a while at that moment,
+// so that a later change shows in its stamp.
 func (s stamp) settled(at time.Time) bool {
-	return s.exists() && at.Sub(s.info.ModTime()) > settling
+	if !s.exists() {
+		return false
+	}
+	tick := fineTick
+	if s.info.ModTime().Nanosecond() == 0 {
+		tick = coarseTick
+	}
+	return at.Sub(s.info.ModTime()) > tick
 }
 
 const newFileMode os.FileMode = 0o600

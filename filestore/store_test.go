@@ -353,14 +353,21 @@ func TestIDs(t *testing.T) {
 	if id := newID(); id != "13" {
 		t.Errorf("ID %q after all were deleted, want 13", id)
 	}
+	header, _, _ := strings.Cut(content(t, path), "\n")
+	if err := os.WriteFile(path, []byte(header+"\n"), 0o600); err != nil { // As an SDK deletes.
+		t.Fatal(err)
+	}
+	if id := newID(); id != "14" {
+		t.Errorf("ID %q after others deleted a row, want 14", id)
+	}
 	if err := os.Remove(path + ".last-id"); err != nil {
 		t.Fatal(err)
 	}
 	if err := store.DeleteTokens(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if id := newID(); id != "14" {
-		t.Errorf("ID %q after the file with the last ID was lost, want 14", id)
+	if id := newID(); id != "15" {
+		t.Errorf("ID %q after the file with the last ID was lost, want 15", id)
 	}
 	if err := os.WriteFile(path+".last-id", []byte("x"), 0o600); err != nil {
 		t.Fatal(err)

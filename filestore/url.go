@@ -29,7 +29,11 @@ func openURL(_ context.Context, u *url.URL) (tokenstore.OpenStore, error) {
 	if err != nil {
 		return nil, failure("open", "", fmt.Errorf("%w: %w", tokenstore.ErrInvalidArgument, err))
 	}
-	return Open(path, options...)
+	store, err := Open(path, options...)
+	if err != nil {
+		return nil, err // Not a nil *Store in an interface that is not nil.
+	}
+	return store, nil
 }
 
 // pathOf returns the path in a URL: file:relative, file:/absolute,

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"example.com/tokenstore"
@@ -22,7 +23,7 @@ type snapshot struct {
 
 // check refuses what cannot be the path of a token file.
 func (s *Store) check() error {
-	if s.path == "" {
+	if s.path == "" || strings.ContainsRune(s.path, 0) {
 		return errNoFile
 	}
 	target, err := target(s.path)
@@ -125,7 +126,9 @@ func (s *Store) readOnce(path string) (snap *snapshot, whole bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
-	return &snapshot{doc: parse(data), stamp: after, at: at}, before.same(after), nil
+	doc := parse(data)
+	s.raiseHighest(doc.highest())
+	return &snapshot{doc: doc, stamp: after, at: at}, before.same(after), nil
 }
 
 func stampOf(f *os.File) (stamp, error) {
