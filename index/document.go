@@ -216,11 +216,9 @@ func (x *Document) IDs(ctx context.Context) ([]string, error) {
 	}
 	first := map[string]time.Time{}
 	for _, p := range pages {
-		for _, m := range p.keys {
-			for _, h := range m {
-				if t, ok := first[h.ID]; !ok || h.Claimed.Before(t) {
-					first[h.ID] = h.Claimed
-				}
+		for _, h := range p.all() {
+			if t, ok := first[h.ID]; !ok || h.Claimed.Before(t) {
+				first[h.ID] = h.Claimed
 			}
 		}
 	}

@@ -43,7 +43,7 @@ func (v *documentView) Lookup(ctx context.Context, hashes ...string) ([][]Hint, 
 	found := make([][]Hint, len(keys))
 	for i, key := range keys {
 		if p := v.page(key); p != nil {
-			found[i] = p.keys[key].hints()
+			found[i] = p.marks(key).hints()
 		}
 	}
 	return found, nil
@@ -184,13 +184,13 @@ func (v *documentView) Claim(ctx context.Context, claims ...Claim) ([][]Hint, er
 		}
 		now := v.x.config.Now()
 		for i, c := range claims {
-			p.keys[keys[i]] = p.keys[keys[i]].claim(c, now)
+			p.claim(keys[i], c, now)
 		}
 		return true, nil
 	}
 	b.done = func(p *page, at []int) {
 		for _, i := range at {
-			b.others[i] = p.keys[b.keys[i]].others(claims[i].ID)
+			b.others[i] = p.marks(b.keys[i]).others(claims[i].ID)
 		}
 	}
 	if err := v.run(ctx, b, true); err != nil {
@@ -206,17 +206,17 @@ func (v *documentView) Release(ctx context.Context, claims ...Claim) error {
 		return err
 	}
 	b.change = func(p *page, keys []string, claims []Claim) (bool, error) {
-		changes := false
+		var at []int
 		for i, c := range claims {
-			changes = changes || p.keys[keys[i]].releases(c)
+			if p.marks(keys[i]).releases(c) {
+				at = append(at, i)
+			}
 		}
-		if !changes || v.x.withinQuota(p) != nil {
+		if len(at) == 0 || v.x.withinQuota(p) != nil {
 			return false, nil
 		}
-		for i, c := range claims {
-			if p.keys[keys[i]] = p.keys[keys[i]].release(c); len(p.keys[keys[i]]) == 0 {
-				delete(p.keys, keys[i])
-			}
+		for _, i := range at {
+			p.release(keys[i], claims[i])
 		}
 		return true, nil
 	}
@@ -422,7 +422,7 @@ func (v *documentView) mayCreate(ctx context.Context) error {
 // create gives an index that does not exist a layout. A root with several
 // documents is written now, one that holds the hints itself with the first ones.
 func (v *documentView) create(ctx context.Context) error {
-	root := newPage(absent(v.x.root()))
+	root := &page{object: absent(v.x.root())}
 	v.x.begin(root, v.x.initial)
 	if v.x.initial > 1 {
 		err := v.x.save(ctx, root, v.x.limits.MaxSize)

@@ -2,11 +2,10 @@ package index
 
 import (
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
-
-	"example.com/tokenstore/driver"
 )
 
 const writtenField = "written"
@@ -27,19 +26,10 @@ func decodeEntry(o object) (*entry, error) {
 	if e.written, err = o.takeNumber(writtenField); err != nil {
 		return nil, fault(o.name, err)
 	}
-	for field := range o.fields {
-		id, ok := strings.CutPrefix(field, idMark)
-		if !ok {
-			continue
+	for _, f := range o.ids {
+		if err := e.read(f.id, f.text); err != nil {
+			return nil, fault(o.name, err)
 		}
-		text, err := o.text(field)
-		if err == nil && validID(id) {
-			err = e.read(id, text)
-		}
-		if err != nil || !validID(id) {
-			return nil, fault(o.name, fmt.Errorf("%w: not a hint", driver.ErrUnreadable))
-		}
-		delete(o.fields, field)
 	}
 	e.marks.sort()
 	return e, nil
@@ -50,12 +40,12 @@ func (e *entry) read(id, text string) error {
 	numbers := make([]int64, 3)
 	words := strings.Fields(text)
 	if len(words) == 0 || len(words) > len(numbers) {
-		return driver.ErrUnreadable
+		return errHints
 	}
 	for i, word := range words {
 		n, err := strconv.ParseInt(word, 10, 64)
 		if err != nil || n < 0 || n > maxNumber {
-			return driver.ErrUnreadable
+			return errHints
 		}
 		numbers[i] = n
 	}
@@ -67,17 +57,14 @@ func (e *entry) read(id, text string) error {
 // stored returns the object that holds the entry.
 func (e *entry) stored() object {
 	o := e.object
-	o.fields = make(map[string]rawText, len(e.fields)+len(e.marks)+2)
-	for name, value := range e.fields {
-		o.fields[name] = value
-	}
+	o.fields, o.ids = maps.Clone(e.fields), nil
 	o.setNumber(writtenField, e.written)
 	for _, m := range e.marks {
 		text := fmt.Sprintf("%d %d", m.Generation, m.Claimed.Unix())
 		if m.order > 0 {
 			text += fmt.Sprintf(" %d", m.order)
 		}
-		o.setText(idMark+m.ID, text)
+		o.setID(m.ID, text)
 	}
 	return o
 }

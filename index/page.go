@@ -1,8 +1,8 @@
 package index
 
 import (
-	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -47,7 +47,8 @@ type layout struct {
 //	"@abc…": "t1x2y3 = k4…;t1x2y9+5a m7….1"
 //
 // A new row's generation is its clock's Unix seconds, so that a token with a
-// user and a refresh token takes 60 bytes.
+// user and a refresh token takes 60 bytes. The fields are read and rewritten one
+// by one, since most operations touch very few of them.
 type page struct {
 	object
 	layout         // Root only.
@@ -56,17 +57,68 @@ type page struct {
 	part   int     // Its number, in split only.
 	sealed int64
 	writes writes
-	keys   map[string]marks // By short hash.
 }
 
 // frozen reports whether the page takes no more hints.
 func (p *page) frozen() bool { return p.sealed != 0 }
 
-func newPage(o object) *page { return &page{object: o, keys: map[string]marks{}} }
+// marks returns the hints of a key, in order of arrival.
+func (p *page) marks(key string) marks {
+	var found marks
+	for _, f := range p.ids {
+		if !mayHold(f, key) {
+			continue
+		}
+		for _, h := range hintsOf(f.id, f.text) {
+			if h.key == key {
+				found = append(found, h.mark)
+			}
+		}
+	}
+	found.sort()
+	return found
+}
+
+// mayHold reports false if the field has no hint of the key.
+func mayHold(f idField, key string) bool {
+	return strings.Contains(f.text, key) || strings.HasPrefix(f.id, key)
+}
+
+// claim adds or raises a hint.
+func (p *page) claim(key string, c Claim, now time.Time) {
+	claimed := p.marks(key).claim(c, now)
+	i := slices.IndexFunc(claimed, func(m mark) bool { return m.ID == c.ID })
+	p.replace(key, c.ID, claimed[i:i+1])
+}
+
+// release removes a hint, whatever its generation.
+func (p *page) release(key string, c Claim) { p.replace(key, c.ID, nil) }
+
+// replace gives an ID other hints of a key.
+func (p *page) replace(key, id string, m marks) {
+	var hints []held
+	if i, there := p.at(id); there {
+		hints = hintsOf(id, p.ids[i].text)
+	}
+	hints = slices.DeleteFunc(hints, func(h held) bool { return h.key == key })
+	for _, hint := range m {
+		hints = append(hints, held{key, hint})
+	}
+	p.setID(id, encodeHints(id, hints))
+}
+
+// all returns all hints with their keys.
+func (p *page) all() []held {
+	var all []held
+	for _, f := range p.ids {
+		all = append(all, hintsOf(f.id, f.text)...)
+	}
+	return all
+}
 
 // decodePage reads a document; root says that it is the root.
 func decodePage(o object, root bool) (*page, error) {
-	p := newPage(o)
+	p := &page{object: o}
 	if !o.exists() {
 		return p, nil
 	}
@@ -84,22 +136,10 @@ func (p *page) decode(root bool) (err error) {
 			return err
 		}
 	}
-	for field := range p.fields {
-		id, ok := strings.CutPrefix(field, idMark)
-		if !ok {
-			continue
+	for _, f := range p.ids {
+		if !readHints(f.id, f.text, func(string, mark) {}) {
+			return errHints
 		}
-		text, err := p.text(field)
-		if err == nil {
-			err = p.decodeID(id, text)
-		}
-		if err != nil {
-			return err
-		}
-		delete(p.fields, field)
-	}
-	for _, m := range p.keys {
-		m.sort()
 	}
 	return nil
 }
@@ -172,91 +212,10 @@ func (p *page) takeWrites() {
 	delete(p.fields, writesField)
 }
 
-var errHints = fmt.Errorf("%w: the hints of an ID", driver.ErrUnreadable)
-
-// decodeID reads the hints of one ID.
-func (p *page) decodeID(id, text string) error {
-	if !validID(id) {
-		return errHints
-	}
-	for group := range strings.SplitSeq(text, ";") {
-		words := strings.Fields(group)
-		if len(words) == 0 {
-			continue
-		}
-		hint, ok := parseHead(words[0])
-		if !ok {
-			return errHints
-		}
-		hint.ID = id
-		for _, word := range words[1:] {
-			key, order, ok := parseKey(word, id)
-			if !ok {
-				return errHints
-			}
-			p.add(key, mark{hint, order})
-		}
-	}
-	return nil
-}
-
-// add adds a hint; of two of one ID the one with the higher generation counts.
-func (p *page) add(key string, m mark) {
-	for i, have := range p.keys[key] {
-		if have.ID == m.ID {
-			if m.Generation > have.Generation {
-				p.keys[key][i] = m
-			}
-			return
-		}
-	}
-	p.keys[key] = append(p.keys[key], m)
-}
-
-// parseHead reads "generation[±seconds]".
-func parseHead(word string) (Hint, bool) {
-	generation, delta := word, "0"
-	if i := strings.IndexAny(word, "+-"); i >= 0 {
-		generation, delta = word[:i], word[i:]
-	}
-	g, err1 := strconv.ParseInt(generation, 36, 64)
-	d, err2 := strconv.ParseInt(delta, 36, 64)
-	if err1 != nil || err2 != nil || g < 0 || g > maxNumber || d > maxNumber || d < -maxNumber {
-		return Hint{}, false
-	}
-	return Hint{Generation: g, Claimed: time.Unix(g+d, 0).UTC()}, true
-}
-
-// parseKey reads "hash[.order]".
-func parseKey(word, id string) (key string, order int64, ok bool) {
-	key, place, placed := strings.Cut(word, ".")
-	if placed {
-		var err error
-		if order, err = strconv.ParseInt(place, 36, 64); err != nil || order < 0 || order > maxNumber {
-			return "", 0, false
-		}
-	}
-	if key == ownKey {
-		key = id
-	}
-	if len(key) < shortHash {
-		return "", 0, false
-	}
-	key = key[:shortHash]
-	return key, order, validHash(key)
-}
-
 // stored returns the object that holds the page.
 func (p *page) stored() object {
 	o := p.object
-	texts := p.encodeIDs()
-	o.fields = make(map[string]rawText, len(p.fields)+len(texts)+6)
-	for name, value := range p.fields {
-		o.fields[name] = value
-	}
-	for id, text := range texts {
-		o.setText(idMark+id, text)
-	}
+	o.fields = maps.Clone(p.fields)
 	o.setNumber(sealedField, p.sealed)
 	o.setText(writesField, p.writes.String())
 	o.setText(filledField, p.filledText())
@@ -266,62 +225,4 @@ func (p *page) stored() object {
 		o.setText(nextField, fmt.Sprintf("%d %d", p.next.epoch, p.next.fanout))
 	}
 	return o
-}
-
-// held is a hint with its key, as the groups of an ID hold it.
-type held struct {
-	key string
-	mark
-}
-
-// encodeIDs returns the text of each ID.
-func (p *page) encodeIDs() map[string]string {
-	byID := map[string][]held{}
-	for key, m := range p.keys {
-		for _, h := range m {
-			byID[h.ID] = append(byID[h.ID], held{key, h})
-		}
-	}
-	texts := make(map[string]string, len(byID))
-	for id, hints := range byID {
-		texts[id] = encodeHints(id, hints)
-	}
-	return texts
-}
-
-func encodeHints(id string, hints []held) string {
-	slices.SortFunc(hints, func(a, b held) int {
-		return cmp.Or(cmp.Compare(a.Generation, b.Generation), a.Claimed.Compare(b.Claimed), strings.Compare(a.key, b.key))
-	})
-	text := make([]byte, 0, 8+len(hints)*(shortHash+1))
-	for i, h := range hints {
-		if i == 0 || h.Generation != hints[i-1].Generation || !h.Claimed.Equal(hints[i-1].Claimed) {
-			if i > 0 {
-				text = append(text, ';')
-			}
-			text = appendHead(text, h.Hint)
-		}
-		text = append(text, ' ')
-		if len(id) >= shortHash && h.key == id[:shortHash] {
-			text = append(text, ownKey...)
-		} else {
-			text = append(text, h.key...)
-		}
-		if h.order > 0 {
-			text = strconv.AppendInt(append(text, '.'), h.order, 36)
-		}
-	}
-	return string(text)
-}
-
-func appendHead(text []byte, h Hint) []byte {
-	text = strconv.AppendInt(text, h.Generation, 36)
-	delta := h.Claimed.Unix() - h.Generation
-	if delta > 0 {
-		text = append(text, '+')
-	}
-	if delta != 0 {
-		text = strconv.AppendInt(text, delta, 36)
-	}
-	return text
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"example.com/tokenstore/driver"
@@ -152,9 +154,9 @@ func (x *Document) finishOnce(ctx context.Context, root *page) error {
 	}
 	pages := x.split(old, *root.next)
 	swapped := *root
-	swapped.layout, swapped.next, swapped.filled, swapped.sealed, swapped.keys = *root.next, nil, nil, 0, nil
+	swapped.layout, swapped.next, swapped.filled, swapped.sealed, swapped.ids = *root.next, nil, nil, 0, nil
 	if swapped.fanout == 1 {
-		swapped.keys = pages[0].keys
+		swapped.ids = pages[0].ids
 		pages = []*page{&swapped}
 	} else {
 		for _, p := range pages {
@@ -242,34 +244,32 @@ func (x *Document) seal(ctx context.Context, p *page) (*page, error) {
 // split returns the documents of the next layout, without those that would be
 // empty. What it returns depends on the old documents and on nothing else.
 func (x *Document) split(old []*page, next layout) []*page {
-	pages := make([]*page, next.fanout)
-	for n := range pages {
-		pages[n] = newPage(absent(x.name(next, n)))
-		pages[n].part = n
-	}
-	var sealed int64
+	var sealed, generation int64
+	byPart := make([]map[string][]held, next.fanout)
 	for _, p := range old {
-		for key, m := range p.keys {
-			for _, h := range m {
-				pages[next.part(key)].add(key, h)
+		sealed, generation = max(sealed, p.sealed), max(generation, p.generation)
+		for _, h := range p.all() {
+			part := next.part(h.key)
+			if byPart[part] == nil {
+				byPart[part] = map[string][]held{}
 			}
+			byPart[part][h.ID] = append(byPart[part][h.ID], h)
 		}
-		sealed = max(sealed, p.sealed)
 	}
-	var filled []*page
-	for _, p := range pages {
-		for _, m := range p.keys {
-			m.sort()
+	var pages []*page
+	for n, byID := range byPart {
+		if len(byID) == 0 && next.fanout > 1 {
+			continue
 		}
-		for _, o := range old {
-			p.generation = max(p.generation, o.generation)
-		}
+		p := &page{object: absent(x.name(next, n)), part: n}
+		p.generation = generation
 		p.writes = p.writes.add(time.Unix(sealed, 0))
-		if len(p.keys) > 0 || next.fanout == 1 {
-			filled = append(filled, p)
+		for _, id := range slices.Sorted(maps.Keys(byID)) {
+			p.ids = append(p.ids, idField{id, encodeHints(id, byID[id])})
 		}
+		pages = append(pages, p)
 	}
-	return filled
+	return pages
 }
 
 // createAll puts the new documents that are not there yet. It gives up with

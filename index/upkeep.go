@@ -19,17 +19,18 @@ func (x *Document) All(ctx context.Context) iter.Seq2[Entry, error] {
 			yield(Entry{}, err)
 			return
 		}
-		all := map[string][]Hint{}
+		all := map[string]marks{}
 		var keys []string
 		for _, p := range pages {
-			for key, m := range p.keys {
-				keys = append(keys, key)
-				all[key] = append(all[key], m.hints()...)
+			for _, h := range p.all() {
+				keys = append(keys, h.key)
+				all[h.key] = append(all[h.key], h.mark)
 			}
 		}
 		slices.Sort(keys)
 		for _, key := range slices.Compact(keys) {
-			if !yield(Entry{key, all[key]}, nil) {
+			all[key].sort()
+			if !yield(Entry{key, all[key].hints()}, nil) {
 				return
 			}
 		}
@@ -134,14 +135,14 @@ func (x *Document) Stats(ctx context.Context) ([]Stat, error) {
 }
 
 func (x *Document) stat(p *page) Stat {
-	s := Stat{
-		Name: p.name, Keys: len(p.keys), Size: p.size, MaxSize: x.limits.MaxSize,
+	hints, keys := p.all(), map[string]bool{}
+	for _, h := range hints {
+		keys[h.key] = true
+	}
+	return Stat{
+		Name: p.name, Keys: len(keys), Hints: len(hints), Size: p.size, MaxSize: x.limits.MaxSize,
 		WritesToday: p.writes.total(x.config.Now()), MaxWrites: x.limits.WritesPerDay,
 	}
-	for _, m := range p.keys {
-		s.Hints += len(m)
-	}
-	return s
 }
 
 // GrowthDue reports whether one of an index's secrets has used three quarters
