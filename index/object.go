@@ -1,6 +1,7 @@
 package index
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -100,7 +101,7 @@ func (o *object) scan(data string) bool {
 		if id, marked := strings.CutPrefix(name, idMark); marked {
 			o.ids = append(o.ids, idField{id, text})
 		} else {
-			o.setText(name, text)
+			o.fields[name] = appendQuoted(nil, text)
 		}
 		next, data = data[:1], data[1:]
 		if next == "}" {
@@ -151,7 +152,7 @@ func (o object) encode() []byte {
 	for _, name := range names[first:] {
 		data = o.appendField(data, name)
 	}
-	return append(data[:len(data)-1], '}') // There is a generation at least.
+	return append(bytes.TrimSuffix(data, []byte{','}), '}')
 }
 
 // appendField appends a field and a comma.
