@@ -5,7 +5,7 @@ GOTEST  := go test -count=1 -timeout=25m
 # REQUIRED: the server is started here, so a test that misses it is a failure.
 REQUIRED := TOKENSTORE_INTEGRATION=required
 
-.PHONY: test race lint format tidy vet fuzz check integration integration-localstack integration-vault integration-sdk
+.PHONY: test race lint format tidy vet fuzz check integration integration-localstack integration-vault integration-sdk integration-containers
 
 test: ## the unit tests: no network, no container
 	go test ./...
@@ -40,6 +40,9 @@ integration-vault: ## Vault; builds it the first time, about ten minutes
 
 integration-sdk: ## the Zoho SDKs for Python and Node.js
 	cd integration && $(REQUIRED) $(SERVERS)/sdk.sh $(GOTEST) ./sdk/...
+
+integration-containers: ## both servers in containers of their public images; needs Docker
+	cd integration && $(REQUIRED) $(GOTEST) -p=1 ./aws/... ./vault/...
 
 check: ## everything, as in CI
 	.ci/run

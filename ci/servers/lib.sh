@@ -87,8 +87,12 @@ end() {
   wait "$1" 2>/dev/null || true
 }
 
+# before_stop is what a script wants done between the command's end and the server's.
+before_stop() { :; }
+
 stop() {
   [ -z "$command_pid" ] || end "$command_pid"
+  [ -z "$server_pid" ] || before_stop
   [ -z "$server_pid" ] || end "$server_pid"
   server_pid= command_pid=
 }

@@ -22,7 +22,10 @@ install() {
 
 working "$name/venv"
 once "$name" install
-[ "${1-}" != --install ] || exit 0
+case ${1-} in
+  --install) exit 0 ;;
+  --venv) echo "$cache/$name/venv"; exit 0 ;; # what the container image is made from
+esac
 
 start() {
   env GATEWAY_LISTEN="127.0.0.1:$1" LOCALSTACK_HOST="127.0.0.1:$1" \

@@ -17,7 +17,7 @@ build() {
   cd "$module"
   retry go mod download
   CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o "$1/vault" github.com/hashicorp/vault
-  "$1/vault" version
+  "$1/vault" version >&2
 }
 
 if [ -n "${VAULT_BINARY-}" ]; then
@@ -27,7 +27,10 @@ else
   once "$name" build
   binary=$cache/$name/vault
 fi
-[ "${1-}" != --install ] || exit 0
+case ${1-} in
+  --install) exit 0 ;;
+  --binary) echo "$binary"; exit 0 ;; # what the container image is made from
+esac
 
 start() {
   # A home of its own: dev mode writes its root token to ~/.vault-token.

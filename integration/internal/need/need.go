@@ -1,8 +1,9 @@
 // Package need gives a test the real servers that it runs against.
 //
 // A server is named by environment variables (integration/README.md lists
-// them); the scripts of ci/servers start one and set them. A test that lacks
-// its server says in one line what it needs and is skipped, or fails if
+// them); the scripts of ci/servers start one and set them. Where they name none
+// and a Docker engine answers, it is started in a container. Without either the
+// test says in one line what it needs and is skipped, or fails if
 // TOKENSTORE_INTEGRATION is "required".
 //
 // A server is shared by all tests of a run, so each test keeps to names of its
@@ -11,6 +12,8 @@ package need
 
 import (
 	"crypto/rand"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,21 +37,28 @@ const (
 //
 //	func TestMain(m *testing.M) { os.Exit(need.Main(m)) }
 func Main(m *testing.M) int {
-	return m.Run()
+	status := m.Run()
+	if err := errors.Join(localstack.close(), vault.close()); err != nil {
+		fmt.Fprintln(os.Stderr, "removing containers:", err)
+		status = max(status, 1)
+	}
+	return status
 }
 
 // AWS returns the endpoint of a LocalStack with Secrets Manager. It takes any
 // region and the credentials "test" and "test".
 func AWS(t testing.TB) string {
 	t.Helper()
-	return variable(t, EnvAWS, "LocalStack: run the tests through ci/servers/localstack.sh")
+	localstack.open(t, EnvAWS)
+	return variable(t, EnvAWS, "LocalStack: start Docker, run the tests through ci/servers/localstack.sh")
 }
 
 // Vault returns the address of a Vault server and a token that may do
 // everything there. The mount "secret" is a KV engine of version 2.
 func Vault(t testing.TB) (address, token string) {
 	t.Helper()
-	const hint = "Vault: run the tests through ci/servers/vault.sh"
+	vault.open(t, EnvVaultAddr)
+	const hint = "Vault: start Docker, run the tests through ci/servers/vault.sh"
 	return variable(t, EnvVaultAddr, hint), variable(t, EnvVaultToken, hint)
 }
 

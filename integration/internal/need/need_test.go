@@ -5,11 +5,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
 )
+
+func TestMain(m *testing.M) { os.Exit(Main(m)) }
 
 // recorder is a testing.TB that notes how a test ended, and ends it by a panic.
 type recorder struct {

@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# Makes the two images of the container tests without a registry, and runs a
+# command with the variables that name them in place of the public ones:
+#
+#   engine.sh images.sh COMMAND ...
+#
+# Vault is an image from scratch with the program that ci/servers/vault.sh builds.
+# LocalStack is Debian's Python in a root made by debootstrap, with the packages
+# that ci/servers/localstack.sh installs. An image that is there already stays.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+servers=$here/../servers
+. "$servers/lib.sh"
+
+[ $# -gt 0 ] || die "usage: images.sh COMMAND ..."
+work=$(mktemp -d "$cache/images.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+
+vault_image=tokenstore-ci/vault:$(digest "$servers/../vault/go.sum" "$here/vault.Dockerfile" "$here/images.sh")
+localstack_image=tokenstore-ci/localstack:$(digest "$servers/localstack-requirements.txt" "$here/images.sh")
+
+present() { docker image inspect "$1" >/dev/null 2>&1; }
+
+make_vault() {
+  mkdir "$work/vault"
+  cp "$("$servers/vault.sh" --binary)" "$work/vault/vault"
+  # The classic builder: the other one is not part of every engine.
+  DOCKER_BUILDKIT=0 docker build --quiet -t "$vault_image" -f "$here/vault.Dockerfile" "$work/vault"
+}
+
+make_localstack() {
+  local root=$work/root mirror
+  if ! command -v debootstrap >/dev/null; then
+    retry apt-get update -qq
+    retry apt-get install -y -qq --no-install-recommends debootstrap
+  fi
+  mirror=$(awk '$1 == "URIs:" { print $2; exit } $1 == "deb" { print $2; exit }' \
+    /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null || true)
+  # Bookworm's Python is 3.11, the one that the requirements are pinned for.
+  retry bootstrap "$root" "$mirror"
+  mkdir -p "$root/opt/localstack"
+  cp -a "$("$servers/localstack.sh" --venv)"/lib/python3.11/site-packages/. "$root/opt/localstack/"
+  tar -C "$root" -c . | docker import \
+    -c 'ENV PYTHONPATH=/opt/localstack GATEWAY_LISTEN=0.0.0.0:4566 STRICT_SERVICE_LOADING=1 DISABLE_EVENTS=1 SKIP_SSL_CERT_DOWNLOAD=1 DNS_ADDRESS=0 FILESYSTEM_ROOT=/var/lib/localstack' \
+    -c 'EXPOSE 4566' \
+    -c 'ENTRYPOINT ["python3", "-m", "localstack.runtime.main"]' \
+    - "$localstack_image"
+}
+
+bootstrap() {
+  rm -rf "$1"
+  debootstrap --variant=minbase --include=python3,ca-certificates bookworm "$1" ${2:+"$2"} >"$work/log" 2>&1 ||
+    { tail -n 20 "$work/log" >&2; return 1; }
+  rm -rf "$1"/var/cache/apt/* "$1"/var/lib/apt/lists/*
+}
+
+present "$vault_image" || { say "making $vault_image"; make_vault; }
+present "$localstack_image" || { say "making $localstack_image"; make_localstack; }
+rm -rf "$work"
+trap - EXIT
+
+export TOKENSTORE_TEST_VAULT_IMAGE=$vault_image TOKENSTORE_TEST_LOCALSTACK_IMAGE=$localstack_image
+exec "$@"
