@@ -27,7 +27,7 @@ func (d *document) ready(c config) error {
 	switch {
 	case d.layout == nil:
 		*d = document{habits: newHabits(""), layout: layouts[columnsInFile]}
-		d.habits.redirectURI = true
+		d.habits.redirectURI = c.quotes == nil || *c.quotes
 	case !d.layout.hasID() && !c.upgrade:
 		return errFirstGeneration
 	case !d.layout.hasID():

@@ -60,8 +60,9 @@
 //
 // A new file has ten columns, the name redirect_uri, line ends of LF, and
 // quotes where CSV needs them. All SDKs read it, but those for Node, TypeScript,
-// C# and Scala take no quotes, and split at every comma. A file that they have
-// written shows it, by its missing last line end, the word null, a quote in the
+// C# and Scala take no quotes, and split at every comma: a file that is made for
+// one of them is best opened with quotes=false, the first time. A file that they have written
+// shows it, by its missing last line end, the word null, a quote in the
 // middle of a value, or its header and line ends together. To such a file a
 // value is not written that would need quotes (it has a comma or a line break,
 // begins with a quote, or is the word null): the error matches

@@ -16,8 +16,6 @@ import (
 	"example.com/tokenstore/filestore"
 )
 
-var fake = tokenstore.OAuthToken{UserName: "new", AccessToken: "1000.fake-new"}
-
 func TestModes(t *testing.T) {
 	store, path := opened(t, "")
 	save(t, store, fake)

@@ -15,6 +15,8 @@ import (
 	"example.com/tokenstore/filestore"
 )
 
+var fake = tokenstore.OAuthToken{UserName: "new", AccessToken: "1000.fake-new"}
+
 // opened returns a store over a copy of a sample, and the copy's path.
 func opened(t *testing.T, name string, options ...filestore.Option) (*filestore.Store, string) {
 	t.Helper()
@@ -256,9 +258,17 @@ func TestPlainFile(t *testing.T) {
 	}
 	holdsAll(t, "csharp-linux.txt", values, filestore.WithQuotes(true))
 
-	store, _ := opened(t, "", filestore.WithQuotes(false))
+	store, path := opened(t, "", filestore.WithQuotes(false))
 	if _, err := store.SaveToken(t.Context(), tokenstore.OAuthToken{AccessToken: "a,b"}); !errors.Is(err, tokenstore.ErrInvalidToken) {
 		t.Errorf("without quotes: %v", err)
+	}
+	save(t, store, fake)
+	again, err := filestore.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := again.SaveToken(t.Context(), tokenstore.OAuthToken{AccessToken: "a,b"}); !errors.Is(err, tokenstore.ErrInvalidToken) {
+		t.Errorf("a file that was made without quotes, opened again: %v", err)
 	}
 }
 
