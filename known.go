@@ -71,6 +71,13 @@ func (k *known) remember(r *row) {
 	k.generations[r.name] = seen{r.generation, r.state == live}
 }
 
+// generation returns the highest generation that was seen of a secret.
+func (k *known) generation(name string) int64 {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.generations[name].generation
+}
+
 func (k *known) forget(name string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

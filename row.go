@@ -161,10 +161,11 @@ func (s *SecretStore) buried(r *row, generation int64) *row {
 
 // nextGeneration is that of the next write of r. A new row starts at the
 // clock's seconds, so that it does not fall back behind an earlier row of the
-// same name whose tombstone was swept.
+// same name whose tombstone was swept; nor behind one that this process has
+// seen, which may have counted faster than the clock.
 func (s *SecretStore) nextGeneration(r *row) int64 {
 	if r.state == absent {
-		return s.now().Unix()
+		return max(s.now().Unix(), s.known.generation(r.name)+1)
 	}
 	return r.generation + 1
 }
