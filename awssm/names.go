@@ -32,6 +32,14 @@ var (
 	hashLen      = hashEncoding.EncodedLen(sha256.Size)
 )
 
+// SecretName returns the name that the secret of a logical name has in the
+// service, for those who look for it there. What the service does not allow is
+// escaped, and what is too long is hashed.
+func SecretName(name string) (string, error) {
+	encoded, _, err := encodeName(name)
+	return encoded, err
+}
+
 // encodeName returns the secret's name for a logical name, and the encoded name
 // in full if that is too long, so that it stands in the secret's name as a hash.
 func encodeName(name string) (encoded, full string, err error) {

@@ -2,6 +2,7 @@ package awssm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -23,6 +24,9 @@ const (
 	// delete and create at the same time.
 	turns = 12
 )
+
+// errGone says of a conflict that the secret to be replaced is not there.
+var errGone = errors.New("the secret is gone")
 
 // Put creates the secret, or replaces its current version.
 func (s *secrets) Put(ctx context.Context, secret driver.Secret) (string, error) {
@@ -69,7 +73,7 @@ func (s *secrets) replace(ctx context.Context, encoded, base string, data []byte
 			return "", f.give()
 		}
 	case f.kind == driver.ErrNotFound, f.isRequest() && s.scheduled(ctx, encoded, f):
-		return "", f.as(driver.ErrConflict)
+		return "", fmt.Errorf("%w: %w", errGone, f.as(driver.ErrConflict))
 	default:
 		return "", f.give()
 	}
@@ -85,18 +89,28 @@ func (s *secrets) stored(ctx context.Context, encoded, id string) bool {
 	return f == nil && d.stages[id] != nil
 }
 
-// fill makes a candidate current where no version is.
+// fill makes a candidate current where no version is. The secret is there, so a
+// description without it is outdated.
 func (s *secrets) fill(ctx context.Context, encoded, id string) (string, error) {
-	d, f := s.describe(ctx, encoded)
-	switch {
-	case f != nil:
-		return "", f.give()
-	case d.current == id:
-		return id, nil
-	case d.current != "" || d.deleted:
-		return "", fmt.Errorf("%w: the secret exists", driver.ErrConflict)
+	wait := lookWait
+	for range looks {
+		d, f := s.describe(ctx, encoded)
+		switch {
+		case f != nil && f.kind != driver.ErrNotFound:
+			return "", f.give()
+		case d.current == id && f == nil:
+			return id, nil
+		case d.current != "" || d.deleted:
+			return "", fmt.Errorf("%w: the secret exists", driver.ErrConflict)
+		case d.stages[id] != nil:
+			return s.promote(ctx, encoded, id, "")
+		}
+		if err := s.set.sleep(ctx, wait); err != nil {
+			return "", err
+		}
+		wait *= 2
 	}
-	return s.promote(ctx, encoded, id, "")
+	return "", fmt.Errorf("%w: the secret exists", driver.ErrConflict)
 }
 
 // promote moves AWSCURRENT from base to the candidate. If base is not the
@@ -184,8 +198,22 @@ func (s *secrets) outcome(ctx context.Context, encoded, id, base string, lost bo
 		return untouched
 	case d.current != base && d.previous == base && base != "":
 		return refused
+	case d.current != base && (!lost || s.earlier(ctx, encoded, id)):
+		return refused
 	}
 	return unknown
+}
+
+// earlier reports whether the current version was there before the candidate
+// was: then the candidate never was current, since whoever writes over a version
+// stores his own later.
+func (s *secrets) earlier(ctx context.Context, encoded, id string) bool {
+	now, f := s.read(ctx, encoded)
+	if f != nil || now.id == id {
+		return false
+	}
+	ours, f := s.readVersion(ctx, encoded, id)
+	return f == nil && now.created.Before(ours.created)
 }
 
 // target is a secret that is to be created.

@@ -44,11 +44,18 @@ func (s *secrets) List(ctx context.Context, prefix string) iter.Seq2[string, err
 					continue
 				}
 				seen[name] = true
+				if err := ctx.Err(); err != nil {
+					yield("", err)
+					return
+				}
 				if !yield(name, nil) {
 					return
 				}
 			}
 			if aws.ToString(out.NextToken) == "" {
+				if err := ctx.Err(); err != nil {
+					yield("", err)
+				}
 				return
 			}
 			in.NextToken = out.NextToken
@@ -143,7 +150,7 @@ func (b *batch) together(ctx context.Context, chunk []string) (rest []string, f 
 		encoded := aws.ToString(entry.Name)
 		if _, asked := b.names[encoded]; asked {
 			settled[encoded] = true
-			b.add(encoded, version{aws.ToString(entry.VersionId), valueOf(entry.SecretString, entry.SecretBinary)})
+			b.add(encoded, version{id: aws.ToString(entry.VersionId), data: valueOf(entry.SecretString, entry.SecretBinary)})
 		}
 	}
 	for _, e := range out.Errors {
@@ -165,7 +172,7 @@ func (b *batch) single(ctx context.Context, encoded string) {
 	case err != nil:
 		b.fail(name, err)
 	default:
-		b.add(encoded, version{secret.Revision, secret.Data})
+		b.add(encoded, version{id: secret.Revision, data: secret.Data})
 	}
 }
 

@@ -37,19 +37,24 @@ func (s *secrets) occupied(ctx context.Context, t target, id string, cause *faul
 	return "", false, cause.as(driver.ErrConflict)
 }
 
-// lostCreate decides whether a secret that others have written since was
-// created by the call whose reply was lost.
+// lostCreate decides whether a secret that holds another version now was created
+// by the call whose reply was lost: then it has that version too.
 func (s *secrets) lostCreate(ctx context.Context, encoded, id string, cause *fault) (string, error) {
-	d, f := s.describe(ctx, encoded)
-	switch {
-	case f != nil:
-		return "", f.give()
-	case d.current == id || d.previous == id:
-		return id, nil
-	case d.previous == "":
-		return "", cause.as(driver.ErrConflict) // The current version is the first one.
+	wait := lookWait
+	for range looks {
+		_, f := s.readVersion(ctx, encoded, id)
+		switch {
+		case f == nil:
+			return id, nil
+		case f.kind != driver.ErrNotFound && !f.isRequest():
+			return "", f.give()
+		}
+		if err := s.set.sleep(ctx, wait); err != nil {
+			return "", err
+		}
+		wait *= 2
 	}
-	return "", cause.as(driver.ErrUnavailable)
+	return "", cause.as(driver.ErrConflict)
 }
 
 // takeBack restores a name that is scheduled for deletion and replaces what is
@@ -57,7 +62,7 @@ func (s *secrets) lostCreate(ctx context.Context, encoded, id string, cause *fau
 // the two calls brings no credential back. The version is looked up before the
 // restore: whoever comes in between makes the replacement fail.
 func (s *secrets) takeBack(ctx context.Context, t target, cause *fault) (revision string, again bool, err error) {
-	d, f := s.describe(ctx, t.encoded)
+	d, f := s.describeWritten(ctx, t.encoded)
 	switch {
 	case f != nil && f.kind == driver.ErrNotFound:
 		return "", true, nil // A forced deletion is about to end.
@@ -66,7 +71,7 @@ func (s *secrets) takeBack(ctx context.Context, t target, cause *fault) (revisio
 	case !d.deleted && !cause.saysDeleted():
 		return "", false, cause.give()
 	case !d.deleted:
-		return "", false, cause.as(driver.ErrConflict) // Somebody has restored it.
+		return "", true, nil // Somebody has restored it, or this is outdated.
 	}
 	_, f = call(ctx, "RestoreSecret", s.api.RestoreSecret, &secretsmanager.RestoreSecretInput{SecretId: aws.String(t.encoded)})
 	switch {
@@ -78,6 +83,23 @@ func (s *secrets) takeBack(ctx context.Context, t target, cause *fault) (revisio
 	// If the reply was lost and nothing restored, the replacement is refused.
 	revision, err = s.replace(ctx, t.encoded, d.current, t.data)
 	return revision, false, err
+}
+
+// describeWritten describes a secret. If this process has written it a moment
+// ago, it looks again until the description shows that version.
+func (s *secrets) describeWritten(ctx context.Context, encoded string) (description, *fault) {
+	s.mu.Lock()
+	w := s.recent[encoded]
+	s.mu.Unlock()
+	wait := lookWait
+	for try := 1; ; try++ {
+		d, f := s.describe(ctx, encoded)
+		settled := f == nil && d.deleted && d.current == w.revision
+		if settled || w.revision == "" || try == looks || s.set.now().Sub(w.at) > recentFor || s.set.sleep(ctx, wait) != nil {
+			return d, f
+		}
+		wait *= 2
+	}
 }
 
 // overMark writes over the mark of a deletion, once its DeleteSecret can no

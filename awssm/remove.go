@@ -57,8 +57,8 @@ func (v version) markedAt() time.Time {
 func (s *secrets) RetireWindow() time.Duration { return retireWindow }
 
 // Retire schedules a secret for deletion whose tombstone this process has just
-// written. A tombstone that is older, or not the current version, is left to
-// the repair.
+// written. A tombstone that is older, or not the current version, or whose
+// DeleteSecret was lost on its way, is left to the repair.
 func (s *secrets) Retire(ctx context.Context, name, revision string) error {
 	encoded, _, err := encodeName(name)
 	if err != nil {
@@ -75,16 +75,28 @@ func (s *secrets) Retire(ctx context.Context, name, revision string) error {
 	if w.revision != revision || !s.within(w.at) {
 		return nil
 	}
-	d, f := s.describe(ctx, encoded)
-	switch {
-	case f != nil && f.kind == driver.ErrNotFound:
-		return nil
-	case f != nil:
-		return f.give()
-	case d.current != revision || d.deleted || !s.within(w.at):
-		return nil
+	// Whoever writes over the tombstone keeps the window; the look is for people.
+	wait := lookWait
+	for s.within(w.at) {
+		d, f := s.describe(ctx, encoded)
+		switch {
+		case f != nil && f.kind != driver.ErrNotFound:
+			return f.give()
+		case d.current == revision && !d.deleted && s.within(w.at):
+			err := s.schedule(ctx, encoded)
+			switch {
+			case errors.Is(err, driver.ErrUnavailable):
+				return nil
+			case !errors.Is(err, driver.ErrThrottled):
+				return err
+			}
+		}
+		if err := s.set.sleep(ctx, wait); err != nil {
+			return err
+		}
+		wait *= 2
 	}
-	return s.schedule(ctx, encoded)
+	return nil
 }
 
 // within reports whether a DeleteSecret for a version of that age may be sent.
@@ -108,12 +120,24 @@ func (s *secrets) schedule(ctx context.Context, encoded string) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case f.lost:
-		if d, df := s.describe(ctx, encoded); (df == nil && d.deleted) || (df != nil && df.kind == driver.ErrNotFound) {
-			return nil
-		}
-		return f.as(driver.ErrUnavailable)
+		return s.lostDelete(ctx, encoded, f)
 	}
 	return f.give()
+}
+
+// lostDelete looks whether a DeleteSecret whose reply was lost was carried out.
+func (s *secrets) lostDelete(ctx context.Context, encoded string, cause *fault) error {
+	wait := lookWait
+	for range looks {
+		if d, f := s.describe(ctx, encoded); f == nil && d.deleted || f != nil && f.kind == driver.ErrNotFound {
+			return nil
+		}
+		if err := s.set.sleep(ctx, wait); err != nil {
+			return err
+		}
+		wait *= 2
+	}
+	return cause.as(driver.ErrUnavailable)
 }
 
 // Delete marks the secret as deleted by compare-and-swap and schedules it for
@@ -124,24 +148,27 @@ func (s *secrets) Delete(ctx context.Context, name, revision string) error {
 	if err != nil {
 		return err
 	}
-	if revision == "" {
-		return fmt.Errorf("%w: a deletion needs a revision", driver.ErrInvalid)
-	}
 	release, err := s.acquire(ctx, encoded)
 	if err != nil {
 		return err
 	}
 	defer release()
+	if revision == "" {
+		return s.deletedBefore(ctx, encoded, "", fmt.Errorf("%w: a deletion needs a revision", driver.ErrConflict))
+	}
 	for range deletions {
 		started := s.set.now()
 		var marked string
 		marked, err = s.replace(ctx, encoded, revision, newMark(started))
-		if errors.Is(err, driver.ErrConflict) {
-			return s.deletedBefore(ctx, encoded, err)
-		}
-		if err != nil {
+		switch {
+		case errors.Is(err, errGone):
+			return nil
+		case errors.Is(err, driver.ErrConflict):
+			return s.deletedBefore(ctx, encoded, revision, err)
+		case err != nil:
 			return err
 		}
+		s.remember(encoded, marked, started)
 		if !s.within(started) {
 			err = fmt.Errorf("%w: too slow to delete the secret after it was marked", driver.ErrUnavailable)
 		} else if err = s.schedule(ctx, encoded); err == nil || !worthwhile(err) {
@@ -158,16 +185,24 @@ func worthwhile(err error) bool {
 }
 
 // deletedBefore decides about a deletion that found another revision: if the
-// secret is gone, that is what was wanted.
-func (s *secrets) deletedBefore(ctx context.Context, encoded string, conflict error) error {
-	v, f := s.read(ctx, encoded)
-	switch {
-	case f != nil && f.kind == driver.ErrNotFound, f != nil && f.isRequest() && s.scheduled(ctx, encoded, f):
-		return nil
-	case f != nil:
-		return f.give()
-	case v.marked():
-		return nil
+// secret is gone, that is what was wanted. The refusal came from the service's
+// present state, so a read that shows less than that is outdated.
+func (s *secrets) deletedBefore(ctx context.Context, encoded, revision string, conflict error) error {
+	wait := lookWait
+	for range looks {
+		v, f := s.read(ctx, encoded)
+		switch {
+		case f != nil && (f.kind == driver.ErrNotFound || f.isRequest() && s.scheduled(ctx, encoded, f)):
+		case f != nil:
+			return f.give()
+		case v.marked(): // By another deletion, or in an earlier life.
+		case v.id != revision:
+			return conflict
+		}
+		if err := s.set.sleep(ctx, wait); err != nil {
+			return err
+		}
+		wait *= 2
 	}
-	return conflict
+	return nil
 }

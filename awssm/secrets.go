@@ -47,6 +47,9 @@ type secrets struct {
 	recent map[string]write
 }
 
+// recentFor is how long what this process wrote is remembered.
+const recentFor = time.Minute
+
 // write is what this process wrote last to a secret.
 type write struct {
 	revision string
@@ -92,22 +95,30 @@ func (s *secrets) Get(ctx context.Context, name string) (driver.Secret, error) {
 	return driver.Secret{Name: name, Data: v.data, Revision: v.id}, nil
 }
 
-// version is a secret's current version.
+// version is one version of a secret.
 type version struct {
-	id   string
-	data []byte
+	id      string
+	data    []byte
+	created time.Time // by the service's clock
 }
 
 // read reads the current version of a secret. It names the label, since
 // emulators do not agree on what is read without one.
 func (s *secrets) read(ctx context.Context, encoded string) (version, *fault) {
-	out, f := call(ctx, "GetSecretValue", s.api.GetSecretValue, &secretsmanager.GetSecretValueInput{
-		SecretId: aws.String(encoded), VersionStage: aws.String(current),
-	})
+	return s.value(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String(encoded), VersionStage: aws.String(current)})
+}
+
+// readVersion reads a version by its ID, current or not.
+func (s *secrets) readVersion(ctx context.Context, encoded, id string) (version, *fault) {
+	return s.value(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String(encoded), VersionId: aws.String(id)})
+}
+
+func (s *secrets) value(ctx context.Context, in *secretsmanager.GetSecretValueInput) (version, *fault) {
+	out, f := call(ctx, "GetSecretValue", s.api.GetSecretValue, in)
 	if f != nil {
 		return version{}, f
 	}
-	return version{aws.ToString(out.VersionId), valueOf(out.SecretString, out.SecretBinary)}, nil
+	return version{aws.ToString(out.VersionId), valueOf(out.SecretString, out.SecretBinary), aws.ToTime(out.CreatedDate)}, nil
 }
 
 // valueOf returns a secret's value; a person may have stored it as binary.
@@ -213,7 +224,7 @@ func (s *secrets) remember(encoded, revision string, at time.Time) {
 	defer s.mu.Unlock()
 	if len(s.recent) >= 1024 {
 		for name, w := range s.recent {
-			if at.Sub(w.at) > retireWithin {
+			if at.Sub(w.at) > recentFor {
 				delete(s.recent, name)
 			}
 		}

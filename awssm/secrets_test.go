@@ -219,6 +219,22 @@ func TestReplyLostUnderTheRetryer(t *testing.T) {
 	}
 }
 
+// A request that never arrived is told from one that was carried out, also when
+// others have written twice since the revision was read.
+func TestStaleWriterWhoseRequestIsLost(t *testing.T) {
+	config := awssmtest.Real()
+	config.LoseRequests = 0.3
+	for seed := range uint64(40) {
+		config.Seed = seed
+		b := newBench(t, config)
+		b.secrets = b.another(b.service.Client(func(o *secretsmanager.Options) { o.RetryMaxAttempts = 20 }))
+		r := b.put("a/x", `{"n":"0"}`, "")
+		b.put("a/x", `{"n":"2"}`, b.put("a/x", `{"n":"1"}`, r))
+		b.wantPut("a/x", `{"n":"late"}`, r, driver.ErrConflict)
+		b.wantData("a/x", `{"n":"2"}`)
+	}
+}
+
 // Somebody writes over a version whose move had lost its reply: the write has
 // happened all the same.
 func TestReplyLostAndOverwritten(t *testing.T) {

@@ -92,6 +92,7 @@ func Real() Config {
 // listings, slow deletions, and calls whose request or reply is lost.
 func Unpleasant() Config {
 	c := Real()
+	c.Latency = 10 * time.Millisecond // Fast enough to meet the rates.
 	c.Stale = 500 * time.Millisecond
 	c.ListLate = 5 * time.Minute
 	c.ForceDelete = 8 * time.Second

@@ -3,6 +3,7 @@ package awssmtest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"sort"
@@ -178,13 +179,27 @@ func (s *Service) listed(in *secretsmanager.ListSecretsInput) ([]types.SecretLis
 	return entries, nil
 }
 
-// Edit stores a new current version, as a person does in the console, at once
-// and without a fault. The secret must exist.
+// Edit stores a new current version, or creates the secret, as a person does in
+// the console, at once and without a fault.
 func (s *Service) Edit(name, value string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.serial++
-	_, err := s.put(&secretsmanager.PutSecretValueInput{SecretId: &name, SecretString: &value, ClientRequestToken: ptr("console-edit-" + strconv.Itoa(s.serial) + "-00000000000000000000")})
+	token := fmt.Sprintf("by-hand-%032d", s.serial)
+	if !s.lookup(name).state.exists {
+		_, err := s.create(&secretsmanager.CreateSecretInput{Name: &name, SecretString: &value, ClientRequestToken: &token})
+		return err
+	}
+	_, err := s.put(&secretsmanager.PutSecretValueInput{SecretId: &name, SecretString: &value, ClientRequestToken: &token})
+	return err
+}
+
+// Remove schedules a secret for deletion, as a person does in the console, at
+// once and without a fault.
+func (s *Service) Remove(name string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, err := s.remove(&secretsmanager.DeleteSecretInput{SecretId: &name})
 	return err
 }
 

@@ -1,0 +1,203 @@
+package awssm_test
+
+import (
+	"context"
+	"errors"
+	"path"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/awssm"
+	"example.com/tokenstore/awssm/awssmtest"
+	"example.com/tokenstore/conformance"
+	"example.com/tokenstore/driver"
+)
+
+// world is a fake service with everything unpleasant on, and who uses it: each
+// through a client of the SDK, with its retryer.
+type world struct {
+	clock   *awssmtest.Clock
+	service *awssmtest.Service
+	count   int
+	fanout  int
+}
+
+func newWorld(config awssmtest.Config) *world {
+	clock := awssmtest.NewClock()
+	return &world{clock: clock, service: awssmtest.New(config, clock), fanout: 1}
+}
+
+func (w *world) options() []awssm.Option {
+	w.count++
+	return []awssm.Option{awssm.WithClock(w.clock.Now, w.clock.Sleep), awssm.WithCandidate(w.count % 8)}
+}
+
+// client is one that was set up for busy times.
+func (w *world) client() *secretsmanager.Client {
+	return w.service.Client(func(o *secretsmanager.Options) { o.RetryMaxAttempts = 10 })
+}
+
+func (w *world) secrets() (driver.Secrets, error) {
+	return awssm.NewSecrets(w.client(), w.options()...)
+}
+
+func (w *world) store() (*tokenstore.SecretStore, error) {
+	if w.fanout != unlimited {
+		return awssm.New(w.client(), append(w.options(), awssm.WithFanout(w.fanout))...)
+	}
+	s, err := w.secrets()
+	if err != nil {
+		return nil, err
+	}
+	return tokenstore.NewSecretStore(boundless{s}, tokenstore.WithDocument(16), tokenstore.WithoutAccessIndex(),
+		tokenstore.WithClock(w.clock.Now), tokenstore.WithSleep(w.clock.Sleep))
+}
+
+// boundless hides the limits of a driver.
+type boundless struct{ driver.Secrets }
+
+func (b boundless) Unwrap() driver.Secrets { return b.Secrets }
+func (boundless) Limits() driver.Limits    { return driver.Limits{} }
+
+// edit writes a secret as a person does.
+func (w *world) edit(_ context.Context, _ driver.Secrets, name string, data []byte) error {
+	secret, err := awssm.SecretName(name)
+	if err != nil {
+		return err
+	}
+	return w.service.Edit(secret, string(data))
+}
+
+// remove deletes a secret as a person does in the console.
+func (w *world) remove(_ context.Context, _ driver.Secrets, name string) error {
+	secret, err := awssm.SecretName(name)
+	if err != nil {
+		return err
+	}
+	return w.service.Remove(secret)
+}
+
+// unsettled are the cases that take the first read as it comes, and the one in
+// which a creator who restores a name needs to read its last version.
+var unsettled = []string{"person-*", "batch-*", "retire*", "concurrent-new"}
+
+func TestDriverConformance(t *testing.T) {
+	var settled []string
+	for _, c := range conformance.DriverCases() {
+		if !matchesAny(unsettled, c.Name) {
+			settled = append(settled, c.Name)
+		}
+	}
+	fresh := awssmtest.Unpleasant()
+	fresh.Stale = 0
+	t.Run("real", func(t *testing.T) { driverConformance(t, awssmtest.Real()) })
+	t.Run("unpleasant", func(t *testing.T) { driverConformance(t, awssmtest.Unpleasant(), conformance.DriverOnly(settled...)) })
+	t.Run("unpleasant-fresh", func(t *testing.T) { driverConformance(t, fresh, conformance.DriverOnly(unsettled...)) })
+}
+
+func driverConformance(t *testing.T, config awssmtest.Config, options ...conformance.DriverOption) {
+	w := newWorld(config)
+	options = append(options,
+		conformance.DriverHandle(func(context.Context, driver.Secrets) (driver.Secrets, error) { return w.secrets() }),
+		conformance.DriverPerson(w.edit, w.remove),
+		// More losers would use up the versions that a secret may have.
+		conformance.DriverLoad(4, 8),
+	)
+	if config.ListLate > 0 {
+		options = append(options, conformance.DriverSettle(func(ctx context.Context) error { return w.clock.Sleep(ctx, 5*time.Second) }))
+	}
+	conformance.Driver(t, func(t testing.TB) driver.Secrets {
+		s, err := w.secrets()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}, options...)
+}
+
+// atOnce are the cases that ask for what one process wrote to be seen by another
+// at once, which the service does not promise.
+var atOnce = []string{"handles*", "O0*"}
+
+// busy are the cases that write one secret more often than it bears in a day.
+var busy = []string{"concurrent-*"}
+
+// unlimited stands for a fan-out of 16, with an index that counts no writes.
+const unlimited = 0
+
+func TestStoreConformance(t *testing.T) {
+	var calm []string
+	for _, c := range conformance.Cases() {
+		if c.Name != "thousand" && !matchesAny(busy, c.Name) {
+			calm = append(calm, c.Name)
+		}
+	}
+	seen := slices.DeleteFunc(slices.Clone(calm), func(name string) bool { return matchesAny(atOnce, name) })
+	fresh := awssmtest.Unpleasant()
+	fresh.Stale = 0
+	t.Run("real", func(t *testing.T) { storeConformance(t, awssmtest.Real(), 1, calm...) })
+	t.Run("unpleasant", func(t *testing.T) { storeConformance(t, awssmtest.Unpleasant(), 1, seen...) })
+	t.Run("unpleasant-fresh", func(t *testing.T) { storeConformance(t, fresh, 1, atOnce...) })
+	t.Run("thousand", func(t *testing.T) { storeConformance(t, awssmtest.Unpleasant(), 64, "thousand") })
+	fresh.Versions = 0
+	t.Run("busy", func(t *testing.T) { storeConformance(t, fresh, unlimited, busy...) })
+}
+
+func matchesAny(patterns []string, name string) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool { ok, _ := path.Match(pattern, name); return ok })
+}
+
+func storeConformance(t *testing.T, config awssmtest.Config, fanout int, cases ...string) {
+	var w *world
+	options := []conformance.Option{
+		conformance.WithOnly(cases...),
+		conformance.WithReopen(func(context.Context, tokenstore.Store) (tokenstore.Store, error) { return w.store() }),
+		conformance.WithForeign(func(ctx context.Context, _ tokenstore.Store) (func(context.Context) error, error) {
+			return w.plant(ctx)
+		}),
+		conformance.WithTick(func() { w.clock.Advance(time.Second) }),
+	}
+	if slices.Contains(cases, "text-long") {
+		options = append(options, conformance.WithMissing("the service stores 64 KiB", "text-long"))
+	}
+	conformance.Store(t, func(t testing.TB) tokenstore.Store {
+		w = newWorld(config)
+		w.fanout = fanout
+		s, err := w.store()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}, options...)
+}
+
+// plant stores secrets of others under the store's own prefix and beside it.
+func (w *world) plant(ctx context.Context) (func(context.Context) error, error) {
+	foreign := map[string]string{
+		"tokenstore/tokens/theirs": `{"password":"fake"}`, "tokenstore/other": "text", "tokenstorex": `{}`, "tokenstore/tokens/a=zz": "x",
+	}
+	for name, value := range foreign {
+		in := &secretsmanager.CreateSecretInput{Name: &name, SecretString: &value, ClientRequestToken: aws.String("planted-by-somebody-else-00000000000")}
+		for {
+			_, err := w.service.CreateSecret(ctx, in)
+			if _, ok := w.service.Value(name); ok {
+				break
+			} else if ctx.Err() != nil {
+				return nil, err
+			}
+		}
+	}
+	return func(context.Context) error {
+		for name, value := range foreign {
+			if got, ok := w.service.Value(name); !ok || got != value || w.service.Versions(name) != 1 {
+				return errors.New("a foreign secret was changed: " + name)
+			}
+		}
+		return nil
+	}, nil
+}
