@@ -52,7 +52,7 @@ func TestFmtShowsNoCredential(t *testing.T) {
 		"error": fmt.Errorf("token %v", token),
 	}
 	for name, v := range values {
-		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T %[1]v", "%p%[1]v", "%t", "%e", "%10.3v", "%-+ #0v"} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T %[1]v", "%t", "%e", "%10.3v", "%-+ #0v"} {
 			assertHidden(t, name+" with "+verb, fmt.Sprintf(verb, v))
 		}
 	}

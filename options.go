@@ -16,6 +16,8 @@ const (
 	// defaultScanLimit keeps a find of something unknown at five batch reads.
 	defaultScanLimit   = 100
 	defaultParallelism = 16
+	// defaultAttempts lets an operation try for several seconds.
+	defaultAttempts = 32
 	// defaultGrace is far above the time for which an operation may be under way.
 	defaultGrace = 24 * time.Hour
 )
@@ -31,6 +33,7 @@ func defaults() settings {
 		log:         slog.New(slog.DiscardHandler),
 		scanLimit:   defaultScanLimit,
 		parallelism: defaultParallelism,
+		attempts:    defaultAttempts,
 		grace:       defaultGrace,
 		accessIndex: true,
 		newIndex:    index.NewEntries,
@@ -145,6 +148,11 @@ func WithScanLimit(tokens int) Option { return func(s *settings) { s.scanLimit =
 // WithParallelism bounds the reads that one call makes at the same time where
 // the service has no batch reads. The default is 16.
 func WithParallelism(reads int) Option { return func(s *settings) { s.parallelism = reads } }
+
+// WithAttempts bounds how often an operation starts again when others change
+// what it rests on; then it gives up with an error that matches ErrConflict.
+// The default is 32, which with the random pauses in between is several seconds.
+func WithAttempts(n int) Option { return func(s *settings) { s.attempts = n } }
 
 // WithGrace sets for how long tombstones and hints without a token are left
 // alone by the repair. It must be longer than any operation and than the time

@@ -12,16 +12,17 @@ import (
 )
 
 const (
-	// maxAttempts bounds how often an operation starts again after others have
-	// changed what it rests on.
-	maxAttempts = 32
-	// firstPause and maxPause bound the random pauses in between.
+	// firstPause and maxPause bound the random pauses between attempts.
 	firstPause = 5 * time.Millisecond
 	maxPause   = 500 * time.Millisecond
 	// maxAge is how old an attempt may be when it writes. It keeps a process
 	// that slept from writing on knowledge older than the grace period.
 	maxAge = 2 * time.Minute
 )
+
+// startingAgain is logged when an operation starts from the beginning, and has
+// forgotten what it had read.
+const startingAgain = "changed by others meanwhile; starting again"
 
 // errAgain says that what an attempt rests on has changed.
 var errAgain = fmt.Errorf("%w: changed by others meanwhile", ErrConflict)
@@ -85,13 +86,14 @@ func (s *SecretStore) again(ctx context.Context, operation func() error) error {
 		if !errors.Is(err, driver.ErrConflict) {
 			return err
 		}
-		if tries == maxAttempts {
+		if tries == s.attempts {
 			return fmt.Errorf("%w: changed %d times by others meanwhile; retry", ErrConflict, tries)
 		}
 		if err := s.sleep(ctx, time.Duration(s.random()*float64(pause))); err != nil {
 			return err
 		}
 		pause = min(2*pause, maxPause)
+		s.log.DebugContext(ctx, startingAgain, "store", s.name, "attempt", tries+1)
 	}
 }
 

@@ -106,6 +106,7 @@ type settings struct {
 	observer     func(context.Context, Call)
 	scanLimit    int
 	parallelism  int
+	attempts     int
 	grace        time.Duration
 	accessIndex  bool
 	newIndex     func(driver.Secrets, index.Config) index.Index
@@ -116,8 +117,8 @@ func (s *settings) check() error {
 	if !strings.HasSuffix(s.prefix, "/") || driver.CheckName(strings.TrimSuffix(s.prefix, "/")) != nil {
 		return errors.New("the prefix must be a path that ends in a slash, such as tokenstore/")
 	}
-	if s.parallelism < 1 || s.scanLimit < 0 || s.grace < 0 {
-		return errors.New("parallelism must be at least 1, scan limit and grace not negative")
+	if s.parallelism < 1 || s.attempts < 1 || s.scanLimit < 0 || s.grace < 0 {
+		return errors.New("parallelism and attempts must be at least 1, scan limit and grace not negative")
 	}
 	return nil
 }

@@ -77,9 +77,10 @@ import (
 // by value: a store never shares memory with its callers.
 //
 // Printing it with fmt or log/slog, or marshalling it with encoding/json, shows
-// no credential; [EncodeToken] gives the stored form. Package fmt calls no
-// methods on unexported fields of other structs: a type that keeps a token in
-// an unexported field and is printed with fmt needs a Format method of its own.
+// no credential; [EncodeToken] gives the stored form. Two gaps are package
+// fmt's: it calls no methods on unexported fields, so a type that keeps a token
+// in one and is printed needs a Format method of its own, and none for %p with
+// a token that is no pointer, which go vet refuses.
 type OAuthToken struct {
 	// ID names the token in its store. Generated IDs are opaque.
 	ID string
