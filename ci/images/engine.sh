@@ -16,17 +16,7 @@ if [ -z "${TOKENSTORE_OWN_ENGINE-}" ] && timeout 10 docker info >/dev/null 2>&1;
 fi
 
 [ "$(id -u)" = 0 ] || die "no Docker engine answers, and starting one needs root"
-if ! command -v dockerd >/dev/null; then
-  command -v apt-get >/dev/null || die "no Docker engine answers, and there is no apt-get to install one with"
-  say "installing Debian's Docker engine"
-  retry apt-get update -qq >&2
-  # Only the files: the engine is started below, not by the package.
-  printf '#!/bin/sh\nexit 101\n' >/tmp/policy-rc.d.$$
-  [ -e /usr/sbin/policy-rc.d ] || install -m 755 /tmp/policy-rc.d.$$ /usr/sbin/policy-rc.d
-  retry env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends docker.io iptables >&2
-  cmp -s /tmp/policy-rc.d.$$ /usr/sbin/policy-rc.d && rm -f /usr/sbin/policy-rc.d
-  rm -f /tmp/policy-rc.d.$$
-fi
+command -v dockerd >/dev/null || apt_install docker.io iptables || die "no Docker engine answers, and none can be installed"
 
 trap cleanup EXIT
 trap 'exit 130' INT

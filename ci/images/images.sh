@@ -30,10 +30,7 @@ make_vault() {
 
 make_localstack() {
   local root=$work/root mirror
-  if ! command -v debootstrap >/dev/null; then
-    retry apt-get update -qq
-    retry apt-get install -y -qq --no-install-recommends debootstrap
-  fi
+  command -v debootstrap >/dev/null || apt_install debootstrap || die "needs debootstrap"
   mirror=$(awk '$1 == "URIs:" { print $2; exit } $1 == "deb" { print $2; exit }' \
     /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null || true)
   # Bookworm's Python is 3.11, the one that the requirements are pinned for.

@@ -23,6 +23,19 @@ retry() {
   return 1
 }
 
+# apt_install PACKAGE ...: installs Debian packages; fails where that cannot be.
+# No service is started: what is needed is started by these scripts, and stopped.
+apt_install() {
+  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
+  say "installing Debian's $*"
+  local policy=/usr/sbin/policy-rc.d ours= status=0
+  [ -e "$policy" ] || { printf '#!/bin/sh\nexit 101\n' >"$policy"; chmod 755 "$policy"; ours=yes; }
+  retry apt-get update -qq >&2 &&
+    retry env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2 || status=$?
+  [ -z "$ours" ] || rm -f "$policy"
+  return "$status"
+}
+
 # once NAME COMMAND ...: runs COMMAND unless another process has already done so
 # and left the file $cache/NAME/.complete; two at once wait for each other.
 once() {

@@ -6,9 +6,7 @@ find_python() {
     for candidate in "python$1" "/usr/bin/python$1" python3 /usr/bin/python3; do
       usable_python "$candidate" "$1" && command -v "$candidate" && return 0
     done
-    [ "$try" = 1 ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || break
-    say "installing Debian's Python"
-    { retry apt-get update -qq && retry apt-get install -y -qq --no-install-recommends python3-venv; } >&2 || break
+    [ "$try" = 1 ] && apt_install python3-venv || break
   done
   die "needs Python $1 with its venv module"
 }

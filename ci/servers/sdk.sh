@@ -16,16 +16,11 @@ install() {
   python=$(find_python 3)
   "$python" -m venv "$1/python"
   retry "$1/python/bin/pip" install --quiet --no-deps -r "$pins/requirements.txt"
-  command -v node >/dev/null && command -v npm >/dev/null || install_node
+  command -v node >/dev/null && command -v npm >/dev/null ||
+    apt_install nodejs npm || die "needs node and npm"
   mkdir "$1/node"
   cp "$pins/package.json" "$pins/package-lock.json" "$1/node/"
   (cd "$1/node" && retry npm ci --silent --no-audit --no-fund)
-}
-
-install_node() {
-  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || die "needs node and npm"
-  retry apt-get update -qq >&2
-  retry apt-get install -y -qq --no-install-recommends nodejs npm >&2
 }
 
 working "$name/python"

@@ -68,12 +68,19 @@ func run(matrix, files []string) error {
 		}
 		stages = append(stages, s)
 	}
-	printTotals(stages)
+	printStages(stages)
 	for _, s := range stages {
 		if slices.Contains(matrix, s.name) {
 			printMatrix(s)
 		}
 	}
+	var all count
+	for _, s := range stages {
+		all.passed += s.total.passed
+		all.failed += s.total.failed
+		all.skipped += s.total.skipped
+	}
+	fmt.Printf("\ntests: %d passed, %d failed, %d skipped\n", all.passed, all.failed, all.skipped)
 	return nil
 }
 
@@ -128,7 +135,7 @@ func (s *stage) count(e event, failed map[string]bool) {
 	s.suites[name][e.Package].add(e.Action)
 }
 
-func printTotals(stages []*stage) {
+func printStages(stages []*stage) {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "tests\tpackages\tpassed\tfailed\tskipped")
 	for _, s := range stages {
