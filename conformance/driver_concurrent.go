@@ -15,6 +15,18 @@ func driverConcurrentCases() []DriverCase {
 		{"concurrent-replace", "of all writes that name the same revision exactly one succeeds, and the others conflict", concurrentReplace},
 		{"concurrent-count", "no write that succeeded is lost: a counter that all raise by compare-and-swap is exact", concurrentCount},
 		{"concurrent-delete", "of a Delete and a Put that name the same revision exactly one succeeds", concurrentDelete},
+		{"concurrent-delete-all", "deleting what another has just deleted is not an error", func(t *driverTrial) {
+			writers := t.writers()
+			for range t.settings.rounds {
+				r := t.store("a", value("1"), "")
+				errs := make([]error, len(writers))
+				allCall(writers, func(i int, s driver.Secrets) { errs[i] = s.Delete(t.ctx, t.named("a"), r) })
+				for _, err := range errs {
+					t.must("Delete beside others of the same revision", err)
+				}
+				t.missing("a")
+			}
+		}},
 		{"concurrent-recreate", "a late writer never writes over what was created after a deletion, nor deletes it", concurrentRecreate},
 		{"concurrent-apart", "calls for different names do not disturb each other", concurrentApart},
 	}

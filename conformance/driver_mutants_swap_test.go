@@ -101,6 +101,18 @@ func deleteMutants() []wrongDriver {
 			m.Remove(name)
 			return nil
 		})},
+		{"what another has deleted is a conflict", "concurrent-delete-all", removing(func(ctx context.Context, m *memory.Secrets, name, revision string) error {
+			if _, err := m.Get(ctx, name); errors.Is(err, driver.ErrNotFound) {
+				return nil
+			}
+			for range 10 {
+				runtime.Gosched()
+			}
+			if _, err := m.Get(ctx, name); errors.Is(err, driver.ErrNotFound) {
+				return driver.ErrConflict
+			}
+			return m.Delete(ctx, name, revision)
+		})},
 		{"no revision deletes", "delete-unread", removing(func(ctx context.Context, m *memory.Secrets, name, revision string) error {
 			if revision == "" {
 				m.Remove(name)
