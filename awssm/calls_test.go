@@ -1,0 +1,143 @@
+package awssm_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/awssm"
+	"example.com/tokenstore/awssm/awssmtest"
+	"example.com/tokenstore/driver"
+)
+
+// counter is a store that counts its calls of the service.
+type counter struct {
+	*testing.T
+	service *awssmtest.Service
+	clock   *awssmtest.Clock
+	fanout  int
+}
+
+func newCounter(t *testing.T, fanout int) *counter {
+	clock := awssmtest.NewClock()
+	config := awssmtest.Real()
+	config.Versions = 0 // So many tokens are not stored in one day.
+	return &counter{t, awssmtest.New(config, clock), clock, fanout}
+}
+
+// cold returns a store of a process that has read nothing yet.
+func (c *counter) cold() *tokenstore.SecretStore {
+	c.Helper()
+	store, err := awssm.New(c.service, awssm.WithClock(c.clock.Now, c.clock.Sleep), awssm.WithFanout(c.fanout))
+	if err != nil {
+		c.Fatal(err)
+	}
+	return store
+}
+
+// expect runs do and compares the calls that it made with the limits.
+func (c *counter) expect(what string, total int, limits map[string]int, do func() error) {
+	c.Helper()
+	before := c.service.Calls()
+	if err := do(); err != nil {
+		c.Errorf("%s: %v", what, err)
+		return
+	}
+	made, sum := map[string]int{}, 0
+	for op, n := range c.service.Calls() {
+		if n -= before[op]; n > 0 {
+			made[op] = n
+			sum += n
+		}
+	}
+	var list []string
+	for _, op := range slices.Sorted(maps.Keys(made)) {
+		list = append(list, fmt.Sprint(op, " ", made[op]))
+		if limit, ok := limits[op]; limits != nil && (!ok || made[op] > limit) {
+			c.Errorf("%s makes %d calls of %s", what, made[op], op)
+		}
+	}
+	c.Logf("fan-out %2d, %-28s %2d calls: %s", c.fanout, what, sum, strings.Join(list, ", "))
+	if sum > total {
+		c.Errorf("%s makes %d calls, and may make %d", what, sum, total)
+	}
+}
+
+func ignore[T any](_ T, err error) error { return err }
+
+func TestCallsOfEachOperation(t *testing.T) {
+	for _, fanout := range []int{1, 16} {
+		extra := 0 // With a fan-out the root is read before a document.
+		if fanout > 1 {
+			extra = 1
+		}
+		c := newCounter(t, fanout)
+		ctx, warm := t.Context(), c.cold()
+		for i := range 3 {
+			if _, err := warm.SaveToken(ctx, fakeToken(fmt.Sprint("user", i))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		query := tokenstore.OAuthToken{ClientID: "c", ClientSecret: "s"}
+		byRefresh, byGrant := query, query
+		byRefresh.RefreshToken, byGrant.GrantToken = "1000.refresh.user1", "1000.grant.user1"
+		c.expect("find by user, cold", 1, nil, func() error {
+			return ignore(c.cold().FindToken(ctx, tokenstore.OAuthToken{UserName: "user1"}))
+		})
+		c.expect("find by refresh, cold", 2+extra, nil, func() error { return ignore(c.cold().FindToken(ctx, byRefresh)) })
+		c.expect("find by grant, cold", 2+extra, nil, func() error { return ignore(c.cold().FindToken(ctx, byGrant)) })
+		found, err := warm.FindToken(ctx, tokenstore.OAuthToken{UserName: "user1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		found.AccessToken = "1000.access.renewed"
+		c.expect("save after a refresh", 3, map[string]int{"GetSecretValue": 1, "PutSecretValue": 1, "UpdateSecretVersionStage": 1}, func() error {
+			return ignore(c.cold().SaveToken(ctx, found))
+		})
+		documents := 1 // Its keys are in so many documents, at most.
+		if fanout > 1 {
+			documents = 3
+		}
+		c.expect("save a new token", 6+extra+3*(documents-1), nil, func() error { return ignore(c.cold().SaveToken(ctx, fakeToken("new"))) })
+		c.expect("delete", 8+extra+3*(documents-1), nil, func() error { return c.cold().DeleteToken(ctx, found.ID) })
+	}
+}
+
+func TestCallsOfAListOfAThousand(t *testing.T) {
+	for _, fanout := range []int{1, 16} {
+		c := newCounter(t, fanout)
+		store, err := tokenstore.NewSecretStore(boundless{c.driver()}, tokenstore.WithDocument(fanout), tokenstore.WithoutAccessIndex(),
+			tokenstore.WithClock(c.clock.Now), tokenstore.WithSleep(c.clock.Sleep))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 1000 {
+			if _, err := store.SaveToken(t.Context(), tokenstore.OAuthToken{UserName: fmt.Sprint("user", i), RefreshToken: fmt.Sprint("1000.refresh.", i)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		documents := 1
+		if fanout > 1 {
+			documents += fanout
+		}
+		c.expect("list 1,000", 50+documents, nil, func() error {
+			all, err := c.cold().GetTokens(t.Context())
+			if len(all) != 1000 {
+				t.Errorf("%d tokens", len(all))
+			}
+			return err
+		})
+	}
+}
+
+func (c *counter) driver() driver.Secrets {
+	c.Helper()
+	s, err := awssm.NewSecrets(c.service, awssm.WithClock(c.clock.Now, c.clock.Sleep))
+	if err != nil {
+		c.Fatal(err)
+	}
+	return s
+}
