@@ -55,7 +55,7 @@ func TestNewFilesAreForTheirOwnerOnly(t *testing.T) {
 		t.Errorf("mode of the journal %o, want 600", got)
 	}
 	_ = tx.Rollback()
-	exec(t, db, "pragma journal_mode = wal", "update oauthtoken set user_name = 'y'")
+	run(t, db, "pragma journal_mode = wal", "update oauthtoken set user_name = 'y'")
 	for _, beside := range []string{"-wal", "-shm"} {
 		if got := mode(t, path+beside); got != 0o600 {
 			t.Errorf("mode of %s %o, want 600", beside, got)
@@ -72,7 +72,7 @@ func TestFileThatExistsKeepsModeAndJournal(t *testing.T) {
 	needModes(t)
 	path := newPath(t)
 	db := raw(t, path)
-	exec(t, db, sdkTable, "pragma journal_mode = wal")
+	run(t, db, sdkTable, "pragma journal_mode = wal")
 	if err := os.Chmod(path, 0o640); err != nil {
 		t.Fatal(err)
 	}

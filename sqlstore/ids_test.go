@@ -52,17 +52,17 @@ func TestIDsAreNeverUsedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	next("5")
-	exec(t, raw(t, path), "delete from oauthtoken")
+	run(t, raw(t, path), "delete from oauthtoken")
 	next("6")
 
 	// What another program inserted, and this store deleted.
-	exec(t, raw(t, path), "insert into oauthtoken (id, access_token) values ('40', 'a40')")
+	run(t, raw(t, path), "insert into oauthtoken (id, access_token) values ('40', 'a40')")
 	remove("40")
 	next("41")
 
 	// What a caller chose.
 	save(t, s, tokenstore.OAuthToken{ID: "0050", AccessToken: "a50"})
-	exec(t, raw(t, path), "delete from oauthtoken")
+	run(t, raw(t, path), "delete from oauthtoken")
 	next("51")
 }
 

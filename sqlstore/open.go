@@ -31,15 +31,19 @@ func OpenSQLite(ctx context.Context, path string, options ...Option) (*Store, er
 	if path == "" {
 		return nil, failure("open", "", nil, fmt.Errorf("%w: the path is empty", tokenstore.ErrInvalidArgument))
 	}
+	if err := ctx.Err(); err != nil {
+		return nil, failure("open", "", nil, err)
+	}
 	if path != memory {
 		if err := createFile(path); err != nil {
 			return nil, failure("open", "", nil, err)
 		}
 	}
-	db, err := sql.Open("sqlite", dataSource(path, c.busyTimeout))
+	connector, err := newConnector(dataSource(path), c.busyTimeout)
 	if err != nil {
-		return nil, failure("open", "", sqlite{}, err)
+		return nil, failure("open", "", sqliteDialect{}, err)
 	}
+	db := sql.OpenDB(connector)
 	limit(db, path)
 	s, err := New(ctx, db, SQLite(), options...)
 	if err != nil {
@@ -63,23 +67,16 @@ func limit(db *sql.DB, path string) {
 	db.SetMaxIdleConns(n)
 }
 
-// dataSource returns the driver's name for a path. A commit is on the disk when
-// it returns (synchronous 3 is EXTRA), and what is deleted is overwritten. The
-// journal mode stays what it is.
-func dataSource(path string, busy time.Duration) string {
-	params := url.Values{"_pragma": {
-		"busy_timeout(" + strconv.FormatInt(busy.Milliseconds(), 10) + ")",
-		"synchronous(3)",
-		"secure_delete(1)",
-	}}
-	if path != memory {
-		path = filepath.ToSlash(filepath.Clean(path))
-		if filepath.VolumeName(path) != "" {
-			path = "/" + path
-		}
-		path = (&url.URL{Path: path}).EscapedPath()
+// dataSource returns the driver's name for a path.
+func dataSource(path string) string {
+	if path == memory {
+		return "file:" + memory
 	}
-	return "file:" + path + "?" + params.Encode()
+	path = filepath.ToSlash(filepath.Clean(path))
+	if filepath.VolumeName(path) != "" {
+		path = "/" + path
+	}
+	return "file:" + (&url.URL{Path: path}).EscapedPath()
 }
 
 // createFile creates an empty file with mode 0600 if there is none; SQLite

@@ -87,7 +87,7 @@ func TestUnreadableRows(t *testing.T) {
 	path := newPath(t)
 	s := open(t, path)
 	good := save(t, s, full("good", "good"))
-	exec(t, raw(t, path),
+	run(t, raw(t, path),
 		"insert into oauthtoken (id, user_name, access_token, expiry_time) values ('70001', 'bad expiry', 'a1', 'tomorrow')",
 		"insert into oauthtoken (id, user_name, access_token) values ('token-xyz', 'bad text', cast(x'ff' as text))",
 		"insert into oauthtoken (id, user_name, access_token) values ('72', 'blob', x'616263')",
@@ -131,7 +131,7 @@ func TestEmptyIsNull(t *testing.T) {
 	s := open(t, path)
 	db := raw(t, path)
 	save(t, s, tokenstore.OAuthToken{AccessToken: "a1"})
-	exec(t, db, "insert into oauthtoken values ('2', '', 'c', 's', 'r2', 'a2', '', '', '', '')")
+	run(t, db, "insert into oauthtoken values ('2', '', 'c', 's', 'r2', 'a2', '', '', '', '')")
 	if got, want := find(t, s, tokenstore.OAuthToken{AccessToken: "a2"}), (tokenstore.OAuthToken{ID: "2", ClientID: "c", ClientSecret: "s", RefreshToken: "r2", AccessToken: "a2"}); got != want {
 		t.Errorf("found %v, want %v", got, want)
 	}
@@ -151,7 +151,7 @@ func TestEmptyIsNull(t *testing.T) {
 func TestForeignColumnsStay(t *testing.T) {
 	path := newPath(t)
 	db := raw(t, path)
-	exec(t, db, sdkTable, "alter table oauthtoken add column note text",
+	run(t, db, sdkTable, "alter table oauthtoken add column note text",
 		"insert into oauthtoken (id, user_name, access_token, note) values ('1', 'u1', 'a1', 'mine')")
 	s := open(t, path)
 	save(t, s, tokenstore.OAuthToken{UserName: "u1", AccessToken: "a2"})
@@ -165,7 +165,7 @@ func TestAnUpdateThatChangesNothingWritesNothing(t *testing.T) {
 	s := open(t, path)
 	save(t, s, full("u", "1"))
 	db := raw(t, path)
-	exec(t, db, "create table log (n)", "create trigger logged after update on oauthtoken begin insert into log values (1); end")
+	run(t, db, "create table log (n)", "create trigger logged after update on oauthtoken begin insert into log values (1); end")
 	save(t, s, full("u", "1"))
 	if n := text(t, db, "select count(*) from log"); n != "0" {
 		t.Errorf("%s updates, want none", n)

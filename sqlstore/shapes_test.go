@@ -22,7 +22,7 @@ const (
 func older(t *testing.T, create string, inserts ...string) string {
 	t.Helper()
 	path := newPath(t)
-	exec(t, raw(t, path), append([]string{create}, inserts...)...)
+	run(t, raw(t, path), append([]string{create}, inserts...)...)
 	return path
 }
 

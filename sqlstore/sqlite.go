@@ -8,26 +8,24 @@ import (
 	"slices"
 	"strings"
 
-	_ "modernc.org/sqlite" // the database driver "sqlite"
-
 	"example.com/tokenstore"
 )
 
 // SQLite returns the dialect of SQLite. It is made for the driver
 // modernc.org/sqlite; with another, faults are not told apart.
-func SQLite() Dialect { return Dialect{sqlite{}} }
+func SQLite() Dialect { return Dialect{sqliteDialect{}} }
 
-type sqlite struct{}
+type sqliteDialect struct{}
 
 // quote uses backticks: what stands in double quotes and is no column, SQLite
 // takes as a text.
-func (sqlite) quote(name string) string { return "`" + name + "`" }
+func (sqliteDialect) quote(name string) string { return "`" + name + "`" }
 
 // begin takes the lock for writing at once, as BEGIN IMMEDIATE does: who reads
 // first and wants to write then may find that another did. Package database/sql
 // has no word for that, but a first statement that could write, and does not,
 // has the same effect.
-func (d sqlite) begin(ctx context.Context, db *sql.DB, table string, write bool) (*sql.Tx, error) {
+func (d sqliteDialect) begin(ctx context.Context, db *sql.DB, table string, write bool) (*sql.Tx, error) {
 	tx, err := db.BeginTx(ctx, &sql.TxOptions{ReadOnly: !write})
 	if err != nil || !write {
 		return tx, err
@@ -41,36 +39,36 @@ func (d sqlite) begin(ctx context.Context, db *sql.DB, table string, write bool)
 }
 
 // place is the rowid, which grows with every insert.
-func (sqlite) place() string { return "rowid" }
+func (sqliteDialect) place() string { return "rowid" }
 
 // equals compares twice: with the column's own collation, for the index, and
 // byte for byte, since that collation may fold case and its type may make
 // numbers of texts.
-func (d sqlite) equals(column string) string {
+func (d sqliteDialect) equals(column string) string {
 	c := d.quote(column)
 	return c + " = ? AND CAST(" + c + " AS TEXT) COLLATE BINARY = ?"
 }
 
 // number and isNumber are the expressions of the index over the IDs' numbers. A
 // query uses the index if it has the very same ones.
-func (d sqlite) number(id string) string { return "CAST(" + d.quote(id) + " AS INTEGER)" }
+func (d sqliteDialect) number(id string) string { return "CAST(" + d.quote(id) + " AS INTEGER)" }
 
-func (d sqlite) isNumber(id string) string {
+func (d sqliteDialect) isNumber(id string) string {
 	c := d.quote(id)
 	return fmt.Sprintf("%s NOT GLOB '*[^0-9]*' AND length(%s) BETWEEN 1 AND %d", c, c, maxDigits)
 }
 
-func (d sqlite) highest(table, id string) string {
+func (d sqliteDialect) highest(table, id string) string {
 	number := d.number(id)
 	return "SELECT (SELECT " + number + " FROM " + d.quote(table) + " WHERE " + d.isNumber(id) + " ORDER BY " + number + " DESC LIMIT 1)"
 }
 
-func (d sqlite) remember() string {
+func (d sqliteDialect) remember() string {
 	return "INSERT INTO " + d.quote(counterTable) + " (table_name, highest) VALUES (?, ?) " +
 		"ON CONFLICT (table_name) DO UPDATE SET highest = max(highest, excluded.highest)"
 }
 
-func (d sqlite) look(ctx context.Context, tx *sql.Tx, table string) ([]string, bool, error) {
+func (d sqliteDialect) look(ctx context.Context, tx *sql.Tx, table string) ([]string, bool, error) {
 	columns, err := texts(ctx, tx, "SELECT name FROM pragma_table_info(?) ORDER BY cid", table)
 	if err != nil || len(columns) == 0 {
 		return nil, false, err
@@ -120,7 +118,7 @@ type sqliteIndex struct{ name, over string }
 // indices returns the indices that a table of this form shall have: one for
 // each key, one for the IDs if they are no primary key, and one for the IDs as
 // numbers.
-func (d sqlite) indices(ctx context.Context, tx *sql.Tx, t *table) ([]sqliteIndex, error) {
+func (d sqliteDialect) indices(ctx context.Context, tx *sql.Tx, t *table) ([]sqliteIndex, error) {
 	name := func(key string) string { return "tokenstore_" + strings.ToLower(t.name) + "_" + key }
 	on := func(columns string) string { return d.quote(t.name) + " (" + columns + ")" }
 	var all []sqliteIndex
@@ -141,7 +139,7 @@ func (d sqlite) indices(ctx context.Context, tx *sql.Tx, t *table) ([]sqliteInde
 	return all, err
 }
 
-func (d sqlite) create(ctx context.Context, tx *sql.Tx, name string) error {
+func (d sqliteDialect) create(ctx context.Context, tx *sql.Tx, name string) error {
 	statements := []string{
 		"CREATE TABLE IF NOT EXISTS " + d.quote(name) + " " + sqliteColumns(),
 		"CREATE TABLE IF NOT EXISTS " + d.quote(counterTable) +
@@ -192,7 +190,7 @@ func execute(ctx context.Context, tx *sql.Tx, statements ...string) error {
 
 // upgrade copies the rows into a table of the present form, which takes the
 // place of the old one. The order of the rows stays.
-func (d sqlite) upgrade(ctx context.Context, tx *sql.Tx, t *table) error {
+func (d sqliteDialect) upgrade(ctx context.Context, tx *sql.Tx, t *table) error {
 	if len(t.others) > 0 {
 		return fmt.Errorf("%w: the table has columns that are not known here (%s); it is not upgraded, so that nothing is lost",
 			tokenstore.ErrInvalidArgument, strings.Join(t.others, ", "))
@@ -256,7 +254,7 @@ func sqliteCode(err error) int {
 	return coded.Code() & 0xff
 }
 
-func (sqlite) kind(err error) error {
+func (sqliteDialect) kind(err error) error {
 	switch sqliteCode(err) {
 	case sqliteBusy, sqliteLocked, sqliteProtocol, sqliteFull, sqliteIOErr, sqliteNoMem, sqliteCantOpen:
 		return tokenstore.ErrUnavailable
@@ -272,9 +270,9 @@ func (sqlite) kind(err error) error {
 	return nil
 }
 
-func (sqlite) busy(err error) bool {
+func (sqliteDialect) busy(err error) bool {
 	code := sqliteCode(err)
 	return code == sqliteBusy || code == sqliteLocked || code == sqliteProtocol
 }
 
-func (sqlite) outdated(err error) bool { return sqliteCode(err) == sqliteError }
+func (sqliteDialect) outdated(err error) bool { return sqliteCode(err) == sqliteError }
