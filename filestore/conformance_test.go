@@ -40,7 +40,7 @@ func TestConformance(t *testing.T) {
 // saves some ten thousand times, each time with a wait for the disk.
 func quickFolder(t testing.TB) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "tokenstore")
+	dir, err := os.MkdirTemp("/dev/shm", "tokenstore") //nolint:usetesting // That is elsewhere.
 	if err != nil {
 		return t.TempDir()
 	}

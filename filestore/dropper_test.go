@@ -25,7 +25,7 @@ func dropRoot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := os.MkdirTemp("", "tokenstore")
+	dir, err := os.MkdirTemp("", "tokenstore") //nolint:usetesting // The other user may not enter t.TempDir.
 	if err != nil {
 		t.Fatal(err)
 	}

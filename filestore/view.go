@@ -179,7 +179,7 @@ func target(path string) (string, error) {
 		}
 		link, err := os.Readlink(path)
 		if err != nil {
-			return path, nil // Not a link: a file that is not there yet.
+			return path, nil //nolint:nilerr // Not a link: a file that is not there yet.
 		}
 		if !filepath.IsAbs(link) {
 			link = filepath.Join(filepath.Dir(path), link)
