@@ -302,3 +302,89 @@ func TestReshardTooLarge(t *testing.T) {
 		t.Errorf("root %s, want a larger fan-out", root)
 	}
 }
+
+// Who has slept through a change of the fan-out and the sweep after it creates
+// no document of the old layout, in which nobody would find the hint.
+func TestSleptThroughReshard(t *testing.T) {
+	for _, asleep := range []time.Duration{time.Minute, 10 * time.Minute, 3 * time.Hour} {
+		c := newClock()
+		secrets := filled(t, c, 16, 3)
+		fresh := document(1).make(secrets, c.config())
+		for n := 1000; n < 1020; n++ { // Most of them fall into documents that do not exist.
+			sleeper := document(1).make(secrets, c.config()).View()
+			mustLookup(t, sleeper, hash(n))
+			to := 16 + n%2
+			if err := reshard(ctx, fresh, to); err != nil {
+				t.Fatal(err)
+			}
+			c.Advance(asleep)
+			if asleep > 5*time.Minute { // A sweep is never quicker than that.
+				if _, err := fresh.Sweep(ctx, time.Minute, false); err != nil {
+					t.Fatal(err)
+				}
+			}
+			mustClaim(t, sleeper, index.Claim{hash(n), "sleeper", 1})
+			wantIDs(t, fmt.Sprintf("asleep for %v", asleep), mustLookup(t, fresh.View(), hash(n))[0], "sleeper")
+		}
+	}
+}
+
+// Who falls asleep while finishing a change does not create documents of a
+// layout that may be gone.
+func TestFinisherFallsAsleep(t *testing.T) {
+	c := newClock()
+	secrets := filled(t, c, 1, 20)
+	asleep := false
+	slow := drivertest.Intercept(secrets, func(ctx context.Context, call drivertest.Call, do func(context.Context) error) error {
+		if call.Method == drivertest.Put && call.Revision == "" && !asleep {
+			asleep = true
+			others := document(1).make(secrets, c.config())
+			for _, fanout := range []int{4, 3} { // 4 is the one under way.
+				if err := reshard(ctx, others, fanout); err != nil {
+					t.Error(err)
+				}
+			}
+			c.Advance(48 * time.Hour)
+			if _, err := others.Sweep(ctx, time.Hour, false); err != nil {
+				t.Error(err)
+			}
+		}
+		return do(ctx)
+	})
+	if err := reshard(ctx, document(1).make(slow, c.config()), 4); err != nil {
+		t.Fatalf("Reshard: %v", err)
+	}
+	checkFilled(t, secrets, c, 20, "afterwards")
+	left := names(t, secrets)
+	if len(left) > 1+3+1 { // Its one call that was under way.
+		t.Errorf("left %q", left)
+	}
+}
+
+// All who meet a seal may finish the change at once.
+func TestManyFinishers(t *testing.T) {
+	c := newClock()
+	secrets := filled(t, c, 4, 30)
+	dying := drivertest.Inject(secrets, drivertest.FailFrom(8, drivertest.Unreached))
+	_ = reshard(ctx, document(1).make(dying, c.config()), 8)
+	var workers sync.WaitGroup
+	for w := range 8 {
+		config := c.config()
+		config.Sleep, config.Jitter = nil, nil
+		x := document(1).make(secrets, config)
+		workers.Go(func() {
+			for n := 100; n < 110; n++ {
+				if _, err := x.View().Claim(ctx, index.Claim{hash(n), fmt.Sprint("w", w), 1}); err != nil {
+					t.Errorf("Claim: %v", err)
+				}
+			}
+		})
+	}
+	workers.Wait()
+	checkFilled(t, secrets, c, 30, "afterwards")
+	for n := 100; n < 110; n++ {
+		if hints := mustLookup(t, document(1).make(secrets, c.config()).View(), hash(n))[0]; len(hints) != 8 {
+			t.Errorf("key %d has %d hints, want 8", n, len(hints))
+		}
+	}
+}
