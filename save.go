@@ -180,6 +180,9 @@ func (a *attempt) planInsert(ctx context.Context, p *plan, token OAuthToken) err
 func (a *attempt) place(ctx context.Context, token OAuthToken) (*row, error) {
 	if token.ID != "" {
 		r, err := a.row(ctx, escapeID(token.ID))
+		if err == nil && r.state == live && r.token.ID == token.ID {
+			return nil, errAgain // created since it was looked for
+		}
 		if err == nil && r.state != absent && r.state != tombstone {
 			err = fmt.Errorf("%w: the secret of this id holds something else", ErrUnreadable)
 		}
