@@ -29,7 +29,7 @@ const (
 // scan reads the record at the beginning of text, which is not empty. Only a
 // quote that begins a field has a meaning; any other is part of its value.
 func scan(text string) scanned {
-	var s scanned
+	s := scanned{cells: make([]cell, 0, columnsInFile)}
 	for rest := text; ; {
 		c, problem := scanCell(rest)
 		if problem != "" {
