@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"example.com/tokenstore"
@@ -225,56 +226,84 @@ func (t *trial) distinct(saved []token) {
 func findWhileSaving(t *trial) {
 	t.seed(r1, r2, r3)
 	handles := t.handles()
-	queries := []token{{UserName: "u1"}, {ID: "1"}, {GrantToken: r1.GrantToken, ClientID: c1, ClientSecret: s1}, {RefreshToken: r1.RefreshToken, ClientID: c1, ClientSecret: s1}}
+	const savers, saves, finds = 2, 20, 2000
+	var saving atomic.Int64
+	saving.Store(savers)
 	together(10, func(i int) {
-		for n := range 20 {
-			h := handles[(i+n)%len(handles)]
-			if i < 2 {
+		if i < savers {
+			defer saving.Add(-1)
+			for n := range saves {
 				tok := token{ID: "1", AccessToken: secret(fmt.Sprint("access-", i, "-", n)), Expiry: at(n)}
 				tok.APIDomain = tok.AccessToken
-				if _, err := h.patient(t.ctx, tok); err != nil {
+				if _, err := handles[i%len(handles)].patient(t.ctx, tok); err != nil {
 					t.fails("save: %s", safe(err))
 				}
-				continue
 			}
-			got, err := h.FindToken(t.ctx, queries[i%len(queries)])
-			switch {
-			case tokenstore.Retryable(err):
-			case err != nil:
-				t.fails("find while others save: %s", safe(err))
-			case got.ID != "1" || (got != r1 && got.APIDomain != got.AccessToken):
-				t.fails("find while others save: fields of two saves in one token")
-			}
+			return
+		}
+		for n := 0; n < finds && saving.Load() > 0; n++ {
+			t.findWhole(handles[(i+n)%len(handles)], i)
+			runtime.Gosched()
 		}
 	})
 }
 
-// saveAndDelete saves and deletes one user at once: the token is there wholly
-// or not at all, and never twice.
+// findWhole finds r1 by one of the keys that stay.
+func (t *trial) findWhole(h *handle, i int) {
+	queries := []token{{UserName: "u1"}, {ID: "1"}, {GrantToken: r1.GrantToken, ClientID: c1, ClientSecret: s1}, {RefreshToken: r1.RefreshToken, ClientID: c1, ClientSecret: s1}}
+	got, err := h.FindToken(t.ctx, queries[i%len(queries)])
+	switch {
+	case tokenstore.Retryable(err):
+	case err != nil:
+		t.fails("find while others save: %s", safe(err))
+	case got.ID != "1" || (got != r1 && got.APIDomain != got.AccessToken):
+		t.fails("find while others save: fields of two saves in one token")
+	}
+}
+
+// saveAndDelete saves, finds and deletes one user at once: the token is there
+// wholly or not at all, and never twice.
 func saveAndDelete(t *trial) {
 	handles := t.handles()
-	asked := withoutID(r1)
-	saved := t.save(asked)
-	together(20, func(i int) {
-		for n := range 5 {
-			h := handles[(i+n)%len(handles)]
-			var err error
-			if i%2 == 0 {
-				_, err = h.patient(t.ctx, asked)
-			} else {
-				err = h.DeleteToken(t.ctx, saved.ID)
+	t.seed(r1)
+	whole := func(doing string, got token, err error) {
+		switch {
+		case errors.Is(err, tokenstore.ErrNotFound), tokenstore.Retryable(err):
+		case err != nil:
+			t.fails("%s while others save and delete: %s", doing, safe(err))
+		case got != r1:
+			t.fails("%s while others save and delete: %s", doing, difference(got, r1))
+		}
+	}
+	const savers, saves, finds = 8, 10, 1000
+	var saving atomic.Int64
+	saving.Store(savers)
+	together(2*savers, func(i int) {
+		if i < savers {
+			defer saving.Add(-1)
+			for n := range saves {
+				saved, err := handles[(i+n)%len(handles)].patient(t.ctx, r1)
+				whole("save", saved, err)
 			}
-			if err != nil && !tokenstore.Retryable(err) {
-				t.fails("save and delete: %s", safe(err))
+			return
+		}
+		for n := 0; n < finds && saving.Load() > 0; n++ {
+			h := handles[(i+n)%len(handles)]
+			found, err := h.FindToken(t.ctx, token{UserName: "u1"})
+			whole("find", found, err)
+			if err == nil && n%4 == 0 {
+				if err := h.DeleteToken(t.ctx, found.ID); err != nil && !tokenstore.Retryable(err) {
+					t.fails("delete: %s", safe(err))
+				}
 			}
 		}
 	})
 	rows := t.list()
-	if len(rows) > 1 || (len(rows) == 1 && withoutID(rows[0]) != asked) {
+	if len(rows) > 1 || (len(rows) == 1 && rows[0] != r1) {
 		t.fails("%d tokens are stored, or a part of one", len(rows))
 	}
 	t.holds(rows...)
-	t.same([]token{t.save(asked)})
+	t.same([]token{t.save(r1)})
 }
 
 // cancelledMidway cancels saves at random moments. Each has happened wholly or

@@ -51,7 +51,8 @@ func handleCases() []Case {
 func handlesSave(t *trial) {
 	second := t.second()
 	t.seed(r1, r2, r3)
-	t.holdsBy(second, []token{r1, r2, r3})
+	t.holds(r1, r2, r3)                    // Both have seen the rows by every key,
+	t.holdsBy(second, []token{r1, r2, r3}) // and must look again.
 	now := *newAccess(r1, 999)
 	_, err := second.SaveToken(t.ctx, token{UserName: "u1", AccessToken: aNew, Expiry: at(999)})
 	t.must("save by the second handle", err)
@@ -63,7 +64,8 @@ func handlesSave(t *trial) {
 func handlesDelete(t *trial) {
 	second := t.second()
 	t.seed(r1, r2, r3)
-	t.holdsBy(second, []token{r1, r2, r3})
+	t.holds(r1, r2, r3)                    // Both have seen the rows by every key,
+	t.holdsBy(second, []token{r1, r2, r3}) // and must look again.
 	t.must("delete by the second handle", second.DeleteToken(t.ctx, "1"))
 	t.holds(r2, r3)
 	t.findsNone(token{UserName: "u1"})

@@ -20,6 +20,8 @@ type data struct {
 	mu   sync.Mutex
 	rows []token
 	last int
+	// foreign are rows of others, for stores that do not keep their hands off.
+	foreign []token
 }
 
 func newReference() *reference { return &reference{data: &data{}} }
