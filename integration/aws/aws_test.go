@@ -1,0 +1,155 @@
+// Package aws tests package awssm on LocalStack. docs/aws.md says where
+// LocalStack differs from AWS.
+package aws
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/awssm"
+	"example.com/tokenstore/conformance"
+	"example.com/tokenstore/driver"
+	"example.com/tokenstore/integration/internal/need"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv(envWorker) != "" {
+		if err := work(context.Background()); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(need.Main(m))
+}
+
+// newClient returns a client of the emulator.
+func newClient(endpoint string, options ...func(*secretsmanager.Options)) *secretsmanager.Client {
+	return secretsmanager.New(secretsmanager.Options{
+		Region: "eu-central-1", BaseEndpoint: aws.String(endpoint),
+		Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
+	}, options...)
+}
+
+// world is the emulator and the drivers on it. LocalStack drops a version with
+// its last label, so each driver writes under a label of its own.
+type world struct {
+	client *secretsmanager.Client
+	count  int
+}
+
+func newWorld(t testing.TB) *world { return &world{client: newClient(need.AWS(t))} }
+
+func (w *world) slot() awssm.Option {
+	w.count++
+	return awssm.WithCandidate(w.count % 8)
+}
+
+func (w *world) secrets() (driver.Secrets, error) { return awssm.NewSecrets(w.client, w.slot()) }
+
+func (w *world) store(prefix string) (*tokenstore.SecretStore, error) {
+	return awssm.New(w.client, w.slot(), awssm.WithPrefix(prefix))
+}
+
+// edit saves a secret as a person does in the console.
+func (w *world) edit(ctx context.Context, _ driver.Secrets, name string, data []byte) error {
+	secret, err := awssm.SecretName(name)
+	if err != nil {
+		return err
+	}
+	return w.save(ctx, secret, string(data))
+}
+
+func (w *world) save(ctx context.Context, secret, value string) error {
+	_, err := w.client.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: &secret, SecretString: &value})
+	var missing *types.ResourceNotFoundException
+	if errors.As(err, &missing) {
+		_, err = w.client.CreateSecret(ctx, &secretsmanager.CreateSecretInput{Name: &secret, SecretString: &value})
+	}
+	return err
+}
+
+// remove deletes a secret as a person does in the console.
+func (w *world) remove(ctx context.Context, _ driver.Secrets, name string) error {
+	secret, err := awssm.SecretName(name)
+	if err != nil {
+		return err
+	}
+	_, err = w.client.DeleteSecret(ctx, &secretsmanager.DeleteSecretInput{SecretId: &secret})
+	return err
+}
+
+func (w *world) value(ctx context.Context, secret string) (string, error) {
+	out, err := w.client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &secret, VersionStage: aws.String("AWSCURRENT")})
+	if err != nil {
+		return "", err
+	}
+	return aws.ToString(out.SecretString), nil
+}
+
+func TestDriver(t *testing.T) {
+	w := newWorld(t)
+	conformance.Driver(t, func(t testing.TB) driver.Secrets {
+		s, err := w.secrets()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	},
+		conformance.DriverHandle(func(context.Context, driver.Secrets) (driver.Secrets, error) { return w.secrets() }),
+		conformance.DriverPerson(w.edit, w.remove),
+		conformance.DriverLoad(4, 8),
+		conformance.DriverNames(110), // Two pages, one of them short.
+		conformance.DriverMissing("LocalStack writes to a secret that is scheduled for deletion", "person-delete"),
+	)
+}
+
+func TestStore(t *testing.T) {
+	w := newWorld(t)
+	var prefix string
+	conformance.Store(t, func(t testing.TB) tokenstore.Store {
+		prefix = need.Prefix(t)
+		s, err := w.store(prefix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	},
+		conformance.WithReopen(func(context.Context, tokenstore.Store) (tokenstore.Store, error) { return w.store(prefix) }),
+		conformance.WithForeign(func(ctx context.Context, _ tokenstore.Store) (func(context.Context) error, error) {
+			return w.plant(ctx, prefix)
+		}),
+		conformance.WithTokens(25), // Twice as many writes as one document bears in a day are too many.
+		conformance.WithMissing("the service stores 64 KiB", "text-long"),
+	)
+}
+
+// plant stores secrets of others under a store's prefix and beside it.
+func (w *world) plant(ctx context.Context, prefix string) (func(context.Context) error, error) {
+	foreign := map[string]string{
+		prefix + "tokens/theirs": `{"password":"fake"}`, prefix + "other": "text", strings.TrimSuffix(prefix, "/") + "x": `{}`,
+	}
+	for name, value := range foreign {
+		if err := w.save(ctx, name, value); err != nil {
+			return nil, err
+		}
+	}
+	return func(ctx context.Context) error {
+		for name, value := range foreign {
+			if got, err := w.value(ctx, name); err != nil || got != value {
+				return fmt.Errorf("the foreign secret %s was changed: %w", name, err)
+			}
+		}
+		return nil
+	}, nil
+}
