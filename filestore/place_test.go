@@ -191,6 +191,22 @@ func TestEditInBetween(t *testing.T) {
 	}
 }
 
+// TestSameTick: a second change in one tick of the file system's clock, which
+// its time does not tell, is seen.
+func TestSameTick(t *testing.T) {
+	store, path := opened(t, "java.txt")
+	now := time.Now().Add(time.Hour) // So that the test may take its time.
+	for _, access := range []string{"1000.fake-access-1", "1000.fake-access-X"} {
+		data := strings.Replace(content(t, path), "1000.fake-access-1", access, 1)
+		if err := errors.Join(os.WriteFile(path, []byte(data), 0o600), os.Chtimes(path, now, now)); err != nil {
+			t.Fatal(err)
+		}
+		if found, err := store.FindTokenByID(t.Context(), "1"); err != nil || found.AccessToken != access {
+			t.Errorf("found %v, %v", found, err)
+		}
+	}
+}
+
 // TestHalfWritten: a file that an SDK is writing just now is read again.
 func TestHalfWritten(t *testing.T) {
 	whole := sample(t, "python-sdk-8.0-filestore.txt")
