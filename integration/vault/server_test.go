@@ -1,0 +1,188 @@
+package vault_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+
+	"example.com/tokenstore/integration/internal/need"
+)
+
+// server is a Vault server of a test's own, with integrated storage and TLS, as
+// a company runs it. It ends with the test.
+type server struct {
+	dir, address, key string
+	client            *api.Client // of the root token
+	process           *exec.Cmd
+	gone              chan struct{} // closed when the process has ended
+}
+
+// newServer starts a server, initialises and unseals it, and enables KV version
+// 2 at "secret".
+func newServer(t testing.TB) *server {
+	t.Helper()
+	s := &server{dir: t.TempDir()}
+	address, cluster := freeAddress(t), freeAddress(t)
+	s.address = "https://" + address
+	writeCertificate(t, s.dir)
+	config := fmt.Sprintf(`
+disable_mlock = true
+api_addr      = "https://%[1]s"
+cluster_addr  = "https://%[2]s"
+storage "raft" {
+  path    = "%[3]s"
+  node_id = "one"
+}
+listener "tcp" {
+  address         = "%[1]s"
+  cluster_address = "%[2]s"
+  tls_cert_file   = "%[4]s"
+  tls_key_file    = "%[5]s"
+}
+`, address, cluster, filepath.Join(s.dir, "raft"), filepath.Join(s.dir, "cert.pem"), filepath.Join(s.dir, "key.pem"))
+	must(t, os.Mkdir(filepath.Join(s.dir, "raft"), 0o700))
+	must(t, os.WriteFile(filepath.Join(s.dir, "config.hcl"), []byte(config), 0o600))
+	c := api.DefaultConfig()
+	must(t, c.Error)
+	c.Address = s.address
+	must(t, c.ConfigureTLS(&api.TLSConfig{CACert: filepath.Join(s.dir, "cert.pem")}))
+	client, err := api.NewClient(c)
+	must(t, err)
+	s.client = client
+	s.start(t)
+	t.Cleanup(func() { s.kill() })
+
+	started, err := client.Sys().InitWithContext(t.Context(), &api.InitRequest{SecretShares: 1, SecretThreshold: 1})
+	must(t, err)
+	s.key = started.Keys[0]
+	client.SetToken(started.RootToken)
+	s.unseal(t)
+	must(t, client.Sys().MountWithContext(t.Context(), "secret", &api.MountInput{Type: "kv", Options: map[string]string{"version": "2"}}))
+	s.await(t, func(ctx context.Context) bool { // The engine starts in the background.
+		_, err := client.KVv2("secret").Put(ctx, "started", map[string]any{"by": "the test"})
+		return err == nil
+	})
+	return s
+}
+
+// start starts the process and waits until it answers.
+func (s *server) start(t testing.TB) {
+	t.Helper()
+	log, err := os.OpenFile(filepath.Join(s.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	must(t, err)
+	defer log.Close()
+	s.process = exec.Command(need.VaultBinary(t), "server", "-config="+filepath.Join(s.dir, "config.hcl"))
+	s.process.Stdout, s.process.Stderr = log, log
+	must(t, s.process.Start())
+	gone := make(chan struct{})
+	s.gone = gone
+	process := s.process
+	go func() {
+		_ = process.Wait()
+		close(gone)
+	}()
+	s.await(t, func(ctx context.Context) bool {
+		_, err := s.client.Sys().SealStatusWithContext(ctx)
+		return err == nil
+	})
+}
+
+// kill ends the process as a power cut would.
+func (s *server) kill() {
+	_ = s.process.Process.Kill()
+	<-s.gone
+}
+
+// unseal unseals the server and waits until it is the active node.
+func (s *server) unseal(t testing.TB) {
+	t.Helper()
+	_, err := s.client.Sys().UnsealWithContext(t.Context(), s.key)
+	must(t, err)
+	s.await(t, func(ctx context.Context) bool {
+		leader, err := s.client.Sys().LeaderWithContext(ctx)
+		return err == nil && leader.IsSelf
+	})
+}
+
+// await calls ready until it reports true.
+func (s *server) await(t testing.TB, ready func(context.Context) bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	for !ready(ctx) {
+		select {
+		case <-ctx.Done():
+			log, _ := os.ReadFile(filepath.Join(s.dir, "log"))
+			t.Fatalf("the server does not come up; its log ends:\n%s", log[max(0, len(log)-2000):])
+		case <-s.gone:
+			t.Fatal("the server has ended")
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// quick returns a client for the server that does not repeat calls.
+func (s *server) quick(t testing.TB) *api.Client {
+	t.Helper()
+	c := s.client.CloneConfig()
+	c.MaxRetries = 0
+	if transport, ok := c.HttpClient.Transport.(*http.Transport); ok {
+		transport.MaxIdleConnsPerHost = 64
+	}
+	client, err := api.NewClient(c)
+	must(t, err)
+	client.SetToken(s.client.Token())
+	return client
+}
+
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+// writeCertificate writes a certificate for 127.0.0.1 that signs itself.
+func writeCertificate(t testing.TB, dir string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	must(t, err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "vault of a test"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		IsCA: true, BasicConstraintsValid: true, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	must(t, err)
+	private, err := x509.MarshalECPrivateKey(key)
+	must(t, err)
+	write := func(name, kind string, data []byte) {
+		must(t, os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: data}), 0o600))
+	}
+	write("cert.pem", "CERTIFICATE", cert)
+	write("key.pem", "EC PRIVATE KEY", private)
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
