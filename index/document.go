@@ -39,6 +39,10 @@ const (
 // than the service stores matches [ErrFull] and driver.ErrTooLarge. The remedy
 // for both is a larger fan-out, see [Document.Reshard].
 //
+// A document that cannot be understood is never written over; what needs it
+// fails with an error that matches driver.ErrUnreadable and names it. The remedy
+// is to delete it and to rebuild the index from the tokens.
+//
 // Fields that are not understood survive the writes of a document, but are not
 // carried over to those of another fan-out.
 type Document struct {

@@ -3,6 +3,7 @@ package index_test
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -149,5 +150,55 @@ func TestUnreadableEntry(t *testing.T) {
 		if _, err := x.Sweep(ctx, 0, false); !errors.Is(err, driver.ErrUnreadable) {
 			t.Errorf("Sweep: %v", err)
 		}
+	}
+}
+
+// The IDs come in the order of their claims, each once, over all documents.
+func TestIDs(t *testing.T) {
+	for _, f := range []form{document(1), document(16)} {
+		t.Run(f.name, func(t *testing.T) {
+			c := newClock()
+			x := f.make(memory.New(), c.config())
+			lister := x.(index.Lister)
+			if ids, err := lister.IDs(ctx); err != nil || len(ids) != 0 {
+				t.Errorf("IDs of no index: %v, %v", ids, err)
+			}
+			for i, id := range []string{"c", "a", "b"} {
+				mustClaim(t, x.View(), index.Claim{hash(2 * i), id, 1}, index.Claim{hash(2*i + 1), id, 1})
+				c.Advance(time.Second)
+			}
+			mustClaim(t, x.View(), index.Claim{hash(0), "a", 1}, index.Claim{hash(1), "c", 2})
+			ids, err := lister.IDs(ctx)
+			if err != nil || !slices.Equal(ids, []string{"c", "a", "b"}) {
+				t.Errorf("IDs %q, %v", ids, err)
+			}
+		})
+	}
+}
+
+// One unreadable document does not hide the others from an operator, but a list
+// of IDs that lacks some is no list.
+func TestUnreadableDocument(t *testing.T) {
+	secrets := memory.New()
+	x := document(16).make(secrets, newClock().config())
+	for i := range 100 {
+		mustClaim(t, x.View(), index.Claim{hash(i), "a", 1})
+	}
+	broken := prefix + names(t, secrets)[3]
+	secrets.Edit(broken, []byte("{"))
+	stats, err := x.Stats(ctx)
+	if len(stats) != 16 || !errors.Is(err, driver.ErrUnreadable) || !strings.Contains(err.Error(), broken) {
+		t.Errorf("Stats: %d, %v", len(stats), err)
+	}
+	if _, err := x.(index.Lister).IDs(ctx); !errors.Is(err, driver.ErrUnreadable) {
+		t.Errorf("IDs: %v, want ErrUnreadable", err)
+	}
+	if err := reshard(ctx, x, 4); !errors.Is(err, driver.ErrUnreadable) || strings.Contains(string(data(t, secrets, "root")), "next") {
+		t.Errorf("Reshard: %v, want ErrUnreadable and nothing begun", err)
+	}
+	// The remedy.
+	secrets.Remove(broken)
+	if err := reshard(ctx, x, 4); err != nil {
+		t.Errorf("Reshard: %v", err)
 	}
 }

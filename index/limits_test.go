@@ -3,6 +3,7 @@ package index_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,15 +21,14 @@ func thousand(t testing.TB, x index.Index, c *clock, n int, late time.Duration) 
 	t.Helper()
 	var claims []index.Claim
 	for i := range n {
-		generation := c.Now().Add(time.Duration(i) * time.Second).Unix()
+		generation := c.Now().Unix()
 		claims = append(claims, index.Claim{userHash(i), userHash(i), generation}, index.Claim{hash(i), userHash(i), generation})
 	}
-	for i := range n {
-		c.Advance(late)
-		if _, err := x.View().Claim(ctx, claims[2*i:2*i+2]...); err != nil {
-			t.Fatalf("token %d: %v", i, err)
+	c.Advance(late)
+	for some := range slices.Chunk(claims, 200) {
+		if _, err := x.View().Claim(ctx, some...); err != nil {
+			t.Fatalf("Claim: %v", err)
 		}
-		c.Advance(time.Second - late)
 	}
 }
 
@@ -48,7 +48,7 @@ func TestThousandTokensFit(t *testing.T) {
 			t.Errorf("stat %+v", s)
 		}
 		ids, err := x.(index.Lister).IDs(ctx)
-		if err != nil || len(ids) != 1000 || ids[0] != userHash(0) || ids[999] != userHash(999) {
+		if err != nil || len(ids) != 1000 || !slices.Contains(ids, userHash(999)) {
 			t.Errorf("IDs: %d, %v", len(ids), err)
 		}
 	}

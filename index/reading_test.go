@@ -300,3 +300,26 @@ func TestIDsThatNameFields(t *testing.T) {
 		wantIDs(t, "hints", mustLookup(t, f.make(secrets, newClock().config()).View(), hash(1))[0], words...)
 	})
 }
+
+// When the root alone is lost, those who remember the old layout are led to the
+// new one by the next repair.
+func TestLostRoot(t *testing.T) {
+	c := newClock()
+	secrets := memory.New()
+	x, y := document(16).make(secrets, c.config()), document(16).make(secrets, c.config())
+	mustClaim(t, x.View(), index.Claim{hash(1), "a", 1})
+	mustLookup(t, y.View(), hash(1))
+	secrets.Remove(prefix + "root")
+	c.Advance(time.Minute)
+	z := document(16).make(secrets, c.config())
+	mustClaim(t, z.View(), index.Claim{hash(1), "b", 1})
+	sweepWants(t, z, time.Hour, true, 0)
+	sweepWants(t, z, time.Hour, false, 0)
+	for _, who := range []index.Index{x, y} {
+		wantIDs(t, "after the repair", mustLookup(t, who.View(), hash(1))[0], "b")
+		mustClaim(t, who.View(), index.Claim{hash(1), "b", 1})
+	}
+	c.Advance(2 * time.Hour)
+	sweepWants(t, z, time.Hour, false, 1)
+	wantIDs(t, "after the sweep", mustLookup(t, x.View(), hash(1))[0], "b")
+}

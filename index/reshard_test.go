@@ -90,7 +90,9 @@ func TestReshard(t *testing.T) {
 			before := names(t, secrets)
 			x := document(1).make(secrets, c.config())
 			old := document(1).make(secrets, c.config())
-			mustLookup(t, old.View(), hash(0)) // Remembers the old layout.
+			reader := document(1).make(secrets, c.config())
+			mustLookup(t, old.View(), hash(0)) // Both remember the old layout.
+			mustLookup(t, reader.View(), hash(0))
 			if err := reshard(ctx, x, change.to); err != nil {
 				t.Fatalf("Reshard: %v", err)
 			}
@@ -100,6 +102,7 @@ func TestReshard(t *testing.T) {
 			}
 			mustClaim(t, old.View(), index.Claim{hash(1000), "late", 1})
 			wantIDs(t, "claimed by who remembers the old layout", mustLookup(t, x.View(), hash(1000))[0], "late")
+			wantIDs(t, "the same, by a reader who remembers it", mustLookup(t, reader.View(), hash(1000))[0], "late")
 			if root := string(data(t, secrets, "root")); !strings.Contains(root, fmt.Sprintf(`"fanout":"%d"`, change.to)) {
 				t.Errorf("root %.200s, want fan-out %d", root, change.to)
 			}

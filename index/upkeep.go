@@ -95,8 +95,11 @@ func (x *Document) sweep(ctx context.Context, name string, before time.Time, dry
 	if p.frozen() {
 		last = time.Unix(p.sealed, 0)
 	}
-	if !p.exists() || !last.Before(before) {
+	if !p.exists() {
 		return false, nil
+	}
+	if !last.Before(before) {
+		return false, x.sealOrphan(ctx, p, dryRun)
 	}
 	if dryRun {
 		return true, nil
@@ -110,8 +113,19 @@ func (x *Document) sweep(ctx context.Context, name string, before time.Time, dry
 	return true, nil
 }
 
+// sealOrphan seals a document that lost its root, so that those who remember its
+// layout do not write to it, where nobody else would find it.
+func (x *Document) sealOrphan(ctx context.Context, p *page, dryRun bool) error {
+	if p.frozen() || dryRun {
+		return nil
+	}
+	_, err := x.seal(ctx, p)
+	return err
+}
+
 // Stats returns one Stat for each document of the present layout, the root
-// first. It reads them anew.
+// first. It reads them anew. Documents that cannot be read are named in the
+// error and do not hide the others.
 func (x *Document) Stats(ctx context.Context) ([]Stat, error) {
 	v := x.view()
 	root, err := v.readRoot(ctx)
@@ -120,9 +134,9 @@ func (x *Document) Stats(ctx context.Context) ([]Stat, error) {
 	}
 	pages, err := v.all(ctx)
 	if err != nil {
-		return nil, err
+		pages, err = x.readable(ctx, root.layout)
 	}
-	if v.layout.fanout > 1 {
+	if root.fanout > 1 {
 		pages = slices.Insert(pages, 0, root)
 	}
 	var stats []Stat
@@ -131,7 +145,22 @@ func (x *Document) Stats(ctx context.Context) ([]Stat, error) {
 			stats = append(stats, x.stat(p))
 		}
 	}
-	return stats, nil
+	return stats, err
+}
+
+// readable reads the documents of a layout one by one and returns those that
+// can be read.
+func (x *Document) readable(ctx context.Context, l layout) ([]*page, error) {
+	var pages []*page
+	var faults []error
+	for _, name := range x.names(l) {
+		some, err := x.read(ctx, []string{name})
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		pages, faults = append(pages, some...), append(faults, err)
+	}
+	return pages, errors.Join(faults...)
 }
 
 func (x *Document) stat(p *page) Stat {
