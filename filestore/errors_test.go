@@ -25,7 +25,7 @@ func TestKinds(t *testing.T) {
 		syscall.EIO:    tokenstore.ErrUnavailable,
 	} {
 		err := failure("save token", "a-long-id", &os.PathError{Op: "rename", Path: "tokens.txt", Err: number})
-		if !errors.Is(err, kind) || tokenstore.Kind(err) != kind || !errors.Is(err, number) {
+		if !errors.Is(err, kind) || !errors.Is(tokenstore.Kind(err), kind) || !errors.Is(err, number) {
 			t.Errorf("%v: %v", number, err)
 		}
 		if strings.Contains(err.Error(), "a-long-id") {
