@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// credentials returns the names of the stored fields that hold a credential
+// Credentials returns the names of the stored fields that hold a credential
 // and are set.
-func (t OAuthToken) credentials() []string {
+func (t OAuthToken) Credentials() []string {
 	var set []string
 	for _, f := range fields {
 		if f.credential && *f.of(&t) != "" {
@@ -29,7 +29,7 @@ func (t OAuthToken) String() string {
 	if !t.Expiry.IsZero() {
 		b.WriteString(", expiry: " + t.Expiry.UTC().Format(time.RFC3339))
 	}
-	b.WriteString(", has: " + strings.Join(t.credentials(), " ") + "}")
+	b.WriteString(", has: " + strings.Join(t.Credentials(), " ") + "}")
 	return b.String()
 }
 
@@ -42,7 +42,7 @@ func (t OAuthToken) LogValue() slog.Value {
 	if !t.Expiry.IsZero() {
 		attrs = append(attrs, slog.Time("expiry", t.Expiry.UTC()))
 	}
-	return slog.GroupValue(append(attrs, slog.Any("has", t.credentials()))...)
+	return slog.GroupValue(append(attrs, slog.Any("has", t.Credentials()))...)
 }
 
 // MarshalJSON returns the token without its credentials, for reports and logs.
@@ -54,7 +54,7 @@ func (t OAuthToken) MarshalJSON() ([]byte, error) {
 		APIDomain string     `json:"api_domain,omitempty"`
 		Expiry    *time.Time `json:"expiry,omitempty"`
 		Has       []string   `json:"has"`
-	}{t.ID, t.UserName, t.APIDomain, nil, append([]string{}, t.credentials()...)}
+	}{t.ID, t.UserName, t.APIDomain, nil, append([]string{}, t.Credentials()...)}
 	if !t.Expiry.IsZero() {
 		expiry := t.Expiry.UTC()
 		view.Expiry = &expiry

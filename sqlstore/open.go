@@ -34,12 +34,17 @@ func OpenSQLite(ctx context.Context, path string, options ...Option) (*Store, er
 	if err := ctx.Err(); err != nil {
 		return nil, failure("open", "", nil, err)
 	}
+	source := dataSource(path)
 	if path != memory {
-		if err := createFile(path); err != nil {
+		provide := createFile
+		if c.readOnly {
+			provide, source = requireFile, source+"?mode=ro"
+		}
+		if err := provide(path); err != nil {
 			return nil, failure("open", "", nil, err)
 		}
 	}
-	connector, err := newConnector(dataSource(path), c.busyTimeout)
+	connector, err := newConnector(source, c.busyTimeout)
 	if err != nil {
 		return nil, failure("open", "", sqliteDialect{}, err)
 	}
@@ -109,6 +114,16 @@ func createFile(path string) error {
 	return nil
 }
 
+// requireFile returns an error, which matches fs.ErrNotExist too, if there is no
+// file.
+func requireFile(path string) error {
+	_, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: there is no such file: %w", tokenstore.ErrInvalidArgument, fs.ErrNotExist)
+	}
+	return pathError(err)
+}
+
 func createDirectly(path string) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -147,6 +162,7 @@ const (
 	paramTable   = "table"
 	paramBusy    = "busy_timeout"
 	paramUpgrade = "upgrade"
+	paramRead    = "readonly"
 )
 
 func openURL(ctx context.Context, u *url.URL) (tokenstore.OpenStore, error) {
@@ -162,7 +178,7 @@ func parseURL(u *url.URL) (path string, options []Option, err error) {
 	invalid := func(problem string) error {
 		return &tokenstore.Error{Op: "open sqlite", Kind: tokenstore.ErrInvalidArgument, Err: errors.New(problem)}
 	}
-	if err := tokenstore.CheckParams(u, paramTable, paramBusy, paramUpgrade); err != nil {
+	if err := tokenstore.CheckParams(u, paramTable, paramBusy, paramUpgrade, paramRead); err != nil {
 		return "", nil, err
 	}
 	if u.Host != "" {
@@ -191,13 +207,16 @@ func parseURL(u *url.URL) (path string, options []Option, err error) {
 		}
 		options = append(options, WithBusyTimeout(d))
 	}
-	if query.Has(paramUpgrade) {
-		on, err := strconv.ParseBool(query.Get(paramUpgrade))
+	for name, option := range map[string]func() Option{paramUpgrade: WithUpgrade, paramRead: WithReadOnly} {
+		if !query.Has(name) {
+			continue
+		}
+		on, err := strconv.ParseBool(query.Get(name))
 		if err != nil {
-			return "", nil, invalid(paramUpgrade + " is true or false")
+			return "", nil, invalid(name + " is true or false")
 		}
 		if on {
-			options = append(options, WithUpgrade())
+			options = append(options, option())
 		}
 	}
 	return path, options, nil

@@ -22,6 +22,7 @@ type config struct {
 	table       string
 	busyTimeout time.Duration
 	upgrade     bool
+	readOnly    bool
 }
 
 func configure(options []Option) (config, error) {
@@ -74,6 +75,17 @@ func WithBusyTimeout(d time.Duration) Option {
 func WithUpgrade() Option {
 	return func(c *config) error {
 		c.upgrade = true
+		return nil
+	}
+}
+
+// WithReadOnly opens a file that is there and never writes it: no table, index
+// or counter is made, and saves and deletes give an error that matches
+// tokenstore.ErrDenied. It is for a source to move from, and counts for
+// [OpenSQLite] only.
+func WithReadOnly() Option {
+	return func(c *config) error {
+		c.readOnly = true
 		return nil
 	}
 }

@@ -6,8 +6,8 @@
 //
 // [New] takes a database that the caller opened. tokenstore.Open takes the URLs
 // "sqlite:tokens.db", "sqlite:/var/lib/app/tokens.db" and "sqlite::memory:",
-// with the parameters table, busy_timeout (a duration such as 5s) and upgrade
-// (true or false).
+// with the parameters table, busy_timeout (a duration such as 5s), upgrade and
+// readonly (true or false).
 //
 // # The table
 //

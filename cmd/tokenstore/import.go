@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/internal/importer"
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+func importCommand() *cobra.Command {
+	var options importer.Options
+	var to string
+	command := &cobra.Command{
+		Use:   "import SOURCE --to STORE",
+		Short: "Move all tokens of one store into another",
+		Long: `Import moves all tokens of the source into a store, and says what became of each:
+
+  created         the store had no such token, and has it now
+  already there   the store had it, with the same values
+  differs         the store has it with other values; left alone
+  overwritten     the same, with --overwrite: it has the source's values now
+  folded          another row of the source is the same token, and was moved
+  refused         the row cannot be moved; the reason stands beside it
+
+The source is never written. Afterwards every token is found again by each of
+its keys and compared. An import may be run again, also after an interruption:
+it creates nothing twice. The exit code is 4 if a row was refused or differs,
+or a token is not found again.`,
+		Example: `  tokenstore import file:sdk_tokens.txt --to sqlite:tokens.db
+  tokenstore import file:sdk_tokens.txt --to vault://secret/crm --dry-run
+  tokenstore import sqlite:zohooauth.db --to awssm://crm?region=eu-west-1 --json`,
+		Args: exactArgs("SOURCE"),
+		RunE: func(command *cobra.Command, args []string) error {
+			if to == "" {
+				return &usageError{fmt.Errorf("--to is missing: which store are the tokens to go to?")}
+			}
+			return runImport(command, readOnly(args[0]), to, options)
+		},
+	}
+	flags := command.Flags()
+	flags.StringVar(&to, "to", "", "the store that the tokens go to")
+	flags.BoolVar(&options.DryRun, "dry-run", false, "say what would become of each row, and write nothing")
+	flags.BoolVar(&options.KeepIDs, "keep-ids", false, "give new tokens the IDs that they have in the source")
+	flags.BoolVar(&options.Overwrite, "overwrite", false, "write the source's values over those of a token that differs")
+	return command
+}
+
+// readOnly adds to the URL of a source of a kind that a store would otherwise
+// prepare for writing that this must not happen.
+func readOnly(source string) string {
+	u, err := url.Parse(source)
+	if err != nil || u.Scheme != "file" && u.Scheme != "sqlite" {
+		return source // What is wrong with it, opening it says.
+	}
+	query := u.Query()
+	query.Set("readonly", "true")
+	u.RawQuery = query.Encode()
+	return u.String()
+}
+
+func runImport(command *cobra.Command, source, to string, options importer.Options) error {
+	ctx := command.Context()
+	asJSON, _ := command.Flags().GetBool("json")
+	return withStore(ctx, source, func(from tokenstore.OpenStore) error {
+		return withDestination(ctx, to, options.DryRun, func(destination tokenstore.OpenStore) error {
+			done := showProgress(command.ErrOrStderr(), asJSON, &options)
+			report, err := importer.Import(ctx, from, destination, options)
+			done()
+			if len(report.Rows) > 0 || err == nil {
+				if err := printImport(command.OutOrStdout(), report, options, asJSON); err != nil {
+					return err
+				}
+			}
+			if err == nil && !report.Complete() {
+				err = &incompleteError{}
+			}
+			return err
+		})
+	})
+}
+
+// withDestination opens the destination. A dry run does not create it: what is
+// not there is empty.
+func withDestination(ctx context.Context, to string, dryRun bool, do func(tokenstore.OpenStore) error) error {
+	if !dryRun {
+		return withStore(ctx, to, do)
+	}
+	err := withStore(ctx, readOnly(to), do)
+	if errors.Is(err, fs.ErrNotExist) {
+		return do(tokenstore.NewMemory())
+	}
+	return err
+}
+
+// showProgress shows a bar while rows are written, if a person is looking.
+func showProgress(w io.Writer, asJSON bool, options *importer.Options) (done func()) {
+	file, ok := w.(*os.File)
+	if asJSON || !ok || !term.IsTerminal(int(file.Fd())) { // #nosec G115 -- a file descriptor is small.
+		return func() {}
+	}
+	var bar *progressbar.ProgressBar
+	options.Progress = func(n, total int) {
+		if bar == nil {
+			bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(w), progressbar.OptionSetDescription("importing"),
+				progressbar.OptionShowCount(), progressbar.OptionClearOnFinish())
+		}
+		_ = bar.Set(n)
+	}
+	return func() {
+		if bar != nil {
+			_ = bar.Finish()
+		}
+	}
+}
+
+// importOutcomes are the outcomes in the order of the summary.
+var importOutcomes = []importer.Outcome{
+	importer.Created, importer.Present, importer.Overwritten, importer.Differs, importer.Folded, importer.Refused,
+}
+
+func printImport(w io.Writer, report importer.Report, options importer.Options, asJSON bool) error {
+	if asJSON {
+		return printJSON(w, struct {
+			importer.Report
+			DryRun bool `json:"dry_run"`
+		}{report, options.DryRun})
+	}
+	t := newTable(w, "ROW", "SOURCE ID", "USER", "OUTCOME", "ID", "REMARK")
+	for _, row := range report.Rows {
+		number := ""
+		if row.Number > 0 {
+			number = fmt.Sprint(row.Number)
+		}
+		t.row(number, row.SourceID, row.User, string(row.Outcome), row.ID, row.Reason)
+	}
+	for _, lost := range report.Lost {
+		t.row(fmt.Sprint(lost.Number), "", "", "LOST", "", "by "+lost.Key+": "+lost.Reason)
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	return printSummary(w, report, options)
+}
+
+func printSummary(w io.Writer, report importer.Report, options importer.Options) error {
+	summary := fmt.Sprintf("%d rows:", len(report.Rows))
+	for _, o := range importOutcomes {
+		if n := report.Count(o); n > 0 {
+			summary += fmt.Sprintf(" %d %s,", n, o)
+		}
+	}
+	summary = summary[:len(summary)-1]
+	if options.DryRun {
+		summary += " (dry run: nothing was written)"
+	} else {
+		summary += fmt.Sprintf("\n%d finds by every key of every token: %d as moved, %d not", report.Finds, report.Finds-len(report.Lost), len(report.Lost))
+	}
+	_, err := fmt.Fprintln(w, "\n"+summary)
+	return err
+}

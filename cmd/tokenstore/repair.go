@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"example.com/tokenstore"
+	"github.com/spf13/cobra"
+)
+
+// repairable is a store over a secret manager, which has an index to look at.
+type repairable interface {
+	Check(ctx context.Context) (tokenstore.Report, error)
+	Reindex(ctx context.Context, options tokenstore.ReindexOptions) (tokenstore.Report, error)
+}
+
+func checkCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "check STORE",
+		Short: "Report what a repair would do, and how near the index is to its limits",
+		Long: `Check reads every token and the index of a store over a secret manager, and
+changes nothing. The exit code is 4 if there is something to repair.`,
+		Example: "  tokenstore check vault://secret/crm",
+		Args:    exactArgs("STORE"),
+		RunE: func(command *cobra.Command, args []string) error {
+			return withRepairable(command, args[0], func(store repairable) (tokenstore.Report, error) {
+				return store.Check(command.Context())
+			})
+		},
+	}
+}
+
+func reindexCommand() *cobra.Command {
+	var options tokenstore.ReindexOptions
+	command := &cobra.Command{
+		Use:   "reindex STORE",
+		Short: "Repair the index: add missing keys, remove what crashes and edits left",
+		Long: `Reindex repairs the index of a store over a secret manager while the store is in
+use: it adds keys that are missing, for example after somebody changed a token in
+the service's console, and removes what is left of crashes once it is old enough.
+Secrets that cannot be read are named and left alone; then the exit code is 4.`,
+		Example: "  tokenstore reindex awssm://crm?region=eu-west-1 --dry-run\n  tokenstore reindex awssm://crm?region=eu-west-1 --fanout 16",
+		Args:    exactArgs("STORE"),
+		RunE: func(command *cobra.Command, args []string) error {
+			return withRepairable(command, args[0], func(store repairable) (tokenstore.Report, error) {
+				return store.Reindex(command.Context(), options)
+			})
+		},
+	}
+	command.Flags().BoolVar(&options.DryRun, "dry-run", false, "say what is to be done, and do none of it")
+	command.Flags().IntVar(&options.Fanout, "fanout", 0, "spread a document index over this many documents")
+	return command
+}
+
+func withRepairable(command *cobra.Command, url string, do func(repairable) (tokenstore.Report, error)) error {
+	return withStore(command.Context(), url, func(store tokenstore.OpenStore) error {
+		r, ok := store.(repairable)
+		if !ok {
+			return &usageError{fmt.Errorf("this store has no index to repair; only stores over secret managers have one")}
+		}
+		report, err := do(r)
+		if err != nil {
+			return err
+		}
+		if err := printReport(command, report); err != nil {
+			return err
+		}
+		checking := command.Name() == "check"
+		if len(report.Unreadable) > 0 || checking && report.KeysAdded+report.HintsRemoved+report.TombstonesSwept+report.IndexSwept > 0 {
+			return &incompleteError{}
+		}
+		return nil
+	})
+}
+
+func printReport(command *cobra.Command, r tokenstore.Report) error {
+	w := command.OutOrStdout()
+	if asJSON, _ := command.Flags().GetBool("json"); asJSON {
+		return printJSON(w, r)
+	}
+	t := newTable(w, "WHAT", "COUNT", "REMARK")
+	count := func(what string, n int, remark string) { t.row(what, fmt.Sprint(n), remark) }
+	count("tokens", r.Tokens, "")
+	count("foreign secrets", r.Foreign, "left alone")
+	count("unreadable secrets", len(r.Unreadable), strings.Join(r.Unreadable, " "))
+	count("keys missing in the index", r.KeysAdded, "added by a reindex")
+	count("old hints without a token", r.HintsRemoved, "removed by a reindex")
+	count("young hints without a token", r.HintsYoung, "may belong to a save under way")
+	count("young tombstones", r.Tombstones, "")
+	count("old tombstones", r.TombstonesSwept, "removed by a reindex")
+	count("leftovers of the index", r.IndexSwept, "removed by a reindex")
+	if err := t.flush(); err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintln(w)
+	t = newTable(w, "INDEX", "KEYS", "HINTS", "BYTES", "LIMIT", "WRITES/24H", "LIMIT")
+	for _, s := range r.Index {
+		t.row(s.Name, fmt.Sprint(s.Keys), fmt.Sprint(s.Hints), fmt.Sprint(s.Size), limit(s.MaxSize), fmt.Sprint(s.WritesToday), limit(s.MaxWrites))
+	}
+	return t.flush()
+}
+
+func limit(n int) string {
+	if n == 0 {
+		return "none"
+	}
+	return fmt.Sprint(n)
+}

@@ -1,0 +1,154 @@
+// Package importer moves tokens from one store into another, says what became
+// of each, and proves afterwards that every one of them is found again. It can
+// be run again, and after an interruption, and creates nothing twice.
+package importer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"example.com/tokenstore"
+)
+
+// Outcome is what became of a row of the source.
+type Outcome string
+
+// The outcomes.
+const (
+	// Created: the destination had no such token, and has it now.
+	Created Outcome = "created"
+	// Present: the destination had the token with the same values.
+	Present Outcome = "already there"
+	// Differs: the destination has the token with other values; they were left
+	// alone.
+	Differs Outcome = "differs"
+	// Overwritten: the destination had the token with other values, and has
+	// those of the source now.
+	Overwritten Outcome = "overwritten"
+	// Folded: another row of the source is the same token, and is the one that
+	// was moved.
+	Folded Outcome = "folded"
+	// Refused: the row cannot be moved; Reason says why.
+	Refused Outcome = "refused"
+)
+
+// Row is one row of the source and what became of it. It holds no credential.
+type Row struct {
+	// Number is the row's place among the source's readable rows, from 1; zero
+	// for what the source could not read.
+	Number int `json:"number,omitempty"`
+	// SourceID and User are those of the row.
+	SourceID string `json:"source_id,omitempty"`
+	User     string `json:"user,omitempty"`
+	// ID is the token's ID in the destination, if it has one there.
+	ID string `json:"id,omitempty"`
+	// Outcome is what became of the row.
+	Outcome Outcome `json:"outcome"`
+	// Reason says why, where the outcome alone does not.
+	Reason string `json:"reason,omitempty"`
+}
+
+// Options are the options of an import.
+type Options struct {
+	// DryRun looks and writes nothing.
+	DryRun bool
+	// KeepIDs gives new tokens the IDs that they have in the source.
+	KeepIDs bool
+	// Overwrite writes the source's values over those of a token that differs.
+	Overwrite bool
+	// Progress, if set, is called as rows are done.
+	Progress func(done, total int)
+}
+
+// Report is the result of an import.
+type Report struct {
+	// Rows are the source's rows in their order, and behind them what it could
+	// not read.
+	Rows []Row `json:"rows"`
+	// Finds is how many finds were made afterwards, one for each key of each
+	// token, and Lost are those that did not find the token as it was moved.
+	Finds int    `json:"finds"`
+	Lost  []Lost `json:"lost"`
+}
+
+// Lost is a key by which a token was not found again.
+type Lost struct {
+	Number int    `json:"number"`
+	Key    string `json:"key"`
+	Reason string `json:"reason"`
+}
+
+// Count returns how many rows have an outcome.
+func (r Report) Count(o Outcome) int {
+	n := 0
+	for _, row := range r.Rows {
+		if row.Outcome == o {
+			n++
+		}
+	}
+	return n
+}
+
+// Complete reports whether every row of the source is in the destination with
+// its values, and is found there.
+func (r Report) Complete() bool {
+	return r.Count(Refused) == 0 && r.Count(Differs) == 0 && len(r.Lost) == 0
+}
+
+// Import moves all tokens of the source into the destination. Nothing is
+// written to the source. An error means that the import did not come to its
+// end; what is in the report has happened all the same.
+func Import(ctx context.Context, source, destination tokenstore.Store, options Options) (Report, error) {
+	tokens, err := source.GetTokens(ctx)
+	if err != nil && !errors.Is(err, tokenstore.ErrUnreadable) {
+		return Report{}, fmt.Errorf("read the source: %w", err)
+	}
+	im := &importing{destination: destination, options: options, tokens: tokens, report: Report{Lost: []Lost{}}}
+	for i, t := range tokens {
+		im.report.Rows = append(im.report.Rows, Row{Number: i + 1, SourceID: t.ID, User: t.UserName})
+	}
+	steps := []func(context.Context) error{im.look, im.write}
+	if !options.DryRun {
+		steps = append(steps, im.verify)
+	}
+	for _, step := range steps {
+		if err := step(ctx); err != nil {
+			return im.report, err
+		}
+	}
+	im.unread(err)
+	return im.report, nil
+}
+
+// importing is one import under way.
+type importing struct {
+	destination tokenstore.Store
+	options     Options
+	tokens      []tokenstore.OAuthToken
+	report      Report
+	stored      []tokenstore.OAuthToken // what each row became, as far as it did
+}
+
+// unread adds what the source could not read.
+func (im *importing) unread(err error) {
+	for _, e := range flatten(err) {
+		im.report.Rows = append(im.report.Rows, Row{Outcome: Refused, Reason: e.Error()})
+	}
+}
+
+// flatten takes joined errors apart.
+func flatten(err error) []error {
+	if err == nil {
+		return nil
+	}
+	joined, ok := err.(interface{ Unwrap() []error })
+	if _, one := err.(*tokenstore.Error); one || !ok {
+		return []error{err}
+	}
+	var all []error
+	for _, e := range joined.Unwrap() {
+		all = append(all, flatten(e)...)
+	}
+	return all
+}

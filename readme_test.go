@@ -1,0 +1,81 @@
+package tokenstore_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var (
+	goBlock = regexp.MustCompile("(?s)```go\n(.*?)```")
+	link    = regexp.MustCompile(`\]\(([^)#]+)[^)]*\)`)
+)
+
+// documents are the pages whose Go is compiled and whose links lead somewhere.
+func documents(t *testing.T) map[string]string {
+	t.Helper()
+	pages := map[string]string{}
+	names, err := filepath.Glob("docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range append(names, "README.md", "CONTRIBUTING.md") {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages[name] = string(text)
+	}
+	return pages
+}
+
+// Every Go snippet stands, line for line, in a file that is compiled: an
+// example, a test, or the code itself.
+func TestSnippetsAreCompiled(t *testing.T) {
+	var code strings.Builder
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		code.WriteString(withoutIndent(string(text)))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, page := range documents(t) {
+		for _, block := range goBlock.FindAllStringSubmatch(page, -1) {
+			if snippet := withoutIndent(block[1]); !strings.Contains(code.String(), snippet) {
+				t.Errorf("%s: no compiled file has this snippet:\n%s", name, block[1])
+			}
+		}
+	}
+}
+
+// withoutIndent removes indentation and blank lines.
+func withoutIndent(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" {
+			b.WriteString(line + "\n")
+		}
+	}
+	return b.String()
+}
+
+func TestLinksLeadSomewhere(t *testing.T) {
+	for name, page := range documents(t) {
+		for _, m := range link.FindAllStringSubmatch(page, -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			if _, err := os.Stat(filepath.Join(filepath.Dir(name), m[1])); err != nil {
+				t.Errorf("%s: a link leads nowhere: %s", name, m[1])
+			}
+		}
+	}
+}
