@@ -171,6 +171,16 @@ func TestGenerations(t *testing.T) {
 	})
 }
 
+// Each release of a call goes by its own generation.
+func TestReleasesInOneCall(t *testing.T) {
+	inEachForm(t, func(t *testing.T, f form) {
+		x := f.make(memory.New(), newClock().config())
+		mustClaim(t, x.View(), index.Claim{hash(1), "a", 5}, index.Claim{hash(1), "b", 5}, index.Claim{hash(1), "c", 5})
+		mustRelease(t, x.View(), index.Claim{hash(1), "a", 4}, index.Claim{hash(1), "b", 5}, index.Claim{hash(1), "d", 5})
+		wantIDs(t, "hints", mustLookup(t, x.View(), hash(1))[0], "a", "c")
+	})
+}
+
 // The calls to the service are what users pay for.
 func TestCalls(t *testing.T) {
 	claim := func(n int) index.Claim { return index.Claim{hash(n), "a", 1} }

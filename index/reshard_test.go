@@ -148,7 +148,7 @@ func TestReshardCrash(t *testing.T) {
 					checkFilled(t, secrets, c, change.keys, when)
 					next := document(1).make(secrets, c.config())
 					v := next.View()
-					mustClaim(t, v, index.Claim{hash(1000), "next", 1})
+					mustClaim(t, v, index.Claim{hash(1000), "next", 1}, index.Claim{hash(1001), "next", 1})
 					mustRelease(t, v, index.Claim{hash(1000), "next", 1})
 					checkFilled(t, secrets, c, change.keys, when+", one claim later")
 					if err := reshard(ctx, next, change.to); err != nil {
@@ -160,6 +160,7 @@ func TestReshardCrash(t *testing.T) {
 						t.Fatalf("%s: Sweep: %v", when, err)
 					}
 					checkFilled(t, secrets, c, change.keys, when+", swept")
+					wantIDs(t, when+", claimed", mustLookup(t, document(1).make(secrets, c.config()).View(), hash(1001))[0], "next")
 					if left := names(t, secrets); len(left) > 1+change.to || change.to == 1 && len(left) != 1 {
 						t.Fatalf("%s: left %q", when, left)
 					}
@@ -390,4 +391,20 @@ func TestManyFinishers(t *testing.T) {
 			t.Errorf("key %d has %d hints, want 8", n, len(hints))
 		}
 	}
+}
+
+// A service that does not show the new documents yet does not hide a key from
+// who sees the new root.
+func TestNewDocumentsNotShown(t *testing.T) {
+	c := newClock()
+	stored := filled(t, c, 1, 20)
+	if err := reshard(ctx, document(1).make(stored, c.config()), 16); err != nil {
+		t.Fatal(err)
+	}
+	hidden := map[string]int{}
+	secrets := older(stored, func(name string) (driver.Secret, error, bool) {
+		hidden[name]++
+		return driver.Secret{}, driver.ErrNotFound, name != prefix+"root" && hidden[name] <= 3
+	})
+	checkFilled(t, secrets, c, 20, "at first")
 }
