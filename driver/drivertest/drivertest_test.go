@@ -217,6 +217,17 @@ func TestStaleByReads(t *testing.T) {
 	}
 }
 
+func TestStaleWithFreshLists(t *testing.T) {
+	s := drivertest.Stale(memory.New(), drivertest.Staleness{Reads: 2, FreshLists: true})
+	put(t, s, "a", `{}`, "")
+	if got := names(t, s, ""); !slices.Equal(got, []string{"a"}) {
+		t.Errorf("a fresh list shows %q", got)
+	}
+	if got := data(t, s, "a"); got != "-" {
+		t.Errorf("a stale read beside it shows %s", got)
+	}
+}
+
 func TestStaleByTimeAndChoice(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	back := 1

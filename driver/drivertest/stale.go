@@ -28,6 +28,8 @@ type Staleness struct {
 	// has older states to show; nil: the oldest is shown. It is called by one
 	// goroutine at a time.
 	Choose func(name string, states int) int
+	// FreshLists says that List shows the present state.
+	FreshLists bool
 }
 
 // Stale returns secrets whose Get, GetBatch and List show older states for a
@@ -109,6 +111,9 @@ func (s *stale) List(ctx context.Context, prefix string) iter.Seq2[string, error
 }
 
 func (s *stale) list(ctx context.Context, prefix string) ([]string, error) {
+	if s.staleness.FreshLists {
+		return s.present(ctx, prefix)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var names []string
@@ -129,6 +134,16 @@ func (s *stale) list(ctx context.Context, prefix string) ([]string, error) {
 		if older, ok := s.show(name); ok && older.exists {
 			names = append(names, name)
 		}
+	}
+	return names, nil
+}
+
+func (s *stale) present(ctx context.Context, prefix string) (names []string, err error) {
+	for name, err := range s.inner.List(ctx, prefix) {
+		if err != nil {
+			return names, err
+		}
+		names = append(names, name)
 	}
 	return names, nil
 }
