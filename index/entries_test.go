@@ -36,6 +36,8 @@ func TestEmptyEntry(t *testing.T) {
 	c.Advance(time.Hour + time.Second)
 	mustClaim(t, x.View(), index.Claim{hash(1), "b", 1})
 	sweepWants(t, x, time.Hour, false, 0)
+	c.Advance(100 * time.Hour)
+	sweepWants(t, x, time.Hour, false, 0)
 	mustRelease(t, x.View(), index.Claim{hash(1), "b", 1})
 	sweepWants(t, x, time.Hour, false, 0)
 	c.Advance(time.Hour + time.Second)
