@@ -112,8 +112,18 @@ func countCalls(t *testing.T, op counted, form ...tokenstore.Option) calls {
 	if err != nil || stored.ID != userID {
 		t.Fatalf("saved %v, %v", stored, err)
 	}
-	var c calls
-	cold := open(t, secrets, append(form, tokenstore.WithObserver(func(_ context.Context, call tokenstore.Call) {
+	cold, c := observedStore(t, secrets, form...)
+	if err := op.do(t.Context(), cold); err != nil {
+		t.Fatalf("%s: %v", op.name, err)
+	}
+	return *c
+}
+
+// observedStore returns a store that knows nothing yet, and counts its calls.
+func observedStore(t testing.TB, secrets driver.Secrets, options ...tokenstore.Option) (*tokenstore.SecretStore, *calls) {
+	t.Helper()
+	c := &calls{}
+	return open(t, secrets, append(options, tokenstore.WithObserver(func(_ context.Context, call tokenstore.Call) {
 		switch call.Op {
 		case "get", "batch get", "list":
 			c.reads++
@@ -123,14 +133,10 @@ func countCalls(t *testing.T, op counted, form ...tokenstore.Option) calls {
 				c.indexWrites++
 			}
 		}
-	}))...)
-	if err := op.do(t.Context(), cold); err != nil {
-		t.Fatalf("%s: %v", op.name, err)
-	}
-	return c
+	}))...), c
 }
 
-func open(t *testing.T, secrets driver.Secrets, options ...tokenstore.Option) *tokenstore.SecretStore {
+func open(t testing.TB, secrets driver.Secrets, options ...tokenstore.Option) *tokenstore.SecretStore {
 	t.Helper()
 	s, err := tokenstore.NewSecretStore(secrets, options...)
 	if err != nil {
