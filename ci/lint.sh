@@ -4,6 +4,6 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 status=0
 for folder in $(ci/modules.sh) ci/tools; do
-  (cd "$folder" && golangci-lint run ./...) || status=1
+  (cd "$folder" && golangci-lint run --allow-parallel-runners ./...) || status=1
 done
 exit "$status"
