@@ -31,7 +31,7 @@ type world struct {
 
 func newWorld(config awssmtest.Config) *world {
 	clock := awssmtest.NewClock()
-	return &world{clock: clock, service: awssmtest.New(config, clock), fanout: 1, calm: config.LoseReplies == 0}
+	return &world{clock: clock, service: awssmtest.New(config, clock), fanout: 1, calm: config.LoseReplies == 0 && config.Latency == awssmtest.Real().Latency}
 }
 
 func (w *world) options() []awssm.Option {
@@ -88,22 +88,29 @@ func (w *world) remove(_ context.Context, _ driver.Secrets, name string) error {
 	return w.service.Remove(secret)
 }
 
-// unsettled are the cases that take the first read as it comes, and the one in
-// which a creator who restores a name needs to read its last version.
-var unsettled = []string{"person-*", "batch-*", "retire*", "concurrent-new"}
+// unsettled are the cases that take the first read as it comes.
+var unsettled = []string{"person-*", "batch-*", "retire*"}
+
+// crowded are the cases in which a writer whose reply was lost may be written
+// over twice before he looks: then nobody can tell whether he had written, and
+// the error says so, as it must.
+var crowded = []string{"concurrent-*"}
 
 func TestDriverConformance(t *testing.T) {
 	var settled []string
 	for _, c := range conformance.DriverCases() {
-		if !matchesAny(unsettled, c.Name) {
+		if !matchesAny(unsettled, c.Name) && !matchesAny(crowded, c.Name) {
 			settled = append(settled, c.Name)
 		}
 	}
 	fresh := awssmtest.Unpleasant()
 	fresh.Stale = 0
+	reliable := fresh
+	reliable.LoseReplies, reliable.LoseRequests = 0, 0
 	t.Run("real", func(t *testing.T) { driverConformance(t, awssmtest.Real()) })
 	t.Run("unpleasant", func(t *testing.T) { driverConformance(t, awssmtest.Unpleasant(), conformance.DriverOnly(settled...)) })
 	t.Run("unpleasant-fresh", func(t *testing.T) { driverConformance(t, fresh, conformance.DriverOnly(unsettled...)) })
+	t.Run("unpleasant-reliable", func(t *testing.T) { driverConformance(t, reliable, conformance.DriverOnly(crowded...)) })
 }
 
 func driverConformance(t *testing.T, config awssmtest.Config, options ...conformance.DriverOption) {
@@ -128,10 +135,13 @@ func driverConformance(t *testing.T, config awssmtest.Config, options ...conform
 
 // atOnce are the cases that ask for what one process wrote to be seen by another
 // at once, which the service does not promise.
-var atOnce = []string{"handles*", "O0*"}
+var atOnce = []string{"handles*", "O0*", "S40"}
 
 // busy are the cases that write one secret more often than it bears in a day.
-var busy = []string{"concurrent-*"}
+var busy = []string{"concurrent-*", "context-cancelled-midway"}
+
+// plain are the cases about texts, which a good or a bad service stores alike.
+var plain = []string{"id-*", "text-*"}
 
 // unlimited stands for a fan-out of 16, with an index that counts no writes.
 const unlimited = 0
@@ -143,14 +153,16 @@ func TestStoreConformance(t *testing.T) {
 			calm = append(calm, c.Name)
 		}
 	}
-	seen := slices.DeleteFunc(slices.Clone(calm), func(name string) bool { return matchesAny(atOnce, name) })
+	seen := slices.DeleteFunc(slices.Clone(calm), func(name string) bool {
+		return matchesAny(atOnce, name) || os.Getenv("TOKENSTORE_LONG") == "" && matchesAny(plain, name)
+	})
 	fresh := awssmtest.Unpleasant()
 	fresh.Stale = 0
 	t.Run("real", func(t *testing.T) { storeConformance(t, awssmtest.Real(), 1, calm...) })
 	t.Run("unpleasant", func(t *testing.T) { storeConformance(t, awssmtest.Unpleasant(), 1, seen...) })
 	t.Run("unpleasant-fresh", func(t *testing.T) { storeConformance(t, fresh, 1, atOnce...) })
 	t.Run("thousand", func(t *testing.T) { storeConformance(t, awssmtest.Unpleasant(), 64, "thousand") })
-	fresh.Versions = 0
+	fresh.Versions, fresh.LoseReplies, fresh.LoseRequests = 0, 0, 0
 	t.Run("busy", func(t *testing.T) { storeConformance(t, fresh, unlimited, busy...) })
 }
 

@@ -42,6 +42,9 @@ func (s *secrets) Put(ctx context.Context, secret driver.Secret) (string, error)
 		return "", err
 	}
 	defer release()
+	if s.outdated(encoded, secret.Revision) {
+		return "", fmt.Errorf("%w: this process has written over the revision", driver.ErrConflict)
+	}
 	started := s.set.now()
 	var revision string
 	if secret.Revision == "" {
@@ -52,7 +55,7 @@ func (s *secrets) Put(ctx context.Context, secret driver.Secret) (string, error)
 	if err != nil {
 		return "", err
 	}
-	s.remember(encoded, revision, started)
+	s.remember(encoded, secret.Revision, revision, started)
 	return revision, nil
 }
 

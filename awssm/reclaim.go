@@ -88,9 +88,7 @@ func (s *secrets) takeBack(ctx context.Context, t target, cause *fault) (revisio
 // describeWritten describes a secret. If this process has written it a moment
 // ago, it looks again until the description shows that version.
 func (s *secrets) describeWritten(ctx context.Context, encoded string) (description, *fault) {
-	s.mu.Lock()
-	w := s.recent[encoded]
-	s.mu.Unlock()
+	w := s.wrote(encoded)
 	wait := lookWait
 	for try := 1; ; try++ {
 		d, f := s.describe(ctx, encoded)

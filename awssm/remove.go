@@ -69,9 +69,7 @@ func (s *secrets) Retire(ctx context.Context, name, revision string) error {
 		return err
 	}
 	defer release()
-	s.mu.Lock()
-	w := s.recent[encoded]
-	s.mu.Unlock()
+	w := s.wrote(encoded)
 	if w.revision != revision || !s.within(w.at) {
 		return nil
 	}
@@ -168,7 +166,7 @@ func (s *secrets) Delete(ctx context.Context, name, revision string) error {
 		case err != nil:
 			return err
 		}
-		s.remember(encoded, marked, started)
+		s.remember(encoded, revision, marked, started)
 		if !s.within(started) {
 			err = fmt.Errorf("%w: too slow to delete the secret after it was marked", driver.ErrUnavailable)
 		} else if err = s.schedule(ctx, encoded); err == nil || !worthwhile(err) {

@@ -3,8 +3,10 @@ package awssm
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,7 +14,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-	"github.com/google/uuid"
 
 	"example.com/tokenstore/driver"
 )
@@ -50,10 +51,15 @@ type secrets struct {
 // recentFor is how long what this process wrote is remembered.
 const recentFor = time.Minute
 
-// write is what this process wrote last to a secret.
+// outdatedFor is how long a revision that this process has written over is
+// refused without a call. A person may make it the current one again.
+const outdatedFor = 5 * time.Second
+
+// write is what this process wrote last to a secret, and over what.
 type write struct {
 	revision string
 	at       time.Time
+	replaced []string // the revisions that it has written over since
 }
 
 var (
@@ -176,10 +182,15 @@ func checkData(data []byte) error {
 	return nil
 }
 
-// newVersion returns an ID for a version that is to be written. The service
+// newVersion returns an ID, a random UUID, for a version that is to be written. The service
 // takes the request's token for it, which also makes the SDK's retries
 // harmless.
-func newVersion() string { return uuid.NewString() }
+func newVersion() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // It never fails.
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
 
 // lock is held by the one writer that a secret has in this process.
 type lock struct {
@@ -218,8 +229,8 @@ func (s *secrets) acquire(ctx context.Context, encoded string) (release func(), 
 	}
 }
 
-// remember notes a write for a Retire that may follow.
-func (s *secrets) remember(encoded, revision string, at time.Time) {
+// remember notes a write.
+func (s *secrets) remember(encoded, base, revision string, at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.recent) >= 1024 {
@@ -229,5 +240,24 @@ func (s *secrets) remember(encoded, revision string, at time.Time) {
 			}
 		}
 	}
-	s.recent[encoded] = write{revision, at}
+	w := s.recent[encoded]
+	if at.Sub(w.at) > outdatedFor || len(w.replaced) >= 64 {
+		w.replaced = nil
+	}
+	s.recent[encoded] = write{revision, at, append(w.replaced, base)}
+}
+
+// wrote returns what this process wrote last to a secret.
+func (s *secrets) wrote(encoded string) write {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.recent[encoded]
+}
+
+// outdated reports whether this process has just written over a revision
+// itself: those who waited for that need not store a version to hear it from
+// the service.
+func (s *secrets) outdated(encoded, revision string) bool {
+	w := s.wrote(encoded)
+	return revision != "" && s.set.now().Sub(w.at) < outdatedFor && slices.Contains(w.replaced, revision)
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -304,6 +305,36 @@ func TestConcurrentCounter(t *testing.T) {
 	if n < successes || n > successes+doubtful {
 		t.Fatalf("%d, after %d successes and %d in doubt", n, successes, doubtful)
 	}
+}
+
+// Writers of one process that wait for each other store no versions in vain.
+func TestLosersOfOneProcessLeaveNoVersions(t *testing.T) {
+	b := newBench(t, awssmtest.Real())
+	r := b.put("a/x", `{"n":"0"}`, "")
+	var wg sync.WaitGroup
+	var won atomic.Int32
+	for range 10 {
+		wg.Go(func() {
+			switch _, err := b.secrets.Put(t.Context(), driver.Secret{Name: "a/x", Data: []byte(`{"n":"1"}`), Revision: r}); {
+			case err == nil:
+				won.Add(1)
+			case !errors.Is(err, driver.ErrConflict):
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if n := b.service.Versions("a/x"); n != 2 || won.Load() != 1 {
+		t.Errorf("%d versions, %d winners", n, won.Load())
+	}
+	// A person puts the old version back; after a while it counts again.
+	if _, err := b.service.UpdateSecretVersionStage(t.Context(), &secretsmanager.UpdateSecretVersionStageInput{
+		SecretId: aws.String("a/x"), VersionStage: aws.String(current), MoveToVersionId: &r, RemoveFromVersionId: aws.String(b.get("a/x").Revision),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	b.clock.Advance(outdatedFor)
+	b.put("a/x", `{"n":"2"}`, r)
 }
 
 func TestWaitingWriterHonoursItsContext(t *testing.T) {
