@@ -313,6 +313,7 @@ func TestLostRoot(t *testing.T) {
 	c.Advance(time.Minute)
 	z := document(16).make(secrets, c.config())
 	mustClaim(t, z.View(), index.Claim{hash(1), "b", 1})
+	wantIDs(t, "who has the old layout", mustLookup(t, y.View(), hash(1))[0], "a")
 	sweepWants(t, z, time.Hour, true, 0)
 	sweepWants(t, z, time.Hour, false, 0)
 	for _, who := range []index.Index{x, y} {
@@ -322,4 +323,18 @@ func TestLostRoot(t *testing.T) {
 	c.Advance(2 * time.Hour)
 	sweepWants(t, z, time.Hour, false, 1)
 	wantIDs(t, "after the sweep", mustLookup(t, x.View(), hash(1))[0], "b")
+}
+
+// Without a repair nobody relies on a remembered layout for longer than an hour.
+func TestRememberedLayoutEnds(t *testing.T) {
+	c := newClock()
+	secrets := memory.New()
+	x := document(16).make(secrets, c.config())
+	mustClaim(t, x.View(), index.Claim{hash(1), "a", 1})
+	secrets.Remove(prefix + "root")
+	c.Advance(time.Minute)
+	mustClaim(t, document(16).make(secrets, c.config()).View(), index.Claim{hash(1), "b", 1})
+	wantIDs(t, "a minute later", mustLookup(t, x.View(), hash(1))[0], "a")
+	c.Advance(time.Hour)
+	wantIDs(t, "an hour later", mustLookup(t, x.View(), hash(1))[0], "b")
 }

@@ -408,3 +408,42 @@ func TestNewDocumentsNotShown(t *testing.T) {
 	})
 	checkFilled(t, secrets, c, 20, "at first")
 }
+
+// A seal is newer than a root that shows no change: the root is read again.
+func TestOlderRoot(t *testing.T) {
+	c := newClock()
+	stored := filled(t, c, 16, 20)
+	root, err := stored.Get(ctx, prefix+"root")
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := document(1).make(stored, c.config())
+	if err := reshard(ctx, x, 4); err != nil {
+		t.Fatal(err)
+	}
+	mustClaim(t, x.View(), index.Claim{hash(1), "late", 1})
+	reads := 0
+	secrets := older(stored, func(name string) (driver.Secret, error, bool) {
+		if name == root.Name {
+			reads++
+		}
+		return root, nil, name == root.Name && reads <= 3
+	})
+	hints := mustLookup(t, document(1).make(secrets, c.config()).View(), hash(1))[0]
+	wantIDs(t, "shown the old root three times", hints, userHash(1), "late")
+}
+
+// A view whose write has failed finds the layout anew.
+func TestViewAfterFailure(t *testing.T) {
+	c := newClock()
+	stored := filled(t, c, 1, 20)
+	x := document(1).make(drivertest.Inject(stored, drivertest.FailMethod(drivertest.Put, drivertest.Throttled)), c.config())
+	v := x.View()
+	if _, err := v.Claim(ctx, index.Claim{hash(1), "a", 1}); !errors.Is(err, driver.ErrThrottled) {
+		t.Fatalf("Claim: %v", err)
+	}
+	if err := reshard(ctx, document(1).make(stored, c.config()), 4); err != nil {
+		t.Fatal(err)
+	}
+	wantIDs(t, "after a failure and a change of the fan-out", mustLookup(t, v, hash(1))[0], userHash(1))
+}
