@@ -24,7 +24,7 @@ func concurrentCases() []Case {
 	return []Case{
 		{Name: "concurrent-one-token", Rule: ruleNoLostField, run: oneToken},
 		{Name: "concurrent-expiry", Rule: "two saves at once end as they would one after the other: an expiry belongs to its access token", run: pairsOfExpiry},
-		{Name: "concurrent-new-user", Rule: ruleUser, run: newUser},
+		{Name: "concurrent-new-user", Rule: ruleUser, run: oneNewUser},
 		{Name: "concurrent-ownerless", Rule: ruleOwnerless, run: ownerless},
 		{Name: "concurrent-adoption", Rule: ruleUser, run: adoption},
 		{Name: "concurrent-given-id", Rule: ruleDistinct, run: givenID},
@@ -139,7 +139,7 @@ func (t *trial) same(saved []token) {
 	t.holds(rows...)
 }
 
-func newUser(t *trial) {
+func oneNewUser(t *trial) {
 	for round := range 4 {
 		t.same(t.saveAll(many, func(i int) token {
 			return token{UserName: "u" + digit(round), ClientID: c1, ClientSecret: s1, RefreshToken: secret("refresh-of-" + fmt.Sprint(i%3)), AccessToken: secret("access-of-" + fmt.Sprint(i)), Expiry: at(i)}

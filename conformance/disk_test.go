@@ -161,7 +161,7 @@ func TestProcesses(t *testing.T) {
 
 func TestKill(t *testing.T) {
 	inMemory(t)
-	Kill(t, 200, openDisk(disk{}))
+	Kill(t, 4, openDisk(disk{}))
 }
 
 func TestProcessesFindALostUpdate(t *testing.T) {

@@ -94,7 +94,7 @@ func sharedValue(field, round int) string {
 }
 
 // The tokens of the workers.
-func ownToken(w, i int) token {
+func workersOwn(w, i int) token {
 	return withoutID(row(fmt.Sprintf("own-%d-%d", w, i), fmt.Sprintf("own-%d-%d", w, i), c1, s1))
 }
 
@@ -115,7 +115,7 @@ func hammer(w *worker) {
 		return saved
 	}
 	for i := range w.count {
-		own := save(ownToken(w.number, i))
+		own := save(workersOwn(w.number, i))
 		t.finds(token{UserName: own.UserName}, own)
 
 		same := save(sameUser(i))
@@ -135,7 +135,7 @@ func hammer(w *worker) {
 			}
 		}
 
-		gone := save(ownToken(w.number, w.count+i))
+		gone := save(workersOwn(w.number, w.count+i))
 		t.must("delete", t.store.DeleteToken(t.ctx, gone.ID))
 		t.findsNone(token{UserName: gone.UserName})
 	}
@@ -146,7 +146,7 @@ func (t *trial) afterHammer(workers, count int) {
 	want := map[token]bool{}
 	for i := range count {
 		for w := range workers {
-			want[ownToken(w, i)] = true
+			want[workersOwn(w, i)] = true
 		}
 		want[sameUser(i)] = true
 		want[sameOwnerless(i)] = true
