@@ -89,7 +89,7 @@ func (d *Dir) change(ctx context.Context, name, revision string, do func(file st
 	if _, err := lock.TryLockContext(ctx, time.Millisecond); err != nil {
 		return fault(err)
 	}
-	defer lock.Close()
+	defer func() { _ = lock.Close() }()
 	if current, err := d.Get(ctx, name); err != nil && !errors.Is(err, driver.ErrNotFound) {
 		return err
 	} else if current.Revision != revision {

@@ -65,12 +65,17 @@ type store struct {
 }
 
 func newStore(t testing.TB, dir *Dir) *store {
-	s, err := tokenstore.NewSecretStore(dir, tokenstore.WithName("example"))
+	s, err := tokenstore.NewSecretStore(limited{dir}, tokenstore.WithName("example"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return &store{s, dir}
 }
+
+// limited gives the directory a limit, without which the suite writes megabytes.
+type limited struct{ *Dir }
+
+func (limited) Limits() driver.Limits { return driver.Limits{MaxSize: 128 << 10} }
 
 // plant writes secrets of others: beside the store's prefix, below it, and as
 // a file that is no secret.
