@@ -74,7 +74,7 @@ func plant(ctx context.Context, s tokenstore.Store) (func(context.Context) error
 // saves some ten thousand times, each time with a wait for the disk.
 func quickFolder(t testing.TB) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "tokenstore")
+	dir, err := os.MkdirTemp("/dev/shm", "tokenstore") //nolint:usetesting // t.TempDir takes no other place.
 	if err != nil {
 		return t.TempDir()
 	}

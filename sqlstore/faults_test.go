@@ -39,7 +39,7 @@ func fault(t *testing.T, err, kind error) {
 	if e := (*tokenstore.Error)(nil); !errors.As(err, &e) || e.Store != "sqlstore" {
 		t.Errorf("not an error of a store: %v", err)
 	}
-	if got, want := tokenstore.Retryable(err), kind == tokenstore.ErrUnavailable; got != want {
+	if got, want := tokenstore.Retryable(err), errors.Is(kind, tokenstore.ErrUnavailable); got != want {
 		t.Errorf("retryable is %t: %v", got, err)
 	}
 	if err != nil && strings.Contains(err.Error(), "refresh-") {

@@ -3,6 +3,7 @@ package sqlstore_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strconv"
 	"sync"
@@ -26,7 +27,7 @@ func (w sdkWriter) row(user string) (cells [10]sql.NullString, ok bool) {
 		pointers[i] = &cells[i]
 	}
 	err := w.db.QueryRow("select * from oauthtoken where user_name='" + user + "' limit 1").Scan(pointers...)
-	if err != nil && err != sql.ErrNoRows { //nolint:errorlint // It is returned as it is.
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		w.t.Error(err)
 	}
 	return cells, err == nil

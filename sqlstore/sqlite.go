@@ -30,7 +30,7 @@ func (d sqliteDialect) begin(ctx context.Context, db *sql.DB, table string, writ
 	if err != nil || !write {
 		return tx, err
 	}
-	_, err = tx.ExecContext(ctx, "DELETE FROM "+d.quote(table)+" WHERE 0")
+	_, err = tx.ExecContext(ctx, "DELETE FROM "+d.quote(table)+" WHERE 0") //nolint:gosec // The table's name is checked.
 	if err != nil && !d.outdated(err) { // There may be no table yet.
 		_ = tx.Rollback()
 		return nil, err
