@@ -143,6 +143,6 @@ func engine(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	defer provider.Close()
+	defer func() { _ = provider.Close() }() // nothing is left to do if that fails
 	return provider.Health(ctx)
 }

@@ -106,8 +106,8 @@ print(FileStore.__name__)`), "FileStore")
 func TestZohoNode(t *testing.T) {
 	node, folder := ZohoNode(t)
 	cmd := exec.Command(node, "-e", `
-const { FileStore } = require("@zohocrm/nodejs-sdk-8.0/lib/models/authenticator/store/file_store");
-console.log(FileStore.name);`)
+import("@zohocrm/nodejs-sdk-8.0/lib/models/authenticator/store/file_store.js").then(
+	({ FileStore }) => console.log(FileStore.name));`)
 	cmd.Dir = folder
 	run(t, cmd, "FileStore")
 }
