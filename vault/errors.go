@@ -64,6 +64,7 @@ var known = []struct {
 	{"node not active", nil},
 	{"rate limit quota exceeded", nil},
 	{"request path is locked", nil},
+	{"forwarding via header X-Vault-Forward disabled in configuration", nil},
 }
 
 const (

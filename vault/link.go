@@ -181,10 +181,10 @@ func (l *link) send(ctx context.Context, c call, token string) (reply, error) {
 	}
 	logical := client.WithRequestCallbacks(func(r *api.Request) {
 		r.ClientToken = token
-		switch c.method {
-		case http.MethodGet:
-			l.route(r)
-		case http.MethodPatch: // The client names another type, which Vault refuses.
+		switch {
+		case c.method == http.MethodGet && l.reads == ReadsActiveNode:
+			api.ForwardAlways()(r)
+		case c.method == http.MethodPatch: // The client names another type, which Vault refuses.
 			r.Headers.Set("Content-Type", "application/merge-patch+json")
 		}
 	}).Logical()
@@ -201,16 +201,6 @@ func (l *link) send(ctx context.Context, c call, token string) (reply, error) {
 		resp, err = logical.WriteRawWithContext(traced, c.path, c.body)
 	}
 	return received(ctx, c.op, resp, err, attempts.Load)
-}
-
-// route sets the headers that say which node is to answer a read.
-func (l *link) route(r *api.Request) {
-	switch l.reads {
-	case ReadsOwnWrites:
-		api.ForwardInconsistent()(r)
-	case ReadsActiveNode:
-		api.ForwardAlways()(r)
-	}
 }
 
 func received(ctx context.Context, op string, resp *api.Response, err error, attempts func() int64) (reply, error) {

@@ -48,13 +48,14 @@ type Reads int
 const (
 	// ReadsAnyNode takes what the node that is asked knows. It may be old.
 	ReadsAnyNode Reads = iota
-	// ReadsOwnWrites makes a node that does not know yet what this store has
-	// written pass the read on to the active node. What other processes have
-	// written may still be missing.
+	// ReadsOwnWrites makes the client repeat a read until the node that is asked
+	// knows what this store has written. What other processes have written may
+	// still be missing.
 	ReadsOwnWrites
-	// ReadsActiveNode has every read passed on to the active node. The server
-	// must allow it (Vault Enterprise: allow_forwarding_via_header; OpenBao:
-	// address the active node instead, or set disable_standby_reads).
+	// ReadsActiveNode has every read passed on to the active node, which knows
+	// everything. Vault Enterprise must allow it by allow_forwarding_via_header,
+	// and every other server refuses it. With OpenBao, give the client the address
+	// of the active node, or set disable_standby_reads on the server.
 	ReadsActiveNode
 )
 

@@ -1,0 +1,208 @@
+package vault_test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/integration/internal/need"
+	"example.com/tokenstore/vault"
+)
+
+// operations is how long TestLinearizable goes on: by default 100,000 where the
+// integration tests are required, as in CI, and a tenth of that by hand.
+var operations = flag.Int("vault.operations", 0, "operations of the linearizability test")
+
+func wantedOperations() int {
+	switch {
+	case *operations > 0:
+		return *operations
+	case os.Getenv(need.EnvRequired) == "required":
+		return 100_000
+	}
+	return 10_000
+}
+
+const (
+	historyClients = 8
+	historyUsers   = 4
+	historyLength  = 25 // operations of one client in one history
+)
+
+// action is an operation of a history; outcome is what came of it.
+type action struct {
+	kind            string // "find", "find by access", "save", "delete"
+	user            string
+	id              string // of a delete
+	access, refresh string // of a save, and of a find by access
+}
+
+type outcome struct {
+	found           bool
+	id              string
+	access, refresh string
+}
+
+// row is the state of one user: the same as the outcome of a find.
+type row = outcome
+
+// oneRow is the contract for a single user, as a sequential program has it.
+var oneRow = porcupine.Model{
+	Partition: func(history []porcupine.Operation) [][]porcupine.Operation {
+		byUser := map[string][]porcupine.Operation{}
+		for _, op := range history {
+			user := op.Input.(action).user
+			byUser[user] = append(byUser[user], op)
+		}
+		var parts [][]porcupine.Operation
+		for _, part := range byUser {
+			parts = append(parts, part)
+		}
+		return parts
+	},
+	Init: func() any { return row{} },
+	Step: func(state, input, output any) (bool, any) {
+		return step(state.(row), input.(action), output.(outcome))
+	},
+	DescribeOperation: func(input, output any) string { return fmt.Sprintf("%+v: %+v", input, output) },
+}
+
+func step(now row, in action, out outcome) (bool, any) {
+	switch in.kind {
+	case "find":
+		return out == now, now
+	case "find by access":
+		if !now.found || now.access != in.access {
+			return !out.found, now
+		}
+		return out == now, now
+	case "delete":
+		if now.found && now.id == in.id {
+			return true, row{}
+		}
+		return true, now
+	}
+	next := row{found: true, id: out.id, access: now.access, refresh: now.refresh}
+	if in.access != "" {
+		next.access = in.access
+	}
+	if in.refresh != "" {
+		next.refresh = in.refresh
+	}
+	return out == next && (!now.found || now.id == out.id), next
+}
+
+// TestLinearizable lets clients with nothing in common but the server find,
+// save and delete the same users at the same time, and asks whether some order
+// of the operations, true to real time, explains every answer.
+func TestLinearizable(t *testing.T) {
+	client := newClient(t)
+	mount := newMount(t, client, "2")
+	var stores [historyClients]*tokenstore.SecretStore
+	for i := range stores {
+		// A find of what is not there would read all tokens that other histories have left.
+		stores[i] = newStore(t, client, vault.WithMount(mount), vault.WithStoreOptions(tokenstore.WithScanLimit(0)))
+	}
+	histories := max(1, wantedOperations()/(historyClients*historyLength))
+	total, conflicts := 0, 0
+	for h := range histories {
+		history, gaveUp, err := record(t.Context(), stores[:], h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		total, conflicts = total+len(history), conflicts+gaveUp
+		if result := porcupine.CheckOperationsTimeout(oneRow, history, time.Minute); result != porcupine.Ok {
+			for _, op := range history {
+				t.Logf("%d %d-%d %s", op.ClientId, op.Call, op.Return, oneRow.DescribeOperation(op.Input, op.Output))
+			}
+			t.Fatalf("history %d: %v", h, result)
+		}
+	}
+	t.Logf("%d operations of %d clients in %d histories are linearizable; %d saves gave up", total, historyClients, histories, conflicts)
+}
+
+// record runs one history on users that no other history has.
+func record(ctx context.Context, stores []*tokenstore.SecretStore, h int) (history []porcupine.Operation, gaveUp int, failed error) {
+	var mu sync.Mutex
+	var running sync.WaitGroup
+	start := time.Now()
+	for c, store := range stores {
+		running.Go(func() {
+			random := rand.New(rand.NewPCG(uint64(h), uint64(c)))
+			seen := map[string]row{} // by user, for deletes and finds by access
+			for n := range historyLength {
+				in := choose(random, h, c, n, seen)
+				call := time.Since(start).Nanoseconds()
+				out, err := act(ctx, store, in)
+				end := time.Since(start).Nanoseconds()
+				if out.found {
+					seen[in.user] = out
+				}
+				mu.Lock()
+				switch {
+				case errors.Is(err, tokenstore.ErrConflict): // It says that nothing was stored.
+					gaveUp++
+				case err != nil:
+					failed = fmt.Errorf("%s: %w", in.kind, err)
+				default:
+					history = append(history, porcupine.Operation{ClientId: c, Input: in, Call: call, Output: out, Return: end})
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	running.Wait()
+	return history, gaveUp, failed
+}
+
+// choose returns the next action of a client: three in four are finds.
+func choose(random *rand.Rand, h, c, n int, seen map[string]row) action {
+	in := action{user: fmt.Sprintf("mail@example.com:%d-%d", h, random.IntN(historyUsers))}
+	last, known := seen[in.user]
+	value := fmt.Sprintf("%d-%d-%d", h, c, n)
+	switch p := random.IntN(100); {
+	case p < 62:
+		in.kind = "find"
+	case p < 75 && known && last.access != "":
+		in.kind, in.access = "find by access", last.access
+	case p < 80 && known:
+		in.kind, in.id = "delete", last.id
+	case p < 95:
+		in.kind, in.access = "save", "fake-access-"+value
+	default:
+		in.kind, in.refresh = "save", "fake-refresh-"+value
+	}
+	return in
+}
+
+// act carries an action out.
+func act(ctx context.Context, store *tokenstore.SecretStore, in action) (outcome, error) {
+	var got tokenstore.OAuthToken
+	var err error
+	switch in.kind {
+	case "find":
+		got, err = store.FindToken(ctx, tokenstore.OAuthToken{UserName: in.user})
+	case "find by access":
+		got, err = store.FindToken(ctx, tokenstore.OAuthToken{AccessToken: in.access})
+	case "delete":
+		return outcome{}, store.DeleteToken(ctx, in.id)
+	default:
+		got, err = store.SaveToken(ctx, tokenstore.OAuthToken{UserName: in.user, AccessToken: in.access, RefreshToken: in.refresh})
+	}
+	if errors.Is(err, tokenstore.ErrNotFound) {
+		return outcome{}, nil
+	}
+	if err != nil {
+		return outcome{}, err
+	}
+	return outcome{true, got.ID, got.AccessToken, got.RefreshToken}, nil
+}

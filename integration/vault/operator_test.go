@@ -1,0 +1,72 @@
+package vault_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/hashicorp/vault/api"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/vault"
+)
+
+// TestOperatorPatch has an operator replace the refresh token by "vault kv
+// patch" while 16 processes save new access tokens for the same user. The
+// operator's value must stand, whatever the savers had read before.
+func TestOperatorPatch(t *testing.T) {
+	const savers, rounds, patches = 16, 5, 8
+	client := newClient(t)
+	mount := newMount(t, client, "2")
+	operator := client.KVv2(mount)
+	stores := make([]*tokenstore.SecretStore, savers)
+	for i := range stores {
+		stores[i] = newStore(t, client, vault.WithMount(mount))
+	}
+	for round := range rounds {
+		user := fmt.Sprintf("mail@example.com:%d", round)
+		token, err := stores[0].SaveToken(t.Context(), fakeToken(user))
+		must(t, err)
+		name := "tokenstore/tokens/" + token.ID
+		done := make(chan struct{})
+		var running sync.WaitGroup
+		for i, store := range stores {
+			running.Go(func() {
+				for n := 0; ; n++ {
+					select {
+					case <-done:
+						return
+					default:
+					}
+					access := fmt.Sprintf("fake-access-%d-%d-%d", round, i, n)
+					_, err := store.SaveToken(t.Context(), tokenstore.OAuthToken{UserName: user, AccessToken: access})
+					if err != nil && !tokenstore.Retryable(err) {
+						t.Errorf("save: %v", err)
+					}
+				}
+			})
+		}
+		var last string
+		for n := range patches {
+			last = fmt.Sprintf("fake-refresh-of-operator-%d-%d", round, n)
+			if _, err := operator.Patch(t.Context(), name, map[string]any{"refresh_token": last}, api.WithMergeMethod(api.KVMergeMethodPatch)); err != nil {
+				t.Errorf("patch: %v", err)
+			}
+			got, err := stores[n].FindToken(t.Context(), tokenstore.OAuthToken{UserName: user})
+			if err != nil || got.RefreshToken != last {
+				t.Errorf("round %d: patch %d is lost (%v)", round, n, err)
+			}
+		}
+		close(done)
+		running.Wait()
+		// The next save has the new refresh token indexed.
+		_, err = stores[1].SaveToken(t.Context(), tokenstore.OAuthToken{UserName: user, AccessToken: "fake-access-last"})
+		must(t, err)
+		got, err := stores[2].FindToken(t.Context(), tokenstore.OAuthToken{
+			ClientID: token.ClientID, ClientSecret: token.ClientSecret, RefreshToken: last,
+		})
+		if err != nil || got.ID != token.ID {
+			t.Errorf("round %d: not found by the operator's refresh token: %v", round, err)
+		}
+	}
+}

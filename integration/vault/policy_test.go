@@ -1,0 +1,125 @@
+package vault_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/vault"
+)
+
+// roleClient returns a client that may do what a policy of package vault says,
+// on the given mount.
+func roleClient(t *testing.T, root *api.Client, mount, role string) *api.Client {
+	t.Helper()
+	text, err := os.ReadFile("../../vault/policies/" + role + ".hcl")
+	must(t, err)
+	name := strings.ReplaceAll(mount, "/", "-") + role
+	rules := strings.ReplaceAll(string(text), `"secret/`, `"`+mount)
+	must(t, root.Sys().PutPolicyWithContext(t.Context(), name, rules))
+	t.Cleanup(func() {
+		if err := root.Sys().DeletePolicyWithContext(context.WithoutCancel(t.Context()), name); err != nil {
+			t.Error(err)
+		}
+	})
+	made, err := root.Auth().Token().CreateWithContext(t.Context(), &api.TokenCreateRequest{Policies: []string{name}, TTL: "1h"})
+	must(t, err)
+	return clientFor(t, root.Address(), made.Auth.ClientToken)
+}
+
+// TestPolicies has each role do its work, and nothing more.
+func TestPolicies(t *testing.T) {
+	root := newClient(t)
+	mount := newMount(t, root, "2")
+	clients := map[string]*api.Client{}
+	stores := map[string]*tokenstore.SecretStore{}
+	dayAhead := func() time.Time { return time.Now().Add(25 * time.Hour) }
+	for _, role := range []string{"reader", "writer", "operator"} {
+		clients[role] = roleClient(t, root, mount, role)
+		options := []vault.Option{vault.WithMount(mount)}
+		if role == "operator" {
+			options = append(options, vault.WithClock(dayAhead), vault.WithStoreOptions(tokenstore.WithClock(dayAhead)))
+		}
+		stores[role] = newStore(t, clients[role], options...)
+	}
+	ctx := t.Context()
+	kv := root.KVv2(mount)
+	_, err := kv.Put(ctx, "elsewhere", map[string]any{"note": "not the store's"})
+	must(t, err)
+
+	// A reader of an empty store, and a writer.
+	if _, err := stores["reader"].FindToken(ctx, tokenstore.OAuthToken{UserName: "nobody"}); !errors.Is(err, tokenstore.ErrNotFound) {
+		t.Errorf("reader, empty store: %v", err)
+	}
+	saved, err := stores["writer"].SaveToken(ctx, fakeToken("mail@example.com:1"))
+	must(t, err)
+	for n := range 4 { // Keys that come and go let entries reach the version at which they are pruned.
+		changed := tokenstore.OAuthToken{UserName: saved.UserName, RefreshToken: []string{"fake-refresh-a", "fake-refresh-b"}[n%2]}
+		_, err = stores["writer"].SaveToken(ctx, changed)
+		must(t, err)
+	}
+	doomed, err := stores["writer"].SaveToken(ctx, fakeToken("mail@example.com:2"))
+	must(t, err)
+	must(t, stores["writer"].DeleteToken(ctx, doomed.ID))
+
+	for _, query := range []tokenstore.OAuthToken{
+		{ID: saved.ID}, {UserName: saved.UserName}, {AccessToken: saved.AccessToken},
+		{ClientID: saved.ClientID, ClientSecret: saved.ClientSecret, RefreshToken: "fake-refresh-b"},
+	} {
+		if _, err := stores["reader"].FindToken(ctx, query); err != nil {
+			t.Errorf("reader: %v", err)
+		}
+	}
+	if all, err := stores["reader"].GetTokens(ctx); err != nil || len(all) != 1 {
+		t.Errorf("reader: %d tokens, %v", len(all), err)
+	}
+
+	// The operator repairs, twice: the first time marks, the second removes.
+	for range 2 {
+		_, err := stores["operator"].Reindex(ctx, tokenstore.ReindexOptions{})
+		must(t, err)
+	}
+	_, err = clients["operator"].KVv2(mount).Patch(ctx, "tokenstore/tokens/"+saved.ID, map[string]any{"refresh_token": "fake-refresh-rotated"}, api.WithMergeMethod(api.KVMergeMethodPatch))
+	must(t, err)
+
+	denied := func(role, what string, err error) {
+		t.Helper()
+		var reply *api.ResponseError
+		if !errors.Is(err, tokenstore.ErrDenied) && !(errors.As(err, &reply) && reply.StatusCode == 403) {
+			t.Errorf("%s may %s: %v", role, what, err)
+		}
+		if errors.Is(err, tokenstore.ErrDenied) && tokenstore.Retryable(err) {
+			t.Errorf("%s: a denied call counts as retryable", role)
+		}
+	}
+	_, err = stores["reader"].SaveToken(ctx, tokenstore.OAuthToken{UserName: saved.UserName, AccessToken: "fake-access-of-reader"})
+	denied("reader", "save", err)
+	_, err = stores["reader"].SaveToken(ctx, fakeToken("mail@example.com:3"))
+	denied("reader", "insert", err)
+	denied("reader", "delete", stores["reader"].DeleteToken(ctx, saved.ID))
+	denied("reader", "destroy", clients["reader"].KVv2(mount).Destroy(ctx, "tokenstore/tokens/"+saved.ID, []int{1}))
+	denied("writer", "remove a name", clients["writer"].KVv2(mount).DeleteMetadata(ctx, "tokenstore/tokens/"+saved.ID))
+	denied("writer", "change what is kept of a token", clients["writer"].KVv2(mount).PutMetadata(ctx, "tokenstore/tokens/"+saved.ID, api.KVMetadataPutInput{MaxVersions: 1}))
+	for role, client := range clients {
+		_, err := client.KVv2(mount).Get(ctx, "elsewhere")
+		denied(role, "read elsewhere", err)
+		_, err = client.KVv2(mount).Put(ctx, "elsewhere", map[string]any{"note": "changed"})
+		denied(role, "write elsewhere", err)
+		_, err = client.Logical().ListWithContext(ctx, strings.TrimSuffix(mount, "/")+"/metadata/")
+		denied(role, "list elsewhere", err)
+		_, err = client.Logical().ReadWithContext(ctx, "sys/policies/acl/"+role)
+		denied(role, "read policies", err)
+	}
+
+	got, err := stores["writer"].FindTokenByID(ctx, saved.ID)
+	if err != nil || got.RefreshToken != "fake-refresh-rotated" || got.AccessToken != saved.AccessToken {
+		t.Errorf("the token has changed: %v", err)
+	}
+	must(t, stores["writer"].DeleteTokens(ctx))
+}
