@@ -1,0 +1,149 @@
+package vault_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/driver"
+	"example.com/tokenstore/vault"
+)
+
+// TestErrors gives each kind of fault and asks for its sentinel, for the
+// client's own error, and whether a retry is worth it.
+func TestErrors(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		status    int
+		body      string
+		kind      error
+		retryable bool
+		tries     int // of a read
+	}{
+		{"sealed", 503, `{"errors":["Vault is sealed"]}`, driver.ErrUnavailable, true, 1},
+		{"maintenance", 503, "<html>try later</html>", driver.ErrUnavailable, true, 3},
+		{"no active node", 500, `{"errors":["local node not active but active cluster node not found"]}`, driver.ErrUnavailable, true, 3},
+		{"not initialized", 501, `{"errors":["Vault is not initialized"]}`, driver.ErrUnavailable, true, 1},
+		{"bad gateway", 502, "", driver.ErrUnavailable, true, 3},
+		{"state not replicated", 412, `{"errors":["required index state not present"]}`, driver.ErrUnavailable, true, 3},
+		{"rate limit", 429, `{"errors":["request path \"secret/data/tokens/a\": rate limit quota exceeded"]}`, driver.ErrThrottled, true, 3},
+		{"denied", 403, `{"errors":["1 error occurred:\n\t* permission denied\n\n"]}`, driver.ErrDenied, false, 1},
+		{"no token", 400, `{"errors":["missing client token"]}`, driver.ErrDenied, false, 1},
+		{"too large", 413, `{"errors":["put failed due to value being too large"]}`, driver.ErrTooLarge, false, 1},
+		{"too large as an internal error", 500, `{"errors":["put failed due to value being too large; got 2 bytes, max: 1 bytes"]}`, driver.ErrTooLarge, false, 3},
+		{"too long a text", 500, `{"errors":["JSON string value exceeds allowed length"]}`, driver.ErrTooLarge, false, 3},
+		{"too deep", 500, `{"errors":["JSON input exceeds allowed nesting depth"]}`, driver.ErrInvalid, false, 3},
+		{"no mount", 404, `{"errors":["no handler for route \"secret/data/tokens/a\". route entry not found."]}`, vault.ErrNotKV2, false, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			server, client := play(t, always(c.status, c.body))
+			secrets := secretsOf(t, client)
+			_, getErr := secrets.Get(t.Context(), "tokens/secretive-name")
+			if n := len(server.requests()); n != c.tries {
+				t.Errorf("Get took %d requests instead of %d", n, c.tries)
+			}
+			_, putErr := secrets.Put(t.Context(), driver.Secret{Name: "tokens/secretive-name", Data: []byte(`{"a":"fake-data"}`)})
+			for _, err := range []error{getErr, putErr} {
+				var reply *api.ResponseError
+				if !errors.Is(err, c.kind) || !errors.As(err, &reply) || reply.StatusCode != c.status {
+					t.Errorf("error: %v", err)
+					continue
+				}
+				if tokenstore.Retryable(err) != c.retryable {
+					t.Errorf("retryable is %v: %v", !c.retryable, err)
+				}
+				if strings.Contains(err.Error(), "secretive") || strings.Contains(err.Error(), "fake-data") || strings.Contains(err.Error(), "tokens/a") {
+					t.Errorf("the error names what it must not: %v", err)
+				}
+			}
+		})
+	}
+}
+
+// TestUnreachable has nobody listening, and a client that is not patient.
+func TestUnreachable(t *testing.T) {
+	_, client := play(t, always(200, stored(1, `{}`)))
+	if err := client.SetAddress("http://127.0.0.1:1"); err != nil {
+		t.Fatal(err)
+	}
+	_, err := secretsOf(t, client).Get(t.Context(), "tokens/secretive-name")
+	if !errors.Is(err, driver.ErrUnavailable) || !tokenstore.Retryable(err) || strings.Contains(err.Error(), "secretive") {
+		t.Errorf("error: %v", err)
+	}
+}
+
+// TestTimeouts tells the client's own timeout, which is worth a retry, from the
+// end of the caller's context, which comes back as it is.
+func TestTimeouts(t *testing.T) {
+	release := make(chan struct{})
+	_, client := play(t, func(sent) (int, string) {
+		<-release
+		return 200, stored(1, `{}`)
+	})
+	t.Cleanup(func() { close(release) })
+	client.SetClientTimeout(20 * time.Millisecond)
+	_, err := secretsOf(t, client).Get(t.Context(), "a")
+	if !errors.Is(err, driver.ErrUnavailable) || !tokenstore.Retryable(err) {
+		t.Errorf("the client's timeout: %v", err)
+	}
+	client.SetClientTimeout(time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	secrets := secretsOf(t, client)
+	if _, err := secrets.Get(ctx, "a"); err != ctx.Err() { //nolint:errorlint // It must be the very error.
+		t.Errorf("the caller's deadline: %v", err)
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if _, err := secrets.Put(ended, driver.Secret{Name: "a", Data: []byte(`{}`)}); err != ended.Err() { //nolint:errorlint // As above.
+		t.Errorf("a context that has ended: %v", err)
+	}
+}
+
+// TestNotKV2 refuses a mount of version 1 before anything is written there, and
+// an answer without a version where the mount may not be looked at.
+func TestNotKV2(t *testing.T) {
+	put := driver.Secret{Name: "a", Data: []byte(`{"a":"b"}`)}
+	server, client := play(t, func(r sent) (int, string) {
+		if strings.HasPrefix(r.path, "/v1/sys/") {
+			return 200, `{"data":{"type":"kv","options":{"version":"1"}}}`
+		}
+		return 404, absentReply
+	})
+	secrets := secretsOf(t, client)
+	_, getErr := secrets.Get(t.Context(), "a")
+	_, putErr := secrets.Put(t.Context(), put)
+	for _, err := range []error{getErr, putErr, secrets.Delete(t.Context(), "a", "1@t")} {
+		if !errors.Is(err, vault.ErrNotKV2) || !strings.Contains(err.Error(), "version 1") || tokenstore.Retryable(err) {
+			t.Errorf("error: %v", err)
+		}
+	}
+	for _, r := range server.requests() {
+		if r.method != http.MethodGet {
+			t.Errorf("%s %s to a mount of version 1", r.method, r.path)
+		}
+	}
+
+	_, client = play(t, func(r sent) (int, string) {
+		switch {
+		case strings.HasPrefix(r.path, "/v1/sys/"):
+			return 403, `{"errors":["permission denied"]}`
+		case r.method == http.MethodGet:
+			return 200, `{"data":{"a":"b"}}`
+		}
+		return 204, ""
+	})
+	secrets = secretsOf(t, client)
+	if _, err := secrets.Get(t.Context(), "a"); !errors.Is(err, vault.ErrNotKV2) {
+		t.Errorf("Get: %v", err)
+	}
+	if _, err := secrets.Put(t.Context(), put); !errors.Is(err, vault.ErrNotKV2) {
+		t.Errorf("Put: %v", err)
+	}
+}
