@@ -5,7 +5,7 @@ GOTEST  := go test -count=1 -timeout=25m
 # REQUIRED: the server is started here, so a test that misses it is a failure.
 REQUIRED := TOKENSTORE_INTEGRATION=required
 
-.PHONY: test race lint format tidy vet fuzz check integration integration-localstack integration-vault integration-sdk integration-containers
+.PHONY: test race lint format tidy vet fuzz readme check integration integration-localstack integration-vault integration-sdk integration-containers
 
 test: ## the unit tests: no network, no container
 	go test ./...
@@ -25,6 +25,9 @@ format: ## gofmt -l, bash -n
 
 tidy: ## go mod tidy -diff in every module
 	ci/tidy.sh
+
+readme: ## the README's commands print what it shows
+	ci/readme.sh
 
 fuzz: ## every fuzz target for a minute; FUZZTIME=10s for less
 	ci/fuzz.sh $(or $(FUZZTIME),60s)

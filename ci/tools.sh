@@ -7,8 +7,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 
 build() {
   (cd lint && retry go mod download && go build -o "$1/golangci-lint" github.com/golangci/golangci-lint/v2/cmd/golangci-lint)
-  (cd tools && retry go mod download && go build -o "$1/gotestsum" gotest.tools/gotestsum && go build -o "$1/summary" .)
+  (cd tools && retry go mod download && go build -o "$1/gotestsum" gotest.tools/gotestsum)
 }
 
 folder=${1:?usage: ci/tools.sh FOLDER below the cache}
 once "${folder#"$cache"/}" build
+(cd tools && go build -o "$folder/summary" .) # our own: it may have changed
