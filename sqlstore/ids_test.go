@@ -60,6 +60,12 @@ func TestIDsAreNeverUsedAgain(t *testing.T) {
 	remove("40")
 	next("41")
 
+	run(t, raw(t, path), "insert into oauthtoken (id, access_token) values ('45', 'a45')")
+	if err := s.DeleteTokens(ctx); err != nil {
+		t.Fatal(err)
+	}
+	next("46")
+
 	// What a caller chose.
 	save(t, s, tokenstore.OAuthToken{ID: "0050", AccessToken: "a50"})
 	run(t, raw(t, path), "delete from oauthtoken")

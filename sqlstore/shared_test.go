@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strconv"
 	"sync"
 	"testing"
 
@@ -61,7 +60,7 @@ func TestTableThatAnSDKUsesAtTheSameTime(t *testing.T) {
 	var group sync.WaitGroup
 	group.Go(func() {
 		for i := range rounds {
-			w.save(strconv.Itoa(1000+i), fmt.Sprint("sdk-", i), fmt.Sprint("sdk-", i))
+			w.save(fmt.Sprint("sdk", i), fmt.Sprint("sdk-", i), fmt.Sprint("sdk-", i))
 			w.save("", fmt.Sprint("sdk-", i), fmt.Sprint("changed-", i))
 		}
 	})
@@ -75,7 +74,7 @@ func TestTableThatAnSDKUsesAtTheSameTime(t *testing.T) {
 	group.Wait()
 	for i := range rounds {
 		got := find(t, s, tokenstore.OAuthToken{UserName: fmt.Sprint("sdk-", i)})
-		if want := fmt.Sprint("access-changed-", i); got.AccessToken != want || got.ID != strconv.Itoa(1000+i) {
+		if want := fmt.Sprint("access-changed-", i); got.AccessToken != want || got.ID != fmt.Sprint("sdk", i) {
 			t.Errorf("the store reads %v of the SDK, want access token %s", got, want)
 		}
 		cells, ok := w.row(fmt.Sprint("go-", i))

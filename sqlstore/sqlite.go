@@ -31,7 +31,8 @@ func (d sqliteDialect) begin(ctx context.Context, db *sql.DB, table string, writ
 		return tx, err
 	}
 	_, err = tx.ExecContext(ctx, "DELETE FROM "+d.quote(table)+" WHERE 0") //nolint:gosec // The table's name is checked.
-	if err != nil && !d.outdated(err) { // There may be no table yet.
+	// There may be no table yet.
+	if err != nil && !d.outdated(err) {
 		_ = tx.Rollback()
 		return nil, err
 	}
