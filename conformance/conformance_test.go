@@ -3,6 +3,7 @@ package conformance
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"example.com/tokenstore"
@@ -100,6 +101,59 @@ func TestNewStoreFails(t *testing.T) {
 	for r := range Run(t.Context(), open, WithOnly("F01")) {
 		if r.Outcome != Failed || len(r.Findings) != 1 || r.Findings[0].Rule != ruleNewStore {
 			t.Error(r)
+		}
+	}
+}
+
+func TestOutputHoldsNoCredential(t *testing.T) {
+	open := func(context.Context) (tokenstore.Store, error) { return newReference(), nil }
+	for text, want := range map[string]Outcome{"saved token 1": Passed, "saved " + r1.RefreshToken: Failed} {
+		for r := range Run(t.Context(), open, WithOnly("F02"), WithOutput(func() string { return text })) {
+			if r.Outcome != want {
+				t.Errorf("%s instead of %s", r, want)
+			}
+		}
+	}
+}
+
+// TestRefusals shows that a store which cannot keep a text may say so, but must
+// refuse properly: a text that comes back changed is never excused.
+func TestRefusals(t *testing.T) {
+	refusing := func(err error) func(*data) tokenstore.Store {
+		return wrongRules(func(r *rules) {
+			r.checkInsert = func(t token) error {
+				if strings.Contains(t.UserName, "\x00") {
+					return err
+				}
+				return tokenstore.CheckInsert(t)
+			}
+		})
+	}
+	changing := wrongRules(func(r *rules) {
+		r.stored = func(t token) token {
+			t.UserName = strings.ReplaceAll(t.UserName, "\x00", "")
+			return t
+		}
+	})
+	for _, c := range []struct {
+		name     string
+		open     func(*data) tokenstore.Store
+		declared bool
+		want     Outcome
+	}{
+		{"refused and declared", refusing(tokenstore.ErrInvalidToken), true, Missing},
+		{"refused as too large and declared", refusing(tokenstore.ErrTooLarge), true, Missing},
+		{"refused and not declared", refusing(tokenstore.ErrInvalidToken), false, Failed},
+		{"refused with a fault and declared", refusing(tokenstore.ErrUnavailable), true, Failed},
+		{"changed and declared", changing, true, Failed},
+		{"works and declared", wrongRules(func(*rules) {}), true, Failed},
+	} {
+		var options []Option
+		if c.declared {
+			options = append(options, WithMissing("no NUL", "text-nul"))
+		}
+		if r := outcomeOf(t, "text-nul", c.open, options...); r.Outcome != c.want {
+			t.Errorf("%s: %s instead of %s", c.name, r, c.want)
 		}
 	}
 }

@@ -96,7 +96,7 @@ func (s *diskStore) write(path string, before []byte, r *reference) error {
 			if err := os.WriteFile(path, b.Bytes()[:b.Len()/2], 0o600); err != nil {
 				return err
 			}
-			time.Sleep(2 * time.Millisecond)
+			time.Sleep(30 * time.Millisecond)
 		}
 		return os.WriteFile(path, b.Bytes(), 0o600)
 	}
@@ -156,7 +156,9 @@ func inMemory(t *testing.T) {
 
 func TestProcesses(t *testing.T) {
 	inMemory(t)
-	Processes(t, 3, openDisk(disk{inPlace: true}))
+	for _, f := range processes(t, 3, 5, openDisk(disk{inPlace: true})) {
+		t.Error(f)
+	}
 }
 
 func TestKill(t *testing.T) {
@@ -166,7 +168,7 @@ func TestKill(t *testing.T) {
 
 func TestProcessesFindALostUpdate(t *testing.T) {
 	inMemory(t)
-	if found := processes(t, 3, openDisk(disk{unlocked: true, inPlace: true})); len(found) == 0 {
+	if found := processes(t, 3, 5, openDisk(disk{unlocked: true, inPlace: true})); len(found) == 0 {
 		t.Error("a store without a lock was not found out")
 	}
 }
@@ -189,7 +191,7 @@ func TestWorkerThatCannotOpen(t *testing.T) {
 		}
 		return openDisk(disk{})(ctx, dir)
 	}
-	if found := processes(t, 2, none); len(found) == 0 {
+	if found := processes(t, 2, 5, none); len(found) == 0 {
 		t.Error("a store that does not open was not found out")
 	}
 }

@@ -18,19 +18,20 @@ import (
 // environment the workers save ten times as much.
 func Processes(t *testing.T, workers int, open OpenDir) {
 	t.Helper()
-	for _, f := range processes(t, workers, open) {
-		t.Error(f)
-	}
-}
-
-// processes returns what Processes finds.
-func processes(t *testing.T, workers int, open OpenDir) []Finding {
-	t.Helper()
-	asWorker(t, "processes", open, hammer)
 	count := 20
 	if long() {
 		count *= 10
 	}
+	for _, f := range processes(t, workers, count, open) {
+		t.Error(f)
+	}
+}
+
+// processes returns what Processes finds if each worker saves count of each
+// kind of token.
+func processes(t *testing.T, workers, count int, open OpenDir) []Finding {
+	t.Helper()
+	asWorker(t, "processes", open, hammer)
 	dir := t.TempDir()
 	check := newTrial(t.Context(), "processes")
 	inGoroutine(func() {
