@@ -1,0 +1,104 @@
+package vault_test
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/conformance"
+	"example.com/tokenstore/driver"
+	"example.com/tokenstore/vault"
+)
+
+// TestCrash interrupts every operation at every call, on the real server.
+func TestCrash(t *testing.T) {
+	client := newClient(t)
+	mount := newMount(t, client, "2")
+	conformance.Crash(t, newBelow(client, mount), entries, conformance.CrashOptions{Service: conformance.Service{Handle: again(client, mount)}})
+}
+
+func entries(secrets driver.Secrets, options ...tokenstore.Option) (*tokenstore.SecretStore, error) {
+	return tokenstore.NewSecretStore(secrets, append(options, tokenstore.WithEntries())...)
+}
+
+// below is a driver whose names all lie below a folder of its own: the suites
+// ask for a new, empty service thousands of times.
+type below struct {
+	secrets interface {
+		driver.Secrets
+		driver.Retirer
+		driver.Limited
+	}
+	folder string
+}
+
+var folders atomic.Int64
+
+func newBelow(client *api.Client, mount string) func(testing.TB) driver.Secrets {
+	return func(t testing.TB) driver.Secrets {
+		return on(newSecrets(t, client, vault.WithMount(mount)), fmt.Sprintf("site-%d/", folders.Add(1)))
+	}
+}
+
+func on(secrets driver.Secrets, folder string) *below {
+	return &below{secrets.(interface {
+		driver.Secrets
+		driver.Retirer
+		driver.Limited
+	}), folder}
+}
+
+// again returns the same secrets as another process has them.
+func again(client *api.Client, mount string) func(driver.Secrets) (driver.Secrets, error) {
+	return func(s driver.Secrets) (driver.Secrets, error) {
+		secrets, err := vault.NewSecrets(client, vault.WithMount(mount))
+		if err != nil {
+			return nil, err
+		}
+		first, ok := driver.As[*below](s)
+		if !ok {
+			return nil, fmt.Errorf("these secrets are not of this test")
+		}
+		return on(secrets, first.folder), nil
+	}
+}
+
+func (b *below) Get(ctx context.Context, name string) (driver.Secret, error) {
+	s, err := b.secrets.Get(ctx, b.folder+name)
+	s.Name = strings.TrimPrefix(s.Name, b.folder)
+	return s, err
+}
+
+func (b *below) Put(ctx context.Context, s driver.Secret) (string, error) {
+	s.Name = b.folder + s.Name
+	return b.secrets.Put(ctx, s)
+}
+
+func (b *below) Delete(ctx context.Context, name, revision string) error {
+	return b.secrets.Delete(ctx, b.folder+name, revision)
+}
+
+func (b *below) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for name, err := range b.secrets.List(ctx, b.folder+prefix) {
+			if !yield(strings.TrimPrefix(name, b.folder), err) {
+				return
+			}
+		}
+	}
+}
+
+func (b *below) Retire(ctx context.Context, name, revision string) error {
+	return b.secrets.Retire(ctx, b.folder+name, revision)
+}
+
+func (b *below) RetireWindow() time.Duration { return b.secrets.RetireWindow() }
+
+func (b *below) Limits() driver.Limits { return b.secrets.Limits() }
