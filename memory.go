@@ -24,7 +24,7 @@ func init() {
 		}
 		if u.Opaque != "" || u.Host != "" || u.Path != "" {
 			return nil, &Error{Store: "memory", Op: "open", Kind: ErrInvalidArgument,
-				Err: errors.New("a memory store has no name; use memory:")}
+				Err: errors.New("a memory store has no name: write memory: and nothing behind it")}
 		}
 		return NewMemory(), nil
 	})

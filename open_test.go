@@ -31,7 +31,7 @@ func TestOpenRefusesWhatItDoesNotKnow(t *testing.T) {
 		"memory:?%zz=fake-secret":         "malformed",
 		"memory://user:fake-secret@host/": "holds no user name or password",
 		"mem ory:fake-secret\x7f":         "not a URL",
-		"memory:fake-secret":              "use memory:",
+		"memory:fake-secret":              "nothing behind it",
 	} {
 		_, err := tokenstore.Open(t.Context(), url)
 		if !errors.Is(err, tokenstore.ErrInvalidArgument) || !strings.Contains(err.Error(), wantText) {

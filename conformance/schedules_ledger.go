@@ -22,7 +22,7 @@ type ledger struct {
 	// started from the beginning. What a deterministic process does next depends
 	// on nothing else.
 	seen     map[string]uint64
-	restarts map[string]int
+	restarts map[string]uint64
 }
 
 type ledgerEntry struct {
@@ -35,7 +35,7 @@ type ledgerEntry struct {
 var ledgerSeed = maphash.MakeSeed()
 
 func newLedger() *ledger {
-	return &ledger{entries: map[string]ledgerEntry{}, seen: map[string]uint64{}, restarts: map[string]int{}}
+	return &ledger{entries: map[string]ledgerEntry{}, seen: map[string]uint64{}, restarts: map[string]uint64{}}
 }
 
 // state digests what is stored.
@@ -51,7 +51,7 @@ func (l *ledger) set(name string, e ledgerEntry) {
 // restart says that a process has forgotten what it was told.
 func (l *ledger) restart(process string) {
 	l.restarts[process]++
-	l.seen[process] = uint64(l.restarts[process])
+	l.seen[process] = l.restarts[process]
 }
 
 // process returns the service as one process sees it.

@@ -143,7 +143,7 @@ func flatten(err error) []error {
 		return nil
 	}
 	joined, ok := err.(interface{ Unwrap() []error })
-	if _, one := err.(*tokenstore.Error); one || !ok {
+	if _, one := err.(*tokenstore.Error); one || !ok { //nolint:errorlint // Only the outermost error: one with a cause is one fault.
 		return []error{err}
 	}
 	var all []error
