@@ -2,6 +2,7 @@ package conformance_test
 
 import (
 	"flag"
+	"os"
 	"testing"
 
 	"example.com/tokenstore"
@@ -11,9 +12,17 @@ import (
 
 var (
 	fullSchedules = flag.Bool("schedules.full", false, "explore all pairs of operations from all starting states")
-	switches      = flag.Int("schedules.switches", 2, "the most switches between two operations in one run; 0: any number")
-	threes        = flag.Int("schedules.threes", 500, "number of random interleavings of three operations")
+	switches      = flag.Int("schedules.switches", few(1, 2), "the most switches between two operations in one run; 0: any number")
+	threes        = flag.Int("schedules.threes", few(200, 5000), "number of random interleavings of three operations")
 )
+
+// few returns the first number, or the second if TOKENSTORE_LONG is set.
+func few(quick, long int) int {
+	if os.Getenv("TOKENSTORE_LONG") != "" {
+		return long
+	}
+	return quick
+}
 
 func TestSchedulesEntries(t *testing.T) {
 	schedules(t, tokenstore.WithEntries())
