@@ -54,40 +54,46 @@ func independent(tokens []OAuthToken, start int) int {
 	return min(len(tokens), start+saveChunk)
 }
 
-// saveGroup saves tokens that have nothing in common. Those with which others
-// interfere are saved again, one by one.
+// saveGroup saves tokens that have no key and no ID in common. Those with which
+// others interfere are saved by themselves, each in its turn.
 func (s *SecretStore) saveGroup(ctx context.Context, tokens, stored []OAuthToken) error {
 	faults := make([]error, len(tokens))
-	again := make([]bool, len(tokens))
 	a := s.attempt()
 	plans := a.planGroup(ctx, tokens, faults)
 	others, err := a.claimGroup(ctx, plans)
 	var done []*plan
+	written := map[string]bool{} // IDs of rows
 	for i, p := range plans {
+		alone := false
 		switch {
 		case p == nil:
-			again[i] = errors.Is(faults[i], driver.ErrConflict)
-			continue
-		case p.unchanged:
+			alone = errors.Is(faults[i], driver.ErrConflict)
+		case p.unchanged && !written[p.next.token.ID]:
 			stored[i] = p.next.token
-			continue
-		case err != nil:
-			again[i] = true
-			continue
+		case p.unchanged || err != nil:
+			// What a token before it in the group has changed it did not see.
+			alone = true
+		default:
+			faults[i] = a.finish(ctx, p, others[i])
+			alone = errors.Is(faults[i], driver.ErrConflict)
 		}
-		fault := a.settle(ctx, p, others[i])
-		if fault == nil {
-			fault = a.commit(ctx, p)
+		if alone {
+			stored[i], faults[i] = s.save(ctx, tokens[i])
+		} else if faults[i] == nil && !p.unchanged {
+			stored[i], done = p.next.token, append(done, p)
 		}
-		if fault != nil {
-			again[i], faults[i] = errors.Is(fault, driver.ErrConflict), fault
-			continue
-		}
-		stored[i] = p.next.token
-		done = append(done, p)
+		written[stored[i].ID] = true
 	}
 	a.release(ctx, done...)
-	return s.saveRest(ctx, tokens, stored, faults, again)
+	return s.joinFaults(tokens, faults)
+}
+
+// finish writes the token of a plan whose keys are claimed.
+func (a *attempt) finish(ctx context.Context, p *plan, others [][]index.Hint) error {
+	if err := a.settle(ctx, p, others); err != nil {
+		return err
+	}
+	return a.commit(ctx, p)
 }
 
 // planGroup plans each save, after reading what all of them will look at.
@@ -154,14 +160,11 @@ func (a *attempt) claimGroup(ctx context.Context, plans []*plan) ([][][]index.Hi
 	return others, nil
 }
 
-// saveRest saves one by one what was interfered with, and joins what failed.
-func (s *SecretStore) saveRest(ctx context.Context, tokens, stored []OAuthToken, faults []error, again []bool) error {
-	for i := range tokens {
-		if again[i] {
-			stored[i], faults[i] = s.save(ctx, tokens[i])
-		}
-		if faults[i] != nil {
-			faults[i] = s.fail(fmt.Sprintf("save token %d of %d", i+1, len(tokens)), tokens[i].ID, faults[i])
+// joinFaults says which of the tokens could not be saved.
+func (s *SecretStore) joinFaults(tokens []OAuthToken, faults []error) error {
+	for i, fault := range faults {
+		if fault != nil {
+			faults[i] = s.fail(fmt.Sprintf("save token %d of %d", i+1, len(tokens)), tokens[i].ID, fault)
 		}
 	}
 	return errors.Join(faults...)
