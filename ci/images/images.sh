@@ -13,11 +13,14 @@ servers=$here/../servers
 . "$servers/lib.sh"
 
 [ $# -gt 0 ] || die "usage: images.sh COMMAND ..."
+rm -rf "$cache"/images.* # of a run that was killed
 work=$(mktemp -d "$cache/images.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
-vault_image=tokenstore-ci/vault:$(digest "$servers/../vault/go.sum" "$here/vault.Dockerfile" "$here/images.sh")
-localstack_image=tokenstore-ci/localstack:$(digest "$servers/localstack-requirements.txt" "$here/images.sh")
+# recipe changes when what is made below does: images are kept by this name.
+recipe=1
+vault_image=tokenstore-ci/vault:$recipe-$(digest "$servers/../vault/go.sum" "$here/vault.Dockerfile")
+localstack_image=tokenstore-ci/localstack:$recipe-$(digest "$servers/localstack-requirements.txt")
 
 present() { docker image inspect "$1" >/dev/null 2>&1; }
 
