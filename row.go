@@ -179,6 +179,13 @@ func (s *SecretStore) timestamp() int64 {
 	return s.lastCreated
 }
 
+// age gives a row that is about to be inserted a later time than the one with
+// which it was planned.
+func (s *SecretStore) age(r *row) {
+	r.created = s.timestamp()
+	putText(r.object, createdField, strconv.FormatInt(r.created, 10))
+}
+
 // keys returns the keys of t that stand in the index.
 func (s *SecretStore) keys(t OAuthToken) []Key {
 	keys := KeysOf(t)
@@ -188,8 +195,11 @@ func (s *SecretStore) keys(t OAuthToken) []Key {
 	return keys
 }
 
-// digest returns a short digest of the keys of t that stand in the index. If
-// the stored one differs, a person has edited the row.
+// edited reports whether a person has edited the row: its keys are not those
+// that its last writer saw to.
+func (s *SecretStore) edited(r *row) bool { return r.digest != s.digest(r.token) }
+
+// digest returns a short digest of the keys of t that stand in the index.
 func (s *SecretStore) digest(t OAuthToken) string {
 	h := sha256.New()
 	for _, k := range s.keys(t) {

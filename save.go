@@ -139,7 +139,7 @@ func (p *plan) restOn(keys []Key, ownerless bool) {
 
 func (a *attempt) planUpdate(p *plan, r *row, token OAuthToken) error {
 	updated := Update(r.token, token)
-	edited := r.digest != a.s.digest(r.token)
+	edited := a.s.edited(r)
 	if updated == r.token && !edited {
 		p.unchanged, p.next = true, r
 		return nil

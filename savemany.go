@@ -90,6 +90,10 @@ func (s *SecretStore) saveGroup(ctx context.Context, tokens, stored []OAuthToken
 
 // finish writes the token of a plan whose keys are claimed.
 func (a *attempt) finish(ctx context.Context, p *plan, others [][]index.Hint) error {
+	if p.target.state != live {
+		// A token before it in the group may have been inserted by a save of its own.
+		a.s.age(p.next)
+	}
 	if err := a.settle(ctx, p, others); err != nil {
 		return err
 	}

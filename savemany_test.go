@@ -1,6 +1,7 @@
 package tokenstore_test
 
 import (
+	"slices"
 	"testing"
 
 	"example.com/tokenstore"
@@ -36,5 +37,28 @@ func TestSaveTokensOfOneRow(t *testing.T) {
 	}
 	if found, err := store.FindTokenByID(t.Context(), first.ID); err != nil || found != moved {
 		t.Errorf("the later of two saves in one call was lost: %v", err)
+	}
+}
+
+// TestSaveTokensKeepsOrder has a save in the middle of a call begin again. The
+// tokens are as old as their order says all the same.
+func TestSaveTokensKeepsOrder(t *testing.T) {
+	store := newStore(t, memory.New())
+	withClient := func(refresh string) tokenstore.OAuthToken {
+		return tokenstore.OAuthToken{ClientID: "fake-client", ClientSecret: "fake-secret", RefreshToken: refresh}
+	}
+	user := tokenstore.OAuthToken{UserName: "fake-user", RefreshToken: "fake-refresh-1"}
+	if _, err := store.SaveToken(t.Context(), user); err != nil {
+		t.Fatal(err)
+	}
+	user.RefreshToken = "fake-refresh-2"
+	// The first save takes away the key by which the second would be the same token.
+	tokens := []tokenstore.OAuthToken{user, withClient("fake-refresh-1"), withClient("fake-refresh-3")}
+	stored, err := store.SaveTokens(t.Context(), tokens)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if listed, err := store.GetTokens(t.Context()); err != nil || !slices.Equal(listed, stored) {
+		t.Errorf("the tokens are listed in another order than they were saved in: %v", err)
 	}
 }

@@ -43,5 +43,10 @@ func (a *attempt) settleHint(ctx context.Context, p *plan, k Key, hint index.Hin
 	if _, err := a.s.write(ctx, a.s.fenced(r, hint.Generation)); err != nil {
 		return err
 	}
+	if r.state == live && a.s.edited(r) {
+		// A person has changed its keys. This may be the last hint of it in an
+		// index that is the list of all tokens: it stays until the row is saved.
+		return nil
+	}
 	return a.view.Release(ctx, index.Claim{Hash: a.s.hash(k), ID: hint.ID, Generation: hint.Generation})
 }
