@@ -138,7 +138,7 @@ func (s *site) editToken(ctx context.Context, id string, fields map[string]strin
 	}
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal(secret.Data, &object); err != nil {
-		return errors.New("a token's secret is not a JSON object")
+		return errNotObject
 	}
 	for field, text := range fields {
 		delete(object, field)
@@ -155,6 +155,39 @@ func (s *site) editToken(ctx context.Context, id string, fields map[string]strin
 	}
 	_, err = secrets.Put(ctx, driver.Secret{Name: name, Data: data, Revision: secret.Revision})
 	return err
+}
+
+var errNotObject = errors.New("a token's secret is not a JSON object")
+
+// readField returns a field of a token's secret, empty if there is none.
+func (s *site) readField(ctx context.Context, id, field string) (string, error) {
+	secrets, err := s.handle()
+	if err != nil {
+		return "", err
+	}
+	secret, err := secrets.Get(ctx, s.service.Prefix+"tokens/"+id)
+	if err != nil {
+		return "", err
+	}
+	var object map[string]any
+	if err := json.Unmarshal(secret.Data, &object); err != nil {
+		return "", errNotObject
+	}
+	text, _ := object[field].(string)
+	return text, nil
+}
+
+// secretID returns an ID as it stands in the name of a token's secret.
+func secretID(id string) string {
+	var b strings.Builder
+	for i := range len(id) {
+		if c := id[i]; 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "_%02x", c)
+		}
+	}
+	return b.String()
 }
 
 // loseIndex removes every secret of the index.
