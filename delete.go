@@ -17,9 +17,7 @@ func (s *SecretStore) DeleteToken(ctx context.Context, id string) error {
 	if id == "" {
 		return s.fail(op, "", fmt.Errorf("%w: the id is empty", ErrInvalidArgument))
 	}
-	a, released, err := s.bury(ctx, escapeID(id))
-	s.release(ctx, a, id, released)
-	return s.fail(op, id, err)
+	return s.fail(op, id, s.bury(ctx, escapeID(id), func(a *attempt, claims []index.Claim) { s.release(ctx, a, id, claims) }))
 }
 
 // DeleteTokens removes all tokens of this store and nothing else. What could
@@ -33,8 +31,8 @@ func (s *SecretStore) DeleteTokens(ctx context.Context) error {
 	released := make([][]index.Claim, len(ids))
 	faults := make([]error, len(ids))
 	err = s.parallel(ctx, len(ids), func(ctx context.Context, i int) error {
-		_, released[i], faults[i] = s.bury(ctx, ids[i])
-		faults[i] = s.fail(op, ids[i], faults[i])
+		err := s.bury(ctx, ids[i], func(_ *attempt, claims []index.Claim) { released[i] = claims })
+		faults[i] = s.fail(op, ids[i], err)
 		return ctx.Err()
 	})
 	// The tokens are gone, so their keys leave the index together.
@@ -42,16 +40,18 @@ func (s *SecretStore) DeleteTokens(ctx context.Context) error {
 	return errors.Join(append(faults, s.fail(op, "", err))...)
 }
 
-// bury writes a tombstone over the live row with the given escaped ID, and
-// returns the claims that are then to be released.
-func (s *SecretStore) bury(ctx context.Context, id string) (a *attempt, released []index.Claim, err error) {
+// bury writes a tombstone over the live row with the given escaped ID, hands
+// the claims that are then to be released to release, and retires the tombstone
+// after that: where the service forgets its generation, a row that is inserted
+// again may start at a lower one, and a late release would take its hints.
+func (s *SecretStore) bury(ctx context.Context, id string, release func(*attempt, []index.Claim)) error {
 	unlock, err := s.locks.lock(ctx, id)
 	if err != nil {
-		return s.attempt(), nil, err
+		return err
 	}
 	defer unlock()
-	err = s.again(ctx, func() error {
-		a = s.attempt()
+	return s.again(ctx, func() error {
+		a := s.attempt()
 		r, err := a.row(ctx, id)
 		if err != nil {
 			return err
@@ -72,10 +72,9 @@ func (s *SecretStore) bury(ctx context.Context, id string) (a *attempt, released
 		if err != nil {
 			return err
 		}
-		released = s.claims(s.keys(r.token), r)
+		release(a, s.claims(s.keys(r.token), r))
 		return s.retire(ctx, buried)
 	})
-	return a, released, err
 }
 
 // retire has the service drop what it keeps of a deleted token.

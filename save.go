@@ -244,8 +244,48 @@ func (a *attempt) carryOut(ctx context.Context, p *plan) error {
 	if err := a.commit(ctx, p); err != nil {
 		return err
 	}
+	a.secure(ctx, p)
 	a.release(ctx, p)
 	return nil
+}
+
+// secure looks whether the keys of inserted rows are still in the index. Where
+// a deletion reserves the name and hides the tombstone, somebody may have
+// inserted and deleted the same row since its keys were claimed, and released
+// them: the insert then succeeds all the same. A deletion releases before it
+// retires, so that nothing is released after this look. The save has happened;
+// what fails here the repair makes good.
+func (a *attempt) secure(ctx context.Context, plans ...*plan) {
+	if a.s.retirer == nil || a.s.retirer.RetireWindow() == 0 {
+		return
+	}
+	var claims []index.Claim
+	var hashes []string
+	for _, p := range plans {
+		if p.target.state == absent {
+			claims = append(claims, a.s.claims(p.claims, p.next)...)
+		}
+	}
+	if len(claims) == 0 {
+		return
+	}
+	for _, c := range claims {
+		hashes = append(hashes, c.Hash)
+	}
+	a.view.Forget()
+	hints, err := a.view.Lookup(ctx, hashes...)
+	var lost []index.Claim
+	for i := range hints {
+		if !slices.ContainsFunc(hints[i], func(h index.Hint) bool { return h.ID == claims[i].ID && h.Generation >= claims[i].Generation }) {
+			lost = append(lost, claims[i])
+		}
+	}
+	if len(lost) > 0 {
+		_, err = a.view.Claim(ctx, lost...)
+	}
+	if err != nil {
+		a.s.warn(ctx, "saved, but some keys may be missing from the index", claims[0].ID, err)
+	}
 }
 
 // commit writes the token, by compare-and-swap. This is what decides.

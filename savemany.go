@@ -84,6 +84,7 @@ func (s *SecretStore) saveGroup(ctx context.Context, tokens, stored []OAuthToken
 		}
 		written[stored[i].ID] = true
 	}
+	a.secure(ctx, done...)
 	a.release(ctx, done...)
 	return s.joinFaults(tokens, faults)
 }
