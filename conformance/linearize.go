@@ -1,0 +1,192 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+
+	"example.com/tokenstore"
+)
+
+// LinearizableOptions are the options of [Linearizable].
+type LinearizableOptions struct {
+	// Clients is the number of processes; 0: 8.
+	Clients int
+	// Operations is the least number of operations; 0: 2,000.
+	Operations int
+	// Users is the number of users in one history, about whom all clients are
+	// busy at the same time; 0: 3.
+	Users int
+	// Seed makes other random choices.
+	Seed uint64
+}
+
+// historyLength is the number of operations of one client in one history.
+const historyLength = 25
+
+// Linearizable lets clients find, save and delete the tokens of the same users at
+// the same time, and asks whether some order of the operations, true to real
+// time, explains every answer. newClient returns one more client of the same
+// service, which shares nothing else with the others; the service must not be
+// stale. The tokens that it leaves there are those of users of its own.
+//
+// The users have nothing in common, so each is judged alone. Some
+// tokens begin without a user, and are adopted.
+func Linearizable(t *testing.T, newClient func(t testing.TB) tokenstore.Store, options LinearizableOptions) {
+	t.Helper()
+	options.Clients = orElse(options.Clients, 8)
+	options.Users = orElse(options.Users, 3)
+	clients := make([]tokenstore.Store, options.Clients)
+	for i := range clients {
+		clients[i] = newClient(t)
+	}
+	total, gaveUp := 0, 0
+	for n := uint64(0); total < orElse(options.Operations, 2000); n++ {
+		h := &history{users: options.Users, seed: options.Seed, number: n, start: time.Now()}
+		h.run(t.Context(), clients)
+		if h.failed != nil {
+			t.Fatal(h.failed)
+		}
+		total, gaveUp = total+len(h.operations), gaveUp+h.gaveUp
+		if result := porcupine.CheckOperationsTimeout(oneUser, h.operations, time.Minute); result != porcupine.Ok {
+			for _, op := range h.operations {
+				t.Logf("client %d, %d to %d: %s", op.ClientId, op.Call, op.Return, oneUser.DescribeOperation(op.Input, op.Output))
+			}
+			t.Fatalf("no order of the operations explains the answers (%v)", result)
+		}
+	}
+	t.Logf("%d operations of %d clients are linearizable; %d gave up", total, options.Clients, gaveUp)
+}
+
+func orElse(n, otherwise int) int {
+	if n == 0 {
+		return otherwise
+	}
+	return n
+}
+
+// history is one run of all clients.
+type history struct {
+	users  int
+	seed   uint64
+	number uint64
+	start  time.Time
+
+	mu         sync.Mutex
+	operations []porcupine.Operation
+	gaveUp     int
+	failed     error
+}
+
+func (h *history) run(ctx context.Context, clients []tokenstore.Store) {
+	var running sync.WaitGroup
+	for i, store := range clients {
+		running.Go(func() {
+			c := &historyClient{history: h, number: i, store: store, seen: map[string]tokenstore.OAuthToken{}}
+			c.random = rand.New(rand.NewPCG(h.seed, h.number<<16|uint64(i)))
+			for n := range historyLength {
+				c.step(ctx, n)
+			}
+		})
+	}
+	running.Wait()
+}
+
+// historyClient is one client in one history. It remembers the token that it saw
+// last of each user.
+type historyClient struct {
+	*history
+	number int
+	store  tokenstore.Store
+	random *rand.Rand
+	seen   map[string]tokenstore.OAuthToken
+}
+
+// action is one operation on the token of one user. Find and save have a token.
+type action struct {
+	kind  string // "find", "save" or "delete"
+	user  string // whom it is about, also if the token does not say so
+	token tokenstore.OAuthToken
+	id    string
+}
+
+// step does one operation and notes when it began and ended. One that gave up
+// says that nothing was stored, and is left out.
+func (c *historyClient) step(ctx context.Context, n int) {
+	in := c.choose(n)
+	began := time.Since(c.start).Nanoseconds()
+	out, err := in.do(ctx, c.store)
+	ended := time.Since(c.start).Nanoseconds()
+	if out.ID != "" {
+		c.seen[in.user] = out
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case errors.Is(err, tokenstore.ErrConflict):
+		c.gaveUp++
+	case err != nil:
+		c.failed = fmt.Errorf("%s: %w", in.kind, err)
+	default:
+		c.operations = append(c.operations, porcupine.Operation{ClientId: c.number, Input: in, Call: began, Output: out, Return: ended})
+	}
+}
+
+// choose returns the next operation of a client. Half of them are finds.
+//
+// No two rows ever hold one key, since which of them is found first is not
+// promised: every other user rotates the refresh token, and the tokens of the
+// rest have one refresh token for good, by which they are saved without a user
+// too, and adopted.
+func (c *historyClient) choose(n int) action {
+	number := c.random.IntN(c.users)
+	in := action{kind: "find", user: fmt.Sprintf("u%d@zylker.example:%d-%d", number, c.seed, c.history.number)}
+	value := fmt.Sprintf("fake-%d-%s", n, in.user) + fmt.Sprintf("-%d", c.number)
+	last, known := c.seen[in.user]
+	rotates := number%2 == 1
+	refresh := "fake-refresh-" + in.user
+	if rotates {
+		refresh = value
+	}
+	switch p := c.random.IntN(24); {
+	case p < 5 || !known && p < 12:
+		in.token = tokenstore.OAuthToken{UserName: in.user}
+	case p < 7:
+		in.token = withClient(tokenstore.OAuthToken{RefreshToken: last.RefreshToken})
+	case p < 9:
+		in.token = withClient(tokenstore.OAuthToken{GrantToken: last.GrantToken, RefreshToken: last.RefreshToken})
+	case p < 12:
+		in.token = tokenstore.OAuthToken{AccessToken: last.AccessToken}
+	case p < 15 && known:
+		in.kind, in.id = "delete", last.ID
+	case p < 19:
+		in.kind, in.token = "save", withClient(tokenstore.OAuthToken{UserName: in.user, RefreshToken: refresh, AccessToken: value})
+	case p < 22 && !rotates:
+		in.kind, in.token = "save", withClient(tokenstore.OAuthToken{RefreshToken: refresh, AccessToken: value})
+	default:
+		in.kind, in.token = "save", withClient(tokenstore.OAuthToken{UserName: in.user, RefreshToken: refresh, GrantToken: value})
+	}
+	return in
+}
+
+// do carries the operation out. Nothing found is an answer, and an empty token.
+func (a action) do(ctx context.Context, store tokenstore.Store) (token tokenstore.OAuthToken, err error) {
+	switch a.kind {
+	case "find":
+		token, err = store.FindToken(ctx, a.token)
+	case "save":
+		token, err = store.SaveToken(ctx, a.token)
+	default:
+		err = store.DeleteToken(ctx, a.id)
+	}
+	if errors.Is(err, tokenstore.ErrNotFound) {
+		err = nil
+	}
+	return token, err
+}

@@ -1,0 +1,44 @@
+package conformance_test
+
+import (
+	"context"
+	"runtime"
+	"testing"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/conformance"
+	"example.com/tokenstore/driver/drivertest"
+	"example.com/tokenstore/driver/memory"
+)
+
+func TestLinearizableEntries(t *testing.T) {
+	t.Parallel()
+	linearizable(t, tokenstore.WithEntries())
+}
+
+func TestLinearizableDocument(t *testing.T) {
+	t.Parallel()
+	linearizable(t, tokenstore.WithDocument(1))
+}
+
+func TestLinearizableDocument16(t *testing.T) {
+	t.Parallel()
+	linearizable(t, tokenstore.WithDocument(16))
+}
+
+func linearizable(t *testing.T, form tokenstore.Option) {
+	// Each call lets others go first, as a network does.
+	secrets := drivertest.Intercept(memory.New(), func(ctx context.Context, _ drivertest.Call, do func(context.Context) error) error {
+		runtime.Gosched()
+		defer runtime.Gosched()
+		return do(ctx)
+	})
+	operations := few(1_000, 100_000)
+	conformance.Linearizable(t, func(t testing.TB) tokenstore.Store {
+		store, err := tokenstore.NewSecretStore(secrets, form)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return store
+	}, conformance.LinearizableOptions{Operations: operations})
+}
