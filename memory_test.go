@@ -25,13 +25,17 @@ func TestStoreOverMemory(t *testing.T) {
 	for name, form := range forms {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			storeSuite(t, func() driver.Secrets { return memory.New() }, form...)
+			tokens := 100
+			if name == "entries" || name == "document" {
+				tokens = 1000
+			}
+			storeSuite(t, tokens, func() driver.Secrets { return memory.New() }, form...)
 		})
 	}
 }
 
 // storeSuite runs the Store suite on the engine over secrets.
-func storeSuite(t *testing.T, newSecrets func() driver.Secrets, options ...tokenstore.Option) {
+func storeSuite(t *testing.T, tokens int, newSecrets func() driver.Secrets, options ...tokenstore.Option) {
 	t.Helper()
 	under := map[tokenstore.Store]driver.Secrets{}
 	open := func(secrets driver.Secrets) (tokenstore.Store, error) {
@@ -52,6 +56,7 @@ func storeSuite(t *testing.T, newSecrets func() driver.Secrets, options ...token
 		conformance.WithForeign(func(ctx context.Context, s tokenstore.Store) (func(context.Context) error, error) {
 			return plantForeign(ctx, under[s])
 		}),
+		conformance.WithTokens(tokens),
 		conformance.WithTick(func() { time.Sleep(time.Microsecond) }),
 	)
 }
