@@ -2,6 +2,7 @@ package vault_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"strings"
@@ -16,6 +17,38 @@ import (
 	"example.com/tokenstore/driver"
 	"example.com/tokenstore/vault"
 )
+
+// TestModel does random operations with restarts, deaths, a lost index and a
+// person's edits on Vault's page.
+func TestModel(t *testing.T) {
+	client := newClient(t)
+	mount := newMount(t, client, "2")
+	conformance.Model(t, newBelow(client, mount), entries, conformance.ModelOptions{
+		Service: conformance.Service{
+			Handle: again(client, mount),
+			Edit: func(ctx context.Context, s driver.Secrets, name string, data []byte) error {
+				first, ok := driver.As[*below](s)
+				if !ok {
+					return errForeign
+				}
+				return edit(ctx, client.KVv2(mount), first.folder+name, data)
+			},
+		},
+		Operations: wantedOperations() / 50,
+	})
+}
+
+// TestLinearizableSuite is beside TestLinearizable for what that leaves out:
+// tokens without a user, and their adoption.
+func TestLinearizableSuite(t *testing.T) {
+	client := newClient(t)
+	mount := newMount(t, client, "2")
+	conformance.Linearizable(t, func(t testing.TB) tokenstore.Store {
+		return newStore(t, client, vault.WithMount(mount), vault.WithStoreOptions(tokenstore.WithScanLimit(0)))
+	}, conformance.LinearizableOptions{Operations: wantedOperations() / 20})
+}
+
+var errForeign = errors.New("these secrets are not of this test")
 
 // TestCrash interrupts every operation at every call, on the real server.
 func TestCrash(t *testing.T) {
@@ -64,7 +97,7 @@ func again(client *api.Client, mount string) func(driver.Secrets) (driver.Secret
 		}
 		first, ok := driver.As[*below](s)
 		if !ok {
-			return nil, fmt.Errorf("these secrets are not of this test")
+			return nil, errForeign
 		}
 		return on(secrets, first.folder), nil
 	}
