@@ -57,8 +57,8 @@ func (s *secrets) walk(ctx context.Context, folder, prefix string, yield func(st
 
 // deleted reports whether a name is deleted that is suspected to be.
 func (s *secrets) deleted(ctx context.Context, name string, suspect bool) (bool, error) {
-	if driver.CheckName(name) != nil {
-		return true, nil // Not one that can be asked for.
+	if notAName := driver.CheckName(name) != nil; notAName {
+		return true, nil
 	}
 	if !suspect && !s.marks.has(name) {
 		return false, nil

@@ -172,7 +172,7 @@ func (s *Session) renew(ctx context.Context) {
 			if renewed.Secret.Auth != nil {
 				s.extend(secret, renewed.RenewedAt, renewed.Secret.Auth.LeaseDuration)
 			}
-		case <-watcher.DoneCh():
+		case <-watcher.DoneCh(): //nolint:errcheck // Whatever ended it, a login is next.
 			s.drop(secret)
 			return
 		}

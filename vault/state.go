@@ -129,8 +129,11 @@ func (s *secrets) ensure(ctx context.Context) error {
 			Options map[string]string `json:"options"`
 		} `json:"data"`
 	}
-	if err := json.Unmarshal(r.body, &got); err != nil || r.status != http.StatusOK {
+	if r.status != http.StatusOK || !json.Valid(r.body) {
 		return nil // A server that has no such page; the replies will tell.
+	}
+	if err := json.Unmarshal(r.body, &got); err != nil {
+		return unusable("look at the mount")
 	}
 	if version := got.Data.Options["version"]; version != "2" {
 		text := "it is of another kind"

@@ -3,6 +3,7 @@ package vault_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"os"
 	"strings"
 	"testing"
@@ -91,7 +92,7 @@ func TestPolicies(t *testing.T) {
 	denied := func(role, what string, err error) {
 		t.Helper()
 		var reply *api.ResponseError
-		if !errors.Is(err, tokenstore.ErrDenied) && !(errors.As(err, &reply) && reply.StatusCode == 403) {
+		if !errors.Is(err, tokenstore.ErrDenied) && !(errors.As(err, &reply) && reply.StatusCode == http.StatusForbidden) {
 			t.Errorf("%s may %s: %v", role, what, err)
 		}
 		if errors.Is(err, tokenstore.ErrDenied) && tokenstore.Retryable(err) {
