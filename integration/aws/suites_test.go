@@ -1,0 +1,75 @@
+package aws
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/conformance"
+	"example.com/tokenstore/driver"
+	"example.com/tokenstore/integration/internal/need"
+)
+
+// account is a driver together with the account on which it works.
+type account struct {
+	driver.Secrets
+	world *world
+}
+
+func (a account) Unwrap() driver.Secrets { return a.Secrets }
+
+var errForeign = errors.New("not a driver of this test")
+
+// newAccount returns a driver on an account of its own: LocalStack takes an
+// access key of twelve digits for the account.
+func newAccount(t testing.TB) driver.Secrets {
+	number := fmt.Sprintf("%012d", rand.Int64N(1e12))
+	w := &world{client: newClient(need.AWS(t), func(o *secretsmanager.Options) {
+		o.Credentials = credentials.NewStaticCredentialsProvider(number, "test", "")
+	})}
+	s, err := w.secrets()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return account{s, w}
+}
+
+func service() conformance.Service {
+	return conformance.Service{
+		Handle: func(s driver.Secrets) (driver.Secrets, error) {
+			first, ok := driver.As[account](s)
+			if !ok {
+				return nil, errForeign
+			}
+			again, err := first.world.secrets()
+			return account{again, first.world}, err
+		},
+		Edit: func(ctx context.Context, s driver.Secrets, name string, data []byte) error {
+			first, ok := driver.As[account](s)
+			if !ok {
+				return errForeign
+			}
+			return first.world.edit(ctx, s, name, data)
+		},
+	}
+}
+
+func documents(secrets driver.Secrets, options ...tokenstore.Option) (*tokenstore.SecretStore, error) {
+	return tokenstore.NewSecretStore(secrets, append([]tokenstore.Option{tokenstore.WithDocument(1), tokenstore.WithoutAccessIndex()}, options...)...)
+}
+
+// TestModel compares random operations with a model.
+func TestModel(t *testing.T) {
+	operations := 100
+	if os.Getenv("TOKENSTORE_LONG") != "" {
+		operations = 2000
+	}
+	conformance.Model(t, newAccount, documents, conformance.ModelOptions{Service: service(), Operations: operations, WithoutAccessIndex: true})
+}
