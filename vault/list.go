@@ -57,7 +57,7 @@ func (s *secrets) walk(ctx context.Context, folder, prefix string, yield func(st
 
 // deleted reports whether a name is deleted that is suspected to be.
 func (s *secrets) deleted(ctx context.Context, name string, suspect bool) (bool, error) {
-	if notAName := driver.CheckName(name) != nil; notAName {
+	if !isName(name) { // Nobody can ask for it.
 		return true, nil
 	}
 	if !suspect && !s.marks.has(name) {
@@ -66,6 +66,8 @@ func (s *secrets) deleted(ctx context.Context, name string, suspect bool) (bool,
 	st, err := s.read(ctx, name, 0)
 	return err == nil && !st.live(), err
 }
+
+func isName(name string) bool { return driver.CheckName(name) == nil }
 
 // keys returns what one folder holds, as Vault has it, and which of it may be
 // deleted. Folders end in a slash.
