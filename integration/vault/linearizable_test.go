@@ -105,6 +105,7 @@ func step(now row, in action, out outcome) (bool, any) {
 // save and delete the same users at the same time, and asks whether some order
 // of the operations, true to real time, explains every answer.
 func TestLinearizable(t *testing.T) {
+	t.Parallel() // It waits for the server most of the time.
 	client := newClient(t)
 	mount := newMount(t, client, "2")
 	var stores [historyClients]*tokenstore.SecretStore

@@ -21,6 +21,7 @@ import (
 // TestModel does random operations with restarts, deaths, a lost index and a
 // person's edits on Vault's page.
 func TestModel(t *testing.T) {
+	t.Parallel() // It waits for the server most of the time.
 	client := newClient(t)
 	mount := newMount(t, client, "2")
 	conformance.Model(t, newBelow(client, mount), entries, conformance.ModelOptions{
@@ -41,6 +42,7 @@ func TestModel(t *testing.T) {
 // TestLinearizableSuite is beside TestLinearizable for what that leaves out:
 // tokens without a user, and their adoption.
 func TestLinearizableSuite(t *testing.T) {
+	t.Parallel() // It waits for the server most of the time.
 	client := newClient(t)
 	mount := newMount(t, client, "2")
 	conformance.Linearizable(t, func(t testing.TB) tokenstore.Store {
@@ -52,6 +54,7 @@ var errForeign = errors.New("these secrets are not of this test")
 
 // TestCrash interrupts every operation at every call, on the real server.
 func TestCrash(t *testing.T) {
+	t.Parallel() // It waits for the server most of the time.
 	client := newClient(t)
 	mount := newMount(t, client, "2")
 	conformance.Crash(t, newBelow(client, mount), entries, conformance.CrashOptions{Service: conformance.Service{Handle: again(client, mount)}})
