@@ -63,9 +63,13 @@ func (s *SecretStore) saveGroup(ctx context.Context, tokens, stored []OAuthToken
 	others, err := a.claimGroup(ctx, plans)
 	var done []*plan
 	written := map[string]bool{} // IDs of rows
+	edited := false              // a row was written that a person had edited
 	for i, p := range plans {
 		alone := false
 		switch {
+		case edited:
+			// Its keys were not in the index when the plan was made.
+			alone = faults[i] == nil || Kind(faults[i]) == ErrInvalidToken || errors.Is(faults[i], driver.ErrConflict)
 		case p == nil:
 			alone = errors.Is(faults[i], driver.ErrConflict)
 		case p.unchanged && !written[p.next.token.ID]:
@@ -83,6 +87,7 @@ func (s *SecretStore) saveGroup(ctx context.Context, tokens, stored []OAuthToken
 			stored[i], done = p.next.token, append(done, p)
 		}
 		written[stored[i].ID] = true
+		edited = edited || p != nil && !p.unchanged && p.target.state == live && s.edited(p.target)
 	}
 	a.secure(ctx, done...)
 	a.release(ctx, done...)

@@ -1,0 +1,47 @@
+package tokenstore_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/driver/memory"
+)
+
+// A person has given a token a user, which no index knows. The save of it in
+// the middle of a call makes the user known, also to the saves after it.
+func TestSaveTokensAfterAnEdit(t *testing.T) {
+	secrets := memory.New()
+	store, err := tokenstore.NewSecretStore(secrets, tokenstore.WithDocument(1), tokenstore.WithScanLimit(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := tokenstore.OAuthToken{ClientID: "client", ClientSecret: "fake", RefreshToken: "1000.fake"}
+	saved, err := store.SaveToken(t.Context(), first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := secrets.Get(t.Context(), "tokenstore/tokens/"+saved.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := map[string]string{}
+	if err := json.Unmarshal(secret.Data, &fields); err != nil {
+		t.Fatal(err)
+	}
+	fields["user_name"] = "ada"
+	if secret.Data, err = json.Marshal(fields); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := secrets.Put(t.Context(), secret); err != nil {
+		t.Fatal(err)
+	}
+	first.AccessToken = "1000.access"
+	stored, err := store.SaveTokens(t.Context(), []tokenstore.OAuthToken{first, {UserName: "ada", APIDomain: "https://api.example"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if stored[1].ID != saved.ID || stored[1].AccessToken != "1000.access" {
+		t.Errorf("the second save went to %s", stored[1])
+	}
+}
