@@ -2,6 +2,7 @@ package awssm
 
 import (
 	"context"
+	"errors"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -36,7 +37,7 @@ func (t *attempts) attempt(ctx context.Context, in middleware.FinalizeInput, nex
 	t.ran = true
 	out, metadata, err := next.HandleFinalize(ctx, in)
 	if err != nil && t.sent {
-		if kind, _ := classify(err); kind == driver.ErrUnavailable {
+		if kind, _ := classify(err); errors.Is(kind, driver.ErrUnavailable) {
 			t.lost = true
 		}
 	}

@@ -32,7 +32,7 @@ func (f *fault) Unwrap() []error { return []error{f.kind, f.err} }
 // give returns the fault as an error for the caller: a context's error as it
 // is, and what would mean "not found" to a reader as a conflict to a writer.
 func (f *fault) give() error {
-	if f.kind == context.Canceled || f.kind == context.DeadlineExceeded {
+	if errors.Is(f.kind, context.Canceled) || errors.Is(f.kind, context.DeadlineExceeded) {
 		return f.kind
 	}
 	return f
@@ -57,7 +57,7 @@ func newFault(ctx context.Context, op string, err error, t *attempts) *fault {
 		f.err = sealed{err}
 	}
 	f.kind, f.code = classify(err)
-	if t.ran && !t.sent && f.kind == driver.ErrUnavailable {
+	if t.ran && !t.sent && errors.Is(f.kind, driver.ErrUnavailable) {
 		// Nothing was sent: there were no credentials to sign with.
 		f.kind, f.code = driver.ErrDenied, "no credentials, or they cannot be refreshed"
 		var region *aws.MissingRegionError
@@ -65,7 +65,7 @@ func newFault(ctx context.Context, op string, err error, t *attempts) *fault {
 			f.kind, f.code = driver.ErrInvalid, "no region is set"
 		}
 	}
-	f.lost = f.lost || f.kind == driver.ErrUnavailable
+	f.lost = f.lost || errors.Is(f.kind, driver.ErrUnavailable)
 	return f
 }
 
@@ -94,7 +94,7 @@ var deniedCodes = map[string]bool{
 
 // classify returns the sentinel for an error of the SDK and what can be said of
 // it without quoting it.
-func classify(err error) (kind error, code string) {
+func classify(err error) (kind error, code string) { //nolint:staticcheck // The kind is a result, not a failure of the function.
 	var api smithy.APIError
 	if !errors.As(err, &api) {
 		return driver.ErrUnavailable, networkText(err)

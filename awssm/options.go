@@ -108,7 +108,8 @@ func WithStoreOptions(options ...tokenstore.Option) Option {
 func configure(options []Option) (*settings, error) {
 	s := &settings{
 		tags: map[string]string{}, recoveryDays: defaultRecoveryDays, fanout: 1,
-		slot: rand.IntN(candidates), now: time.Now, sleep: sleepFor,
+		slot: rand.IntN(candidates), // #nosec G404 -- no secret, only spread
+		now:  time.Now, sleep: sleepFor,
 	}
 	for _, o := range options {
 		o(s)

@@ -71,11 +71,11 @@ func (s *secrets) replace(ctx context.Context, encoded, base string, data []byte
 		if slices.Contains(out.VersionStages, current) {
 			return id, nil // The secret had no version: its first one becomes current.
 		}
-	case f.kind == driver.ErrUnavailable:
+	case errors.Is(f.kind, driver.ErrUnavailable):
 		if !s.stored(ctx, encoded, id) {
 			return "", f.give()
 		}
-	case f.kind == driver.ErrNotFound, f.isRequest() && s.scheduled(ctx, encoded, f):
+	case errors.Is(f.kind, driver.ErrNotFound), f.isRequest() && s.scheduled(ctx, encoded, f):
 		return "", fmt.Errorf("%w: %w", errGone, f.as(driver.ErrConflict))
 	default:
 		return "", f.give()
@@ -99,7 +99,7 @@ func (s *secrets) fill(ctx context.Context, encoded, id string) (string, error) 
 	for range looks {
 		d, f := s.describe(ctx, encoded)
 		switch {
-		case f != nil && f.kind != driver.ErrNotFound:
+		case f != nil && !errors.Is(f.kind, driver.ErrNotFound):
 			return "", f.give()
 		case d.current == id && f == nil:
 			return id, nil
@@ -166,7 +166,7 @@ func (s *secrets) refusal(ctx context.Context, encoded string, f *fault) (error,
 	switch {
 	case f.isParameter(), f.isRequest() && s.scheduled(ctx, encoded, f):
 		return f.as(driver.ErrConflict), true
-	case f.kind == driver.ErrNotFound:
+	case errors.Is(f.kind, driver.ErrNotFound):
 		return nil, false
 	}
 	return f.give(), true
@@ -190,7 +190,7 @@ func (s *secrets) outcome(ctx context.Context, encoded, id, base string, lost bo
 	switch {
 	case f == nil && (d.current == id || d.previous == id):
 		return moved
-	case f != nil && f.kind == driver.ErrNotFound || d.deleted:
+	case f != nil && errors.Is(f.kind, driver.ErrNotFound) || d.deleted:
 		if lost {
 			return unknown
 		}
@@ -239,11 +239,11 @@ func (s *secrets) create(ctx context.Context, t target) (string, error) {
 		last = f
 		var revision string
 		var err error
-		again := false
+		var again bool
 		switch {
 		case f.isRequest():
 			revision, again, err = s.takeBack(ctx, t, f)
-		case f.kind == driver.ErrConflict, f.kind == driver.ErrUnavailable:
+		case errors.Is(f.kind, driver.ErrConflict), errors.Is(f.kind, driver.ErrUnavailable):
 			revision, again, err = s.occupied(ctx, t, id, f)
 		default:
 			return "", f.give()

@@ -119,9 +119,9 @@ func (b *batch) read(ctx context.Context, chunk []string) {
 		var f *fault
 		if rest, f = b.together(ctx, chunk); f != nil {
 			switch {
-			case f.kind == driver.ErrDenied:
+			case errors.Is(f.kind, driver.ErrDenied):
 				b.s.noBatch.Store(true)
-			case f.kind != driver.ErrInvalid:
+			case !errors.Is(f.kind, driver.ErrInvalid):
 				for _, encoded := range chunk {
 					b.fail(b.names[encoded], f.give())
 				}

@@ -2,6 +2,7 @@ package awssm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -17,9 +18,9 @@ import (
 func (s *secrets) occupied(ctx context.Context, t target, id string, cause *fault) (revision string, again bool, err error) {
 	v, f := s.read(ctx, t.encoded)
 	switch {
-	case f != nil && f.kind == driver.ErrNotFound && cause.kind == driver.ErrUnavailable:
+	case f != nil && errors.Is(f.kind, driver.ErrNotFound) && errors.Is(cause.kind, driver.ErrUnavailable):
 		return "", false, cause.give()
-	case f != nil && f.kind == driver.ErrNotFound:
+	case f != nil && errors.Is(f.kind, driver.ErrNotFound):
 		revision, err = s.replace(ctx, t.encoded, "", t.data)
 		return revision, false, err
 	case f != nil && f.isRequest():
@@ -46,7 +47,7 @@ func (s *secrets) lostCreate(ctx context.Context, encoded, id string, cause *fau
 		switch {
 		case f == nil:
 			return id, nil
-		case f.kind != driver.ErrNotFound && !f.isRequest():
+		case !errors.Is(f.kind, driver.ErrNotFound) && !f.isRequest():
 			return "", f.give()
 		}
 		if err := s.set.sleep(ctx, wait); err != nil {
@@ -64,7 +65,7 @@ func (s *secrets) lostCreate(ctx context.Context, encoded, id string, cause *fau
 func (s *secrets) takeBack(ctx context.Context, t target, cause *fault) (revision string, again bool, err error) {
 	d, f := s.describeWritten(ctx, t.encoded)
 	switch {
-	case f != nil && f.kind == driver.ErrNotFound:
+	case f != nil && errors.Is(f.kind, driver.ErrNotFound):
 		return "", true, nil // A forced deletion is about to end.
 	case f != nil:
 		return "", false, f.give()
@@ -75,9 +76,9 @@ func (s *secrets) takeBack(ctx context.Context, t target, cause *fault) (revisio
 	}
 	_, f = call(ctx, "RestoreSecret", s.api.RestoreSecret, &secretsmanager.RestoreSecretInput{SecretId: aws.String(t.encoded)})
 	switch {
-	case f != nil && (f.kind == driver.ErrNotFound || f.isRequest()):
+	case f != nil && (errors.Is(f.kind, driver.ErrNotFound) || f.isRequest()):
 		return "", true, nil
-	case f != nil && f.kind != driver.ErrUnavailable:
+	case f != nil && !errors.Is(f.kind, driver.ErrUnavailable):
 		return "", false, f.give()
 	}
 	// If the reply was lost and nothing restored, the replacement is refused.
@@ -122,7 +123,7 @@ func (s *secrets) awaitDeletion(ctx context.Context, encoded string, mark versio
 		}
 		v, f := s.read(ctx, encoded)
 		switch {
-		case f != nil && (f.kind == driver.ErrNotFound || f.isRequest()):
+		case f != nil && (errors.Is(f.kind, driver.ErrNotFound) || f.isRequest()):
 			return true, nil
 		case f != nil:
 			return false, f.give()

@@ -78,7 +78,7 @@ func (s *secrets) Retire(ctx context.Context, name, revision string) error {
 	for s.within(w.at) {
 		d, f := s.describe(ctx, encoded)
 		switch {
-		case f != nil && f.kind != driver.ErrNotFound:
+		case f != nil && !errors.Is(f.kind, driver.ErrNotFound):
 			return f.give()
 		case d.current == revision && !d.deleted && s.within(w.at):
 			err := s.schedule(ctx, encoded)
@@ -113,7 +113,7 @@ func (s *secrets) schedule(ctx context.Context, encoded string) error {
 	}
 	_, f := call(short, "DeleteSecret", s.api.DeleteSecret, in, once)
 	switch {
-	case f == nil, f.kind == driver.ErrNotFound, f.isRequest() && s.scheduled(ctx, encoded, f):
+	case f == nil, errors.Is(f.kind, driver.ErrNotFound), f.isRequest() && s.scheduled(ctx, encoded, f):
 		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()
@@ -127,7 +127,7 @@ func (s *secrets) schedule(ctx context.Context, encoded string) error {
 func (s *secrets) lostDelete(ctx context.Context, encoded string, cause *fault) error {
 	wait := lookWait
 	for range looks {
-		if d, f := s.describe(ctx, encoded); f == nil && d.deleted || f != nil && f.kind == driver.ErrNotFound {
+		if d, f := s.describe(ctx, encoded); f == nil && d.deleted || f != nil && errors.Is(f.kind, driver.ErrNotFound) {
 			return nil
 		}
 		if err := s.set.sleep(ctx, wait); err != nil {
@@ -190,7 +190,7 @@ func (s *secrets) deletedBefore(ctx context.Context, encoded, revision string, c
 	for range looks {
 		v, f := s.read(ctx, encoded)
 		switch {
-		case f != nil && (f.kind == driver.ErrNotFound || f.isRequest() && s.scheduled(ctx, encoded, f)):
+		case f != nil && (errors.Is(f.kind, driver.ErrNotFound) || f.isRequest() && s.scheduled(ctx, encoded, f)):
 		case f != nil:
 			return f.give()
 		case v.marked(): // By another deletion, or in an earlier life.

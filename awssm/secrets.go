@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -71,7 +72,7 @@ var (
 
 func newSecrets(api API, set *settings) *secrets {
 	return &secrets{
-		api: api, set: set, candidate: candidateLabel + string(rune('0'+set.slot)),
+		api: api, set: set, candidate: candidateLabel + strconv.Itoa(set.slot),
 		locks: map[string]*lock{}, recent: map[string]write{},
 	}
 }

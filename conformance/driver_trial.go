@@ -26,7 +26,7 @@ const (
 
 // driverTrial is one run of one case of the suite for drivers.
 type driverTrial struct {
-	ctx        context.Context //nolint:containedctx // A trial lives as long as one case.
+	ctx        context.Context // A trial lives as long as one case.
 	settings   *driverSettings
 	name, rule string
 	prefix     string // begins the names of this case

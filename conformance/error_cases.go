@@ -62,7 +62,7 @@ func errorKinds(t *trial) {
 		{"find by an empty ID", argument, tokenstore.ErrInvalidArgument},
 		{"delete an empty ID", t.store.DeleteToken(t.ctx, ""), tokenstore.ErrInvalidArgument},
 	} {
-		if got := tokenstore.Kind(c.err); got != c.kind {
+		if got := tokenstore.Kind(c.err); got != c.kind { //nolint:errorlint // The sentinel itself, not what wraps it.
 			t.fails("%s: the error's kind is %v instead of %v", c.doing, got, c.kind)
 		}
 		if tokenstore.Retryable(c.err) {

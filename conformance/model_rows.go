@@ -131,7 +131,7 @@ func (m *modelRows) save(token, got tokenstore.OAuthToken, err error) error {
 		}
 		wants = append(wants, describeToken(want))
 	}
-	return fmt.Errorf("save %s\ngives %s, %v\nand should give %s", describeToken(token), describeToken(got), err, strings.Join(wants, " or "))
+	return fmt.Errorf("save %s\ngives %s, %v\nand should give %s", describeToken(token), describeToken(got), err, strings.Join(wants, " or ")) //nolint:errorlint // It may be nil, and is only told.
 }
 
 // insert reports whether the answer is that of an insert, which it then does.

@@ -44,7 +44,7 @@ func readHints(id, text string, each func(key string, m mark)) bool {
 		for word := range strings.FieldsSeq(group) {
 			var key string
 			var order int64
-			ok := true
+			var ok bool
 			if begun {
 				key, order, ok = parseKey(word, id)
 			} else {
