@@ -69,7 +69,7 @@ func (s *SecretStore) saveGroup(ctx context.Context, tokens, stored []OAuthToken
 		switch {
 		case edited:
 			// Its keys were not in the index when the plan was made.
-			alone = faults[i] == nil || Kind(faults[i]) == ErrInvalidToken || errors.Is(faults[i], driver.ErrConflict)
+			alone = faults[i] == nil || errors.Is(faults[i], ErrInvalidToken) || errors.Is(faults[i], driver.ErrConflict)
 		case p == nil:
 			alone = errors.Is(faults[i], driver.ErrConflict)
 		case p.unchanged && !written[p.next.token.ID]:
