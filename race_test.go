@@ -2,8 +2,10 @@ package tokenstore_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/driver"
@@ -59,4 +61,101 @@ func newStore(t *testing.T, secrets driver.Secrets) *tokenstore.SecretStore {
 		t.Fatal(err)
 	}
 	return store
+}
+
+// TestFindFollowsAMovingKey lets a key move from one token to another while a
+// find of it is between its look at the index and its look at the token.
+func TestFindFollowsAMovingKey(t *testing.T) {
+	ctx := t.Context()
+	secrets := memory.New()
+	other := newStore(t, secrets)
+	token := tokenstore.OAuthToken{ClientID: "fake-client", ClientSecret: "fake-secret", UserName: "fake-1", RefreshToken: "fake-refresh"}
+	first, err := other.SaveToken(ctx, token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	query := token
+	query.UserName = ""
+	moved := false
+	store, err := tokenstore.NewSecretStore(drivertest.Intercept(secrets, func(ctx context.Context, c drivertest.Call, do func(context.Context) error) error {
+		if c.Name == "tokenstore/tokens/"+first.ID && !moved {
+			moved = true
+			for _, t := range []tokenstore.OAuthToken{{UserName: "fake-1", RefreshToken: "fake-refresh-2"}, {UserName: "fake-2", RefreshToken: "fake-refresh"}} {
+				if _, err := other.SaveToken(ctx, t); err != nil {
+					return err
+				}
+			}
+		}
+		return do(ctx)
+	}), tokenstore.WithScanLimit(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found, err := store.FindToken(ctx, query); err != nil || found.UserName != "fake-2" || !moved {
+		t.Errorf("the find gives the token of %q, %v", found.UserName, err)
+	}
+}
+
+// TestSaveGivesUp lets every write of a token lose against others.
+func TestSaveGivesUp(t *testing.T) {
+	writes := 0
+	secrets := drivertest.Inject(memory.New(), func(c drivertest.Call) drivertest.Outcome {
+		if c.Method != drivertest.Put || !strings.HasPrefix(c.Name, "tokenstore/tokens/") {
+			return drivertest.Outcome{}
+		}
+		if writes++; writes > 10 {
+			return drivertest.Denied
+		}
+		return drivertest.Outcome{Err: driver.ErrConflict}
+	})
+	store, err := tokenstore.NewSecretStore(secrets, tokenstore.WithAttempts(3),
+		tokenstore.WithSleep(func(context.Context, time.Duration) error { return nil }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = store.SaveToken(t.Context(), tokenstore.OAuthToken{UserName: "fake-user", RefreshToken: "fake-refresh"})
+	if !errors.Is(err, tokenstore.ErrConflict) || writes != 3 {
+		t.Errorf("%d attempts, and the error is %v", writes, err)
+	}
+}
+
+// TestSaveThatSleptBeginsAgain lets a save sleep for two days before it writes
+// its token. Meanwhile others insert and delete the same token, and a repair
+// removes what is left of it. The save must not write on what it knew.
+func TestSaveThatSleptBeginsAgain(t *testing.T) {
+	ctx := t.Context()
+	secrets := memory.New()
+	now := time.Unix(1_700_000_000, 0)
+	clock := tokenstore.WithClock(func() time.Time { return now })
+	token := tokenstore.OAuthToken{ClientID: "fake-client", ClientSecret: "fake-secret", RefreshToken: "fake-refresh", UserName: "fake-user"}
+	slept := false
+	store, err := tokenstore.NewSecretStore(drivertest.Intercept(secrets, func(ctx context.Context, c drivertest.Call, do func(context.Context) error) error {
+		err := do(ctx)
+		if c.Method == drivertest.Put && !slept {
+			slept = true // It has claimed a key.
+			now = now.Add(48 * time.Hour)
+			other, err := tokenstore.NewSecretStore(secrets, clock)
+			if err != nil {
+				return err
+			}
+			if _, err := other.Reindex(ctx, tokenstore.ReindexOptions{}); err != nil {
+				return err
+			}
+		}
+		return err
+	}), clock, tokenstore.WithScanLimit(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.SaveToken(ctx, token); err != nil {
+		t.Fatal(err)
+	}
+	for _, query := range []tokenstore.OAuthToken{{ID: "", UserName: "fake-user"}, {ClientID: "fake-client", ClientSecret: "fake-secret", RefreshToken: "fake-refresh"}} {
+		if _, err := store.FindToken(ctx, query); err != nil {
+			t.Errorf("a token is not found whose save slept: %v", err)
+		}
+	}
+	if report, err := store.Check(ctx); err != nil || report.KeysAdded > 0 {
+		t.Errorf("%d keys are missing from the index, %v", report.KeysAdded, err)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime"
 	"testing"
+	"time"
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/conformance"
@@ -33,9 +34,14 @@ func linearizable(t *testing.T, form tokenstore.Option) {
 		defer runtime.Gosched()
 		return do(ctx)
 	})
-	operations := few(1_000, 100_000)
+	operations := few(1_000, 40_000)
+	// What takes no time at the service needs short pauses only.
+	short := tokenstore.WithSleep(func(ctx context.Context, d time.Duration) error {
+		time.Sleep(d / 50)
+		return ctx.Err()
+	})
 	conformance.Linearizable(t, func(t testing.TB) tokenstore.Store {
-		store, err := tokenstore.NewSecretStore(secrets, form)
+		store, err := tokenstore.NewSecretStore(secrets, form, short)
 		if err != nil {
 			t.Fatal(err)
 		}
