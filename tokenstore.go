@@ -1,9 +1,9 @@
 // Package tokenstore keeps OAuth tokens where a company keeps its secrets. It
 // defines what a token is ([OAuthToken]), what every store of tokens does
 // ([Store]), and the engine that does it over any secret manager
-// ([SecretStore]). The stores themselves are in packages of their own: awssm,
-// vault and gcpsm for secret managers, sqlstore and filestore for the formats
-// of the Zoho CRM SDKs.
+// ([SecretStore]). The stores themselves are in packages of their own: awssm
+// and vault for secret managers, sqlstore and filestore for the formats of the
+// Zoho CRM SDKs.
 //
 // # The token
 //
