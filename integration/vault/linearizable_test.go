@@ -19,13 +19,16 @@ import (
 )
 
 // operations is how long TestLinearizable goes on: by default 100,000 where the
-// integration tests are required, as in CI, and a tenth of that by hand.
+// integration tests are required, as in CI, a tenth of that by hand, and little
+// with -short.
 var operations = flag.Int("vault.operations", 0, "operations of the linearizability test")
 
 func wantedOperations() int {
 	switch {
 	case *operations > 0:
 		return *operations
+	case testing.Short():
+		return 2_000
 	case os.Getenv(need.EnvRequired) == "required":
 		return 100_000
 	}

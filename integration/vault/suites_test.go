@@ -35,7 +35,7 @@ func TestModel(t *testing.T) {
 				return edit(ctx, client.KVv2(mount), first.folder+name, data)
 			},
 		},
-		Operations: wantedOperations() / 50,
+		Operations: max(100, wantedOperations()/50),
 	})
 }
 
@@ -47,7 +47,7 @@ func TestLinearizableSuite(t *testing.T) {
 	mount := newMount(t, client, "2")
 	conformance.Linearizable(t, func(t testing.TB) tokenstore.Store {
 		return newStore(t, client, vault.WithMount(mount), vault.WithStoreOptions(tokenstore.WithScanLimit(0)))
-	}, conformance.LinearizableOptions{Operations: wantedOperations() / 20})
+	}, conformance.LinearizableOptions{Operations: max(400, wantedOperations()/20)})
 }
 
 var errForeign = errors.New("these secrets are not of this test")
@@ -57,7 +57,11 @@ func TestCrash(t *testing.T) {
 	t.Parallel() // It waits for the server most of the time.
 	client := newClient(t)
 	mount := newMount(t, client, "2")
-	conformance.Crash(t, newBelow(client, mount), entries, conformance.CrashOptions{Service: conformance.Service{Handle: again(client, mount)}})
+	options := conformance.CrashOptions{Service: conformance.Service{Handle: again(client, mount)}}
+	if testing.Short() {
+		options.Only = []string{"insert", "update", "delete"}
+	}
+	conformance.Crash(t, newBelow(client, mount), entries, options)
 }
 
 func entries(secrets driver.Secrets, options ...tokenstore.Option) (*tokenstore.SecretStore, error) {
