@@ -159,3 +159,39 @@ func TestSaveThatSleptBeginsAgain(t *testing.T) {
 		t.Errorf("%d keys are missing from the index, %v", report.KeysAdded, err)
 	}
 }
+
+// TestInsertWhoseKeyIsTakenOver lets a save by user take over the refresh token of
+// an insert that is about to write, and another save go to that user's token by
+// it. The insert must not succeed as if it had been first.
+func TestInsertWhoseKeyIsTakenOver(t *testing.T) {
+	ctx := t.Context()
+	secrets := memory.New()
+	other := newStore(t, secrets)
+	user := tokenstore.OAuthToken{UserName: "fake-user", RefreshToken: "fake-refresh-1"}
+	if _, err := other.SaveToken(ctx, user); err != nil {
+		t.Fatal(err)
+	}
+	user.RefreshToken = "fake-refresh-2"
+	token := tokenstore.OAuthToken{ClientID: "fake-client", ClientSecret: "fake-secret", RefreshToken: "fake-refresh-2"}
+	renewed := token
+	renewed.AccessToken = "fake-access"
+	taken := false
+	store := newStore(t, drivertest.Intercept(secrets, func(ctx context.Context, c drivertest.Call, do func(context.Context) error) error {
+		if c.Method == drivertest.Put && strings.HasPrefix(c.Name, "tokenstore/tokens/") && !taken {
+			taken = true
+			for _, t := range []tokenstore.OAuthToken{user, renewed} {
+				if _, err := other.SaveToken(ctx, t); err != nil {
+					return err
+				}
+			}
+		}
+		return do(ctx)
+	}))
+	saved, err := store.SaveToken(ctx, token)
+	if err != nil || !taken || saved.UserName != "fake-user" || saved.AccessToken != "fake-access" {
+		t.Errorf("the save gives the token of %q, %v", saved.UserName, err)
+	}
+	if tokens, err := other.GetTokens(ctx); err != nil || len(tokens) != 1 {
+		t.Errorf("%d tokens are stored, %v", len(tokens), err)
+	}
+}

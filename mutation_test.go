@@ -1,0 +1,91 @@
+package tokenstore_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestMutations plants one fault after another in the engine and has a suite find
+// it. It takes minutes and runs if TOKENSTORE_MUTATIONS is set. The faults are
+// planted in a copy that only the compiler sees.
+func TestMutations(t *testing.T) {
+	if os.Getenv("TOKENSTORE_MUTATIONS") == "" {
+		t.Skip("TOKENSTORE_MUTATIONS is not set")
+	}
+	if len(mutations) < 20 {
+		t.Errorf("only %d faults are planted", len(mutations))
+	}
+	for _, m := range mutations {
+		t.Run(m.name, m.run)
+	}
+}
+
+// run plants the fault and expects a failure of the tests that are to find it.
+func (m mutation) run(t *testing.T) {
+	pkg, pattern, _ := strings.Cut(m.suite, " ")
+	args := []string{"test", "-vet=off", "-count=1", "-timeout=5m", "-overlay=" + m.plant(t), "-run=" + pattern, pkg}
+	if pkg == "./conformance" {
+		args = append(args, "-rapid.nofailfile", "-rapid.shrinktime=0s")
+	}
+	cmd := exec.Command("go", args...)
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, "TOKENSTORE_MUTATIONS=") {
+			cmd.Env = append(cmd.Env, v)
+		}
+	}
+	if m.long {
+		cmd.Env = append(cmd.Env, "TOKENSTORE_LONG=1")
+	}
+	output, err := cmd.CombinedOutput()
+	switch {
+	case bytes.Contains(output, []byte("[build failed]")) || bytes.Contains(output, []byte("[setup failed]")):
+		t.Errorf("it does not compile:\n%s", tail(output))
+	case bytes.Contains(output, []byte("no tests to run")):
+		t.Errorf("no test is named %s", pattern)
+	case err == nil:
+		t.Errorf("%s did not find it", m.suite)
+	case !bytes.Contains(output, []byte("--- FAIL: ")):
+		t.Errorf("no test has failed, but something else:\n%s", tail(output))
+	}
+}
+
+// plant writes the file with the fault, and the overlay that puts it in place of
+// the real one.
+func (m mutation) plant(t *testing.T) (overlay string) {
+	t.Helper()
+	source, err := os.ReadFile(filepath.FromSlash(m.file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(source), m.old); n != 1 {
+		t.Fatalf("%s has the text that is to be replaced %d times: bring the table up to date", m.file, n)
+	}
+	real, err := filepath.Abs(filepath.FromSlash(m.file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	planted := filepath.Join(folder, filepath.Base(real))
+	if err := os.WriteFile(planted, []byte(strings.Replace(string(source), m.old, m.new, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	data, err := json.Marshal(map[string]any{"Replace": map[string]string{real: planted}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	overlay = filepath.Join(folder, "overlay.json")
+	if err := os.WriteFile(overlay, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return overlay
+}
+
+func tail(output []byte) string {
+	return fmt.Sprintf("%s", output[max(0, len(output)-2000):])
+}

@@ -1,0 +1,203 @@
+package tokenstore_test
+
+// mutation is a fault that is planted in the engine.
+type mutation struct {
+	name     string
+	file     string
+	old, new string
+	// suite is the package and the pattern of the tests that find it.
+	suite string
+	long  bool // they find it only if TOKENSTORE_LONG is set
+}
+
+const (
+	schedules   = "./conformance TestSchedulesDocument$"
+	scheduled   = schedules + "/"
+	crashes     = "./conformance TestCrashEntries/"
+	model       = "./conformance TestModelEntries"
+	contract    = ". TestStoreOverMemory/^entries$/"
+	staleSuite  = ". TestStoreOverStaleReads/^entries$"
+	races       = ". "
+	staleModels = "./conformance TestModelStale"
+)
+
+// mutations are the rules of the engine, each taken away: first those by which it
+// finds tokens without transactions, then those of the contract.
+var mutations = []mutation{
+	{
+		"the token is written before its keys are claimed", "save.go",
+		"\tif len(p.claims) > 0 {\n\t\tothers, err := a.view.Claim",
+		"\tearly, err := a.s.write(ctx, p.next)\n\tif err != nil {\n\t\treturn err\n\t}\n\tp.next = early\n\tif len(p.claims) > 0 {\n\t\tothers, err := a.view.Claim",
+		crashes + "insert$", true,
+	},
+	{
+		"a release ignores the generation", "save.go",
+		"a.s.claims(p.releases, p.target)", "a.s.claims(p.releases, &row{id: p.target.id, generation: p.target.generation + 1000})",
+		scheduled + "^from_save_u1_r1:_save_u1_r2_._save_u1_r1$", true,
+	},
+	{
+		"a claim does not tell of others", "index/hints.go",
+		"\t\tif h.ID != id {\n", "\t\tif false {\n",
+		scheduled + "^from_nothing:_save_u1_r1_._save_id_x_u1$", true,
+	},
+	{
+		"rows not yet matching are not fenced", "settle.go",
+		"\tif r.state == foreign || r.state == unreadable {", "\tif r.state == live || r.state == foreign || r.state == unreadable {",
+		scheduled + "^from_save_r1:_save_u1_r1_._save_u1_r2$", true,
+	},
+	{
+		"nothing is fenced where nothing is stored", "settle.go",
+		"\tif r.state == foreign || r.state == unreadable {", "\tif r.state == absent || r.state == foreign || r.state == unreadable {",
+		scheduled + "^from_nothing:_save_g1_._save_g1_r1$", true,
+	},
+	{
+		"keys on which nothing rests are not settled", "settle.go",
+		"\tfor i, k := range p.claims {\n", "\tfor i, k := range p.claims {\n\t\tif _, rests := p.rests[k]; !rests {\n\t\t\tcontinue\n\t\t}\n",
+		races + "TestInsertWhoseKeyIsTakenOver", false,
+	},
+	{
+		"a hit beside a claim is passed over", "settle.go",
+		"\t\t\treturn errAgain\n", "\t\t\treturn nil\n",
+		scheduled + "^from_nothing:_save_u1_r1_._save_id_x_u1$", true,
+	},
+	{
+		"owned rows are passed over by any key", "settle.go",
+		"rests && !(ownerless && r.token.UserName != \"\")", "rests && (ownerless || !ownerless) && r.token.UserName == \"\"",
+		scheduled + "^from_nothing:_save_u1_r1_._save_id_x_u1$", true,
+	},
+	{
+		"a fence does not raise the generation", "row.go",
+		"next.generation = max(s.nextGeneration(r), generation)", "next.generation = max(r.generation, min(generation, 0))",
+		scheduled + "^from", true,
+	},
+	{
+		"a find looks only once", "find.go",
+		"const maxLooks = 3", "const maxLooks = 1",
+		races + "TestFindFollowsAMovingKey", false,
+	},
+	{
+		"an inserted row forgets the generation of the tombstone", "row.go",
+		"\tif r.state == absent {\n\t\treturn max(", "\tif r.state != live {\n\t\treturn 1\n\t}\n\tif r.state == absent {\n\t\treturn max(",
+		scheduled + "^from_save_u1_r1:_delete", true,
+	},
+	{
+		"keys are released before the token is deleted", "delete.go",
+		"\t\tburied, err := s.write(", "\t\trelease(a, s.claims(s.keys(r.token), r))\n\t\tburied, err := s.write(",
+		crashes + "delete$", true,
+	},
+	{
+		"a deletion releases the keys of a later row too", "delete.go",
+		"\t\trelease(a, s.claims(s.keys(r.token), r))", "\t\tr.generation += 10\n\t\trelease(a, s.claims(s.keys(r.token), r))",
+		scheduled + "^from_save_u1_r1:_delete", true,
+	},
+	{
+		"a deletion leaves no tombstone", "delete.go",
+		"\t\tbury", "\t\tif err := s.secrets.Delete(ctx, r.name, r.revision); err != nil {\n\t\t\treturn err\n\t\t}\n\t\tr.revision = \"\"\n\t\tbury",
+		scheduled + "delete_u1", true,
+	},
+	{
+		"a repair removes the hints of saves under way", "reindex.go",
+		"case r.s.now().Sub(hint.Claimed) <= r.s.grace:", "case r.s.now().Sub(hint.Claimed) < 0:",
+		scheduled + "_save_u1_r2_._reindex$", true,
+	},
+	{
+		"a repair removes hints without another look", "reindex.go",
+		"return r.hit(c.Hash, c.ID) })\n\tr.report", "return false && r.hit(c.Hash, c.ID) })\n\tr.report",
+		scheduled + "_save_u1_r2_._reindex$", true,
+	},
+	{
+		"a repair adds no keys", "reindex.go",
+		"\tif len(missing) == 0 || r.options.DryRun {", "\tif len(missing) >= 0 || r.options.DryRun {",
+		crashes + "reindex_of_a_lost_index", false,
+	},
+	{
+		"a repair sweeps no tombstones", "reindex.go",
+		"\terr := r.s.secrets.Delete(ctx, row.name, row.revision)", "\terr := error(nil)",
+		crashes + "delete$", false,
+	},
+	{
+		"a conflict is taken for success", "save.go",
+		"\t_, err := a.s.write(ctx, p.next)\n", "\t_, err := a.s.write(ctx, p.next)\n\tif errors.Is(err, driver.ErrConflict) {\n\t\treturn nil\n\t}\n",
+		scheduled + "^from_nothing:_save_u1_r1_._save_u1_r2$", true,
+	},
+	{
+		"an operation tries for ever", "save.go",
+		"if tries == s.attempts {", "if tries == -s.attempts {",
+		races + "TestSaveGivesUp", false,
+	},
+	{
+		"an operation that slept goes on", "save.go",
+		"if a.s.now().Sub(a.started) > maxAge {", "if a.s.now().Sub(a.started) > 1000*maxAge {",
+		races + "TestSaveThatSleptBeginsAgain", false,
+	},
+	{
+		"a hit is not checked", "row.go",
+		"return r.state == live && Holds(r.token, k)", "return r.state == live",
+		model, false,
+	},
+	{
+		"an older state is taken", "known.go",
+		"if ok && r.generation < before.generation {", "if ok && r.generation < 0 {",
+		staleSuite, false,
+	},
+	{
+		"a row that is gone for a moment is taken for deleted", "known.go",
+		"if ok && before.live {", "if ok && before.live && false {",
+		staleSuite, false,
+	},
+	{
+		"a person's edit is not noticed", "row.go",
+		"return r.digest != s.digest(r.token)", "return false && r.digest != s.digest(r.token)",
+		crashes + "update_of_an_edited_token", false,
+	},
+	{
+		"the last hint of an edited token is released", "settle.go",
+		"if r.state == live && a.s.edited(r) {", "if false {",
+		races + "TestEditedTokenStaysListed", false,
+	},
+	{
+		"unknown fields are dropped", "row.go",
+		"next.object = maps.Clone(next.object)", "next.object = maps.Clone(map[string]json.RawMessage{})",
+		model, false,
+	},
+	{
+		"tokens saved together may depend on each other", "savemany.go",
+		"\t\t\tif seen[m] {\n\t\t\t\treturn i\n\t\t\t}\n", "",
+		model, false,
+	},
+	{
+		"a save does not see what one before it in the same call has changed", "savemany.go",
+		"case p.unchanged && !written[p.next.token.ID]:", "case p.unchanged:",
+		races + "TestSaveTokensOfOneRow", false,
+	},
+	{
+		"a save that begins again is no younger", "savemany.go",
+		"\tif p.target.state != live {\n", "\tif false {\n",
+		races + "TestSaveTokensKeepsOrder", false,
+	},
+	{
+		"a token of another user is adopted", "find.go",
+		"if ownerless && r.token.UserName != \"\" {", "if false {",
+		model, false,
+	},
+	{
+		"the derived ID does not win", "find.go",
+		"if best == nil || r.id == derived || best.id != derived && older(r, best) < 0 {", "if best == nil || derived != \"\" && older(r, best) < 0 {",
+		model, false,
+	},
+	{
+		"the youngest of several wins", "find.go",
+		"best.id != derived && older(r, best) < 0", "best.id != derived && older(r, best) > 0",
+		model, false,
+	},
+	{
+		"secrets of others are taken for tokens", "row.go",
+		"\t\tr.state, r.err = foreign, nil\n\t\treturn r\n", "",
+		model, false,
+	},
+	{
+		"an expiry outlives its access token", "rules.go",
+		"\t\tupdated.Expiry = time.Time{}\n", "",
+		contract, false,
+	},
+}
