@@ -61,6 +61,21 @@ func (w *world) store(prefix string) (*tokenstore.SecretStore, error) {
 	return awssm.New(w.client, w.slot(), awssm.WithPrefix(prefix))
 }
 
+// limitless hides the limits of a driver: LocalStack has none, and some cases
+// write one index more often than AWS bears in a day.
+type limitless struct{ driver.Secrets }
+
+func (l limitless) Unwrap() driver.Secrets { return l.Secrets }
+func (limitless) Limits() driver.Limits    { return driver.Limits{} }
+
+func (w *world) boundless(prefix string) (*tokenstore.SecretStore, error) {
+	s, err := w.secrets()
+	if err != nil {
+		return nil, err
+	}
+	return tokenstore.NewSecretStore(limitless{s}, tokenstore.WithPrefix(prefix), tokenstore.WithDocument(1), tokenstore.WithoutAccessIndex())
+}
+
 // edit saves a secret as a person does in the console.
 func (w *world) edit(ctx context.Context, _ driver.Secrets, name string, data []byte) error {
 	secret, err := awssm.SecretName(name)
@@ -117,8 +132,8 @@ func TestDriver(t *testing.T) {
 // essential are the cases that run without TOKENSTORE_LONG: the others are about
 // texts and orders in which LocalStack has no say, and take minutes.
 var essential = []string{
-	"F*", "S*", "D*", "I*", "L*", "O*", "handles*", "foreign", "delete-*", "adopt*", "text-long", "too-large",
-	"concurrent-one-token", "concurrent-new-user", "concurrent-ownerless", "concurrent-delete",
+	"F*", "S*", "D*", "I*", "L*", "O*", "handles*", "foreign", "delete-*",
+	"concurrent-one-token", "concurrent-new-user",
 }
 
 func TestStore(t *testing.T) {
@@ -134,17 +149,17 @@ func storeConformance(t *testing.T, w *world, options ...conformance.Option) {
 	var prefix string
 	conformance.Store(t, func(t testing.TB) tokenstore.Store {
 		prefix = need.Prefix(t)
-		s, err := w.store(prefix)
+		s, err := w.boundless(prefix)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return s
 	}, append(options,
-		conformance.WithReopen(func(context.Context, tokenstore.Store) (tokenstore.Store, error) { return w.store(prefix) }),
+		conformance.WithReopen(func(context.Context, tokenstore.Store) (tokenstore.Store, error) { return w.boundless(prefix) }),
 		conformance.WithForeign(func(ctx context.Context, _ tokenstore.Store) (func(context.Context) error, error) {
 			return w.plant(ctx, prefix)
 		}),
-		conformance.WithTokens(25), // Twice as many writes as one document bears in a day are too many.
+		conformance.WithTokens(50), // LocalStack takes its time.
 		conformance.WithMissing("the service stores 64 KiB", "text-long"),
 	)...)
 }
