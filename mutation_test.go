@@ -3,7 +3,6 @@ package tokenstore_test
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -87,5 +86,5 @@ func (m mutation) plant(t *testing.T) (overlay string) {
 }
 
 func tail(output []byte) string {
-	return fmt.Sprintf("%s", output[max(0, len(output)-2000):])
+	return string(output[max(0, len(output)-2000):])
 }

@@ -20,7 +20,7 @@ func main() {
 	began := time.Now()
 	if err := run(context.Background(), os.Getenv("TOKEN_PREFIX"), os.Getenv("TOKEN_USER")); err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		os.Exit(1) //nolint:forbidigo // This is func main.
 	}
 	fmt.Println(time.Since(began).Microseconds())
 }
