@@ -77,11 +77,6 @@ func (s *SecretStore) reindex(ctx context.Context, options ReindexOptions) (Repo
 	return r.report, nil
 }
 
-// resharder is what an index implements whose fan-out can be changed.
-type resharder interface {
-	Reshard(ctx context.Context, fanout int) error
-}
-
 type repair struct {
 	s       *SecretStore
 	options ReindexOptions
@@ -94,11 +89,11 @@ func (r *repair) fanOut(ctx context.Context) error {
 	if r.options.Fanout == 0 || r.options.DryRun {
 		return nil
 	}
-	index, ok := r.s.index.(resharder)
+	resharder, ok := r.s.index.(index.Resharder)
 	if !ok {
 		return fmt.Errorf("%w: this index has no fan-out", ErrInvalidArgument)
 	}
-	return index.Reshard(ctx, r.options.Fanout)
+	return resharder.Reshard(ctx, r.options.Fanout)
 }
 
 // tokens goes through all secrets of tokens: it claims missing keys and sweeps
