@@ -224,7 +224,7 @@ func (s *Service) create(in *secretsmanager.CreateSecretInput) (*secretsmanager.
 	case sec.state.exists:
 		v := sec.state.find(token)
 		if s.config.RequestTokens && v != nil && same(v, in.SecretString, in.SecretBinary) {
-			return &secretsmanager.CreateSecretOutput{ARN: &sec.state.arn, Name: &name, VersionId: &token}, nil
+			return &secretsmanager.CreateSecretOutput{ARN: ptr(sec.state.arn), Name: &name, VersionId: &token}, nil
 		}
 		return nil, resourceExists("The operation failed because the secret " + name + " already exists.")
 	}
@@ -275,7 +275,7 @@ func (s *Service) put(in *secretsmanager.PutSecretValueInput) (*secretsmanager.P
 	if err := s.checkValue(in.SecretString, in.SecretBinary); err != nil {
 		return nil, err
 	}
-	out := &secretsmanager.PutSecretValueOutput{ARN: &sec.state.arn, Name: &name, VersionId: &token}
+	out := &secretsmanager.PutSecretValueOutput{ARN: ptr(sec.state.arn), Name: &name, VersionId: &token}
 	if v := sec.state.find(token); v != nil {
 		if s.config.RequestTokens && same(v, in.SecretString, in.SecretBinary) {
 			out.VersionStages = sec.state.labelsOf(v)
@@ -352,7 +352,7 @@ func (s *Service) stage(in *secretsmanager.UpdateSecretVersionStageInput) (*secr
 		return nil, limitExceeded("You exceeded the maximum number of staging labels allowed on a secret.")
 	}
 	s.write(sec, next)
-	return &secretsmanager.UpdateSecretVersionStageOutput{ARN: &sec.state.arn, Name: &sec.name}, nil
+	return &secretsmanager.UpdateSecretVersionStageOutput{ARN: ptr(sec.state.arn), Name: &sec.name}, nil
 }
 
 // DeleteSecret schedules a secret for deletion.
@@ -418,5 +418,5 @@ func (p *Principal) RestoreSecret(ctx context.Context, in *secretsmanager.Restor
 		next.deletion, next.deletedAt = time.Time{}, time.Time{}
 		s.write(sec, next)
 	}
-	return end(s, &secretsmanager.RestoreSecretOutput{ARN: &sec.state.arn, Name: &sec.name}, nil)
+	return end(s, &secretsmanager.RestoreSecretOutput{ARN: ptr(sec.state.arn), Name: &sec.name}, nil)
 }
