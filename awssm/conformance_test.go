@@ -183,9 +183,6 @@ func storeConformance(t *testing.T, config awssmtest.Config, fanout int, cases .
 	if os.Getenv("TOKENSTORE_LONG") == "" {
 		options = append(options, conformance.WithTokens(300))
 	}
-	if slices.Contains(cases, "text-long") {
-		options = append(options, conformance.WithMissing("the service stores 64 KiB", "text-long"))
-	}
 	conformance.Store(t, func(t testing.TB) tokenstore.Store {
 		w = newWorld(config)
 		w.fanout = fanout

@@ -160,7 +160,6 @@ func storeConformance(t *testing.T, w *world, options ...conformance.Option) {
 			return w.plant(ctx, prefix)
 		}),
 		conformance.WithTokens(50), // LocalStack takes its time.
-		conformance.WithMissing("the service stores 64 KiB", "text-long"),
 	)...)
 }
 
