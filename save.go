@@ -252,9 +252,12 @@ func (a *attempt) carryOut(ctx context.Context, p *plan) error {
 // secure looks whether the keys of inserted rows are still in the index. Where
 // a deletion reserves the name and hides the tombstone, somebody may have
 // inserted and deleted the same row since its keys were claimed, and released
-// them: the insert then succeeds all the same. A deletion releases before it
-// retires, so that nothing is released after this look. The save has happened;
-// what fails here the repair makes good.
+// them: the insert then succeeds all the same. DeleteToken releases before it
+// retires, so that nothing is released after this look. DeleteTokens releases
+// afterwards, in one write for all: by then a row that was inserted again has a
+// higher generation, the clock's seconds, unless the deleted one was saved more
+// than once a second. The save has happened; what fails here the repair makes
+// good.
 func (a *attempt) secure(ctx context.Context, plans ...*plan) {
 	if a.s.retirer == nil || a.s.retirer.RetireWindow() == 0 {
 		return
