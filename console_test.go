@@ -3,8 +3,10 @@ package tokenstore_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/driver"
 	"example.com/tokenstore/driver/memory"
 )
 
@@ -40,4 +42,75 @@ func TestEditedTokenStaysListed(t *testing.T) {
 	if found, err := store.FindToken(t.Context(), edited); err != nil || found.ID != first.ID {
 		t.Errorf("the edited token is not found by its new key: %v", err)
 	}
+}
+
+// TestTokenWithoutKeysStaysListed has a person remove every key of a token: it
+// is found by its ID, and listed, whatever a repair or a save then removes from
+// the index, and also once the index is lost and built again.
+func TestTokenWithoutKeysStaysListed(t *testing.T) {
+	ctx, secrets, now := t.Context(), memory.New(), time.Unix(1_700_000_000, 0)
+	clock := tokenstore.WithClock(func() time.Time { return now })
+	store := open(t, secrets, tokenstore.WithDocument(1), clock)
+	token := client(tokenstore.OAuthToken{UserName: "fake-user", RefreshToken: "fake-refresh", APIDomain: "https://api.example"})
+	token, err := store.SaveToken(ctx, token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := "tokenstore/tokens/" + token.ID
+	secret, err := secrets.Get(ctx, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.NewReplacer(`"fake-user"`, `""`, `"fake-refresh"`, `""`).Replace(string(secret.Data))
+	secrets.Edit(name, []byte(text))
+	token.UserName, token.RefreshToken = "", ""
+
+	listed := func(after string, want tokenstore.OAuthToken) {
+		t.Helper()
+		store := open(t, secrets, tokenstore.WithDocument(1), clock)
+		if tokens, err := store.GetTokens(ctx); err != nil || len(tokens) != 1 || tokens[0] != want {
+			t.Errorf("after %s, %d tokens are listed, and %v; not the one", after, len(tokens), err)
+		}
+	}
+	repair := func() {
+		t.Helper()
+		now = now.Add(48 * time.Hour)
+		if _, err := store.Reindex(ctx, tokenstore.ReindexOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if report, err := store.Check(ctx); err != nil || report.KeysAdded+report.HintsRemoved > 0 {
+			t.Errorf("a repair left something to do: %+v, %v", report, err)
+		}
+	}
+	listed("the edit", token)
+	repair()
+	listed("a repair", token)
+	token.APIDomain = "https://other.example"
+	if _, err := store.SaveToken(ctx, token); err != nil {
+		t.Fatal(err)
+	}
+	repair()
+	listed("a save", token)
+	if err := secrets.Delete(ctx, "tokenstore/index/root", revisionOf(t, secrets, "tokenstore/index/root")); err != nil {
+		t.Fatal(err)
+	}
+	repair()
+	listed("the loss of the index", token)
+	token.RefreshToken = "fake-refresh-2"
+	if _, err := store.SaveToken(ctx, token); err != nil {
+		t.Fatal(err)
+	}
+	if report, err := store.Check(ctx); err != nil || report.KeysAdded+report.HintsRemoved+report.HintsYoung > 0 {
+		t.Errorf("a save with a new key left something to do: %+v, %v", report, err)
+	}
+	listed("a save with a new key", token)
+}
+
+func revisionOf(t *testing.T, secrets driver.Secrets, name string) string {
+	t.Helper()
+	secret, err := secrets.Get(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return secret.Revision
 }

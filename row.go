@@ -186,9 +186,17 @@ func (s *SecretStore) age(r *row) {
 	putText(r.object, createdField, strconv.FormatInt(r.created, 10))
 }
 
-// keys returns the keys of t that stand in the index.
+// idKey is the kind of the key of a token from which a person has removed all
+// others: its ID, which no find looks up.
+const idKey index.Kind = "id"
+
+// keys returns the keys of t that stand in the index. There is always one, since
+// an index may be the list of all tokens.
 func (s *SecretStore) keys(t OAuthToken) []Key {
 	keys := KeysOf(t)
+	if len(keys) == 0 {
+		return []Key{{Kind: idKey, Value: t.ID}}
+	}
 	if !s.accessIndex && len(keys) > 1 {
 		keys = slices.DeleteFunc(keys, func(k Key) bool { return k.Kind == index.Access })
 	}
