@@ -39,8 +39,17 @@ func (w *modelWorld) actions() map[string]func(*rapid.T) {
 		"save": w.saveAny, "save again": w.saveAny, "save more": w.saveAny, "save tokens": w.saveMany,
 		"list":   func(rt *rapid.T) { w.list(rt, w.client(rt)) },
 		"delete": w.deleteOne, "delete tokens": w.deleteAll,
-		"restart": func(rt *rapid.T) { w.restart(rt, rapid.IntRange(0, modelClients-1).Draw(rt, "client")) },
+		"restart": w.startAgain,
 		"reindex": w.reindex, "lose index": w.lose, "die": w.die, "edit": w.edit, "edit again": w.edit, "plant": w.plant,
+	}
+}
+
+// startAgain begins a client anew. It sees what it wrote before as another client does.
+func (w *modelWorld) startAgain(rt *rapid.T) {
+	i := rapid.IntRange(0, modelClients-1).Draw(rt, "client")
+	w.restart(rt, i)
+	if i == w.last {
+		w.last = -1
 	}
 }
 
