@@ -97,6 +97,7 @@ var unsettled = []string{"person-*", "batch-*", "retire*"}
 var crowded = []string{"concurrent-*"}
 
 func TestDriverConformance(t *testing.T) {
+	t.Parallel()
 	var settled []string
 	for _, c := range conformance.DriverCases() {
 		if !matchesAny(unsettled, c.Name) && !matchesAny(crowded, c.Name) {
@@ -147,6 +148,7 @@ var plain = []string{"id-*", "text-*"}
 const unlimited = 0
 
 func TestStoreConformance(t *testing.T) {
+	t.Parallel()
 	var calm []string
 	for _, c := range conformance.Cases() {
 		if c.Name != "thousand" && !matchesAny(busy, c.Name) {
@@ -181,7 +183,7 @@ func storeConformance(t *testing.T, config awssmtest.Config, fanout int, cases .
 		conformance.WithTick(func() { w.clock.Advance(time.Second) }),
 	}
 	if os.Getenv("TOKENSTORE_LONG") == "" {
-		options = append(options, conformance.WithTokens(300))
+		options = append(options, conformance.WithTokens(120))
 	}
 	conformance.Store(t, func(t testing.TB) tokenstore.Store {
 		w = newWorld(config)

@@ -102,6 +102,7 @@ func changes() []change {
 // finds every token by each of its keys, and the operation has happened wholly
 // or not at all; done again, it succeeds.
 func TestCrash(t *testing.T) {
+	t.Parallel()
 	for _, c := range changes() {
 		t.Run(c.name, func(t *testing.T) {
 			points := 0

@@ -70,11 +70,13 @@ func long(n, whole int) int {
 }
 
 func TestCrashSuite(t *testing.T) {
+	t.Parallel()
 	ws := &worlds{config: awssmtest.Real(), clock: awssmtest.NewClock()}
 	conformance.Crash(t, ws.fresh, documents, conformance.CrashOptions{Service: ws.service(), Every: long(3, 1)})
 }
 
 func TestModelSuite(t *testing.T) {
+	t.Parallel()
 	unpleasant := awssmtest.Unpleasant()
 	// In the model processes see at once what the others do, and a lost index is
 	// rebuilt from a listing that misses nothing.
