@@ -15,6 +15,7 @@ import (
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/driver"
+	"example.com/tokenstore/integration/internal/vaultserver"
 	"example.com/tokenstore/vault"
 )
 
@@ -200,8 +201,8 @@ func TestVersion1(t *testing.T) {
 
 // TestTooLarge fills a secret beyond what integrated storage takes.
 func TestTooLarge(t *testing.T) {
-	s := newServer(t)
-	secrets := newSecrets(t, s.quick(t), vault.WithMaxSize(8<<20))
+	s := vaultserver.New(t)
+	secrets := newSecrets(t, s.Quick(t), vault.WithMaxSize(8<<20))
 	fields := map[string]string{}
 	for _, name := range []string{"a", "b", "c"} {
 		fields[name] = strings.Repeat("x", 900<<10)
@@ -216,7 +217,7 @@ func TestTooLarge(t *testing.T) {
 		t.Errorf("after it: %v", err)
 	}
 	// The largest that the store allows without options does fit.
-	standard := newSecrets(t, s.quick(t))
+	standard := newSecrets(t, s.Quick(t))
 	l, ok := driver.As[driver.Limited](standard)
 	if !ok {
 		t.Fatal("no limits")

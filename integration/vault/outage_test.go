@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/integration/internal/vaultserver"
 )
 
 // TestKilledServer kills a server in the middle of writes, several times. Every
@@ -22,9 +23,9 @@ import (
 // happened wholly or not at all. The stores and their client are never made
 // anew.
 func TestKilledServer(t *testing.T) {
-	s := newServer(t)
+	s := vaultserver.New(t)
 	const writers, rounds, savesBeforeKill = 6, 3, 60
-	store := newStore(t, s.quick(t))
+	store := newStore(t, s.Quick(t))
 	type progress struct{ returned, begun int }
 	var all [writers]progress
 	for round := range rounds {
@@ -40,7 +41,7 @@ func TestKilledServer(t *testing.T) {
 					case err == nil:
 						all[w].returned = all[w].begun
 						if saves.Add(1) == savesBeforeKill {
-							s.kill()
+							s.Kill()
 							stop()
 						}
 					case ctx.Err() == nil && !(errors.Is(err, tokenstore.ErrUnavailable) && tokenstore.Retryable(err)):
@@ -51,12 +52,12 @@ func TestKilledServer(t *testing.T) {
 		}
 		running.Wait()
 		stop()
-		s.start(t)
-		s.unseal(t)
+		s.Start(t)
+		s.Unseal(t)
 		for w := range writers {
 			want := all[w]
 			var got tokenstore.OAuthToken
-			s.await(t, func(ctx context.Context) bool {
+			s.Await(t, func(ctx context.Context) bool {
 				var err error
 				got, err = store.FindToken(ctx, tokenstore.OAuthToken{UserName: numbered(w, 0).UserName})
 				if err != nil && !tokenstore.Retryable(err) {
@@ -88,17 +89,17 @@ func numbered(writer, n int) tokenstore.OAuthToken {
 // error after a single request, though the client would repeat it, and works
 // again once the server is unsealed.
 func TestSealedServer(t *testing.T) {
-	s := newServer(t)
-	c := s.client.CloneConfig()
+	s := vaultserver.New(t)
+	c := s.Client.CloneConfig()
 	c.MinRetryWait, c.MaxRetryWait = time.Hour, time.Hour // Who waits for a sealed server shows.
 	patient, err := api.NewClient(c)
 	must(t, err)
-	patient.SetToken(s.client.Token())
+	patient.SetToken(s.Client.Token())
 	counted, requests := counting(t, patient)
 	store := newStore(t, counted)
 	saved, err := store.SaveToken(t.Context(), fakeToken("mail@example.com:1"))
 	must(t, err)
-	must(t, s.client.Sys().SealWithContext(t.Context()))
+	must(t, s.Client.Sys().SealWithContext(t.Context()))
 
 	calls := map[string]func(context.Context) error{
 		"find": func(ctx context.Context) error {
@@ -132,8 +133,8 @@ func TestSealedServer(t *testing.T) {
 			t.Errorf("%s: %d requests to a sealed server", name, n)
 		}
 	}
-	s.unseal(t)
-	s.await(t, func(ctx context.Context) bool { return calls["find"](ctx) == nil })
+	s.Unseal(t)
+	s.Await(t, func(ctx context.Context) bool { return calls["find"](ctx) == nil })
 	for _, name := range []string{"find by ID", "save", "get", "delete", "delete all"} {
 		must(t, calls[name](t.Context()))
 	}

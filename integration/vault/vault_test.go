@@ -114,3 +114,10 @@ func fakeToken(user string) tokenstore.OAuthToken {
 		RedirectURL: "https://app.example.com/callback", APIDomain: "https://api.example.com",
 	}
 }
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,4 +1,7 @@
-package vault_test
+// Package vaultserver starts a Vault server of a test's own, with integrated
+// storage and TLS, as a company runs it: one that can be killed, started again,
+// sealed and unsealed.
+package vaultserver
 
 import (
 	"context"
@@ -23,22 +26,23 @@ import (
 	"example.com/tokenstore/integration/internal/need"
 )
 
-// server is a Vault server of a test's own, with integrated storage and TLS, as
-// a company runs it. It ends with the test.
-type server struct {
+// Server is a running Vault server.
+type Server struct {
+	// Client has the root token.
+	Client *api.Client
+
 	dir, address, key string
-	client            *api.Client // of the root token
 	process           *exec.Cmd
 	gone              chan struct{} // closed when the process has ended
 }
 
-// newServer starts a server, initialises and unseals it, and enables KV version
-// 2 at "secret".
-func newServer(t testing.TB) *server {
+// New starts a server, initialises and unseals it, and enables KV version 2 at
+// "secret". It ends with the test.
+func New(t testing.TB) *Server {
 	t.Helper()
-	s := &server{dir: t.TempDir()}
+	s := &Server{dir: t.TempDir()}
 	address, cluster := freeAddress(t), freeAddress(t)
-	s.address = "https://" + address
+	s.address = address
 	writeCertificate(t, s.dir)
 	config := fmt.Sprintf(`
 disable_mlock = true
@@ -59,34 +63,34 @@ listener "tcp" {
 	must(t, os.WriteFile(filepath.Join(s.dir, "config.hcl"), []byte(config), 0o600))
 	c := api.DefaultConfig()
 	must(t, c.Error)
-	c.Address = s.address
-	must(t, c.ConfigureTLS(&api.TLSConfig{CACert: filepath.Join(s.dir, "cert.pem")}))
+	c.Address = "https://" + s.address
+	must(t, c.ConfigureTLS(&api.TLSConfig{CACert: s.Certificate()}))
 	client, err := api.NewClient(c)
 	must(t, err)
-	s.client = client
-	s.start(t)
-	t.Cleanup(func() { s.kill() })
+	s.Client = client
+	s.Start(t)
+	t.Cleanup(func() { s.Kill() })
 
 	started, err := client.Sys().InitWithContext(t.Context(), &api.InitRequest{SecretShares: 1, SecretThreshold: 1})
 	must(t, err)
 	s.key = started.Keys[0]
 	client.SetToken(started.RootToken)
-	s.unseal(t)
+	s.Unseal(t)
 	must(t, client.Sys().MountWithContext(t.Context(), "secret", &api.MountInput{Type: "kv", Options: map[string]string{"version": "2"}}))
-	s.await(t, func(ctx context.Context) bool { // The engine starts in the background.
+	s.Await(t, func(ctx context.Context) bool { // The engine starts in the background.
 		_, err := client.KVv2("secret").Put(ctx, "started", map[string]any{"by": "the test"})
 		return err == nil
 	})
 	return s
 }
 
-// start starts the process and waits until it answers.
-func (s *server) start(t testing.TB) {
+// Start starts the process and waits until it answers.
+func (s *Server) Start(t testing.TB) {
 	t.Helper()
 	log, err := os.OpenFile(filepath.Join(s.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	must(t, err)
-	defer log.Close()
-	s.process = exec.Command(need.VaultBinary(t), "server", "-config="+filepath.Join(s.dir, "config.hcl"))
+	defer func() { _ = log.Close() }()                                                                     // The process has its own.
+	s.process = exec.CommandContext(context.WithoutCancel(t.Context()), need.VaultBinary(t), "server", "-config="+filepath.Join(s.dir, "config.hcl")) // #nosec G204 -- the tests' own Vault.
 	s.process.Stdout, s.process.Stderr = log, log
 	must(t, s.process.Start())
 	gone := make(chan struct{})
@@ -96,31 +100,38 @@ func (s *server) start(t testing.TB) {
 		_ = process.Wait()
 		close(gone)
 	}()
-	s.await(t, func(ctx context.Context) bool {
-		_, err := s.client.Sys().SealStatusWithContext(ctx)
+	s.Await(t, func(ctx context.Context) bool {
+		_, err := s.Client.Sys().SealStatusWithContext(ctx)
 		return err == nil
 	})
 }
 
-// kill ends the process as a power cut would.
-func (s *server) kill() {
+// Address returns the host and port on which the server listens, with TLS.
+func (s *Server) Address() string { return s.address }
+
+// Certificate returns the file of the certificate with which the server proves
+// that it is 127.0.0.1, on whatever port.
+func (s *Server) Certificate() string { return filepath.Join(s.dir, "cert.pem") }
+
+// Kill ends the process as a power cut would.
+func (s *Server) Kill() {
 	_ = s.process.Process.Kill()
 	<-s.gone
 }
 
-// unseal unseals the server and waits until it is the active node.
-func (s *server) unseal(t testing.TB) {
+// Unseal unseals the server and waits until it is the active node.
+func (s *Server) Unseal(t testing.TB) {
 	t.Helper()
-	_, err := s.client.Sys().UnsealWithContext(t.Context(), s.key)
+	_, err := s.Client.Sys().UnsealWithContext(t.Context(), s.key)
 	must(t, err)
-	s.await(t, func(ctx context.Context) bool {
-		leader, err := s.client.Sys().LeaderWithContext(ctx)
+	s.Await(t, func(ctx context.Context) bool {
+		leader, err := s.Client.Sys().LeaderWithContext(ctx)
 		return err == nil && leader.IsSelf
 	})
 }
 
-// await calls ready until it reports true.
-func (s *server) await(t testing.TB, ready func(context.Context) bool) {
+// Await calls ready until it reports true.
+func (s *Server) Await(t testing.TB, ready func(context.Context) bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
@@ -136,25 +147,26 @@ func (s *server) await(t testing.TB, ready func(context.Context) bool) {
 	}
 }
 
-// quick returns a client for the server that does not repeat calls.
-func (s *server) quick(t testing.TB) *api.Client {
+// Quick returns a client for the server that does not repeat calls.
+func (s *Server) Quick(t testing.TB) *api.Client {
 	t.Helper()
-	c := s.client.CloneConfig()
+	c := s.Client.CloneConfig()
 	c.MaxRetries = 0
 	if transport, ok := c.HttpClient.Transport.(*http.Transport); ok {
 		transport.MaxIdleConnsPerHost = 64
 	}
 	client, err := api.NewClient(c)
 	must(t, err)
-	client.SetToken(s.client.Token())
+	client.SetToken(s.Client.Token())
 	return client
 }
 
 func freeAddress(t testing.TB) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	var config net.ListenConfig
+	listener, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	must(t, err)
-	defer listener.Close()
+	defer func() { _ = listener.Close() }() // The port is free either way.
 	return listener.Addr().String()
 }
 

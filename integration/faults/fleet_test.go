@@ -1,0 +1,245 @@
+package faults
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/integration/internal/faultproxy"
+)
+
+// processes is the number of processes in a fleet.
+const processes = 4
+
+// plan says what a fleet has to bear, and for how long.
+type plan struct {
+	time    time.Duration
+	weather [processes]faultproxy.Weather // of each process's own link
+	// outages is about how often the server goes away for a moment; zero: never.
+	outages time.Duration
+	// kills is about how often a process is killed, out of the last so many.
+	kills  time.Duration
+	mortal int
+	period time.Duration // of the moments at which all save the same new tokens
+}
+
+// fleet is a running fleet.
+type fleet struct {
+	plan
+	*ledger
+	site  *site
+	links []*faultproxy.Proxy
+	begun time.Time
+	lives [processes]int
+	cmds  [processes]*member
+}
+
+// member is a process as the test sees it.
+type member struct {
+	cmd   *exec.Cmd
+	stdin io.WriteCloser
+	read  sync.WaitGroup // until all its lines are read
+	died  bool           // because it was killed
+}
+
+// run lets a fleet work on a server, and judges what it leaves.
+func (p plan) run(t *testing.T, s *site) {
+	if _, err := s.inspect(t, 0).SaveToken(t.Context(), sharedToken()); err != nil {
+		t.Fatal(err)
+	}
+	f := &fleet{plan: p, ledger: newLedger(), site: s, begun: time.Now()}
+	for i := range processes {
+		f.links = append(f.links, faultproxy.New(t, s.Address, p.weather[i]))
+	}
+	for i := range processes {
+		f.start(t, i)
+	}
+	f.disturb(t)
+	f.stop(t)
+	f.report(t)
+	f.inspect(t)
+}
+
+// start starts a process, or the one that follows one that has died.
+func (f *fleet) start(t *testing.T, i int) {
+	t.Helper()
+	text, err := json.Marshal(orders{Access: f.site.through(f.links[i]), Process: i, Life: f.lives[i], Races: f.begun, Period: f.period})
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &member{cmd: exec.CommandContext(t.Context(), binary)}
+	m.cmd.Env = append(os.Environ(), envOrders+"="+string(text))
+	m.cmd.Stderr = os.Stderr
+	if m.stdin, err = m.cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := m.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	name := fmt.Sprintf("%d-%d", i, f.lives[i])
+	m.read.Go(func() { f.listen(name, stdout) })
+	f.cmds[i] = m
+	f.lives[i]++
+}
+
+// listen takes down all whole lines.
+func (f *fleet) listen(process string, stdout io.Reader) {
+	lines := bufio.NewReader(stdout)
+	for {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			return
+		}
+		f.take(process, strings.TrimSuffix(line, "\n"))
+	}
+}
+
+// disturb has processes killed and the server away, until the time is over.
+func (f *fleet) disturb(t *testing.T) {
+	over := time.After(f.time)
+	var kill, away <-chan time.Time
+	for {
+		if f.kills > 0 && kill == nil {
+			kill = time.After(around(f.kills))
+		}
+		if f.outages > 0 && away == nil {
+			away = time.After(around(f.outages))
+		}
+		select {
+		case <-over:
+			return
+		case <-kill:
+			kill = nil
+			f.kill(t, processes-1-rand.IntN(f.mortal))
+		case <-away:
+			away = nil
+			f.site.outage(t, f.links)
+			f.count("outages of the server")
+		}
+	}
+}
+
+// around is a random time whose mean is d.
+func around(d time.Duration) time.Duration { return d/2 + rand.N(d) }
+
+// kill kills a process and starts another in its place.
+func (f *fleet) kill(t *testing.T, i int) {
+	t.Helper()
+	m := f.cmds[i]
+	m.died = true
+	_ = m.cmd.Process.Kill()
+	m.read.Wait()
+	_ = m.cmd.Wait()
+	f.count("processes killed")
+	f.start(t, i)
+}
+
+func (l *ledger) count(what string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.counts[what]++
+}
+
+// stop lets every client end the call that it is in.
+func (f *fleet) stop(t *testing.T) {
+	for _, m := range f.cmds {
+		_ = m.stdin.Close()
+	}
+	for i, m := range f.cmds {
+		m.read.Wait()
+		if err := m.cmd.Wait(); err != nil {
+			t.Errorf("process %d: %v", i, err)
+		}
+	}
+}
+
+// report fails the test for what the processes have found, and shows the counts.
+func (f *fleet) report(t *testing.T) {
+	const most = 20
+	for i, finding := range f.findings {
+		if i == most {
+			t.Errorf("and %d more", len(f.findings)-most)
+			break
+		}
+		t.Error(finding)
+	}
+	var b strings.Builder
+	for _, what := range slices.Sorted(maps.Keys(f.counts)) {
+		fmt.Fprintf(&b, "\n%8d %s", f.counts[what], what)
+	}
+	t.Logf("%d processes with %d clients each for %v:%s", processes, clientsEach, f.time, b.String())
+	f.reportMemory(t)
+}
+
+// inspect compares what is stored with what was told, without anything in
+// between.
+func (f *fleet) inspect(t *testing.T) {
+	t.Helper()
+	ctx, store := t.Context(), f.site.inspect(t, 0)
+	rows, err := store.GetTokens(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, finding := range f.judge(rows) {
+		t.Error(finding)
+	}
+	for _, row := range rows {
+		for _, key := range tokenstore.KeysOf(row) {
+			if found, err := store.FindToken(ctx, queryOf(row, key)); err != nil || found != row {
+				t.Errorf("%s is not found by its %v: %v", nameOf(row), key.Kind, err)
+			}
+		}
+	}
+	report, err := store.Check(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.KeysAdded+len(report.Unreadable)+report.Foreign > 0 {
+		t.Errorf("the repair finds more than hints that lead nowhere: %+v", report)
+	}
+	t.Logf("%d tokens and %d tombstones are stored; %d hints lead nowhere", len(rows), report.Tombstones, report.HintsYoung+report.HintsRemoved)
+	f.repair(t, rows)
+}
+
+// repair runs the repair of two days later, and looks whether it leaves all as
+// it is and nothing behind.
+func (f *fleet) repair(t *testing.T, rows []tokenstore.OAuthToken) {
+	t.Helper()
+	const day = 24 * time.Hour
+	ctx, later := t.Context(), f.site.inspect(t, 2*day)
+	for range 2 {
+		if _, err := later.Reindex(ctx, tokenstore.ReindexOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	report, err := later.Check(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.KeysAdded+report.HintsRemoved+report.HintsYoung > 0 {
+		t.Errorf("the repair has left something behind: %+v", report)
+	}
+	after, err := f.site.inspect(t, 0).GetTokens(ctx)
+	if err != nil || !slices.Equal(after, rows) {
+		t.Errorf("the repair has changed the tokens: %d before, %d after, %v", len(rows), len(after), err)
+	}
+}

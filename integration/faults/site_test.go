@@ -1,0 +1,167 @@
+package faults
+
+import (
+	"context"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/hashicorp/vault/api"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/awssm"
+	"example.com/tokenstore/driver"
+	"example.com/tokenstore/integration/internal/faultproxy"
+	"example.com/tokenstore/integration/internal/need"
+	"example.com/tokenstore/integration/internal/vaultserver"
+	"example.com/tokenstore/vault"
+)
+
+// access is how a process reaches the server. Its fields are text, since it goes
+// through the environment.
+type access struct {
+	Kind        string // "localstack" or "vault"
+	Address     string // the server's, or a proxy's: host and port
+	Token       string // of Vault
+	Certificate string // of Vault: a file
+	Prefix      string // of the store's secrets
+}
+
+// clientTimeout is how long a client of a fleet waits for one answer: short, so
+// that a request which a network has lost is given up while the test runs.
+const clientTimeout = 2 * time.Second
+
+// open returns stores for n clients of one process. number tells processes
+// apart.
+func (a access) open(number, n int, options ...tokenstore.Option) ([]*tokenstore.SecretStore, error) {
+	options = append(options, tokenstore.WithScanLimit(0)) // What the index does not know shall not be found.
+	stores := make([]*tokenstore.SecretStore, n)
+	for i := range stores {
+		var err error
+		switch {
+		case a.Kind == "vault":
+			stores[i], err = a.vault(options)
+		case i == 0:
+			stores[i], err = a.localstack(number, options)
+		default:
+			// LocalStack drops a version with its last label, so that processes need
+			// labels of their own, of which there are eight.
+			stores[i] = stores[0]
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return stores, nil
+}
+
+func (a access) vault(options []tokenstore.Option) (*tokenstore.SecretStore, error) {
+	c := api.DefaultConfig()
+	if c.Error != nil {
+		return nil, c.Error
+	}
+	c.Address = "https://" + a.Address
+	if err := c.ConfigureTLS(&api.TLSConfig{CACert: a.Certificate}); err != nil {
+		return nil, err
+	}
+	client, err := api.NewClient(c)
+	if err != nil {
+		return nil, err
+	}
+	client.SetToken(a.Token)
+	client.SetClientTimeout(clientTimeout)
+	return vault.New(client, vault.WithPrefix(a.Prefix), vault.WithStoreOptions(options...))
+}
+
+// limitless hides the limits of a driver, which LocalStack does not have: AWS
+// would not bear as many writes of one secret in a day.
+type limitless struct{ driver.Secrets }
+
+func (l limitless) Unwrap() driver.Secrets { return l.Secrets }
+func (limitless) Limits() driver.Limits    { return driver.Limits{} }
+
+func (a access) localstack(number int, options []tokenstore.Option) (*tokenstore.SecretStore, error) {
+	client := secretsmanager.New(secretsmanager.Options{
+		Region: "eu-central-1", BaseEndpoint: aws.String("http://" + a.Address),
+		Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
+		HTTPClient:  awshttp.NewBuildableClient().WithTimeout(clientTimeout),
+	})
+	secrets, err := awssm.NewSecrets(client, awssm.WithCandidate(number))
+	if err != nil {
+		return nil, err
+	}
+	return tokenstore.NewSecretStore(limitless{secrets}, append(options,
+		tokenstore.WithPrefix(a.Prefix), tokenstore.WithDocument(2), tokenstore.WithoutAccessIndex())...)
+}
+
+// site is a server of a test, as the test itself sees it.
+type site struct {
+	access                     // without anything in between
+	server *vaultserver.Server // of Vault
+}
+
+// newSite starts or finds the server.
+func newSite(t *testing.T, kind string) *site {
+	t.Helper()
+	s := &site{access: access{Kind: kind, Prefix: need.Prefix(t)}}
+	if kind == "vault" {
+		s.server = vaultserver.New(t)
+		s.Address, s.Token, s.Certificate = s.server.Address(), s.server.Client.Token(), s.server.Certificate()
+		return s
+	}
+	endpoint, err := url.Parse(need.AWS(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Address = endpoint.Host
+	return s
+}
+
+// outage lets the server be away for a moment: Vault is killed and started
+// again. LocalStack, which would forget everything, cannot be reached instead.
+func (s *site) outage(t *testing.T, links []*faultproxy.Proxy) {
+	t.Helper()
+	if s.server != nil {
+		s.server.Kill()
+		s.server.Start(t)
+		s.server.Unseal(t)
+		return
+	}
+	for _, link := range links {
+		link.Break()
+	}
+	time.Sleep(time.Second)
+	for _, link := range links {
+		link.Restore(t)
+	}
+}
+
+// through returns how a process reaches the server through a proxy.
+func (s *site) through(link *faultproxy.Proxy) access {
+	a := s.access
+	a.Address = link.Address()
+	return a
+}
+
+// inspect returns a store without anything in between, for the test itself. Its
+// clock is ahead by as much as is given.
+func (s *site) inspect(t *testing.T, ahead time.Duration) *tokenstore.SecretStore {
+	t.Helper()
+	const number = 7 // No process of a fleet has it.
+	stores, err := s.open(number, 1, tokenstore.WithClock(func() time.Time { return time.Now().Add(ahead) }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stores[0]
+}
+
+// quoted reports whether an error's text has a credential of a test's token.
+func quoted(err error) bool { return strings.Contains(err.Error(), secretMark) }
+
+// ended reports whether a context has ended, without waiting.
+func ended(ctx context.Context) bool { return ctx.Err() != nil }
