@@ -194,15 +194,3 @@ feed:
 	}
 	return context.Cause(ctx)
 }
-
-// sleepFor is the default of WithSleep.
-func sleepFor(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}

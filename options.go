@@ -9,6 +9,7 @@ import (
 
 	"example.com/tokenstore/driver"
 	"example.com/tokenstore/index"
+	"example.com/tokenstore/internal/pause"
 )
 
 const (
@@ -27,7 +28,7 @@ func defaults() settings {
 		name:        "secretstore",
 		prefix:      defaultPrefix,
 		now:         time.Now,
-		sleep:       sleepFor,
+		sleep:       pause.For,
 		random:      mathrand.Float64,
 		randomID:    func() (string, error) { return randomID() },
 		log:         slog.New(slog.DiscardHandler),

@@ -11,6 +11,7 @@ import (
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/driver"
+	"example.com/tokenstore/internal/pause"
 )
 
 // storeName is how the store calls itself in errors and logs.
@@ -109,7 +110,7 @@ func configure(options []Option) (*settings, error) {
 	s := &settings{
 		tags: map[string]string{}, recoveryDays: defaultRecoveryDays, fanout: 1,
 		slot: rand.IntN(candidates), // #nosec G404 -- no secret, only spread
-		now:  time.Now, sleep: sleepFor,
+		now:  time.Now, sleep: pause.For,
 	}
 	for _, o := range options {
 		o(s)
@@ -165,16 +166,4 @@ func (s *settings) storeOptions() []tokenstore.Option {
 		options = append(options, tokenstore.WithPrefix(s.prefix))
 	}
 	return append(options, s.store...)
-}
-
-// sleepFor waits and honours the context.
-func sleepFor(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

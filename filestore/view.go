@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/internal/pause"
 )
 
 // snapshot is a file as it was read at one moment. It is never changed.
@@ -87,7 +88,7 @@ func (s *Store) read(ctx context.Context, path string) (*snapshot, error) {
 			s.last.Store(snap)
 			return snap, nil
 		}
-		if err := wait(ctx, readingWait); err != nil {
+		if err := pause.For(ctx, readingWait); err != nil {
 			return nil, err
 		}
 	}
@@ -140,17 +141,6 @@ func stampOf(f *os.File) (stamp, error) {
 		return stamp{}, errNoFile
 	}
 	return stamp{info}, nil
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // linkError gives an error of following links a kind: that of a loop is a plain

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"example.com/tokenstore/driver"
+	"example.com/tokenstore/internal/pause"
 )
 
 const (
@@ -46,7 +47,7 @@ func newSource(secrets driver.Secrets, c Config) source {
 		c.Now = time.Now
 	}
 	if c.Sleep == nil {
-		c.Sleep = sleep
+		c.Sleep = pause.For
 	}
 	if c.Jitter == nil {
 		c.Jitter = rand.Float64
@@ -56,18 +57,6 @@ func newSource(secrets driver.Secrets, c Config) source {
 		s.limits = l.Limits()
 	}
 	return s
-}
-
-// sleep waits for d or until the context ends.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }
 
 // wait waits before the next attempt, the longer the more there were.

@@ -58,6 +58,7 @@ import (
 	"time"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/internal/pause"
 )
 
 // Store is a tokenstore.Store over one table. It is safe for concurrent use by
@@ -154,7 +155,7 @@ func (s *Store) repeat(ctx context.Context, write bool, do func(*rows) error) er
 		if err == nil || !s.dialect.busy(err) || time.Now().After(end) {
 			return err
 		}
-		if err := pause(ctx, n); err != nil {
+		if err := backOff(ctx, n); err != nil {
 			return err
 		}
 	}
@@ -180,18 +181,11 @@ const (
 	lastPause  = 64 * time.Millisecond
 )
 
-// pause waits before the attempt after the nth, longer each time.
-func pause(ctx context.Context, n int) error {
+// backOff waits before the attempt after the nth, longer each time.
+func backOff(ctx context.Context, n int) error {
 	d := lastPause
 	if n < 6 {
 		d = firstPause << n
 	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return pause.For(ctx, d)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"example.com/tokenstore/driver"
+	"example.com/tokenstore/internal/pause"
 )
 
 // link makes the calls. It has clones of the caller's client, which are never
@@ -126,7 +127,7 @@ func (l *link) do(ctx context.Context, c call) (reply, error) {
 		if err == nil || !says(err, upgrading) || try == upgradeTries {
 			return r, err
 		}
-		if err := sleep(ctx, upgradeWait); err != nil {
+		if err := pause.For(ctx, upgradeWait); err != nil {
 			return r, err
 		}
 	}
@@ -219,16 +220,4 @@ func received(ctx context.Context, op string, resp *api.Response, err error, att
 		return r, nil
 	}
 	return r, classify(ctx, op, err)
-}
-
-// sleep waits, or returns the context's error.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"example.com/tokenstore/driver"
+	"example.com/tokenstore/internal/pause"
 )
 
 // Put writes one version. It is one call, unless the name was deleted before,
@@ -277,8 +278,8 @@ const (
 // machines differ.
 func (s *secrets) awaitRemoval(ctx context.Context, name string, st state) (state, error) {
 	seen := time.Now()
-	for pause := firstLook; ; pause = min(2*pause, lastLook) {
-		if err := sleep(ctx, pause); err != nil {
+	for wait := firstLook; ; wait = min(2*wait, lastLook) {
+		if err := pause.For(ctx, wait); err != nil {
 			return state{}, err
 		}
 		now, err := s.read(ctx, name, 0)

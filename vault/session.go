@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"example.com/tokenstore/driver"
+	"example.com/tokenstore/internal/pause"
 )
 
 // Session is a login that lasts: it has a token ready for each call, and logs
@@ -136,16 +137,16 @@ const (
 // slowly, and show in the calls of the store meanwhile. It returns the
 // context's error.
 func (s *Session) Run(ctx context.Context) error {
-	pause := firstPause
+	wait := firstPause
 	for {
 		if _, err := s.Token(ctx); err == nil {
-			pause = firstPause
+			wait = firstPause
 			s.renew(ctx)
 		}
-		if err := sleep(ctx, pause); err != nil {
+		if err := pause.For(ctx, wait); err != nil {
 			return err
 		}
-		pause = min(2*pause, lastPause)
+		wait = min(2*wait, lastPause)
 	}
 }
 
