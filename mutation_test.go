@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestMutations plants one fault after another in the engine and has a suite find
@@ -20,15 +21,21 @@ func TestMutations(t *testing.T) {
 	if len(mutations) < 20 {
 		t.Errorf("only %d faults are planted", len(mutations))
 	}
+	slots := make(chan struct{}, 2) // The suites keep a core busy each.
 	for _, m := range mutations {
-		t.Run(m.name, m.run)
+		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			m.run(t)
+		})
 	}
 }
 
 // run plants the fault and expects a failure of the tests that are to find it.
 func (m mutation) run(t *testing.T) {
 	pkg, pattern, _ := strings.Cut(m.suite, " ")
-	args := []string{"test", "-vet=off", "-count=1", "-timeout=5m", "-overlay=" + m.plant(t), "-run=" + pattern, pkg}
+	args := []string{"test", "-vet=off", "-count=1", "-failfast", "-timeout=10m", "-overlay=" + m.plant(t), "-run=" + pattern, pkg}
 	if pkg == "./conformance" {
 		args = append(args, "-rapid.nofailfile", "-rapid.shrinktime=0s")
 	}
@@ -41,10 +48,14 @@ func (m mutation) run(t *testing.T) {
 	if m.long {
 		cmd.Env = append(cmd.Env, "TOKENSTORE_LONG=1")
 	}
+	start := time.Now()
 	output, err := cmd.CombinedOutput()
+	t.Logf("%s, %.1f s", m.suite, time.Since(start).Seconds())
 	switch {
 	case bytes.Contains(output, []byte("[build failed]")) || bytes.Contains(output, []byte("[setup failed]")):
 		t.Errorf("it does not compile:\n%s", tail(output))
+	case bytes.Contains(output, []byte("panic: test timed out")):
+		t.Errorf("%s was not done in time:\n%s", m.suite, tail(output))
 	case bytes.Contains(output, []byte("no tests to run")):
 		t.Errorf("no test is named %s", pattern)
 	case err == nil:

@@ -1,6 +1,7 @@
 package tokenstore_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"strings"
@@ -193,5 +194,84 @@ func TestInsertWhoseKeyIsTakenOver(t *testing.T) {
 	}
 	if tokens, err := other.GetTokens(ctx); err != nil || len(tokens) != 1 {
 		t.Errorf("%d tokens are stored, %v", len(tokens), err)
+	}
+}
+
+// TestInsertOverWhatIsDeletedMeanwhile lets others insert and delete the very
+// token that a save is about to insert. Their delete has released its keys, so
+// the save must not create it on what it knew.
+func TestInsertOverWhatIsDeletedMeanwhile(t *testing.T) {
+	ctx := t.Context()
+	secrets := memory.New()
+	clock := tokenstore.WithClock(func() time.Time { return time.Unix(1_700_000_000, 0) })
+	other := open(t, secrets, clock)
+	token := client(tokenstore.OAuthToken{UserName: "fake-user", RefreshToken: "fake-refresh"})
+	deleted := false
+	store := open(t, drivertest.Intercept(secrets, func(ctx context.Context, c drivertest.Call, do func(context.Context) error) error {
+		if c.Method == drivertest.Put && strings.HasPrefix(c.Name, "tokenstore/tokens/") && !deleted {
+			deleted = true
+			theirs, err := other.SaveToken(ctx, token)
+			if err != nil {
+				return err
+			}
+			if err := other.DeleteToken(ctx, theirs.ID); err != nil {
+				return err
+			}
+		}
+		return do(ctx)
+	}), clock, tokenstore.WithScanLimit(0))
+	if _, err := store.SaveToken(ctx, token); err != nil || !deleted {
+		t.Fatal(err)
+	}
+	token.UserName = ""
+	if found, err := store.FindToken(ctx, token); err != nil || found.UserName != "fake-user" {
+		t.Errorf("the token is not found by its refresh token: %v", err)
+	}
+}
+
+// TestRepairLooksAgain has a person put back the earlier key of a token after a
+// repair has read it, and before it removes the hint that a lost release left.
+func TestRepairLooksAgain(t *testing.T) {
+	ctx := t.Context()
+	secrets := memory.New()
+	now := time.Unix(1_700_000_000, 0)
+	clock := tokenstore.WithClock(func() time.Time { return now })
+	token := client(tokenstore.OAuthToken{UserName: "fake-user", RefreshToken: "fake-refresh-1"})
+	first, err := open(t, secrets, clock).SaveToken(ctx, token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := "tokenstore/tokens/" + first.ID
+	rotated := false
+	dying := open(t, drivertest.Inject(secrets, func(c drivertest.Call) drivertest.Outcome {
+		if rotated {
+			return drivertest.Denied
+		}
+		rotated = c.Method == drivertest.Put && c.Name == name
+		return drivertest.Outcome{}
+	}), clock)
+	if _, err := dying.SaveToken(ctx, tokenstore.OAuthToken{UserName: "fake-user", RefreshToken: "fake-refresh-2"}); err != nil || !rotated {
+		t.Fatal(err)
+	}
+	now = now.Add(48 * time.Hour)
+	edited := false
+	store := open(t, drivertest.Intercept(secrets, func(ctx context.Context, c drivertest.Call, do func(context.Context) error) error {
+		err := do(ctx)
+		if c.Method == drivertest.Get && c.Name == name && !edited {
+			edited = true
+			secret, err := secrets.Get(ctx, name)
+			if err != nil {
+				return err
+			}
+			secrets.Edit(name, bytes.ReplaceAll(secret.Data, []byte("fake-refresh-2"), []byte("fake-refresh-1")))
+		}
+		return err
+	}), clock, tokenstore.WithScanLimit(0))
+	if _, err := store.Reindex(ctx, tokenstore.ReindexOptions{}); err != nil || !edited {
+		t.Fatal(err)
+	}
+	token.UserName = ""
+	if found, err := store.FindToken(ctx, token); err != nil || found.ID != first.ID {
+		t.Errorf("the token is not found by the key that was put back: %v", err)
 	}
 }

@@ -62,3 +62,24 @@ func TestSaveTokensKeepsOrder(t *testing.T) {
 		t.Errorf("the tokens are listed in another order than they were saved in: %v", err)
 	}
 }
+
+// TestSaveTokensSeeTheKeysOfThoseBefore moves a key, in one call, to a token that
+// is older than the one which had it alone. The save after it, by that key, goes
+// to the older one.
+func TestSaveTokensSeeTheKeysOfThoseBefore(t *testing.T) {
+	store := newStore(t, memory.New())
+	older := client(tokenstore.OAuthToken{ID: "older", UserName: "fake-user", RefreshToken: "fake-refresh-1"})
+	younger := client(tokenstore.OAuthToken{ID: "younger", RefreshToken: "fake-refresh-2"})
+	for _, token := range []tokenstore.OAuthToken{older, younger} {
+		if _, err := store.SaveToken(t.Context(), token); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stored, err := store.SaveTokens(t.Context(), []tokenstore.OAuthToken{
+		{UserName: "fake-user", RefreshToken: "fake-refresh-2"},
+		client(tokenstore.OAuthToken{RefreshToken: "fake-refresh-2", AccessToken: "fake-access"}),
+	})
+	if err != nil || stored[1].ID != "older" {
+		t.Errorf("the second save goes to the token %q, %v", stored[1].ID, err)
+	}
+}
