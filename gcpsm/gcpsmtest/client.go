@@ -4,16 +4,17 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/http"
 	"time"
 
 	secretmanager "cloud.google.com/go/secretmanager/apiv1"
 	"cloud.google.com/go/secretmanager/apiv1/secretmanagerpb"
 	"github.com/googleapis/gax-go/v2"
+	"github.com/googleapis/gax-go/v2/apierror"
 	"google.golang.org/api/option"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
 )
 
@@ -84,15 +85,17 @@ type hasty struct {
 
 // Retry moves the clock instead of waiting.
 func (h *hasty) Retry(err error) (time.Duration, bool) {
-	var api interface{ GRPCStatus() *status.Status }
+	var api *apierror.APIError
 	if !errors.As(err, &api) {
 		return 0, false
 	}
-	switch api.GRPCStatus().Code() {
-	case codes.Unavailable, codes.ResourceExhausted:
+	again := api.HTTPCode() == http.StatusServiceUnavailable || api.HTTPCode() == http.StatusTooManyRequests
+	if st := api.GRPCStatus(); st != nil {
+		again = again || st.Code() == codes.Unavailable || st.Code() == codes.ResourceExhausted
+	}
+	if again {
 		h.clock.Advance(h.pause)
 		h.pause = min(2*h.pause, time.Minute)
-		return 0, true
 	}
-	return 0, false
+	return 0, again
 }

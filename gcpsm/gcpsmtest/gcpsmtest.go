@@ -11,8 +11,9 @@
 //
 // A [Service] implements Google's generated server interface;
 // [Service.Client] returns a real client that talks to it over a connection in
-// memory. Time is that of a [Clock], which moves only when a call is made or
-// somebody sleeps.
+// memory, [Service.RESTClient] one that talks HTTP with JSON, and
+// [Service.Listen] serves both on a local port. Time is that of a [Clock], which
+// moves only when a call is made or somebody sleeps.
 //
 // What the service is documented to do is cited beside the option that switches
 // it on, or where it is done:

@@ -3,11 +3,14 @@ package gcpsmtest_test
 import (
 	"errors"
 	"hash/crc32"
+	"strings"
 	"testing"
 	"time"
 
 	secretmanager "cloud.google.com/go/secretmanager/apiv1"
 	"cloud.google.com/go/secretmanager/apiv1/secretmanagerpb"
+	"github.com/googleapis/gax-go/v2/apierror"
+	"google.golang.org/api/googleapi"
 	"google.golang.org/api/iterator"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -33,6 +36,19 @@ func newWorld(t *testing.T, config gcpsmtest.Config) *world {
 	w := &world{T: t, clock: clock, service: gcpsmtest.New(config, clock)}
 	w.client = w.as(w.service.Principal)
 	return w
+}
+
+// both runs a test with each of Google's clients.
+func both(t *testing.T, config gcpsmtest.Config, test func(t *testing.T, w *world)) {
+	t.Helper()
+	t.Run("gRPC", func(t *testing.T) { test(t, newWorld(t, config)) })
+	t.Run("REST", func(t *testing.T) {
+		w := newWorld(t, config)
+		client, err := w.service.RESTClient(t.Context())
+		w.must(err)
+		w.client = client
+		test(t, w)
+	})
 }
 
 func (w *world) as(p *gcpsmtest.Principal) *secretmanager.Client {
@@ -95,10 +111,27 @@ func (w *world) reads(id, version, want string) {
 	}
 }
 
+// code returns an error's code from either client.
+func code(err error) codes.Code {
+	var api *apierror.APIError
+	if errors.As(err, &api) && api.HTTPCode() > 0 {
+		var body *googleapi.Error
+		if !errors.As(err, &body) {
+			return codes.Unknown
+		}
+		for c := codes.OK; c <= codes.Unauthenticated; c++ {
+			if name := `"status":"` + strings.ToUpper(c.String()) + `"`; strings.Contains(strings.ReplaceAll(body.Body, "_", ""), name) {
+				return c
+			}
+		}
+	}
+	return status.Code(err)
+}
+
 // fails expects an error of a code.
 func (w *world) fails(err error, want codes.Code) {
 	w.Helper()
-	if got := status.Code(err); got != want {
+	if got := code(err); got != want {
 		w.Errorf("%v (%v) instead of %v", err, got, want)
 	}
 }
@@ -118,7 +151,10 @@ func (w *world) must(err error) {
 }
 
 func TestVersionsAreNumberedAndReadBack(t *testing.T) {
-	w := newWorld(t, gcpsmtest.Real())
+	both(t, gcpsmtest.Real(), versionsAreNumberedAndReadBack)
+}
+
+func versionsAreNumberedAndReadBack(t *testing.T, w *world) {
 	sec := w.create("a")
 	if want := "projects/123456789012/secrets/a"; sec.GetName() != want {
 		t.Errorf("name %s instead of %s", sec.GetName(), want)
@@ -146,7 +182,10 @@ func TestVersionsAreNumberedAndReadBack(t *testing.T) {
 }
 
 func TestItRefusesWhatTheServiceRefuses(t *testing.T) {
-	w := newWorld(t, gcpsmtest.Config{Size: 64 << 10})
+	both(t, gcpsmtest.Config{Size: 64 << 10}, itRefusesWhatTheServiceRefuses)
+}
+
+func itRefusesWhatTheServiceRefuses(t *testing.T, w *world) {
 	create := func(id string, sec *secretmanagerpb.Secret) error {
 		_, err := w.client.CreateSecret(t.Context(), &secretmanagerpb.CreateSecretRequest{Parent: project, SecretId: id, Secret: sec})
 		return err
@@ -187,7 +226,10 @@ func TestItRefusesWhatTheServiceRefuses(t *testing.T) {
 }
 
 func TestStates(t *testing.T) {
-	w := newWorld(t, gcpsmtest.Real())
+	both(t, gcpsmtest.Real(), states)
+}
+
+func states(t *testing.T, w *world) {
 	w.create("a")
 	v := w.add("a", "one")
 	name := project + "/secrets/a/versions/1"
@@ -226,7 +268,10 @@ func TestStates(t *testing.T) {
 }
 
 func TestDestructionIsDelayedByTheSecretsTTL(t *testing.T) {
-	w := newWorld(t, gcpsmtest.Config{})
+	both(t, gcpsmtest.Config{}, destructionIsDelayedByTheSecretsTTL)
+}
+
+func destructionIsDelayedByTheSecretsTTL(t *testing.T, w *world) {
 	_, err := w.client.CreateSecret(t.Context(), &secretmanagerpb.CreateSecretRequest{
 		Parent: project, SecretId: "a",
 		Secret: &secretmanagerpb.Secret{Replication: automatic(), VersionDestroyTtl: durationpb.New(24 * time.Hour)},
@@ -253,7 +298,10 @@ func TestDestructionIsDelayedByTheSecretsTTL(t *testing.T) {
 }
 
 func TestUpdateAndDeleteHaveEtags(t *testing.T) {
-	w := newWorld(t, gcpsmtest.Config{})
+	both(t, gcpsmtest.Config{}, updateAndDeleteHaveEtags)
+}
+
+func updateAndDeleteHaveEtags(t *testing.T, w *world) {
 	sec := w.create("a")
 	w.add("a", "one")
 	update := func(etag string, mask ...string) (*secretmanagerpb.Secret, error) {
@@ -306,7 +354,10 @@ func (w *world) listed(filter string, size int) []string {
 }
 
 func TestListsArePagedNewestFirst(t *testing.T) {
-	w := newWorld(t, gcpsmtest.Config{})
+	both(t, gcpsmtest.Config{}, listsArePagedNewestFirst)
+}
+
+func listsArePagedNewestFirst(t *testing.T, w *world) {
 	for _, id := range []string{"one-a", "two-a", "one-b", "two-b", "one-c"} {
 		w.create(id)
 	}
@@ -371,7 +422,10 @@ func TestWhatIsMissingIsDenied(t *testing.T) {
 }
 
 func TestARegionHasItsOwnNames(t *testing.T) {
-	w := newWorld(t, gcpsmtest.Config{Location: "europe-west3"})
+	both(t, gcpsmtest.Config{Location: "europe-west3"}, aRegionHasItsOwnNames)
+}
+
+func aRegionHasItsOwnNames(t *testing.T, w *world) {
 	const parent = project + "/locations/europe-west3"
 	create := func(parent string, sec *secretmanagerpb.Secret) error {
 		_, err := w.client.CreateSecret(t.Context(), &secretmanagerpb.CreateSecretRequest{Parent: parent, SecretId: "a", Secret: sec})
