@@ -68,7 +68,7 @@ func (s *SecretStore) Reindex(ctx context.Context, options ReindexOptions) (Repo
 }
 
 func (s *SecretStore) reindex(ctx context.Context, options ReindexOptions) (Report, error) {
-	r := &repair{s: s, options: options, keys: map[string][]string{}}
+	r := &repair{s: s, options: options, keys: map[string][]string{}, unreadable: map[string]bool{}}
 	for _, step := range []func(context.Context) error{r.fanOut, r.tokens, r.hints, r.index} {
 		if err := step(ctx); err != nil {
 			return r.report, err
@@ -83,6 +83,9 @@ type repair struct {
 	report  Report
 	// keys are the hashes of the keys of each live row, by escaped ID.
 	keys map[string][]string
+	// unreadable are the escaped IDs of rows that cannot be understood. Which
+	// keys they hold is not known, so their hints stay.
+	unreadable map[string]bool
 }
 
 func (r *repair) fanOut(ctx context.Context) error {
@@ -157,6 +160,7 @@ func (r *repair) chunk(ctx context.Context, ids []string) error {
 			r.report.Foreign++
 		case unreadable:
 			r.report.Unreadable = append(r.report.Unreadable, Redact(row.id))
+			r.unreadable[row.id] = true
 		}
 	}
 	return r.claim(ctx, all)
@@ -232,10 +236,10 @@ func (r *repair) hints(ctx context.Context) error {
 	return r.release(ctx, view, old)
 }
 
-// hit reports whether the live row with this ID held a key of this hash when
-// the repair read it. An index may have shortened the hash.
+// hit reports whether the row with this ID held a key of this hash, or may have,
+// when the repair read it. An index may have shortened the hash.
 func (r *repair) hit(hash, id string) bool {
-	return slices.ContainsFunc(r.keys[id], func(full string) bool { return strings.HasPrefix(full, hash) })
+	return r.unreadable[id] || slices.ContainsFunc(r.keys[id], func(full string) bool { return strings.HasPrefix(full, hash) })
 }
 
 // release removes old hints, after another look at their rows: one may have
@@ -251,7 +255,7 @@ func (r *repair) release(ctx context.Context, view index.View, old []index.Claim
 		return err
 	}
 	for _, row := range rows {
-		r.keys[row.id] = nil
+		r.keys[row.id], r.unreadable[row.id] = nil, row.state == unreadable
 		if row.state == live {
 			for _, k := range r.s.keys(row.token) {
 				r.keys[row.id] = append(r.keys[row.id], r.s.hash(k))

@@ -1,0 +1,47 @@
+package tokenstore_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/driver/memory"
+)
+
+// TestRepairLeavesWhatItCannotRead repairs while a token cannot be read, since a
+// person has broken it. Once it is mended it is found, and listed, as before.
+func TestRepairLeavesWhatItCannotRead(t *testing.T) {
+	for name, form := range forms {
+		t.Run(name, func(t *testing.T) {
+			ctx, secrets, now := t.Context(), memory.New(), time.Unix(1_700_000_000, 0)
+			options := append([]tokenstore.Option{tokenstore.WithClock(func() time.Time { return now }), tokenstore.WithScanLimit(0)}, form...)
+			store := open(t, secrets, options...)
+			token, err := store.SaveToken(ctx, client(tokenstore.OAuthToken{UserName: "fake-user", RefreshToken: "fake-refresh"}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			secret, err := secrets.Get(ctx, "tokenstore/tokens/"+token.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			secrets.Edit(secret.Name, []byte(`{"a comma too many":"",}`))
+			now = now.Add(48 * time.Hour)
+			report, err := store.Reindex(ctx, tokenstore.ReindexOptions{})
+			if err != nil || len(report.Unreadable) != 1 || report.HintsRemoved != 0 {
+				t.Errorf("the repair gives %+v, %v", report, err)
+			}
+			if tokens, err := store.GetTokens(ctx); !errors.Is(err, tokenstore.ErrUnreadable) || len(tokens) != 0 {
+				t.Errorf("after the repair the unreadable token is not named: %v", err)
+			}
+			secrets.Edit(secret.Name, secret.Data)
+			store = open(t, secrets, options...)
+			if found, err := store.FindToken(ctx, client(tokenstore.OAuthToken{RefreshToken: "fake-refresh"})); err != nil || found != token {
+				t.Errorf("the mended token is not found by its refresh token: %v", err)
+			}
+			if tokens, err := store.GetTokens(ctx); err != nil || len(tokens) != 1 {
+				t.Errorf("%d tokens are listed, %v", len(tokens), err)
+			}
+		})
+	}
+}
