@@ -3,6 +3,7 @@ package tokenstore
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"example.com/tokenstore/driver"
@@ -117,8 +118,8 @@ func (s *SecretStore) readAll(ctx context.Context, ids []string) ([]*row, error)
 }
 
 // faultsByName takes apart the error of a batch read. Faults of single secrets
-// that another call may not have are returned by name; any other error is the
-// whole call's.
+// that stay are returned by name. What passes, such as a throttle, is an error
+// of the whole call: the secret is neither absent nor unreadable.
 func faultsByName(err error) (map[string]error, error) {
 	if err == nil {
 		return nil, nil
@@ -130,22 +131,44 @@ func faultsByName(err error) (map[string]error, error) {
 	faults := map[string]error{}
 	for _, e := range joined.Unwrap() {
 		var fault *driver.NameError
-		if !errors.As(e, &fault) {
+		switch {
+		case !errors.As(e, &fault):
 			return nil, err
+		case errors.Is(fault.Err, driver.ErrNotFound):
+		case passes(fault.Err):
+			return nil, fault.Err
+		default:
+			faults[fault.Name] = fault.Err
 		}
-		faults[fault.Name] = fault.Err
 	}
 	return faults, nil
 }
 
-// readParallel reads rows with bounded parallelism. The first error ends it.
+// passes reports whether a later read of the same secret may not have the fault.
+func passes(err error) bool {
+	return Retryable(err) || errors.Is(err, ErrQuota) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// readParallel reads rows with bounded parallelism. The first error ends it, but
+// for a missing permission: where others can be read, that is a row's own fault.
 func (s *SecretStore) readParallel(ctx context.Context, ids []string) ([]*row, error) {
 	rows := make([]*row, len(ids))
+	var denied atomic.Int64
+	var allowed atomic.Bool
 	err := s.parallel(ctx, len(ids), func(ctx context.Context, i int) error {
 		r, err := s.read(ctx, ids[i])
+		switch {
+		case err == nil:
+			allowed.Store(true)
+		case errors.Is(err, ErrDenied) && (denied.Add(1) <= int64(s.parallelism) || allowed.Load()):
+			r, err = &row{name: s.tokens + ids[i], id: ids[i], state: unreadable, err: err}, nil
+		}
 		rows[i] = r
 		return err
 	})
+	if err == nil && len(rows) > 0 && !allowed.Load() {
+		err = rows[0].err
+	}
 	return rows, err
 }
 

@@ -201,7 +201,7 @@ func (a *attempt) pick(k Key, ids []string, ownerless bool) (best *row, settled 
 	for _, id := range ids {
 		r := a.rows[id]
 		if r.state == unreadable {
-			err = &Error{Op: "read", Name: Redact(id), Kind: ErrUnreadable, Err: r.err}
+			err = r.fault()
 		}
 		if !r.holds(k) {
 			settled = false
@@ -245,15 +245,37 @@ func (a *attempt) search(ctx context.Context, k Key, ownerless bool) (*row, erro
 	if !leftOut && (!a.finding || a.s.scanLimit == 0) {
 		return nil, nil
 	}
+	r, err := a.searchAll(ctx, k, ownerless, leftOut)
+	if !leftOut && errors.Is(err, ErrDenied) {
+		// A role may well find and not list: what the index says stands.
+		return nil, nil
+	}
+	return r, err
+}
+
+// searchAll reads all tokens, or none if there are more than the scan limit and
+// not all is set. One that nobody can understand hides no other; one that may
+// not be read may be the token that is searched for.
+func (a *attempt) searchAll(ctx context.Context, k Key, ownerless, all bool) (*row, error) {
 	ids, err := a.s.list(ctx)
-	if err != nil || len(ids) == 0 || !leftOut && len(ids) > a.s.scanLimit {
+	if err != nil || len(ids) == 0 || !all && len(ids) > a.s.scanLimit {
 		return nil, err
 	}
 	if err := a.load(ctx, ids); err != nil {
 		return nil, err
 	}
-	ids = slices.DeleteFunc(ids, func(id string) bool { return a.rows[id].state == unreadable })
+	var barred error
+	ids = slices.DeleteFunc(ids, func(id string) bool {
+		r := a.rows[id]
+		if r.state == unreadable && !errors.Is(r.err, ErrUnreadable) {
+			barred = r.fault()
+		}
+		return r.state == unreadable
+	})
 	r, _, err := a.pick(k, ids, ownerless)
+	if r == nil && err == nil {
+		err = barred
+	}
 	return r, err
 }
 

@@ -46,7 +46,16 @@ type row struct {
 	deleted    int64
 	digest     string
 	object     map[string]json.RawMessage
-	err        error // of an unreadable row
+	err        error // why an unreadable row is one: its content, or no permission
+}
+
+// fault returns the error of what needs an unreadable row.
+func (r *row) fault() error {
+	kind := Kind(r.err)
+	if kind == nil {
+		kind = ErrUnreadable
+	}
+	return &Error{Op: "read", Name: Redact(r.id), Kind: kind, Err: r.err}
 }
 
 // holds reports whether the row is a hit for the key.
