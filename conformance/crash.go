@@ -39,7 +39,7 @@ func Crash(t *testing.T, newSecrets func(t testing.TB) driver.Secrets, engine Ne
 		only[name] = true
 	}
 	for _, op := range interruptions(options.Fanout) {
-		if len(only) > 0 && !only[op.name] {
+		if len(options.Only) > 0 && !only[op.name] {
 			continue
 		}
 		delete(only, op.name)

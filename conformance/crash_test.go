@@ -53,3 +53,14 @@ func TestCrashBatched(t *testing.T) {
 	engine := engineWith(tokenstore.WithDocument(1), tokenstore.WithoutAccessIndex())
 	conformance.Crash(t, batched, engine, conformance.CrashOptions{Every: every(), Fanout: 2})
 }
+
+// TestCrashOnly interrupts the operation that is named, and none that comes
+// after it.
+func TestCrashOnly(t *testing.T) {
+	services := 0
+	count := func(t testing.TB) driver.Secrets { services++; return newMemory(t) }
+	conformance.Crash(t, count, engineWith(tokenstore.WithEntries()), conformance.CrashOptions{Only: []string{"update of nothing"}})
+	if most := 10; services > most { // It makes one call.
+		t.Errorf("%d services for one operation of one call", services)
+	}
+}
