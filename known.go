@@ -3,6 +3,7 @@ package tokenstore
 import (
 	"slices"
 	"sync"
+	"time"
 
 	"example.com/tokenstore/index"
 )
@@ -23,6 +24,7 @@ const (
 // known is what a process remembers, so that no reader goes backwards, and that
 // a find by an access token that is not in the index is cheap.
 type known struct {
+	now         func() time.Time
 	mu          sync.Mutex
 	generations map[string]seen     // by secret name
 	access      map[string][]string // by hash of the access token: escaped IDs
@@ -31,10 +33,12 @@ type known struct {
 type seen struct {
 	generation int64
 	live       bool
+	deleted    int64     // of a tombstone
+	since      time.Time // when this tombstone was seen first, whatever its generation
 }
 
-func newKnown() *known {
-	return &known{generations: map[string]seen{}, access: map[string][]string{}}
+func newKnown(now func() time.Time) *known {
+	return &known{now: now, generations: map[string]seen{}, access: map[string][]string{}}
 }
 
 // see compares a row with what was seen, and remembers it if it is newer.
@@ -68,7 +72,23 @@ func (k *known) wrote(r *row) {
 
 func (k *known) remember(r *row) {
 	shrink(k.generations)
-	k.generations[r.name] = seen{r.generation, r.state == live}
+	s := seen{generation: r.generation, live: r.state == live, deleted: r.deleted}
+	if r.state == tombstone {
+		if s.since = k.now(); k.generations[r.name].deleted == r.deleted {
+			s.since = k.generations[r.name].since
+		}
+	}
+	k.generations[r.name] = s
+}
+
+// since returns when this process has seen a tombstone first.
+func (k *known) since(r *row) time.Time {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if before := k.generations[r.name]; before.deleted == r.deleted {
+		return before.since
+	}
+	return k.now()
 }
 
 // generation returns the highest generation that was seen of a secret.

@@ -18,6 +18,8 @@ const (
 	// maxAge is how old an attempt may be when it writes. It keeps a process
 	// that slept from writing on knowledge older than the grace period.
 	maxAge = 2 * time.Minute
+	// maxSkew is how much the clocks of two machines may differ.
+	maxSkew = 5 * time.Minute
 )
 
 // startingAgain is logged when an operation starts from the beginning, and has
@@ -205,7 +207,13 @@ func (a *attempt) awaitRetirement(ctx context.Context, r *row) error {
 	if a.s.retirer == nil || r.state != tombstone {
 		return nil
 	}
-	left := r.deletedAt().Add(a.s.retirer.RetireWindow()).Sub(a.s.now())
+	// The tombstone has the time of another machine's clock, which only tells
+	// that it is old. For how long it has stood here this clock says.
+	window, now := a.s.retirer.RetireWindow(), a.s.now()
+	if window == 0 || now.Sub(r.deletedAt()).Abs() >= window+maxSkew {
+		return nil
+	}
+	left := window - now.Sub(a.s.known.since(r))
 	if left <= 0 {
 		return nil
 	}
