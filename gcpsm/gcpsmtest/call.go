@@ -2,6 +2,7 @@ package gcpsmtest
 
 import (
 	"context"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,23 +19,35 @@ import (
 type Principal struct {
 	secretmanagerpb.UnimplementedSecretManagerServiceServer
 	service     *Service
-	permissions []string // nil: everything is allowed
-	prefix      string   // of the IDs of the secrets for which they are granted
+	permissions []string        // nil: everything is allowed
+	prefix      string          // of the IDs of the secrets for which they are granted
+	used        map[string]bool // the permissions that its calls asked for
 }
 
 // As returns a principal that has the given permissions, such as
 // "secretmanager.versions.access", and no others.
 func (s *Service) As(permissions ...string) *Principal {
-	return &Principal{service: s, permissions: append([]string{}, permissions...)}
+	return &Principal{service: s, permissions: append([]string{}, permissions...), used: map[string]bool{}}
+}
+
+// Used returns the permissions that the principal's calls have asked for, also
+// those that it lacks, sorted: what its role needs.
+func (p *Principal) Used() []string {
+	p.service.mu.Lock()
+	defer p.service.mu.Unlock()
+	return slices.Sorted(maps.Keys(p.used))
 }
 
 // On returns a principal whose permissions hold only for secrets whose ID
 // begins with prefix, as with an IAM condition on resource.name. What concerns
 // the whole project, creating and listing secrets, is not limited by it.
 func (p *Principal) On(prefix string) *Principal {
-	limited := *p
+	limited := p.service.As(p.permissions...)
+	if p.permissions == nil {
+		limited.permissions = nil
+	}
 	limited.prefix = prefix
-	return &limited
+	return limited
 }
 
 // may reports whether the principal has a permission.
@@ -101,6 +114,7 @@ func (p *Principal) begin(ctx context.Context, m method, name string) (resource,
 	r, err := s.parse(m.form, name)
 	s.mu.Lock()
 	s.calls[m.name]++
+	p.used[m.permission] = true
 	before := s.before
 	s.before = nil // Not for the calls that it makes itself.
 	s.mu.Unlock()

@@ -146,7 +146,7 @@ func New(config Config, clock *Clock) *Service {
 		config: config, clock: clock, random: rand.New(rand.NewPCG(config.Seed, 1)),
 		secrets: map[string]*secret{}, windows: map[string]window{}, calls: map[string]int{},
 	}
-	s.Principal = &Principal{service: s}
+	s.Principal = &Principal{service: s, used: map[string]bool{}}
 	return s
 }
 

@@ -3,6 +3,7 @@ package gcpsmtest_test
 import (
 	"errors"
 	"hash/crc32"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -398,7 +399,8 @@ func TestDenied(t *testing.T) {
 	w.add("mine-a", "one")
 	w.add("other", "two")
 	all := w.client
-	w.client = w.as(w.service.As("secretmanager.versions.access").On("mine-"))
+	limited := w.service.As("secretmanager.versions.access").On("mine-")
+	w.client = w.as(limited)
 	w.reads("mine-a", "1", "one")
 	w.refuses("mine-a", "2", codes.NotFound)
 	w.refuses("other", "1", codes.PermissionDenied)
@@ -406,6 +408,9 @@ func TestDenied(t *testing.T) {
 	w.fails(err, codes.PermissionDenied)
 	if want := "Permission 'secretmanager.versions.add' denied for resource 'projects/test-project/secrets/mine-a' (or it may not exist)."; status.Convert(err).Message() != want {
 		t.Errorf("text %q", status.Convert(err).Message())
+	}
+	if got := limited.Used(); !slices.Equal(got, []string{"secretmanager.versions.access", "secretmanager.versions.add"}) {
+		t.Errorf("used: %v", got)
 	}
 	w.client = all
 	_, err = w.client.GetSecret(t.Context(), &secretmanagerpb.GetSecretRequest{Name: "projects/another/secrets/other"})
