@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"example.com/tokenstore"
+)
+
+const (
+	// interval is the time between two looks at all tokens, and after which one
+	// that could not be refreshed is tried again.
+	interval = time.Minute
+	// early and spread say how long before its expiry a token is due: early, and
+	// a part of spread that differs between the replicas, so that mostly one of
+	// them refreshes and the others find it done.
+	early  = 5 * time.Minute
+	spread = 10 * time.Minute
+)
+
+// redeemer turns a refresh token into an access token.
+type redeemer interface {
+	redeem(ctx context.Context, token tokenstore.OAuthToken) (access string, expiry time.Time, err error)
+}
+
+// refresher refreshes the tokens of a store.
+type refresher struct {
+	store    tokenstore.Store
+	accounts redeemer
+	now      func() time.Time
+	before   time.Duration // a token is due so long before it expires
+}
+
+func newRefresher(store tokenstore.Store, accounts redeemer) *refresher {
+	// #nosec G404 -- no secret, only spread
+	return &refresher{store: store, accounts: accounts, now: time.Now, before: early + rand.N(spread)}
+}
+
+// run refreshes until the context ends, and returns its error.
+func (r *refresher) run(ctx context.Context) error {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		r.refreshAll(ctx)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+// refreshAll refreshes what is due. What fails waits for the next time; a token
+// that is printed or logged shows no credential.
+func (r *refresher) refreshAll(ctx context.Context) {
+	tokens, err := r.store.GetTokens(ctx)
+	if err != nil { // What could be read is there all the same.
+		slog.ErrorContext(ctx, "not all tokens can be read", "error", err)
+	}
+	for _, token := range tokens {
+		if !r.due(token) {
+			continue
+		}
+		if err := r.refresh(ctx, token.ID); err != nil {
+			slog.ErrorContext(ctx, "not refreshed", "token", token, "error", err, "retryable", tokenstore.Retryable(err))
+		}
+	}
+}
+
+// due reports whether a token is to be refreshed.
+func (r *refresher) due(token tokenstore.OAuthToken) bool {
+	return token.RefreshToken != "" && r.now().Add(r.before).After(token.Expiry)
+}
+
+// refresh looks whether a token is still due, redeems another access token, and
+// saves it. A save inserts what is not there: a token that is deleted in between
+// would come back as an access token alone, and is deleted again.
+func (r *refresher) refresh(ctx context.Context, id string) error {
+	token, err := r.store.FindTokenByID(ctx, id)
+	switch {
+	case errors.Is(err, tokenstore.ErrNotFound):
+		return nil // It was deleted since the list was made.
+	case err != nil:
+		return err
+	case !r.due(token):
+		return nil // Another replica was faster.
+	}
+	access, expiry, err := r.accounts.redeem(ctx, token)
+	if err != nil {
+		return err
+	}
+	saved, err := r.store.SaveToken(ctx, tokenstore.OAuthToken{ID: id, AccessToken: access, Expiry: expiry})
+	if err == nil && saved.RefreshToken == "" {
+		err = r.store.DeleteToken(ctx, id)
+	}
+	return err
+}
