@@ -41,7 +41,7 @@ type world struct {
 	turn     int
 	pending  []destruction
 	actors   []*actor
-	calm     bool // no accidents any more
+	calm     bool          // no accidents any more
 	erased   time.Duration // when a deletion last destroyed something
 	problems []string
 	unsure   int // outcomes that nobody could tell

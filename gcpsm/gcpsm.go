@@ -1,0 +1,71 @@
+// Package gcpsm keeps tokens in Google Cloud's Secret Manager: one secret for
+// each token and one or a few for the index. [New] gives the store; [NewSecrets]
+// gives the driver alone, for those who build their own.
+//
+//	client, err := secretmanager.NewClient(ctx)
+//	...
+//	store, err := gcpsm.New(client, "my-project", gcpsm.WithPrefix("crm/"))
+//
+// # Writes
+//
+// The service adds versions to a secret and has no condition for that, and only
+// what is accessed by its number is what is there now: "latest" may be minutes
+// old. So each version says which one it was based on, and of several that were
+// based on the same one the lowest number counts. A save adds its version and
+// then looks whether it has won; readers go on from a number that they know
+// until there is no further one. A version that a person adds in the console
+// counts as the successor of the one before it.
+//
+// What a save has replaced is destroyed by a later save, no sooner than ten
+// minutes after, so that a token is not paid for more than twice for long.
+//
+// # Deletion
+//
+// A deleted token is overwritten by a tombstone, and its older versions are
+// destroyed at once. The repair removes the secret itself after a day.
+//
+// # Errors
+//
+// Errors match the sentinels of packages tokenstore and driver with errors.Is,
+// and the client's own types, such as *apierror.APIError, with errors.As. Their
+// text holds the method and the status code, never the service's message, since
+// a message may quote the request. A role that may not access a secret gets
+// ErrDenied, never ErrNotFound.
+//
+// The package itself makes again what the service refuses for a quota, and reads
+// that got no answer; a write that got none is looked for, and never sent twice.
+// The client is never changed.
+package gcpsm
+
+import (
+	"errors"
+	"fmt"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/driver"
+)
+
+// New returns the store of tokens that a project holds, which is given by its ID
+// or number. An option that cannot be used gives an error that matches
+// tokenstore.ErrInvalidArgument. It makes no call.
+func New(client API, project string, options ...Option) (*tokenstore.SecretStore, error) {
+	c, err := configure(client, project, options)
+	if err != nil {
+		return nil, &tokenstore.Error{Store: storeName, Op: "new", Kind: tokenstore.ErrInvalidArgument, Err: err}
+	}
+	return tokenstore.NewSecretStore(newSecrets(client, c), c.storeOptions()...)
+}
+
+// NewSecrets returns the driver alone. It implements driver.Limited and
+// driver.Retirer too. An option that cannot be used gives an error that matches
+// driver.ErrInvalid; options that concern the store only have no effect. It
+// makes no call.
+func NewSecrets(client API, project string, options ...Option) (driver.Secrets, error) {
+	c, err := configure(client, project, options)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", driver.ErrInvalid, err)
+	}
+	return newSecrets(client, c), nil
+}
+
+var errNoClient = errors.New("the client is nil")

@@ -1,0 +1,144 @@
+package gcpsm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+
+	secretmanager "cloud.google.com/go/secretmanager/apiv1"
+	"google.golang.org/api/option"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"example.com/tokenstore"
+)
+
+func init() { tokenstore.Register(storeName, open) }
+
+// The parameters of a URL.
+var parameters = []string{"location", "replicas", "kms_key", "fanout", "transport", "endpoint"}
+
+const (
+	transportGRPC = "grpc"
+	transportREST = "rest"
+)
+
+// open opens the store that a URL names:
+//
+//	gcpsm://my-project/prefix/more?location=europe-west3
+//
+// Host and path are the project and the prefix of the secrets' names; without a
+// path it is "tokenstore/". Credentials are the application default credentials.
+// location is that of regional secrets; replicas are locations, with commas
+// between, of global ones. kms_key and fanout are as the options of [New].
+// transport is "grpc", or "rest" where only HTTP gets through. endpoint is
+// host:port of an emulator: the connection to it is not encrypted, and no
+// credentials are looked for or sent.
+func open(ctx context.Context, u *url.URL) (tokenstore.OpenStore, error) {
+	if err := tokenstore.CheckParams(u, parameters...); err != nil {
+		return nil, err
+	}
+	options, err := urlOptions(u)
+	if err != nil {
+		return nil, invalidURL(err)
+	}
+	dial, err := newClient(u.Query())
+	if err != nil {
+		return nil, invalidURL(err)
+	}
+	// All that can be wrong with the options is so without a client too.
+	if _, err := configure(&secretmanager.Client{}, u.Host, options); err != nil {
+		return nil, invalidURL(err)
+	}
+	client, err := dial(ctx)
+	if err != nil {
+		return nil, invalidURL(fmt.Errorf("the client cannot be made; are there application default credentials?: %w", err))
+	}
+	options = append(options, WithStoreOptions(tokenstore.WithClose(client.Close)))
+	return New(client, u.Host, options...)
+}
+
+func invalidURL(err error) error {
+	return &tokenstore.Error{Store: storeName, Op: "open", Kind: tokenstore.ErrInvalidArgument, Err: err}
+}
+
+// urlOptions returns the options that a URL gives.
+func urlOptions(u *url.URL) ([]Option, error) {
+	if u.Opaque != "" || u.Fragment != "" || u.Host == "" {
+		return nil, errors.New("the form is gcpsm://project/prefix")
+	}
+	var options []Option
+	if prefix := strings.Trim(u.Path, "/"); prefix != "" {
+		options = append(options, WithPrefix(prefix+"/"))
+	}
+	query := u.Query()
+	if location := query.Get("location"); location != "" {
+		options = append(options, WithLocation(location))
+	}
+	if text := query.Get("replicas"); text != "" {
+		for location := range strings.SplitSeq(text, ",") {
+			options = append(options, WithReplica(location, ""))
+		}
+	}
+	if key := query.Get("kms_key"); key != "" {
+		options = append(options, WithKMSKey(key))
+	}
+	if text := query.Get("fanout"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return nil, errors.New("fanout is not a number")
+		}
+		options = append(options, WithFanout(n))
+	}
+	return options, nil
+}
+
+// newClient returns a function that makes the client which a URL asks for.
+func newClient(query url.Values) (func(context.Context) (*secretmanager.Client, error), error) {
+	rest := false
+	switch query.Get("transport") {
+	case "", transportGRPC:
+	case transportREST:
+		rest = true
+	default:
+		return nil, errors.New("transport is grpc or rest")
+	}
+	options, err := endpointOptions(query, rest)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) (*secretmanager.Client, error) {
+		if rest {
+			return secretmanager.NewRESTClient(ctx, options...)
+		}
+		return secretmanager.NewClient(ctx, options...)
+	}, nil
+}
+
+// endpointOptions returns where to connect: regional secrets have an endpoint
+// in each location.
+// https://docs.cloud.google.com/secret-manager/docs/reference/rest#rest_endpoints
+func endpointOptions(query url.Values, rest bool) ([]option.ClientOption, error) {
+	endpoint, location := query.Get("endpoint"), query.Get("location")
+	switch {
+	case endpoint == "" && location == "":
+		return nil, nil
+	case endpoint == "" && rest:
+		return []option.ClientOption{option.WithEndpoint("https://secretmanager." + location + ".rep.googleapis.com")}, nil
+	case endpoint == "":
+		return []option.ClientOption{option.WithEndpoint("secretmanager." + location + ".rep.googleapis.com:443")}, nil
+	}
+	if e, err := url.Parse("http://" + endpoint); err != nil || e.Host != endpoint || e.Port() == "" {
+		return nil, errors.New("endpoint is not host:port")
+	}
+	if rest {
+		return []option.ClientOption{option.WithEndpoint("http://" + endpoint), option.WithoutAuthentication()}, nil
+	}
+	return []option.ClientOption{
+		option.WithEndpoint(endpoint), option.WithoutAuthentication(),
+		option.WithGRPCDialOption(grpc.WithTransportCredentials(insecure.NewCredentials())),
+	}, nil
+}

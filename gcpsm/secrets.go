@@ -1,0 +1,195 @@
+package gcpsm
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"example.com/tokenstore/driver"
+)
+
+// secrets is the driver.
+type secrets struct {
+	api     API
+	set     *settings
+	noPrune atomic.Bool // the role may not destroy versions
+
+	mu    sync.Mutex
+	locks map[string]*lock
+	known map[string]memory
+
+	marks marks
+}
+
+var (
+	_ driver.Secrets = (*secrets)(nil)
+	_ driver.Limited = (*secrets)(nil)
+	_ driver.Retirer = (*secrets)(nil)
+)
+
+func newSecrets(api API, set *settings) *secrets {
+	return &secrets{
+		api: api, set: set, locks: map[string]*lock{}, known: map[string]memory{},
+		marks: marks{ids: map[string]bool{}},
+	}
+}
+
+// Limits returns the size of the data of a secret. The service sets no number of
+// writes for a day.
+func (s *secrets) Limits() driver.Limits { return driver.Limits{MaxSize: maxSize} }
+
+// log returns the versions of a secret.
+func (s *secrets) log(id string) *remoteLog {
+	return &remoteLog{secrets: s, path: s.set.parent() + "/secrets/" + id}
+}
+
+// Get returns the current version. A secret without one, or with the mark of a
+// deletion, is not found.
+func (s *secrets) Get(ctx context.Context, name string) (driver.Secret, error) {
+	id, _, err := encodeName(name)
+	if err != nil {
+		return driver.Secret{}, err
+	}
+	_, head, err := s.look(ctx, id)
+	if err != nil {
+		return driver.Secret{}, err
+	}
+	if !live(head) {
+		return driver.Secret{}, driver.ErrNotFound
+	}
+	return driver.Secret{Name: name, Data: append([]byte(nil), head.data...), Revision: head.ref().String()}, nil
+}
+
+// live reports whether a current version is that of a secret.
+func live(head version) bool { return head.state == stored && !head.deleted }
+
+const (
+	// knownFor is how long the data of a version that was read are given out when
+	// a look shows no newer one. A whole secret that somebody else has deleted is
+	// seen when that time is over.
+	knownFor = time.Minute
+	// hintAfter is how long a number is remembered without asking for a later one.
+	hintAfter = time.Hour
+	// freshFor is how short a time ago a version was read that no other secret of
+	// the same name can have taken the place of.
+	freshFor = 5 * time.Second
+	// maxKnown bounds the memory.
+	maxKnown = 20_000
+)
+
+// memory is what this process knows of a secret.
+type memory struct {
+	position
+	read   time.Time // when the current version itself was last read or written
+	looked time.Time // when it was last found to be the current one
+}
+
+// look finds the current version, from what is remembered if that will do.
+func (s *secrets) look(ctx context.Context, id string) (*history, version, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, version{}, err
+	}
+	started := s.set.now()
+	h, read, err := s.start(ctx, id, started)
+	if err != nil {
+		return nil, version{}, err
+	}
+	head, err := h.head(ctx)
+	if err != nil {
+		return nil, version{}, err
+	}
+	s.remember(id, h, head, h.end, read, started)
+	return h, head, nil
+}
+
+// start returns a history from which to look on, and when its beginning was read.
+func (s *secrets) start(ctx context.Context, id string, now time.Time) (*history, time.Time, error) {
+	m, ok := s.recall(id)
+	age := now.Sub(m.read)
+	if ok && age < knownFor && age >= 0 {
+		return resume(s.log(id), m.position), m.read, nil
+	}
+	if ok && age < hintAfter {
+		// The secret may have been deleted, and another one created.
+		v, err := s.log(id).access(ctx, m.head.number)
+		switch {
+		case err != nil:
+			return nil, now, err
+		case v.state == gone:
+			m.head.state = gone
+			return resume(s.log(id), m.position), now, nil
+		case v.state == stored && v.ref() == m.head.ref():
+			return resume(s.log(id), m.position), now, nil
+		}
+	}
+	h := newHistory(s.log(id))
+	return h, now, h.begin(ctx)
+}
+
+// remember notes what the current version is.
+func (s *secrets) remember(id string, h *history, head version, end int64, read, looked time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if head.state != stored {
+		delete(s.known, id)
+		return
+	}
+	if old, ok := s.known[id]; ok && old.looked.After(looked) {
+		return // Another call has looked later.
+	}
+	if len(s.known) >= maxKnown {
+		clear(s.known)
+	}
+	s.known[id] = memory{position{head, end, h.floor}, read, looked}
+}
+
+func (s *secrets) recall(id string) (memory, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m, ok := s.known[id]
+	return m, ok
+}
+
+func (s *secrets) forget(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.known, id)
+}
+
+// lock is held by the one writer that a secret has in this process: of several
+// all but one would store a version in vain.
+type lock struct {
+	held  chan struct{}
+	users int
+}
+
+// acquire waits until this process writes nothing else to the secret.
+func (s *secrets) acquire(ctx context.Context, id string) (release func(), err error) {
+	s.mu.Lock()
+	l, ok := s.locks[id]
+	if !ok {
+		l = &lock{held: make(chan struct{}, 1)}
+		s.locks[id] = l
+	}
+	l.users++
+	s.mu.Unlock()
+	leave := func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if l.users--; l.users == 0 {
+			delete(s.locks, id)
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		leave()
+		return nil, err
+	}
+	select {
+	case l.held <- struct{}{}:
+		return func() { <-l.held; leave() }, nil
+	case <-ctx.Done():
+		leave()
+		return nil, ctx.Err()
+	}
+}
