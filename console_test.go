@@ -114,3 +114,32 @@ func revisionOf(t *testing.T, secrets driver.Secrets, name string) string {
 	}
 	return secret.Revision
 }
+
+// TestGenerationOfAPerson has a person write generations that no store would.
+// The token can still be saved, read and deleted.
+func TestGenerationOfAPerson(t *testing.T) {
+	for _, generation := range []string{"-1", "many", "9007199254740993", "9223372036854775807", "99999999999999999999"} {
+		ctx, secrets := t.Context(), memory.New()
+		token := client(tokenstore.OAuthToken{ID: "1", UserName: "fake-user", RefreshToken: "fake-refresh-1"})
+		if _, err := open(t, secrets).SaveToken(ctx, token); err != nil {
+			t.Fatal(err)
+		}
+		name := "tokenstore/tokens/1"
+		secret, err := secrets.Get(ctx, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		secrets.Edit(name, []byte(strings.Replace(string(secret.Data), `"generation":"`, `"generation":"`+generation+`","was":"`, 1)))
+		store := open(t, secrets)
+		token.RefreshToken = "fake-refresh-2"
+		for range 2 {
+			if saved, err := store.SaveToken(ctx, token); err != nil || saved != token {
+				t.Errorf("generation %s: a save gives %v, %v", generation, saved, err)
+			}
+			token.RefreshToken += "3"
+		}
+		if err := store.DeleteToken(ctx, "1"); err != nil {
+			t.Errorf("generation %s: a deletion gives %v", generation, err)
+		}
+	}
+}

@@ -45,3 +45,40 @@ func TestRepairLeavesWhatItCannotRead(t *testing.T) {
 		})
 	}
 }
+
+// TestSecretsOfOthersThatLookLikeOurs has secrets of others where the tokens
+// are, with a field by a name that the store uses too. They are no tokens and no
+// tombstones, so nothing reads, takes or sweeps them.
+func TestSecretsOfOthersThatLookLikeOurs(t *testing.T) {
+	for _, data := range []string{`{"generation":"7"}`, `{"generation":3,"password":"fake"}`, `{"generation":"5","refresh_token":"fake-of-others"}`} {
+		ctx, secrets := t.Context(), memory.New()
+		secrets.Edit("tokenstore/tokens/x", []byte(data))
+		store := open(t, secrets)
+		if tokens, err := store.GetTokens(ctx); err != nil || len(tokens) != 0 {
+			t.Errorf("%s: %d tokens are listed, %v", data, len(tokens), err)
+		}
+		if _, err := store.SaveToken(ctx, tokenstore.OAuthToken{ID: "x", RefreshToken: "fake"}); !errors.Is(err, tokenstore.ErrUnreadable) {
+			t.Errorf("%s: a save with the ID gives %v", data, err)
+		}
+		if err := store.DeleteToken(ctx, "x"); err != nil {
+			t.Error(err)
+		}
+		if report, err := store.Reindex(ctx, tokenstore.ReindexOptions{}); err != nil || report.Foreign != 1 {
+			t.Errorf("%s: the repair gives %+v, %v", data, report, err)
+		}
+		if secret, err := secrets.Get(ctx, "tokenstore/tokens/x"); err != nil || string(secret.Data) != data {
+			t.Errorf("%s is now %s, %v", data, secret.Data, err)
+		}
+	}
+}
+
+// TestRepairRefusesAFanOut says of a fan-out that cannot be that the argument is
+// at fault.
+func TestRepairRefusesAFanOut(t *testing.T) {
+	for _, fanout := range []int{-1, 1025} {
+		_, err := open(t, memory.New(), tokenstore.WithDocument(1)).Reindex(t.Context(), tokenstore.ReindexOptions{Fanout: fanout})
+		if !errors.Is(err, tokenstore.ErrInvalidArgument) {
+			t.Errorf("fan-out %d: %v", fanout, err)
+		}
+	}
+}

@@ -23,6 +23,9 @@ const (
 	deletedField    = "deleted"    // epoch microseconds; in tombstones only
 )
 
+// maxGeneration is more than any token comes to, and leaves room to count on.
+const maxGeneration = 1 << 52
+
 // state is what a token's secret holds.
 type state int
 
@@ -78,8 +81,7 @@ func (s *SecretStore) parse(id string, secret driver.Secret) *row {
 	if !plain {
 		ownID = storedID
 	}
-	_, counted := r.object[generationField]
-	if !counted && (err != nil || storedID != ownID || escapeID(ownID) != id) {
+	if !r.kept() && (err != nil || storedID != ownID || escapeID(ownID) != id) {
 		r.state, r.err = foreign, nil
 		return r
 	}
@@ -99,12 +101,19 @@ func (s *SecretStore) parse(id string, secret driver.Secret) *row {
 	r.created = r.number(createdField)
 	r.deleted = r.number(deletedField)
 	r.digest, _ = textOf(r.object, digestField)
-	if r.generation == 0 {
-		// A person has removed it. The next write must not fall back behind hints
-		// of earlier generations.
+	if r.generation == 0 || r.generation > maxGeneration {
+		// A person has removed or changed it. The next write must not fall back
+		// behind hints of earlier generations.
 		r.generation = s.now().Unix() - 1
 	}
 	return r
+}
+
+// kept reports whether the secret has the bookkeeping of a store: a generation,
+// and one of the fields that never stand beside it by chance.
+func (r *row) kept() bool {
+	has := func(name string) bool { _, ok := r.object[name]; return ok }
+	return has(generationField) && (has(createdField) || has(deletedField) || has(digestField))
 }
 
 // number returns a bookkeeping field, zero if it is missing or not a number.
