@@ -27,8 +27,12 @@ type attempt struct {
 }
 
 func (s *SecretStore) attempt() *attempt {
-	return &attempt{s: s, view: s.index.View(), rows: map[string]*row{}, started: s.now()}
+	return &attempt{s: s, view: s.index.View(), rows: map[string]*row{}, started: s.wall()}
 }
+
+// wall returns the clock on the wall. The monotonic one stands still while a
+// machine is suspended, and would hide from an operation that it has slept.
+func (s *SecretStore) wall() time.Time { return s.now().Round(0) }
 
 // FindToken returns the stored token that query is an example of. It writes
 // nothing. The first of user, access token, or grant and refresh token that
