@@ -85,6 +85,8 @@ func (d *document) addHeader(r *record, s scanned) bool {
 	switch {
 	case strings.HasPrefix(r.body, "\xff\xfe"), strings.HasPrefix(r.body, "\xfe\xff"):
 		problem = "the file is UTF-16 instead of UTF-8"
+	case strings.HasPrefix(r.body, "SQLite format 3\x00"):
+		problem = "the file is a SQLite database, for the URL sqlite: instead of file:"
 	case problem == "":
 		d.layout, d.header, problem = layoutOf(s.cells)
 	}

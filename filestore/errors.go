@@ -17,6 +17,7 @@ var (
 	errReadOnly = fmt.Errorf("%w: the file is open for reading only", tokenstore.ErrDenied)
 	errChanging = fmt.Errorf("%w: the file changes all the time", tokenstore.ErrConflict)
 	errNoFile   = fmt.Errorf("%w: a regular file is needed", tokenstore.ErrInvalidArgument)
+	errNoFolder = fmt.Errorf("%w: there is no such folder", tokenstore.ErrInvalidArgument)
 )
 
 // LineError says what is wrong with one line of a file. It quotes nothing of

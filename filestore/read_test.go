@@ -209,3 +209,15 @@ func TestUnreadableErrorNamesTenLines(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+// Whoever takes the wrong one of the two kinds of files is told so.
+func TestReadOfADatabase(t *testing.T) {
+	data, err := os.ReadFile("../sqlstore/testdata/python-sdk-8.0-zohooauth.db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := filestore.Read(bytes.NewReader(data))
+	if len(rows) > 0 || !errors.Is(err, tokenstore.ErrUnreadable) || !strings.Contains(err.Error(), "sqlite:") {
+		t.Errorf("%d rows, %v", len(rows), err)
+	}
+}

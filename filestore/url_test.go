@@ -51,6 +51,9 @@ func TestURL(t *testing.T) {
 
 func TestURLRefused(t *testing.T) {
 	t.Chdir(t.TempDir())
+	if err := os.WriteFile("tokens.csv", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for url, says := range map[string]string{
 		"file:":                                "names no file",
 		"file:?readonly=true":                  "names no file",
@@ -62,7 +65,11 @@ func TestURLRefused(t *testing.T) {
 		"file:tokens.txt?quotes=":              "quotes is true or false",
 		"file:tokens.txt?quotes=true&quotes=1": "given twice",
 		"file:tokens.txt?readonly=true":        "no such file",
-		"file:none/tokens.txt":                 "no such file",
+		"file:none/tokens.txt":                 "no such folder",
+		"file:none/tokens.txt?readonly=true":   "no such folder",
+		"file:fakeword.txt?readonly=true":      "no such file",
+		"file:fakeword/tokens.txt":             "no such folder",
+		"file:tokens.csv/fakeword.txt":         "not a directory",
 		"file:.":                               "regular file",
 		"file://user:fakeword@host/tokens.txt": "no user name or password",
 	} {

@@ -22,14 +22,15 @@ type snapshot struct {
 	at    time.Time
 }
 
-// check refuses what cannot be the path of a token file.
+// check refuses what cannot be the path of a token file. Its errors do not
+// quote the path, since it may come from a URL.
 func (s *Store) check() error {
 	if s.path == "" || strings.ContainsRune(s.path, 0) {
 		return errNoFile
 	}
 	target, err := target(s.path)
 	if err != nil {
-		return err
+		return withoutPath(err)
 	}
 	info, err := os.Stat(target)
 	switch {
@@ -37,10 +38,25 @@ func (s *Store) check() error {
 		return errNoFile
 	case err == nil:
 		return nil
-	case !errors.Is(err, fs.ErrNotExist) || s.config.readOnly:
-		return err
+	case !errors.Is(err, fs.ErrNotExist):
+		return withoutPath(err)
 	}
-	_, err = os.Stat(filepath.Dir(target))
+	_, folder := os.Stat(filepath.Dir(target))
+	switch {
+	case errors.Is(folder, fs.ErrNotExist):
+		return errNoFolder
+	case folder == nil && s.config.readOnly:
+		return withoutPath(err)
+	}
+	return withoutPath(folder)
+}
+
+// withoutPath returns the reason of an error of the system.
+func withoutPath(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
 	return err
 }
 
