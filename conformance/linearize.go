@@ -34,7 +34,8 @@ const historyLength = 25
 // the same time, and asks whether some order of the operations, true to real
 // time, explains every answer. newClient returns one more client of the same
 // service, which shares nothing else with the others; the service must not be
-// stale. The tokens that it leaves there are those of users of its own.
+// stale. The users are of its own, and their tokens are deleted after each
+// history.
 //
 // The users have nothing in common, so each is judged alone. Some
 // tokens begin without a user, and are adopted.
@@ -59,6 +60,9 @@ func Linearizable(t *testing.T, newClient func(t testing.TB) tokenstore.Store, o
 				t.Logf("client %d, %d to %d: %s", op.ClientId, op.Call, op.Return, oneUser.DescribeOperation(op.Input, op.Output))
 			}
 			t.Fatalf("no order of the operations explains the answers (%v)", result)
+		}
+		if err := h.clear(t.Context(), clients[0]); err != nil {
+			t.Fatalf("the tokens of a history cannot be deleted: %v", err)
 		}
 	}
 	t.Logf("%d operations of %d clients are linearizable; %d gave up", total, options.Clients, gaveUp)
@@ -96,6 +100,32 @@ func (h *history) run(ctx context.Context, clients []tokenstore.Store) {
 		})
 	}
 	running.Wait()
+}
+
+// user returns the name of one of the history's users.
+func (h *history) user(number int) string {
+	return fmt.Sprintf("u%d@zylker.example:%d-%d", number, h.seed, h.number)
+}
+
+// refreshOf is the refresh token of a user who keeps it for good.
+func refreshOf(user string) string { return "fake-refresh-" + user }
+
+// clear deletes the tokens that are left.
+func (h *history) clear(ctx context.Context, store tokenstore.Store) error {
+	for number := range h.users {
+		user := h.user(number)
+		token, err := store.FindToken(ctx, tokenstore.OAuthToken{UserName: user})
+		if errors.Is(err, tokenstore.ErrNotFound) {
+			token, err = store.FindToken(ctx, withClient(tokenstore.OAuthToken{RefreshToken: refreshOf(user)}))
+		}
+		if err == nil {
+			err = store.DeleteToken(ctx, token.ID)
+		}
+		if err != nil && !errors.Is(err, tokenstore.ErrNotFound) {
+			return err
+		}
+	}
+	return nil
 }
 
 // historyClient is one client in one history. It remembers the token that it saw
@@ -146,11 +176,11 @@ func (c *historyClient) step(ctx context.Context, n int) {
 // too, and adopted.
 func (c *historyClient) choose(n int) action {
 	number := c.random.IntN(c.users)
-	in := action{kind: "find", user: fmt.Sprintf("u%d@zylker.example:%d-%d", number, c.seed, c.history.number)}
+	in := action{kind: "find", user: c.user(number)}
 	value := fmt.Sprintf("fake-%d-%s", n, in.user) + fmt.Sprintf("-%d", c.number)
 	last, known := c.seen[in.user]
 	rotates := number%2 == 1
-	refresh := "fake-refresh-" + in.user
+	refresh := refreshOf(in.user)
 	if rotates {
 		refresh = value
 	}
