@@ -9,7 +9,7 @@ import (
 	"example.com/tokenstore/index"
 )
 
-// saveChunk is how many tokens SaveTokens handles at a time.
+// saveChunk is how many tokens SaveTokens handles at a time, at most.
 const saveChunk = 500
 
 // SaveTokens saves tokens in their order, as SaveToken would one after the
@@ -20,21 +20,27 @@ const saveChunk = 500
 func (s *SecretStore) SaveTokens(ctx context.Context, tokens []OAuthToken) ([]OAuthToken, error) {
 	stored := make([]OAuthToken, len(tokens))
 	var faults []error
+	chunk := saveChunk
 	for start := 0; start < len(tokens); {
-		end := independent(tokens, start)
-		if err := s.saveGroup(ctx, tokens[start:end], stored[start:end]); err != nil {
-			faults = append(faults, err)
+		end := independent(tokens, start, chunk)
+		done := s.saveGroup(ctx, tokens[start:end], stored[start:end])
+		for i, fault := range done {
+			op := fmt.Sprintf("save token %d of %d", start+i+1, len(tokens))
+			faults = append(faults, s.fail(op, tokens[start+i].ID, fault))
 		}
-		start = end
+		if start += len(done); start < end {
+			chunk = max(len(done), saveChunk/10) // More takes too long.
+		}
 	}
 	return stored, errors.Join(faults...)
 }
 
-// independent returns the end of the longest run of tokens from start that have
-// no key and no ID in common, so that none can decide about another.
-func independent(tokens []OAuthToken, start int) int {
+// independent returns the end of the longest run of tokens from start, not longer
+// than chunk, that have no key and no ID in common, so that none can decide about
+// another.
+func independent(tokens []OAuthToken, start, chunk int) int {
 	seen := map[any]bool{}
-	for i := start; i < len(tokens) && i < start+saveChunk; i++ {
+	for i := start; i < len(tokens) && i < start+chunk; i++ {
 		var marks []any
 		for _, k := range KeysOf(tokens[i]) {
 			marks = append(marks, k)
@@ -51,20 +57,27 @@ func independent(tokens []OAuthToken, start int) int {
 			seen[m] = true
 		}
 	}
-	return min(len(tokens), start+saveChunk)
+	return min(len(tokens), start+chunk)
 }
 
 // saveGroup saves tokens that have no key and no ID in common. Those with which
-// others interfere are saved by themselves, each in its turn.
-func (s *SecretStore) saveGroup(ctx context.Context, tokens, stored []OAuthToken) error {
+// others interfere are saved by themselves, each in its turn. It returns what
+// went wrong with each. If what was planned gets too old it stops, and returns
+// so many faults as tokens were handled, one at least.
+func (s *SecretStore) saveGroup(ctx context.Context, tokens, stored []OAuthToken) []error {
 	faults := make([]error, len(tokens))
 	a := s.attempt()
 	plans := a.planGroup(ctx, tokens, faults)
 	others, err := a.claimGroup(ctx, plans)
+	begun := a.tooOld() == nil
 	var done []*plan
 	written := map[string]bool{} // IDs of rows
 	edited := false              // a row was written that a person had edited
 	for i, p := range plans {
+		if begun && i > 0 && a.tooOld() != nil {
+			faults = faults[:i]
+			break
+		}
 		alone := false
 		switch {
 		case edited:
@@ -91,7 +104,7 @@ func (s *SecretStore) saveGroup(ctx context.Context, tokens, stored []OAuthToken
 	}
 	a.secure(ctx, done...)
 	a.release(ctx, done...)
-	return s.joinFaults(tokens, faults)
+	return faults
 }
 
 // finish writes the token of a plan whose keys are claimed.
@@ -168,14 +181,4 @@ func (a *attempt) claimGroup(ctx context.Context, plans []*plan) ([][][]index.Hi
 		}
 	}
 	return others, nil
-}
-
-// joinFaults says which of the tokens could not be saved.
-func (s *SecretStore) joinFaults(tokens []OAuthToken, faults []error) error {
-	for i, fault := range faults {
-		if fault != nil {
-			faults[i] = s.fail(fmt.Sprintf("save token %d of %d", i+1, len(tokens)), tokens[i].ID, fault)
-		}
-	}
-	return errors.Join(faults...)
 }

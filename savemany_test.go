@@ -1,10 +1,16 @@
 package tokenstore_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/driver/drivertest"
 	"example.com/tokenstore/driver/memory"
 )
 
@@ -81,5 +87,53 @@ func TestSaveTokensSeeTheKeysOfThoseBefore(t *testing.T) {
 	})
 	if err != nil || stored[1].ID != "older" {
 		t.Errorf("the second save goes to the token %q, %v", stored[1].ID, err)
+	}
+}
+
+// TestSaveTokensOnASlowService saves tokens that take a second each, so that
+// what was planned for the later ones gets too old. The index is written a few
+// times all the same, and not once for each of them.
+func TestSaveTokensOnASlowService(t *testing.T) {
+	secrets, now := memory.New(), time.Unix(1_700_000_000, 0)
+	var saves, claims int
+	store := open(t, drivertest.Intercept(secrets, func(ctx context.Context, c drivertest.Call, do func(context.Context) error) error {
+		switch {
+		case c.Method != drivertest.Put:
+		case strings.Contains(c.Name, "/index/"):
+			claims++
+		default:
+			saves++
+			now = now.Add(time.Second)
+		}
+		return do(ctx)
+	}), tokenstore.WithDocument(1), tokenstore.WithClock(func() time.Time { return now }))
+	tokens := make([]tokenstore.OAuthToken, 500)
+	for i := range tokens {
+		tokens[i] = tokenstore.OAuthToken{UserName: fmt.Sprint("fake-user-", i), RefreshToken: fmt.Sprint("fake-refresh-", i)}
+	}
+	stored, err := store.SaveTokens(t.Context(), tokens)
+	if err != nil || slices.Contains(stored, tokenstore.OAuthToken{}) {
+		t.Errorf("not all are saved: %v", err)
+	}
+	if claims > 10 || saves != len(tokens) {
+		t.Errorf("%d tokens cost %d writes of tokens and %d of the index", len(tokens), saves, claims)
+	}
+}
+
+// TestSaveTokensSaysWhich names the place of what could not be saved, however
+// the call was divided.
+func TestSaveTokensSaysWhich(t *testing.T) {
+	store := newStore(t, memory.New())
+	tokens := []tokenstore.OAuthToken{
+		{UserName: "fake-user", RefreshToken: "fake-refresh-1"},
+		{UserName: "fake-user", RefreshToken: "fake-refresh-2"},
+		{UserName: "nothing to insert"},
+	}
+	stored, err := store.SaveTokens(t.Context(), tokens)
+	if !errors.Is(err, tokenstore.ErrInvalidToken) || !strings.Contains(err.Error(), "save token 3 of 3") {
+		t.Errorf("SaveTokens gives %v", err)
+	}
+	if stored[1].RefreshToken != "fake-refresh-2" || stored[2] != (tokenstore.OAuthToken{}) {
+		t.Errorf("SaveTokens returns %v", stored)
 	}
 }
