@@ -1,6 +1,7 @@
 package tokenstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,9 @@ const (
 	// firstPause and maxPause bound the random pauses between attempts.
 	firstPause = 5 * time.Millisecond
 	maxPause   = 500 * time.Millisecond
+	// retirementPause is the first of the pauses, which double, between two looks
+	// whether a tombstone has been retired.
+	retirementPause = 100 * time.Millisecond
 	// maxAge is how old an attempt may be when it writes. It keeps a process
 	// that slept from writing on knowledge older than the grace period.
 	maxAge = 2 * time.Minute
@@ -202,7 +206,8 @@ func (a *attempt) place(ctx context.Context, token OAuthToken) (*row, error) {
 }
 
 // awaitRetirement waits until nobody can be retiring the tombstone any more
-// that is to be written over.
+// that is to be written over. Mostly that is done in a moment, so it looks now
+// and then whether the service has taken the tombstone away.
 func (a *attempt) awaitRetirement(ctx context.Context, r *row) error {
 	if a.s.retirer == nil || r.state != tombstone {
 		return nil
@@ -217,8 +222,15 @@ func (a *attempt) awaitRetirement(ctx context.Context, r *row) error {
 	if left <= 0 {
 		return nil
 	}
-	if err := a.s.sleep(ctx, left); err != nil {
-		return err
+	for pause := retirementPause; left > 0; pause *= 2 {
+		pause = min(pause, left)
+		if err := a.s.sleep(ctx, pause); err != nil {
+			return err
+		}
+		left -= pause
+		if seen, err := a.s.read(ctx, r.id); err != nil || seen.revision != r.revision {
+			return cmp.Or(err, errAgain)
+		}
 	}
 	return errAgain
 }
