@@ -14,6 +14,7 @@ import (
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/filestore"
+	"example.com/tokenstore/internal/unprivileged"
 )
 
 func TestModes(t *testing.T) {
@@ -102,7 +103,7 @@ func TestNotAFile(t *testing.T) {
 
 func TestDenied(t *testing.T) {
 	store, path := opened(t, "java.txt")
-	dropRoot(t)
+	unprivileged.Run(t)
 	if err := os.Chmod(filepath.Dir(path), 0o500); err != nil {
 		t.Fatal(err)
 	}

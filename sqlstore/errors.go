@@ -11,6 +11,7 @@ import (
 var (
 	errNoID       = fmt.Errorf("%w: the ID is empty", tokenstore.ErrInvalidArgument)
 	errClosed     = fmt.Errorf("%w: the store is closed", tokenstore.ErrInvalidArgument)
+	errReadOnly   = fmt.Errorf("%w: the store is open for reading only", tokenstore.ErrDenied)
 	errNoDatabase = fmt.Errorf("%w: a database and a dialect are needed", tokenstore.ErrInvalidArgument)
 )
 

@@ -124,7 +124,7 @@ func TestPathsThatCannotBeUsed(t *testing.T) {
 		dangling:                              tokenstore.ErrInvalidArgument,
 		filepath.Join(dir, "missing", "file"): tokenstore.ErrInvalidArgument,
 		garbage:                               tokenstore.ErrUnreadable,
-		dir:                                   tokenstore.ErrUnavailable,
+		dir:                                   tokenstore.ErrInvalidArgument,
 	} {
 		_, err := sqlstore.OpenSQLite(context.Background(), path)
 		if !errors.Is(err, want) {

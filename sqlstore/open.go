@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -40,7 +41,7 @@ func OpenSQLite(ctx context.Context, path string, options ...Option) (*Store, er
 		if c.readOnly {
 			provide, source = requireFile, source+"?mode=ro"
 		}
-		if err := provide(path); err != nil {
+		if err := cmp.Or(provide(path), mayRead(path)); err != nil {
 			return nil, failure("open", "", nil, err)
 		}
 	}
@@ -89,9 +90,8 @@ func dataSource(path string) string {
 // mode. It is never opened under its own name: closing it would drop the locks
 // that other connections of this process have on it.
 func createFile(path string) error {
-	_, err := os.Stat(path)
-	if err == nil || !errors.Is(err, fs.ErrNotExist) {
-		return pathError(err)
+	if err := requireFile(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	temporary, err := os.CreateTemp(filepath.Dir(path), ".tokenstore-*")
 	if err != nil {
@@ -115,13 +115,29 @@ func createFile(path string) error {
 }
 
 // requireFile returns an error, which matches fs.ErrNotExist too, if there is no
-// file.
+// file, and another if it is a folder or the like, or its own is missing.
 func requireFile(path string) error {
-	_, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w: there is no such file: %w", tokenstore.ErrInvalidArgument, fs.ErrNotExist)
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && !info.Mode().IsRegular():
+		return fmt.Errorf("%w: a regular file is needed", tokenstore.ErrInvalidArgument)
+	case !errors.Is(err, fs.ErrNotExist):
+		return pathError(err)
 	}
-	return pathError(err)
+	if _, err := os.Stat(filepath.Dir(path)); err != nil {
+		return pathError(err)
+	}
+	return absentError("there is no such file")
+}
+
+// absentError says that there is nothing to read. It matches
+// tokenstore.ErrInvalidArgument and fs.ErrNotExist.
+type absentError string
+
+func (e absentError) Error() string { return string(e) }
+
+func (e absentError) Is(target error) bool {
+	return target == tokenstore.ErrInvalidArgument || target == fs.ErrNotExist
 }
 
 func createDirectly(path string) error {

@@ -79,10 +79,11 @@ func WithUpgrade() Option {
 	}
 }
 
-// WithReadOnly opens a file that is there and never writes it: no table, index
-// or counter is made, and saves and deletes give an error that matches
-// tokenstore.ErrDenied. It is for a source to move from, and counts for
-// [OpenSQLite] only.
+// WithReadOnly never writes: no table, index or counter is made, an older form
+// of the table is not changed, and saves and deletes give an error that matches
+// tokenstore.ErrDenied. The table must be there, and so must the file for
+// [OpenSQLite], which then opens it for reading only; the error when one is
+// missing matches fs.ErrNotExist too. It is for a source to move from.
 func WithReadOnly() Option {
 	return func(c *config) error {
 		c.readOnly = true

@@ -123,6 +123,9 @@ func (s *Store) transaction(ctx context.Context, write bool, do func(*rows) erro
 	if s.closed.Load() {
 		return errClosed
 	}
+	if write && s.config.readOnly {
+		return errReadOnly
+	}
 	if write {
 		select {
 		case s.writing <- struct{}{}:

@@ -102,6 +102,11 @@ func (t *table) present() bool {
 	return true
 }
 
+// absent says that the database has no such table.
+func (t *table) absent() bool {
+	return len(t.others) == 0 && !slices.ContainsFunc(t.names, func(name string) bool { return name != "" })
+}
+
 // usable returns an error if the table is none of tokens.
 func (t *table) usable() error {
 	if t.column(idColumn) == "" || t.column("access_token") == "" || t.column("refresh_token") == "" {
@@ -116,6 +121,13 @@ func (s *Store) setUp(ctx context.Context) error {
 	t, complete, err := s.look(ctx)
 	if err != nil {
 		return err
+	}
+	if s.config.readOnly {
+		if t.absent() {
+			return absentError("the database has no table " + t.name)
+		}
+		s.table.Store(t)
+		return t.usable()
 	}
 	if complete && t.usable() == nil && (t.present() || !s.config.upgrade) {
 		s.table.Store(t)

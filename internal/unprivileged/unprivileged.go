@@ -1,6 +1,8 @@
 //go:build unix
 
-package filestore_test
+// Package unprivileged lets tests of permissions run as root, whom permissions
+// do not bind.
+package unprivileged
 
 import (
 	"os"
@@ -10,9 +12,9 @@ import (
 	"testing"
 )
 
-// dropRoot runs the present test again as a user without rights, if it runs as
+// Run runs the present test again as a user without rights, if it runs as
 // root, and skips the rest of it: permissions do not bind root.
-func dropRoot(t *testing.T) {
+func Run(t *testing.T) {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		return
