@@ -2,12 +2,15 @@ package gcpsm
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"strings"
 
 	"cloud.google.com/go/secretmanager/apiv1/secretmanagerpb"
 	"github.com/googleapis/gax-go/v2"
 	"google.golang.org/api/iterator"
+
+	"example.com/tokenstore/driver"
 )
 
 // callOption is an option of one call of Google's clients.
@@ -31,7 +34,11 @@ func (s *secrets) List(ctx context.Context, prefix string) iter.Seq2[string, err
 				return
 			}
 			for _, secret := range page.secrets {
-				name, ok := s.listed(secret)
+				name, ok, err := s.listed(ctx, secret)
+				if err != nil {
+					yield("", err)
+					return
+				}
 				if !ok || seen[name] || !strings.HasPrefix(name, prefix) {
 					continue
 				}
@@ -71,12 +78,18 @@ func (s *secrets) page(ctx context.Context, in *secretmanagerpb.ListSecretsReque
 }
 
 // listed returns the logical name of a secret, if it has one and is not deleted.
-func (s *secrets) listed(secret *secretmanagerpb.Secret) (string, bool) {
+func (s *secrets) listed(ctx context.Context, secret *secretmanagerpb.Secret) (string, bool, error) {
 	id := secret.GetName()[strings.LastIndexByte(secret.GetName(), '/')+1:]
 	name, ok := decodeName(id, secret.GetAnnotations()[nameKey])
-	if ok && secret.GetLabels()[stateKey] == stateDeleted {
-		s.marks.add(id)
-		return "", false
+	if !ok || secret.GetLabels()[stateKey] != stateDeleted {
+		return name, ok, nil
 	}
-	return name, ok
+	_, head, err := s.look(ctx, id)
+	switch {
+	case errors.Is(err, driver.ErrDenied):
+		return "", false, nil
+	case err == nil && !live(head):
+		s.marks.add(id)
+	}
+	return name, live(head), err
 }

@@ -89,11 +89,10 @@ func (s *secrets) swap(ctx context.Context, id string, h *history, base ref, v v
 	log := s.log(id)
 	log.fields, h.log = fields, log
 	m, _ := s.recall(id)
-	w := &swap{history: h, base: base, pause: s.set.sleep, fresh: func() bool {
+	w := &swap{history: h, base: base, pause: s.set.sleep, nonce: rand.Text, fresh: func() bool {
 		return m.head.ref() == base && s.set.now().Sub(m.read) < freshFor
 	}}
 	started := s.set.now()
-	v.nonce = rand.Text()
 	own, err := w.run(ctx, v)
 	switch {
 	case err == nil:

@@ -134,33 +134,6 @@ func old(v version, now time.Time) bool {
 // whether it did. It is a courtesy: what goes wrong is left to the next repair,
 // and the mark stays.
 func (s *secrets) remove(ctx context.Context, id string, mark ref) bool {
-	return s.underEtag(ctx, id, mark, func(secret *secretmanagerpb.Secret) *fault {
-		_, f := call(ctx, s.set, "DeleteSecret", ifRefused, s.deleteSecret, &secretmanagerpb.DeleteSecretRequest{
-			Name: s.log(id).path, Etag: secret.GetEtag(),
-		})
-		if f == nil || errors.Is(f.kind, driver.ErrUnavailable) {
-			s.forget(id)
-		}
-		return f
-	})
-}
-
-func (s *secrets) deleteSecret(ctx context.Context, in *secretmanagerpb.DeleteSecretRequest, options ...callOption) (struct{}, error) {
-	return struct{}{}, s.api.DeleteSecret(ctx, in, options...)
-}
-
-// label makes it known in listings that a secret is deleted.
-func (s *secrets) label(ctx context.Context, id string, mark ref) {
-	s.marks.add(id)
-	s.underEtag(ctx, id, mark, func(secret *secretmanagerpb.Secret) *fault {
-		return s.setState(ctx, id, secret, stateDeleted, secret.GetEtag())
-	})
-}
-
-// underEtag calls change for a secret of this store as long as a mark is its
-// current version, until its etag is the right one. It reports whether the
-// change was made.
-func (s *secrets) underEtag(ctx context.Context, id string, mark ref, change func(*secretmanagerpb.Secret) *fault) bool {
 	wait := lookWait
 	for range etagTries {
 		secret, f := call(ctx, s.set, "GetSecret", ifUnanswered, s.api.GetSecret, &secretmanagerpb.GetSecretRequest{Name: s.log(id).path})
@@ -174,7 +147,11 @@ func (s *secrets) underEtag(ctx context.Context, id string, mark ref, change fun
 			if _, head, err := s.look(ctx, id); err != nil || head.state != stored || head.ref() != mark {
 				return false
 			}
-			if f = change(secret); f == nil || !errors.Is(f.kind, driver.ErrConflict) {
+			_, f := call(ctx, s.set, "DeleteSecret", ifRefused, s.deleteSecret, &secretmanagerpb.DeleteSecretRequest{
+				Name: s.log(id).path, Etag: secret.GetEtag(),
+			})
+			if f == nil || !errors.Is(f.kind, driver.ErrConflict) {
+				s.forget(id)
 				return f == nil
 			}
 		}
@@ -186,15 +163,32 @@ func (s *secrets) underEtag(ctx context.Context, id string, mark ref, change fun
 	return false
 }
 
+func (s *secrets) deleteSecret(ctx context.Context, in *secretmanagerpb.DeleteSecretRequest, options ...callOption) (struct{}, error) {
+	return struct{}{}, s.api.DeleteSecret(ctx, in, options...)
+}
+
+// label makes it known in listings that a secret is deleted. It is a hint only:
+// a list looks at what has it.
+func (s *secrets) label(ctx context.Context, id string, mark ref) {
+	s.marks.add(id)
+	secret, f := call(ctx, s.set, "GetSecret", ifUnanswered, s.api.GetSecret, &secretmanagerpb.GetSecretRequest{Name: s.log(id).path})
+	if f != nil && !errors.Is(f.kind, driver.ErrNotFound) {
+		return
+	}
+	if _, head, err := s.look(ctx, id); err == nil && head.state == stored && head.ref() == mark {
+		_ = s.setState(ctx, id, secret, stateDeleted)
+	}
+}
+
 // setState sets the label that says what a secret is.
-func (s *secrets) setState(ctx context.Context, id string, secret *secretmanagerpb.Secret, state, etag string) *fault {
+func (s *secrets) setState(ctx context.Context, id string, secret *secretmanagerpb.Secret, state string) *fault {
 	labels := maps.Clone(secret.GetLabels())
-	if labels == nil {
+	if labels == nil { // It was created a moment ago.
 		labels = maps.Clone(s.set.labels)
 	}
 	labels[stateKey] = state
 	_, f := call(ctx, s.set, "UpdateSecret", ifUnanswered, s.api.UpdateSecret, &secretmanagerpb.UpdateSecretRequest{
-		Secret:     &secretmanagerpb.Secret{Name: s.log(id).path, Labels: labels, Etag: etag},
+		Secret:     &secretmanagerpb.Secret{Name: s.log(id).path, Labels: labels},
 		UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"labels"}},
 	})
 	return f
@@ -209,7 +203,7 @@ func (s *secrets) revive(ctx context.Context, id string, own version) error {
 	if f != nil && errors.Is(f.kind, context.Canceled) || f != nil && errors.Is(f.kind, context.DeadlineExceeded) {
 		return f.give()
 	}
-	f = s.setState(ctx, id, secret, "used-"+strings.ToLower(own.nonce), "")
+	f = s.setState(ctx, id, secret, "used-"+strings.ToLower(own.nonce))
 	switch {
 	case f == nil:
 		return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"example.com/tokenstore/driver"
@@ -36,6 +37,10 @@ type swap struct {
 	// fresh reports whether the base was seen so short a time ago that the secret
 	// cannot have been deleted and created again since.
 	fresh func() bool
+	// nonce returns the nonce of a version that is to be added; given are those of
+	// all that were.
+	nonce func() string
+	given []string
 }
 
 // run adds a version over the base and returns it if it counts. Otherwise the
@@ -43,15 +48,12 @@ type swap struct {
 // can tell, driver.ErrUnavailable.
 func (s *swap) run(ctx context.Context, v version) (version, error) {
 	v.generation, v.base, v.oldest = s.base.number, s.base.identity, s.floor
-	own, err := s.log.add(ctx, v)
-	if undecided(err) && ctx.Err() == nil {
-		own, err = s.seek(ctx, v, err)
-	}
+	own, err := s.add(ctx, v)
 	if err != nil {
 		return version{}, err
 	}
 	s.keep(own)
-	result, err := s.judge(ctx, own)
+	own, result, err := s.judge(ctx, own)
 	switch {
 	case ctx.Err() != nil && result == unsure:
 		return version{}, ctx.Err()
@@ -63,6 +65,36 @@ func (s *swap) run(ctx context.Context, v version) (version, error) {
 	}
 	s.sound = own.number
 	return own, nil
+}
+
+// add adds a version. After a lost reply it first looks whether the version is
+// there. If it is not, another one is added over the same base: should the first
+// one arrive yet, it comes after this one, and does not count.
+func (s *swap) add(ctx context.Context, v version) (version, error) {
+	wait := lookWait
+	for try := 1; ; try++ {
+		v.nonce = s.nonce()
+		s.given = append(s.given, v.nonce)
+		own, err := s.log.add(ctx, v)
+		if !undecided(err) || ctx.Err() != nil {
+			return own, err
+		}
+		found, again, lookErr := s.seek(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return version{}, ctx.Err()
+		case errors.Is(lookErr, driver.ErrConflict):
+			return version{}, lookErr
+		case lookErr != nil || found.state != stored && (!again || try == looks):
+			return version{}, &uncertain{err}
+		case found.state == stored:
+			return found, nil
+		}
+		if err := s.pause(ctx, wait); err != nil {
+			return version{}, err
+		}
+		wait *= 2
+	}
 }
 
 // undecided reports whether a write that failed so may have been carried out.
@@ -98,94 +130,73 @@ func (s *swap) withdraw(ctx context.Context, own version) {
 	_ = s.log.destroy(ctx, own)
 }
 
-// seek finds out what became of an addition whose reply was lost. To add it
-// again could store it twice.
-func (s *swap) seek(ctx context.Context, v version, cause error) (version, error) {
-	wait := lookWait
-	for range looks {
-		own, beaten, err := s.mine(ctx, v.nonce)
-		switch {
-		case err != nil && ctx.Err() != nil:
-			return version{}, ctx.Err()
-		case err != nil:
-			return version{}, &uncertain{err}
-		case own.state == stored:
-			return own, nil
-		case beaten: // It may still arrive, and will not count.
-			return version{}, conflict()
-		}
-		if err := s.pause(ctx, wait); err != nil {
-			return version{}, err
-		}
-		wait *= 2
-	}
-	return version{}, &uncertain{cause}
-}
-
-// mine returns the version with a nonce, and reports whether it can no longer
-// count if it is not there.
-func (s *swap) mine(ctx context.Context, nonce string) (own version, beaten bool, err error) {
+// seek looks for a version whose reply was lost. If it is not there, it reports
+// whether another one may be added; or the error matches driver.ErrConflict,
+// since whatever arrives yet comes after one that has won.
+func (s *swap) seek(ctx context.Context) (own version, again bool, err error) {
 	s.end = max(s.end, s.base.number)
 	if err := s.forward(ctx); err != nil {
 		return version{}, false, err
 	}
-	hidden := false // It may have been added, and be gone by now.
+	hidden, beaten := false, false // It may have been added, and be gone by now.
 	for n := s.base.number + 1; n <= s.end; n++ {
 		u, err := s.at(ctx, n)
-		if err != nil {
+		switch {
+		case err != nil:
 			return version{}, false, err
-		}
-		if u.state != stored {
-			hidden = hidden || u.state == gone
-			continue
-		}
-		if u.nonce == nonce {
+		case u.state == gone:
+			hidden = true
+		case u.state != stored:
+		case slices.Contains(s.given, u.nonce):
 			return u, false, nil
+		case !beaten:
+			if beaten, err = s.reaches(ctx, u, s.base.number); err != nil {
+				return version{}, false, err
+			}
+			if beaten && !hidden {
+				return version{}, false, conflict()
+			}
 		}
-		reaches, err := s.reaches(ctx, u, s.base.number)
-		if err != nil {
-			return version{}, false, err
-		}
-		beaten = beaten || reaches && !hidden
 	}
-	return version{}, beaten, nil
+	return version{}, !beaten, nil
 }
 
-// judge decides whether the version that was added counts.
-func (s *swap) judge(ctx context.Context, own version) (outcome, error) {
+// judge decides whether the version that was added counts, or one that was added
+// before and whose reply was lost.
+func (s *swap) judge(ctx context.Context, own version) (version, outcome, error) {
 	if own.number <= s.base.number {
-		return lost, nil // The secret is another one, which counts from 1.
+		return own, lost, nil // The secret is another one, which counts from 1.
 	}
 	if result, err := s.judgeBase(ctx); result != won {
-		return result, err
+		return own, result, err
 	}
 	doubt := false
 	for n := s.base.number + 1; n < own.number; n++ {
 		u, err := s.await(ctx, n)
-		if err != nil {
-			return unsure, err
-		}
-		switch u.state {
-		case stored:
-			if beaten, err := s.reaches(ctx, u, s.base.number); beaten || err != nil {
-				return sure(lost, err), err
-			}
-		case gone:
+		switch {
+		case err != nil:
+			return own, unsure, err
+		case u.state == gone:
 			doubt = true // Mostly a version that lost before us.
-		case absent, idle:
+		case u.state != stored:
+		case slices.Contains(s.given, u.nonce):
+			s.withdraw(ctx, own)
+			own = u
+		default:
+			beaten, err := s.reaches(ctx, u, s.base.number)
+			switch {
+			case err != nil, beaten && doubt && len(s.given) > 1:
+				return own, unsure, err // An earlier one may have won, and been deleted.
+			case beaten:
+				return own, lost, nil
+			}
 		}
 	}
-	if doubt {
-		return s.judgeLater(ctx, own)
+	if !doubt {
+		return own, won, nil
 	}
-	return won, nil
-}
-
-func sure(o outcome, err error) outcome {
-	if err != nil {
-		return unsure
-	}
-	return o
+	result, err := s.judgeLater(ctx, own)
+	return own, result, err
 }
 
 // judgeBase looks whether the base is still the version that was read: a secret

@@ -40,6 +40,7 @@ type world struct {
 	heads    []headAt      // every current version, with the turn in which it became that
 	turn     int
 	pending  []destruction
+	late     []arrival
 	actors   []*actor
 	calm     bool          // no accidents any more
 	erased   time.Duration // when a deletion last destroyed something
@@ -64,6 +65,12 @@ type destruction struct {
 	number int64
 	at     time.Duration
 	erases bool // by a deletion
+}
+
+// arrival is an addition that its sender has given up.
+type arrival struct {
+	version
+	at time.Duration
 }
 
 // naive is a mistake to be planted.
@@ -107,8 +114,14 @@ func (w *world) was(number int64, since int) bool {
 	return false
 }
 
-// settle carries out the destructions that are due.
+// settle carries out what is due.
 func (w *world) settle() {
+	w.late = slices.DeleteFunc(w.late, func(l arrival) bool {
+		if l.at <= w.now {
+			w.append(l.version, false)
+		}
+		return l.at <= w.now
+	})
 	w.pending = slices.DeleteFunc(w.pending, func(d destruction) bool {
 		if d.at > w.now {
 			return false
@@ -165,8 +178,11 @@ func (a *actor) add(_ context.Context, v version) (version, error) {
 	if err := a.step(); err != nil {
 		return version{}, err
 	}
-	if a.loses() && a.rng.IntN(2) == 0 {
+	if a.loses() {
 		a.shaky = true
+		if a.rng.IntN(2) == 0 { // It arrives after all.
+			a.late = append(a.late, arrival{v, a.now + time.Duration(a.rng.IntN(60))*time.Second})
+		}
 		return version{}, driver.ErrUnavailable
 	}
 	// The writer looked at its clock a moment before.
@@ -266,15 +282,15 @@ func (a *actor) save(ctx context.Context, deletes bool) error {
 		}
 	}
 	s := &swap{history: h, base: head.ref(), pause: a.pause, fresh: func() bool { return false }}
+	s.nonce = func() string { return fmt.Sprint(a.rng.Uint64()) }
 	if head.number == 0 {
 		s.base = ref{}
 	}
 	if err := h.prune(ctx, head, time.UnixMilli(int64(a.now/time.Millisecond))); err != nil {
 		return err
 	}
-	v := version{nonce: fmt.Sprint(a.rng.Uint64()), deleted: deletes}
-	own, err := a.run(ctx, s, v)
-	a.judge(v, own, err)
+	own, err := a.run(ctx, s, version{deleted: deletes})
+	a.judge(s.given, own, err)
 	if err != nil {
 		return err
 	}
@@ -297,7 +313,8 @@ func (a *actor) run(ctx context.Context, s *swap, v version) (version, error) {
 	if a.naive != previousOnly && a.naive != destroyAndForget {
 		return s.run(ctx, v)
 	}
-	v.generation, v.base, v.oldest = s.base.number, s.base.identity, s.floor
+	v.generation, v.base, v.oldest, v.nonce = s.base.number, s.base.identity, s.floor, s.nonce()
+	s.given = append(s.given, v.nonce)
 	own, err := a.add(ctx, v)
 	if err != nil {
 		return own, err
@@ -321,12 +338,12 @@ func (a *actor) run(ctx context.Context, s *swap, v version) (version, error) {
 }
 
 // judge compares what a writer was told with what is true.
-func (a *actor) judge(v, own version, err error) {
+func (a *actor) judge(given []string, own version, err error) {
 	if a.dead {
 		return
 	}
-	i := slices.IndexFunc(a.log, func(e entry) bool { return e.nonce == v.nonce })
-	counts := i >= 0 && a.log[i].counts
+	i := slices.IndexFunc(a.log, func(e entry) bool { return e.counts && slices.Contains(given, e.nonce) })
+	counts := i >= 0
 	switch {
 	case err == nil && (!counts || own.number != int64(i+1)):
 		a.fails("lost update: a writer was told that version %d is stored, and version %d counts", own.number, a.head())

@@ -1,0 +1,172 @@
+package gcpsm_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path"
+	"slices"
+	"testing"
+	"time"
+
+	secretmanager "cloud.google.com/go/secretmanager/apiv1"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/conformance"
+	"example.com/tokenstore/driver"
+	"example.com/tokenstore/gcpsm"
+	"example.com/tokenstore/gcpsm/gcpsmtest"
+)
+
+const project = "test-project"
+
+// world is a fake service with everything unpleasant on, and who uses it: each
+// through a client of Google's over a connection of its own.
+type world struct {
+	t       testing.TB
+	clock   *gcpsmtest.Clock
+	service *gcpsmtest.Service
+	fanout  int
+}
+
+func newWorld(t testing.TB, config gcpsmtest.Config) *world {
+	clock := gcpsmtest.NewClock()
+	return &world{t: t, clock: clock, service: gcpsmtest.New(config, clock), fanout: 1}
+}
+
+func (w *world) options() []gcpsm.Option {
+	return []gcpsm.Option{gcpsm.WithClock(w.clock.Now, w.clock.Sleep), gcpsm.WithFanout(w.fanout)}
+}
+
+func (w *world) client() (*secretmanager.Client, error) {
+	client, err := w.service.Client(context.WithoutCancel(w.t.Context()))
+	if err == nil {
+		w.t.Cleanup(func() { _ = client.Close() })
+	}
+	return client, err
+}
+
+func (w *world) secrets() (driver.Secrets, error) {
+	client, err := w.client()
+	if err != nil {
+		return nil, err
+	}
+	return gcpsm.NewSecrets(client, project, w.options()...)
+}
+
+func (w *world) store() (*tokenstore.SecretStore, error) {
+	client, err := w.client()
+	if err != nil {
+		return nil, err
+	}
+	return gcpsm.New(client, project, w.options()...)
+}
+
+// edit writes a secret as a person does.
+func (w *world) edit(_ context.Context, _ driver.Secrets, name string, data []byte) error {
+	id, err := gcpsm.SecretID(name)
+	if err != nil {
+		return err
+	}
+	_, err = w.service.Edit(id, string(data))
+	return err
+}
+
+// remove deletes a secret as a person does in the console.
+func (w *world) remove(_ context.Context, _ driver.Secrets, name string) error {
+	id, err := gcpsm.SecretID(name)
+	if err != nil {
+		return err
+	}
+	return w.service.Remove(id)
+}
+
+// late is the case that asks for a whole secret that was deleted behind the
+// driver's back not to be found at once, which the service does not promise.
+const late = "person-delete"
+
+func TestDriverConformance(t *testing.T) {
+	var prompt []string
+	for _, c := range conformance.DriverCases() {
+		if c.Name != late {
+			prompt = append(prompt, c.Name)
+		}
+	}
+	t.Run("real", func(t *testing.T) { driverConformance(t, gcpsmtest.Real(), false, prompt...) })
+	t.Run("real-late", func(t *testing.T) { driverConformance(t, gcpsmtest.Real(), true, late) })
+	t.Run("unpleasant", func(t *testing.T) { driverConformance(t, gcpsmtest.Unpleasant(), true) })
+}
+
+func driverConformance(t *testing.T, config gcpsmtest.Config, settles bool, cases ...string) {
+	w := newWorld(t, config)
+	options := []conformance.DriverOption{
+		conformance.DriverOnly(cases...),
+		conformance.DriverHandle(func(context.Context, driver.Secrets) (driver.Secrets, error) { return w.secrets() }),
+		conformance.DriverPerson(w.edit, w.remove),
+	}
+	if settles {
+		options = append(options, conformance.DriverSettle(func(ctx context.Context) error { return w.clock.Sleep(ctx, 5*time.Second) }))
+	}
+	conformance.Driver(t, func(t testing.TB) driver.Secrets {
+		w.t = t
+		s, err := w.secrets()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}, options...)
+}
+
+func TestStoreConformance(t *testing.T) {
+	for name, config := range map[string]gcpsmtest.Config{"real": gcpsmtest.Real(), "unpleasant": gcpsmtest.Unpleasant()} {
+		t.Run(name, func(t *testing.T) { storeConformance(t, config) })
+	}
+}
+
+func matchesAny(patterns []string, name string) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool { ok, _ := path.Match(pattern, name); return ok })
+}
+
+func storeConformance(t *testing.T, config gcpsmtest.Config, cases ...string) {
+	var w *world
+	options := []conformance.Option{
+		conformance.WithOnly(cases...),
+		conformance.WithReopen(func(context.Context, tokenstore.Store) (tokenstore.Store, error) { return w.store() }),
+		conformance.WithForeign(func(ctx context.Context, _ tokenstore.Store) (func(context.Context) error, error) {
+			return w.plant(ctx)
+		}),
+		conformance.WithTick(func() { w.clock.Advance(time.Second) }),
+	}
+	if os.Getenv("TOKENSTORE_LONG") == "" {
+		options = append(options, conformance.WithTokens(300))
+	}
+	options = append(options, conformance.WithMissing("the service stores 64 KiB", "text-long"))
+	conformance.Store(t, func(t testing.TB) tokenstore.Store {
+		w = newWorld(t, config)
+		s, err := w.store()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}, options...)
+}
+
+// plant stores secrets of others under the store's own prefix and beside it.
+func (w *world) plant(context.Context) (func(context.Context) error, error) {
+	foreign := map[string]string{
+		"tokenstore--tokens--theirs": `{"password":"fake"}`, "tokenstore--other": "text", "tokenstorex": `{}`, "tokenstore--tokens--a-zz": "x",
+	}
+	for id, value := range foreign {
+		if _, err := w.service.Edit(id, value); err != nil {
+			return nil, err
+		}
+	}
+	return func(context.Context) error {
+		for id, value := range foreign {
+			if got, ok := w.service.Value(id); !ok || got != value || w.service.Versions(id) != 1 {
+				return errors.New("a foreign secret was changed: " + id)
+			}
+		}
+		return nil
+	}, nil
+}

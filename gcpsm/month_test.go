@@ -1,0 +1,228 @@
+package gcpsm_test
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	secretmanager "cloud.google.com/go/secretmanager/apiv1"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/gcpsm"
+	"example.com/tokenstore/gcpsm/gcpsmtest"
+)
+
+// The prices of Google, without what is free: 6 versions and 10,000 accesses.
+// https://cloud.google.com/secret-manager/pricing
+const (
+	dollarsPerVersion = 0.06        // for a month in one location
+	dollarsPerAccess  = 0.03 / 1e4  // all other calls are free
+	tokensKept        = 1000        // as many come as go
+	newEachDay        = 20          // and as many are deleted
+	rotatedEachDay    = 5           // refresh tokens
+	period            = time.Hour   // from refresh to refresh
+	billedDays        = 30          // of a month
+	day               = 24 * period // in which 1,000 tokens make 24,000 refreshes
+	mostBilled        = 2           // versions of a token at any time
+)
+
+// month is a company's tokens on the server's clock.
+type month struct {
+	*testing.T
+	service *gcpsmtest.Service
+	clock   *gcpsmtest.Clock
+	client  *secretmanager.Client
+	store   *tokenstore.SecretStore
+	want    []tokenstore.OAuthToken // what must be stored, the oldest first
+	serial  int
+}
+
+func newMonth(t *testing.T) *month {
+	t.Helper()
+	clock := gcpsmtest.NewClock()
+	m := &month{T: t, clock: clock, service: gcpsmtest.New(gcpsmtest.Real(), clock)}
+	m.client = connect(t, m.service.Principal)
+	m.store = m.process()
+	return m
+}
+
+// process returns a store that has read nothing yet.
+func (m *month) process() *tokenstore.SecretStore {
+	m.Helper()
+	store, err := gcpsm.New(m.client, "test-project", gcpsm.WithClock(m.clock.Now, m.clock.Sleep), gcpsm.WithFanout(16))
+	if err != nil {
+		m.Fatal(err)
+	}
+	return store
+}
+
+func (m *month) save(t tokenstore.OAuthToken) tokenstore.OAuthToken {
+	m.Helper()
+	saved, err := m.store.SaveToken(m.Context(), t)
+	if err != nil {
+		m.Fatalf("%v: %v", m.clock.Now(), err)
+	}
+	return saved
+}
+
+func (m *month) insert() {
+	m.Helper()
+	m.serial++
+	m.want = append(m.want, m.save(sampleToken(fmt.Sprintf("user-%d@example.com", m.serial))))
+}
+
+// replaceOldest deletes the oldest token and inserts a new one.
+func (m *month) replaceOldest() {
+	m.Helper()
+	if err := m.store.DeleteToken(m.Context(), m.want[0].ID); err != nil {
+		m.Fatal(err)
+	}
+	m.want = m.want[1:]
+	m.insert()
+}
+
+// refresh renews a token's access token, and its refresh token too if it is
+// rotated.
+func (m *month) refresh(i int, rotate bool) {
+	m.Helper()
+	m.serial++
+	t := m.want[i]
+	t.AccessToken, t.Expiry = fmt.Sprint("1000.access.", m.serial), m.clock.Now().Add(period)
+	if rotate {
+		t.RefreshToken = fmt.Sprint("1000.refresh.", m.serial)
+	}
+	m.want[i] = m.save(t)
+}
+
+// hour refreshes every token once, evenly spread. What goes and comes does so in
+// its second half.
+func (m *month) hour(rotations, arrivals int) {
+	m.Helper()
+	began, gone := m.clock.Now(), 0
+	for i := range tokensKept {
+		at := began.Add(time.Duration(i) * period / tokensKept)
+		m.clock.Advance(max(0, at.Sub(m.clock.Now())))
+		m.refresh(i-gone, i < rotations)
+		if i >= tokensKept/2 && gone < arrivals {
+			m.replaceOldest()
+			gone++
+		}
+	}
+	m.clock.Advance(max(0, began.Add(period).Sub(m.clock.Now())))
+}
+
+// repair does what an operator has done once a day: it removes what is left of
+// deleted tokens.
+func (m *month) repair() {
+	m.Helper()
+	m.billed()
+	if _, err := m.process().Reindex(m.Context(), tokenstore.ReindexOptions{}); err != nil {
+		m.Fatalf("%v: %v", m.clock.Now(), err)
+	}
+}
+
+// billed checks how many versions each token has had at once.
+func (m *month) billed() {
+	m.Helper()
+	for _, id := range m.service.IDs() {
+		if !strings.HasPrefix(id, "tokenstore--tokens--") {
+			continue
+		}
+		if n := m.service.MostVersions(id); n > mostBilled {
+			m.Errorf("%s had %d versions at once", id, n)
+		}
+	}
+}
+
+// verify compares what is stored with what was saved, and finds some of it by
+// each key, as a process that has just started.
+func (m *month) verify() {
+	m.Helper()
+	cold := m.process()
+	all, err := cold.GetTokens(m.Context())
+	if err != nil || len(all) != len(m.want) {
+		m.Fatalf("%d tokens instead of %d: %v", len(all), len(m.want), err)
+	}
+	stored := map[string]tokenstore.OAuthToken{}
+	for _, t := range all {
+		stored[t.ID] = t
+	}
+	for i, t := range m.want {
+		if stored[t.ID] != t.Normal() {
+			m.Errorf("token %d is not as it was saved", i)
+		}
+		if i%50 != 0 {
+			continue
+		}
+		query := tokenstore.OAuthToken{ClientID: "1000.CLIENT", ClientSecret: "fake-secret", RefreshToken: t.RefreshToken}
+		if found, err := cold.FindToken(m.Context(), query); err != nil || found.ID != t.ID {
+			m.Errorf("token %d is not found by its refresh token: %v", i, err)
+		}
+	}
+}
+
+// moveIn saves the tokens with which the month begins, all together: more than
+// the quota of a minute.
+func (m *month) moveIn() {
+	m.Helper()
+	for range tokensKept {
+		m.serial++
+		m.want = append(m.want, sampleToken(fmt.Sprintf("user-%d@example.com", m.serial)))
+	}
+	saved, err := m.store.SaveTokens(m.Context(), m.want)
+	if err != nil {
+		m.Fatal(err)
+	}
+	m.want = saved
+	m.clock.Advance(period)
+}
+
+// TestMonth runs 1,000 tokens through a month under the real quotas. The whole
+// month needs TOKENSTORE_LONG=1; else it is one day of four hours.
+func TestMonth(t *testing.T) {
+	days, every := 1, 8
+	if os.Getenv("TOKENSTORE_LONG") != "" {
+		days, every = billedDays, 1
+	}
+	m := newMonth(t)
+	m.moveIn()
+	m.Log("moved", m.clock.Now(), time.Now(), m.service.Calls())
+	calls, versions := m.service.Calls(), m.service.VersionTime()
+	for range days {
+		for hour := range 24 {
+			switch {
+			case hour == 9:
+				m.hour(rotatedEachDay, newEachDay)
+			case hour%every == 0:
+				m.hour(0, 0)
+			default:
+				m.clock.Advance(period)
+			}
+		}
+		m.Log("before repair", m.clock.Now(), time.Now(), m.service.Calls())
+		m.repair()
+	}
+	m.Log("after days", m.clock.Now(), time.Now(), m.service.Calls())
+	m.verify()
+	m.Log("verified", m.clock.Now(), time.Now(), m.service.Calls())
+	m.billed()
+	months := float64(days) / billedDays
+	kept := float64(m.service.VersionTime()-versions) / float64(billedDays*day) / months
+	made := m.service.Calls()
+	accesses, other := 0, 0
+	for method, n := range made {
+		if n -= calls[method]; method == "AccessSecretVersion" {
+			accesses += n
+		} else {
+			other += n
+		}
+	}
+	perMonth := float64(accesses) / months
+	t.Logf("%d days of %d tokens: %.1f versions, $%.2f a month; %.0f accesses, $%.2f a month; %.0f other calls, free",
+		days, tokensKept, kept, kept*dollarsPerVersion, perMonth, perMonth*dollarsPerAccess, float64(other)/months)
+	if kept > 1.2*mostBilled*tokensKept {
+		t.Errorf("%.1f versions for %d tokens", kept, tokensKept)
+	}
+}
