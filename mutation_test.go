@@ -35,7 +35,7 @@ func TestMutations(t *testing.T) {
 // run plants the fault and expects a failure of the tests that are to find it.
 func (m mutation) run(t *testing.T) {
 	pkg, pattern, _ := strings.Cut(m.suite, " ")
-	args := []string{"test", "-vet=off", "-count=1", "-failfast", "-timeout=10m", "-overlay=" + m.plant(t), "-run=" + pattern, pkg}
+	args := []string{"test", "-vet=off", "-ldflags=-w", "-count=1", "-failfast", "-timeout=10m", "-overlay=" + m.plant(t), "-run=" + pattern, pkg}
 	if pkg == "./conformance" {
 		args = append(args, "-rapid.nofailfile", "-rapid.shrinktime=0s")
 	}
@@ -50,7 +50,7 @@ func (m mutation) run(t *testing.T) {
 	}
 	start := time.Now()
 	output, err := cmd.CombinedOutput()
-	t.Logf("%s, %.1f s", m.suite, time.Since(start).Seconds())
+	t.Logf("%s: %.1f s, %.1f s of work", m.suite, time.Since(start).Seconds(), (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds())
 	switch {
 	case bytes.Contains(output, []byte("[build failed]")) || bytes.Contains(output, []byte("[setup failed]")):
 		t.Errorf("it does not compile:\n%s", tail(output))

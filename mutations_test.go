@@ -14,6 +14,7 @@ const (
 	schedules  = "./conformance TestSchedulesDocument$"
 	scheduled  = schedules + "/"
 	crashes    = "./conformance TestCrashEntries/"
+	linear     = "./conformance TestLinearizableEntries"
 	model      = "./conformance TestModelEntries"
 	contract   = ". TestStoreOverMemory/^entries$/"
 	staleSuite = ". TestStoreOverStaleReads/^entries$"
@@ -119,6 +120,23 @@ var mutations = []mutation{
 		"a conflict is taken for success", "save.go",
 		"\t_, err := a.s.write(ctx, p.next)\n", "\t_, err := a.s.write(ctx, p.next)\n\tif errors.Is(err, driver.ErrConflict) {\n\t\treturn nil\n\t}\n",
 		scheduled + "^from_nothing:_save_r1_._save_r1_a4$", true,
+	},
+	{
+		"a conflict is written over", "backend.go",
+		"\tif err != nil {\n\t\treturn nil, err\n\t}\n\tstored := *r\n",
+		"\tif errors.Is(err, driver.ErrConflict) {\n\t\tnow, _ := s.secrets.Get(ctx, r.name)\n\t\trevision, err = s.secrets.Put(ctx, driver.Secret{Name: r.name, Data: data, Revision: now.Revision})\n\t}\n\tif err != nil {\n\t\treturn nil, err\n\t}\n\tstored := *r\n",
+		linear, false,
+	},
+	{
+		"a deletion that lost against a save counts as done", "delete.go",
+		"\t\tburied, err := s.write(ctx, s.buried(r, r.generation+1))\n\t\tif err != nil {\n",
+		"\t\tburied, err := s.write(ctx, s.buried(r, r.generation+1))\n\t\tif errors.Is(err, ErrConflict) {\n\t\t\treturn nil\n\t\t}\n\t\tif err != nil {\n",
+		linear, true,
+	},
+	{
+		"an insert does not rest on the keys by which it looked for a token to adopt", "save.go",
+		"\t\tp.restOn(missed, true)\n", "",
+		linear, true,
 	},
 	{
 		"an operation tries for ever", "save.go",
