@@ -216,6 +216,23 @@ func (s *Store) SaveToken(ctx context.Context, token tokenstore.OAuthToken) (tok
 	return saved, nil
 }
 
+// SaveTokens saves tokens in their order, as SaveToken would one after the
+// other, and returns them as stored. All are saved in one step: if one
+// cannot be saved, none is.
+func (s *Store) SaveTokens(ctx context.Context, tokens []tokenstore.OAuthToken) ([]tokenstore.OAuthToken, error) {
+	saved := make([]tokenstore.OAuthToken, len(tokens))
+	err := s.change(ctx, func(r *rows) (err error) {
+		for i := 0; i < len(tokens) && err == nil; i++ {
+			saved[i], err = rowstore.Save(r, tokens[i])
+		}
+		return err
+	})
+	if err != nil {
+		return nil, failure("save tokens", "", err)
+	}
+	return saved, nil
+}
+
 // DeleteToken implements tokenstore.Store.
 func (s *Store) DeleteToken(ctx context.Context, id string) error {
 	if id == "" {

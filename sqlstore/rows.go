@@ -156,21 +156,21 @@ func (r *rows) token(values []any) (tokenstore.OAuthToken, error) {
 	return t, nil
 }
 
-// all returns all rows, oldest first, and what is wrong with those that cannot
-// be read.
-func (r *rows) all() ([]tokenstore.OAuthToken, []string, error) {
+// all returns all rows, oldest first, and what is wrong with each of those that
+// cannot be read.
+func (r *rows) all() ([]tokenstore.OAuthToken, []*unreadableError, error) {
 	found, err := r.tx.QueryContext(r.ctx, r.selection(""))
 	if err != nil {
 		return nil, nil, err
 	}
 	defer func() { _ = found.Close() }()
-	tokens, unreadable := []tokenstore.OAuthToken{}, []string(nil)
+	tokens, unreadable := []tokenstore.OAuthToken{}, []*unreadableError(nil)
 	for found.Next() {
 		t, _, err := r.scan(found)
 		var bad *unreadableError
 		switch {
 		case errors.As(err, &bad):
-			unreadable = append(unreadable, bad.Error())
+			unreadable = append(unreadable, bad)
 		case err != nil:
 			return nil, nil, err
 		default:

@@ -2,8 +2,7 @@ package sqlstore
 
 import (
 	"context"
-	"fmt"
-	"strings"
+	"errors"
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/internal/rowstore"
@@ -58,6 +57,23 @@ func (s *Store) SaveToken(ctx context.Context, token tokenstore.OAuthToken) (tok
 	return saved, nil
 }
 
+// SaveTokens saves tokens in their order, as SaveToken would one after the
+// other, and returns them as stored. All are saved in one transaction: if one
+// cannot be saved, none is.
+func (s *Store) SaveTokens(ctx context.Context, tokens []tokenstore.OAuthToken) ([]tokenstore.OAuthToken, error) {
+	saved := make([]tokenstore.OAuthToken, len(tokens))
+	err := s.transaction(ctx, true, func(r *rows) (err error) {
+		for i := 0; i < len(tokens) && err == nil; i++ {
+			saved[i], err = rowstore.Save(r, tokens[i])
+		}
+		return err
+	})
+	if err != nil {
+		return nil, s.failed(ctx, "save tokens", "", err)
+	}
+	return saved, nil
+}
+
 // DeleteToken removes the token with the given ID, as tokenstore.Store says.
 func (s *Store) DeleteToken(ctx context.Context, id string) error {
 	const op = "delete token"
@@ -74,11 +90,11 @@ func (s *Store) DeleteTokens(ctx context.Context) error {
 }
 
 // GetTokens returns all tokens, oldest first, as tokenstore.Store says. The
-// error names unreadable rows by their rowid and ID.
+// error joins one for each unreadable row, which names its rowid and ID.
 func (s *Store) GetTokens(ctx context.Context) ([]tokenstore.OAuthToken, error) {
 	const op = "get tokens"
 	var tokens []tokenstore.OAuthToken
-	var unreadable []string
+	var unreadable []*unreadableError
 	err := s.transaction(ctx, false, func(r *rows) (err error) {
 		tokens, unreadable, err = r.all()
 		return err
@@ -86,9 +102,9 @@ func (s *Store) GetTokens(ctx context.Context) ([]tokenstore.OAuthToken, error) 
 	if err != nil {
 		return nil, s.failed(ctx, op, "", err)
 	}
-	if len(unreadable) > 0 {
-		err := fmt.Errorf("%w: %s", tokenstore.ErrUnreadable, strings.Join(unreadable, "; "))
-		return tokens, s.failed(ctx, op, "", err)
+	var faults []error
+	for _, row := range unreadable {
+		faults = append(faults, s.failed(ctx, op, "", row))
 	}
-	return tokens, nil
+	return tokens, errors.Join(faults...)
 }
