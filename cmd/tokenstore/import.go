@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"strconv"
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/internal/importer"
@@ -30,6 +31,7 @@ func importCommand() *cobra.Command {
   overwritten     the same, with --overwrite: it has the source's values now
   folded          another row of the source is the same token, and was moved
   refused         the row cannot be moved; the reason stands beside it
+  not written     the import ended before it: run it again
 
 The source is never written. Afterwards every token is found again by each of
 its keys and compared. An import may be run again, also after an interruption:
@@ -47,12 +49,14 @@ or a token is not found again.`,
 		},
 	}
 	flags := command.Flags()
-	flags.StringVar(&to, "to", "", "the store that the tokens go to")
+	flags.StringVar(&to, "to", "", "the `STORE` that the tokens go to")
 	flags.BoolVar(&options.DryRun, "dry-run", false, "say what would become of each row, and write nothing")
 	flags.BoolVar(&options.KeepIDs, "keep-ids", false, "give new tokens the IDs that they have in the source")
 	flags.BoolVar(&options.Overwrite, "overwrite", false, "write the source's values over those of a token that differs")
 	return command
 }
+
+const readOnlyParam = "readonly"
 
 // readOnly adds to the URL of a source of a kind that a store would otherwise
 // prepare for writing that this must not happen.
@@ -61,8 +65,14 @@ func readOnly(source string) string {
 	if err != nil || u.Scheme != "file" && u.Scheme != "sqlite" {
 		return source // What is wrong with it, opening it says.
 	}
-	query := u.Query()
-	query.Set("readonly", "true")
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil || len(query[readOnlyParam]) > 1 {
+		return source
+	}
+	if _, err := strconv.ParseBool(query.Get(readOnlyParam)); err != nil && query.Has(readOnlyParam) {
+		return source
+	}
+	query.Set(readOnlyParam, "true")
 	u.RawQuery = query.Encode()
 	return u.String()
 }
@@ -76,7 +86,7 @@ func runImport(command *cobra.Command, source, to string, options importer.Optio
 			report, err := importer.Import(ctx, from, destination, options)
 			done()
 			if len(report.Rows) > 0 || err == nil {
-				if err := printImport(command.OutOrStdout(), report, options, asJSON); err != nil {
+				if err := printImport(command.OutOrStdout(), report, options, asJSON, err == nil); err != nil {
 					return err
 				}
 			}
@@ -124,10 +134,10 @@ func showProgress(w io.Writer, asJSON bool, options *importer.Options) (done fun
 
 // importOutcomes are the outcomes in the order of the summary.
 var importOutcomes = []importer.Outcome{
-	importer.Created, importer.Present, importer.Overwritten, importer.Differs, importer.Folded, importer.Refused,
+	importer.Created, importer.Present, importer.Overwritten, importer.Differs, importer.Folded, importer.Refused, importer.NotWritten,
 }
 
-func printImport(w io.Writer, report importer.Report, options importer.Options, asJSON bool) error {
+func printImport(w io.Writer, report importer.Report, options importer.Options, asJSON, ended bool) error {
 	if asJSON {
 		return printJSON(w, struct {
 			importer.Report
@@ -148,10 +158,10 @@ func printImport(w io.Writer, report importer.Report, options importer.Options, 
 	if err := t.flush(); err != nil {
 		return err
 	}
-	return printSummary(w, report, options)
+	return printSummary(w, report, options, ended)
 }
 
-func printSummary(w io.Writer, report importer.Report, options importer.Options) error {
+func printSummary(w io.Writer, report importer.Report, options importer.Options, ended bool) error {
 	summary := fmt.Sprintf("%d rows:", len(report.Rows))
 	for _, o := range importOutcomes {
 		if n := report.Count(o); n > 0 {
@@ -159,9 +169,12 @@ func printSummary(w io.Writer, report importer.Report, options importer.Options)
 		}
 	}
 	summary = summary[:len(summary)-1]
-	if options.DryRun {
+	switch {
+	case options.DryRun:
 		summary += " (dry run: nothing was written)"
-	} else {
+	case !ended:
+		summary += "\nthe import did not come to its end, nor were all tokens looked for; it may be run again"
+	default:
 		summary += fmt.Sprintf("\n%d finds by every key of every token: %d as moved, %d not", report.Finds, report.Finds-len(report.Lost), len(report.Lost))
 	}
 	_, err := fmt.Fprintln(w, "\n"+summary)

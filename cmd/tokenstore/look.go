@@ -85,7 +85,7 @@ from an argument, where others could see it.`,
 		},
 	}
 	flags := command.Flags()
-	flags.StringVar(&user, "user", "", "the user's name, normally mail:organisation")
+	flags.StringVar(&user, "user", "", "the `NAME` of the user, normally mail:organisation")
 	flags.BoolVar(&refresh, "refresh-token-stdin", false, "read a refresh token from standard input")
 	flags.BoolVar(&access, "access-token-stdin", false, "read an access token from standard input")
 	flags.BoolVar(&grant, "grant-token-stdin", false, "read a grant token from standard input")

@@ -29,6 +29,7 @@ const (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // A second signal ends the command at once.
 	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
@@ -45,6 +46,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	code := exitCode(err)
 	var quiet *incompleteError
 	if err != nil && !errors.As(err, &quiet) {
+		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+			err = errors.New("interrupted")
+		}
 		_, _ = fmt.Fprintln(stderr, "tokenstore:", err)
 		if code == exitUsage {
 			_, _ = fmt.Fprintln(stderr, "Run 'tokenstore --help', or a command with --help, for examples.")

@@ -49,12 +49,14 @@ Secrets that cannot be read are named and left alone; then the exit code is 4.`,
 		},
 	}
 	command.Flags().BoolVar(&options.DryRun, "dry-run", false, "say what is to be done, and do none of it")
-	command.Flags().IntVar(&options.Fanout, "fanout", 0, "spread a document index over this many documents")
+	command.Flags().IntVar(&options.Fanout, "fanout", 0, "spread a document index over `N` documents")
 	return command
 }
 
 func withRepairable(command *cobra.Command, url string, do func(repairable) (tokenstore.Report, error)) error {
-	return withStore(command.Context(), url, func(store tokenstore.OpenStore) error {
+	// Only stores without an index can be opened for reading only, and what is
+	// refused here makes no file.
+	return withStore(command.Context(), readOnly(url), func(store tokenstore.OpenStore) error {
 		r, ok := store.(repairable)
 		if !ok {
 			return &usageError{fmt.Errorf("this store has no index to repair; only stores over secret managers have one")}
@@ -74,10 +76,47 @@ func withRepairable(command *cobra.Command, url string, do func(repairable) (tok
 	})
 }
 
+// jsonReport is a tokenstore.Report as it is printed.
+type jsonReport struct {
+	Tokens          int        `json:"tokens"`
+	Tombstones      int        `json:"tombstones"`
+	Foreign         int        `json:"foreign"`
+	Unreadable      []string   `json:"unreadable"`
+	KeysAdded       int        `json:"keys_added"`
+	HintsRemoved    int        `json:"hints_removed"`
+	HintsYoung      int        `json:"hints_young"`
+	TombstonesSwept int        `json:"tombstones_swept"`
+	IndexSwept      int        `json:"index_swept"`
+	Index           []jsonStat `json:"index"`
+}
+
+// jsonStat is an index.Stat as it is printed.
+type jsonStat struct {
+	Name        string `json:"name"`
+	Keys        int    `json:"keys"`
+	Hints       int    `json:"hints"`
+	Size        int    `json:"size"`
+	MaxSize     int    `json:"max_size"`
+	WritesToday int    `json:"writes_today"`
+	MaxWrites   int    `json:"max_writes"`
+}
+
+func newJSONReport(r tokenstore.Report) jsonReport {
+	stats := []jsonStat{}
+	for _, s := range r.Index {
+		stats = append(stats, jsonStat(s))
+	}
+	return jsonReport{
+		Tokens: r.Tokens, Tombstones: r.Tombstones, Foreign: r.Foreign, Unreadable: append([]string{}, r.Unreadable...),
+		KeysAdded: r.KeysAdded, HintsRemoved: r.HintsRemoved, HintsYoung: r.HintsYoung,
+		TombstonesSwept: r.TombstonesSwept, IndexSwept: r.IndexSwept, Index: stats,
+	}
+}
+
 func printReport(command *cobra.Command, r tokenstore.Report) error {
 	w := command.OutOrStdout()
 	if asJSON, _ := command.Flags().GetBool("json"); asJSON {
-		return printJSON(w, r)
+		return printJSON(w, newJSONReport(r))
 	}
 	t := newTable(w, "WHAT", "COUNT", "REMARK")
 	count := func(what string, n int, remark string) { t.row(what, fmt.Sprint(n), remark) }

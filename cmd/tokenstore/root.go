@@ -3,7 +3,8 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
+	"runtime/debug"
+	"slices"
 	"strings"
 
 	"example.com/tokenstore"
@@ -25,18 +26,15 @@ No credential is shown, and none is taken from an argument or a URL.
 Exit codes: 0 done; 1 a store could not be read or written; 2 the arguments are
 not usable; 3 there is no such token; 4 done, but something is left for a person
 to decide, as the report says.`,
-		Args: func(command *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return &usageError{errors.New("unknown command; see tokenstore --help")}
-			}
-			return nil
-		},
+		Args:          noArgs,
 		RunE:          func(command *cobra.Command, _ []string) error { return command.Help() },
+		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
 	root.PersistentFlags().Bool("json", false, "print JSON")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	root.SetFlagErrorFunc(flagError)
+	root.SetVersionTemplate("tokenstore {{.Version}}\n")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(importCommand(), listCommand(), findCommand(), getCommand(), checkCommand(), reindexCommand())
 	return root
@@ -51,22 +49,32 @@ var storeURLs = []string{
 	"memory:                       nothing that stays",
 }
 
-// exactArgs refuses other numbers of arguments, and says which it wants. It
-// does not quote them: somebody may have typed a credential.
-func exactArgs(names ...string) cobra.PositionalArgs {
-	return func(_ *cobra.Command, args []string) error {
-		if len(args) != len(names) {
-			return &usageError{fmt.Errorf("want %d arguments, %s, not %d", len(names), strings.Join(names, " "), len(args))}
-		}
-		return nil
+// version returns the version of the module that the command was built from.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
 	}
+	return "(devel)"
 }
 
 // withStore opens a store, runs a function on it, and closes it.
 func withStore(ctx context.Context, url string, do func(tokenstore.OpenStore) error) error {
+	if err := checkScheme(url); err != nil {
+		return err
+	}
 	store, err := tokenstore.Open(ctx, url)
 	if err != nil {
 		return err
 	}
 	return errors.Join(do(store), store.Close())
+}
+
+// checkScheme explains to who gave a file's name that a store is a URL.
+func checkScheme(url string) error {
+	schemes := tokenstore.Schemes()
+	if scheme, _, ok := strings.Cut(url, ":"); ok && slices.Contains(schemes, strings.ToLower(scheme)) {
+		return nil
+	}
+	return &usageError{errors.New("a store is a URL that begins with " + strings.Join(schemes, ":, ") +
+		":, for example file:tokens.txt or sqlite:tokens.db")}
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/filestore"
 )
 
 // Outcome is what became of a row of the source.
@@ -31,6 +32,9 @@ const (
 	Folded Outcome = "folded"
 	// Refused: the row cannot be moved; Reason says why.
 	Refused Outcome = "refused"
+	// NotWritten: the import ended before the row was written. It may be run
+	// again.
+	NotWritten Outcome = "not written"
 )
 
 // Row is one row of the source and what became of it. It holds no credential.
@@ -93,32 +97,33 @@ func (r Report) Count(o Outcome) int {
 // Complete reports whether every row of the source is in the destination with
 // its values, and is found there.
 func (r Report) Complete() bool {
-	return r.Count(Refused) == 0 && r.Count(Differs) == 0 && len(r.Lost) == 0
+	return r.Count(Refused)+r.Count(Differs)+r.Count(NotWritten)+len(r.Lost) == 0
 }
 
 // Import moves all tokens of the source into the destination. Nothing is
 // written to the source. An error means that the import did not come to its
-// end; what is in the report has happened all the same.
+// end: a store could not be read, the destination stopped answering, or the
+// context ended. What is in the report has happened all the same.
 func Import(ctx context.Context, source, destination tokenstore.Store, options Options) (Report, error) {
 	tokens, err := source.GetTokens(ctx)
 	if err != nil && !errors.Is(err, tokenstore.ErrUnreadable) {
 		return Report{}, fmt.Errorf("read the source: %w", err)
 	}
-	im := &importing{destination: destination, options: options, tokens: tokens, report: Report{Lost: []Lost{}}}
+	im := &importing{destination: destination, options: options, tokens: tokens, report: Report{Rows: []Row{}, Lost: []Lost{}}}
 	for i, t := range tokens {
 		im.report.Rows = append(im.report.Rows, Row{Number: i + 1, SourceID: t.ID, User: t.UserName})
 	}
-	steps := []func(context.Context) error{im.look, im.write}
-	if !options.DryRun {
-		steps = append(steps, im.verify)
-	}
-	for _, step := range steps {
-		if err := step(ctx); err != nil {
-			return im.report, err
-		}
+	if err := im.look(ctx); err != nil {
+		return Report{}, err
 	}
 	im.unread(err)
-	return im.report, nil
+	if options.DryRun {
+		return im.report, nil
+	}
+	if err := im.write(ctx); err != nil {
+		return im.report, err
+	}
+	return im.report, im.verify(ctx)
 }
 
 // importing is one import under way.
@@ -130,10 +135,20 @@ type importing struct {
 	stored      []tokenstore.OAuthToken // what each row became, as far as it did
 }
 
-// unread adds what the source could not read.
+// unread adds what the source could not read, each row or line by itself.
 func (im *importing) unread(err error) {
-	for _, e := range flatten(err) {
+	refused := func(e error) {
 		im.report.Rows = append(im.report.Rows, Row{Outcome: Refused, Reason: e.Error()})
+	}
+	for _, e := range flatten(err) {
+		var file *filestore.UnreadableError
+		if !errors.As(e, &file) {
+			refused(e)
+			continue
+		}
+		for _, line := range file.Lines {
+			refused(line)
+		}
 	}
 }
 

@@ -37,7 +37,7 @@ func (im *importing) decide(row *Row, i int, t tokenstore.OAuthToken, known *row
 	}
 	stored, ok := known.same(t)
 	if other, taken := known.byID[t.ID]; im.options.KeepIDs && taken && (!ok || other.ID != stored.ID) {
-		row.Outcome, row.Reason = Refused, "another token has this ID in the destination"
+		row.Outcome, row.Reason = Refused, "another token has this ID in the destination; without --keep-ids it gets a new one"
 		return
 	}
 	if !ok {

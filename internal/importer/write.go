@@ -24,34 +24,36 @@ func (im *importing) write(ctx context.Context) error {
 			todo = append(todo, i)
 		}
 	}
-	if im.options.DryRun {
-		return nil
-	}
-	done := 0
-	for len(todo) > 0 {
-		n := min(chunk, len(todo))
-		im.save(ctx, todo[:n])
-		if err := ctx.Err(); err != nil {
-			im.unwritten(todo[n:], err)
+	for done, total := 0, len(todo); done < total; {
+		n := min(chunk, total-done)
+		if err := im.save(ctx, todo[done:done+n]); err != nil {
+			im.left(todo[done+n:]...)
 			return err
 		}
-		todo, done = todo[n:], done+n
+		done += n
 		if im.options.Progress != nil {
-			im.options.Progress(done, done+len(todo))
+			im.options.Progress(done, total)
 		}
 	}
 	return nil
 }
 
-// unwritten notes the rows to which an interrupted import did not come.
-func (im *importing) unwritten(rows []int, err error) {
+// left notes rows that were not written.
+func (im *importing) left(rows ...int) {
 	for _, i := range rows {
-		im.refuse(i, err)
+		im.report.Rows[i].Outcome, im.report.Rows[i].Reason = NotWritten, "the import ended before it; run it again"
+		im.stored[i] = tokenstore.OAuthToken{}
 	}
 }
 
+// ends reports whether an error of one save is that of every save that
+// follows: the caller has had enough, or the store does not answer.
+func ends(ctx context.Context, err error) bool {
+	return ctx.Err() != nil || errors.Is(err, tokenstore.ErrUnavailable) || errors.Is(err, tokenstore.ErrThrottled)
+}
+
 // save saves a few rows, together if the destination can.
-func (im *importing) save(ctx context.Context, rows []int) {
+func (im *importing) save(ctx context.Context, rows []int) error {
 	tokens := make([]tokenstore.OAuthToken, len(rows))
 	for n, i := range rows {
 		tokens[n] = im.destined(i)
@@ -64,17 +66,27 @@ func (im *importing) save(ctx context.Context, rows []int) {
 	}
 	// What was not saved together is saved alone, so that each row has an error
 	// of its own.
+	var end error
 	for n, i := range rows {
+		if stored[n].ID == "" && end != nil {
+			im.left(i)
+			continue
+		}
 		var err error
 		if stored[n].ID == "" {
 			stored[n], err = im.destination.SaveToken(ctx, tokens[n])
 		}
-		if err != nil {
+		switch {
+		case err == nil:
+			im.stored[i], im.report.Rows[i].ID = stored[n], stored[n].ID
+		case ends(ctx, err):
+			end = err
+			im.left(i)
+		default:
 			im.refuse(i, err)
-			continue
 		}
-		im.stored[i], im.report.Rows[i].ID = stored[n], stored[n].ID
 	}
+	return end
 }
 
 // destined returns a row's token as it is to be saved.
@@ -89,10 +101,6 @@ func (im *importing) destined(i int) tokenstore.OAuthToken {
 }
 
 func (im *importing) refuse(i int, err error) {
-	reason := err.Error()
-	if errors.Is(err, context.Canceled) {
-		reason = "interrupted; run the import again"
-	}
-	im.report.Rows[i].Outcome, im.report.Rows[i].Reason = Refused, reason
+	im.report.Rows[i].Outcome, im.report.Rows[i].Reason = Refused, err.Error()
 	im.stored[i] = tokenstore.OAuthToken{}
 }

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Whatever somebody types in the wrong place may be a credential. try fails if
+// it is shown.
+func TestWrongArgumentsAreExplainedAndNotShown(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, c := range []struct {
+		args []string
+		says string
+	}{
+		{[]string{"fake-refresh"}, "the commands are check, find, get, import, list, reindex"},
+		{[]string{"list"}, "want 1 argument, STORE, not 0"},
+		{[]string{"get", "memory:"}, "want 2 arguments, STORE ID, not 1"},
+		{[]string{"find", "memory:", "-1000.fake-refresh"}, "--refresh-token-stdin"},
+		{[]string{"find", "memory:", "--fake-refresh"}, "--refresh-token-stdin"},
+		{[]string{"find", "memory:", "--refresh-token=1000.fake-refresh"}, "--refresh-token-stdin"},
+		{[]string{"find", "memory:", "--refresh-token-stdin=1000.fake-refresh"}, "--refresh-token-stdin takes no value"},
+		{[]string{"reindex", "memory:", "--fanout", "1000.fake-refresh"}, "--fanout takes a number"},
+		{[]string{"import", "memory:", "--to"}, "--to needs a value"},
+		{[]string{"import", "memory:"}, "--to is missing"},
+		{[]string{"list", "tokens.txt"}, "file:tokens.txt"},
+		{[]string{"list", `C:\fake-refresh.db`}, "sqlite:tokens.db"},
+		{[]string{"import", "memory:", "--to", "./fake-refresh.db"}, "sqlite:tokens.db"},
+		{[]string{"list", "file:tokens.txt?readonly=fake-refresh"}, "readonly is true or false"},
+		{[]string{"list", "sqlite:tokens.db?readonly=fake-refresh"}, "readonly is true or false"},
+		{[]string{"list", "sqlite:tokens.db?table=a;b"}, "malformed"},
+		{[]string{"list", "file:tokens.txt?readonly=true&readonly=false"}, "given twice"},
+		{[]string{"list", "file:fake-refresh/tokens.txt"}, "no such folder"},
+		{[]string{"list", "sqlite:fake-refresh/tokens.db"}, "no such folder"},
+	} {
+		code, out, errs := try(t, "", c.args...)
+		if code != exitUsage || out != "" || !strings.Contains(errs, c.says) {
+			t.Errorf("%v: exit code %d, want %d and %q\n%s%s", c.args, code, exitUsage, c.says, out, errs)
+		}
+	}
+}
+
+// A command that looks makes no file, whatever is wrong with the store's URL.
+func TestLookingMakesNoFile(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, store := range []string{"sqlite:none.db", "file:none.txt", "sqlite:none.db?readonly=false"} {
+		for _, args := range [][]string{{"list", store}, {"get", store, "1"}, {"find", store, "--user", "u"}, {"check", store}, {"reindex", store}} {
+			if code, _, errs := try(t, "", args...); code != exitUsage {
+				t.Errorf("%v: exit code %d\n%s", args, code, errs)
+			}
+		}
+	}
+	if made, err := os.ReadDir("."); err != nil || len(made) > 0 {
+		t.Errorf("files were made: %v, %v", made, err)
+	}
+}
+
+// Programs read lists that are empty as lists, and find names of one form.
+func TestJSONHasListsAndNamesOfOneForm(t *testing.T) {
+	for _, args := range [][]string{{"import", "memory:", "--to", "memory:"}, {"check", "memory:"}, {"reindex", "memory:"}} {
+		code, out, _ := try(t, "", append(args, "--json")...)
+		var object map[string]any
+		if err := json.Unmarshal([]byte(out), &object); err != nil || code != exitOK {
+			t.Fatalf("%v: exit code %d, %v", args, code, err)
+		}
+		for name, value := range object {
+			if value == nil || name != strings.ToLower(name) {
+				t.Errorf("%v: %s is %v", args, name, value)
+			}
+		}
+	}
+}
+
+func TestAnImportThatDoesNotBeginShowsNoTable(t *testing.T) {
+	broken := filepath.Join(t.TempDir(), "broken.txt")
+	if err := os.WriteFile(broken, []byte("id,user_name\n1,too,many,fields\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs := try(t, "", "import", "file:"+fixture(t, pythonFile), "--to", "file:"+broken)
+	if code != exitFault || out != "" || !strings.Contains(errs, "read the destination") {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+}
+
+func TestAnInterruptedCommandSaysSo(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out, errs strings.Builder
+	code := run(ctx, []string{"import", "file:" + fixture(t, pythonFile), "--to", "memory:"}, strings.NewReader(""), &out, &errs)
+	if code != exitFault || !strings.Contains(errs.String(), "interrupted") {
+		t.Errorf("exit code %d\n%s", code, errs.String())
+	}
+}
+
+func TestVersion(t *testing.T) {
+	if code, out, _ := try(t, "", "--version"); code != exitOK || !strings.HasPrefix(out, "tokenstore ") {
+		t.Errorf("exit code %d: %q", code, out)
+	}
+}
+
+func TestADryRunSaysWhatTheImportWouldSay(t *testing.T) {
+	source := "file:" + fixture(t, pythonFile)
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("empty.db", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, to := range []string{"sqlite:none/tokens.db", "file:none/tokens.txt", "sqlite:.", "sqlite:empty.db", "file:new.txt", "sqlite:new.db"} {
+		dry, _, _ := try(t, "", "import", source, "--to", to, "--dry-run")
+		wet, _, errs := try(t, "", "import", source, "--to", to)
+		if dry != wet {
+			t.Errorf("%s: exit code %d in a dry run, and then %d\n%s", to, dry, wet, errs)
+		}
+	}
+	if _, err := os.Stat("none"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the folder was made: %v", err)
+	}
+}
