@@ -2,11 +2,15 @@ package tokenstore_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/driver/drivertest"
 	"example.com/tokenstore/driver/memory"
+	"example.com/tokenstore/internal/pause"
 )
 
 // TestRepairLeavesWhatItCannotRead repairs while a token cannot be read, since a
@@ -81,4 +85,30 @@ func TestRepairRefusesAFanOut(t *testing.T) {
 			t.Errorf("fan-out %d: %v", fanout, err)
 		}
 	}
+}
+
+// TestCheckReadsAtTheSameTime checks tokens on a service that takes a second for
+// each call. The secrets of the index are far more than those of the tokens, and
+// both are read several at a time.
+func TestCheckReadsAtTheSameTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		secrets := memory.New()
+		writer := open(t, secrets)
+		for i := range 64 {
+			token := tokenstore.OAuthToken{UserName: fmt.Sprint("fake-user-", i), RefreshToken: fmt.Sprint("fake-refresh-", i)}
+			if _, err := writer.SaveToken(t.Context(), token); err != nil {
+				t.Fatal(err)
+			}
+		}
+		slow := drivertest.Delay(secrets, func(drivertest.Call) time.Duration { return time.Second }, pause.For)
+		counted, counts := drivertest.Count(slow)
+		start := time.Now()
+		report, err := open(t, counted, tokenstore.WithParallelism(8)).Check(t.Context())
+		if err != nil || report.Tokens != 64 {
+			t.Fatalf("%+v, %v", report, err)
+		}
+		if took := time.Since(start); took > time.Duration(counts.Total()/8+10)*time.Second {
+			t.Errorf("%d calls took %v, though 8 were allowed at a time", counts.Total(), took)
+		}
+	})
 }

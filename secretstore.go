@@ -65,7 +65,7 @@ func newSecretStore(secrets driver.Secrets, c settings) *SecretStore {
 	if limited, ok := driver.As[driver.Limited](s.secrets); ok {
 		s.maxSize = limited.Limits().MaxSize
 	}
-	s.index = s.newIndex(s.secrets, index.Config{Prefix: s.prefix + "index/", Now: s.wall, Sleep: s.sleep, Jitter: s.random})
+	s.index = s.newIndex(s.secrets, index.Config{Prefix: s.prefix + "index/", Now: s.wall, Sleep: s.sleep, Jitter: s.random, Parallelism: s.parallelism})
 	return s
 }
 

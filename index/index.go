@@ -171,6 +171,10 @@ type Config struct {
 	// Sleep waits between retries; nil means a timer that honours the context.
 	Sleep func(ctx context.Context, d time.Duration) error
 	// Jitter returns a number in [0,1) that spreads the retries; nil means
-	// math/rand/v2.Float64.
+	// math/rand/v2.Float64. With a Parallelism above 1 it is called by several
+	// goroutines, as Sleep is.
 	Jitter func() float64
+	// Parallelism bounds the reads that are made at the same time where the
+	// service has no batch reads; zero means 1.
+	Parallelism int
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"example.com/tokenstore/driver"
@@ -167,16 +169,38 @@ func (s *source) getMany(ctx context.Context, names []string) ([]object, error) 
 	return objects, nil
 }
 
+// getEach reads secrets with a call for each, several at a time. The first error
+// ends it.
 func (s *source) getEach(ctx context.Context, names []string) ([]object, error) {
 	objects := make([]object, len(names))
-	for i, name := range names {
-		o, err := s.get(ctx, name)
-		if err != nil {
-			return nil, err
+	var next atomic.Int64
+	read := func(ctx context.Context) error {
+		for i := int(next.Add(1)) - 1; i < len(names); i = int(next.Add(1)) - 1 {
+			var err error
+			if objects[i], err = s.get(ctx, names[i]); err != nil {
+				return err
+			}
 		}
-		objects[i] = o
+		return nil
 	}
-	return objects, nil
+	if min(s.config.Parallelism, len(names)) < 2 {
+		return objects, read(ctx)
+	}
+	reading, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var readers sync.WaitGroup
+	for range min(s.config.Parallelism, len(names)) {
+		readers.Go(func() {
+			if err := read(reading); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	readers.Wait()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return objects, context.Cause(reading)
 }
 
 // missingAside returns err without those faults that say that a name is not
