@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -114,6 +115,10 @@ func (w *world) value(ctx context.Context, secret string) (string, error) {
 
 func TestDriver(t *testing.T) {
 	w := newWorld(t)
+	workers, rounds := 4, 8
+	if testing.Short() {
+		workers, rounds = 2, 3
+	}
 	conformance.Driver(t, func(t testing.TB) driver.Secrets {
 		s, err := w.secrets()
 		if err != nil {
@@ -123,7 +128,7 @@ func TestDriver(t *testing.T) {
 	},
 		conformance.DriverHandle(func(context.Context, driver.Secrets) (driver.Secrets, error) { return w.secrets() }),
 		conformance.DriverPerson(w.edit, w.remove),
-		conformance.DriverLoad(4, 8),
+		conformance.DriverLoad(workers, rounds),
 		conformance.DriverNames(110), // Two pages, one of them short.
 		conformance.DriverMissing("LocalStack writes to a secret that is scheduled for deletion", "person-delete"),
 	)
@@ -133,16 +138,21 @@ func TestDriver(t *testing.T) {
 // texts and orders in which LocalStack has no say, and take minutes.
 var essential = []string{
 	"F*", "S*", "D*", "I*", "L*", "O*", "handles*", "foreign", "delete-*",
-	"concurrent-one-token", "concurrent-new-user",
 }
+
+// racing are cases for which -short has no time.
+var racing = []string{"concurrent-one-token", "concurrent-new-user"}
 
 func TestStore(t *testing.T) {
 	w := newWorld(t)
-	if os.Getenv("TOKENSTORE_LONG") == "" {
+	switch {
+	case testing.Short():
 		storeConformance(t, w, conformance.WithOnly(essential...))
-		return
+	case os.Getenv("TOKENSTORE_LONG") == "":
+		storeConformance(t, w, conformance.WithOnly(slices.Concat(essential, racing)...))
+	default:
+		storeConformance(t, w)
 	}
-	storeConformance(t, w)
 }
 
 func storeConformance(t *testing.T, w *world, options ...conformance.Option) {

@@ -17,6 +17,9 @@ import (
 // start to its first answer, the median of runs in turns. The times are printed
 // only; the machine decides about them.
 func TestStart(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it builds two programs")
+	}
 	w, prefix := newWorld(t), need.Prefix(t)
 	store, err := w.store(prefix)
 	if err != nil {

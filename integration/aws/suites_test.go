@@ -68,6 +68,9 @@ func documents(secrets driver.Secrets, options ...tokenstore.Option) (*tokenstor
 // TestModel compares random operations with a model.
 func TestModel(t *testing.T) {
 	operations := 100
+	if testing.Short() {
+		operations = 20
+	}
 	if os.Getenv("TOKENSTORE_LONG") != "" {
 		operations = 2000
 	}

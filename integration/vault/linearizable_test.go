@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -39,6 +40,7 @@ const (
 	historyClients = 8
 	historyUsers   = 4
 	historyLength  = 25 // operations of one client in one history
+	sideBySide     = 4  // histories
 )
 
 // action is an operation of a history; outcome is what came of it.
@@ -106,32 +108,48 @@ func step(now row, in action, out outcome) (bool, any) {
 
 // TestLinearizable lets clients with nothing in common but the server find,
 // save and delete the same users at the same time, and asks whether some order
-// of the operations, true to real time, explains every answer.
+// of the operations, true to real time, explains every answer. Histories are
+// short, so that the question can be answered, and a few run side by side.
 func TestLinearizable(t *testing.T) {
 	t.Parallel() // It waits for the server most of the time.
 	client := newClient(t)
 	mount := newMount(t, client, "2")
-	var stores [historyClients]*tokenstore.SecretStore
-	for i := range stores {
-		// A find of what is not there would read all tokens that other histories have left.
-		stores[i] = newStore(t, client, vault.WithMount(mount), vault.WithStoreOptions(tokenstore.WithScanLimit(0)))
-	}
-	histories := max(1, wantedOperations()/(historyClients*historyLength))
-	total, conflicts := 0, 0
-	for h := range histories {
-		history, gaveUp, err := record(t.Context(), stores[:], h)
-		if err != nil {
-			t.Fatal(err)
+	histories := int64(max(1, wantedOperations()/(historyClients*historyLength)))
+	var next, total, conflicts atomic.Int64
+	var running sync.WaitGroup
+	for range sideBySide {
+		var stores [historyClients]*tokenstore.SecretStore
+		for i := range stores {
+			// A find of what is not there would read all tokens that other histories have left.
+			stores[i] = newStore(t, client, vault.WithMount(mount), vault.WithStoreOptions(tokenstore.WithScanLimit(0)))
 		}
-		total, conflicts = total+len(history), conflicts+gaveUp
-		if result := porcupine.CheckOperationsTimeout(oneRow, history, time.Minute); result != porcupine.Ok {
-			for _, op := range history {
-				t.Logf("%d %d-%d %s", op.ClientId, op.Call, op.Return, oneRow.DescribeOperation(op.Input, op.Output))
+		running.Go(func() {
+			for h := next.Add(1); h <= histories && !t.Failed(); h = next.Add(1) {
+				history, gaveUp, err := record(t.Context(), stores[:], int(h))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				total.Add(int64(len(history)))
+				conflicts.Add(int64(gaveUp))
+				judge(t, h, history)
 			}
-			t.Fatalf("history %d: %v", h, result)
-		}
+		})
 	}
-	t.Logf("%d operations of %d clients in %d histories are linearizable; %d saves gave up", total, historyClients, histories, conflicts)
+	running.Wait()
+	t.Logf("%d operations of %d clients each in %d histories are linearizable; %d saves gave up", total.Load(), historyClients, histories, conflicts.Load())
+}
+
+func judge(t *testing.T, h int64, history []porcupine.Operation) {
+	t.Helper()
+	result := porcupine.CheckOperationsTimeout(oneRow, history, time.Minute)
+	if result == porcupine.Ok {
+		return
+	}
+	for _, op := range history {
+		t.Logf("%d %d-%d %s", op.ClientId, op.Call, op.Return, oneRow.DescribeOperation(op.Input, op.Output))
+	}
+	t.Errorf("history %d: %v", h, result)
 }
 
 // record runs one history on users that no other history has.

@@ -89,7 +89,7 @@ func (s *Server) Start(t testing.TB) {
 	t.Helper()
 	log, err := os.OpenFile(filepath.Join(s.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	must(t, err)
-	defer func() { _ = log.Close() }()                                                                     // The process has its own.
+	defer func() { _ = log.Close() }()                                                                                                                // The process has its own.
 	s.process = exec.CommandContext(context.WithoutCancel(t.Context()), need.VaultBinary(t), "server", "-config="+filepath.Join(s.dir, "config.hcl")) // #nosec G204 -- the tests' own Vault.
 	s.process.Stdout, s.process.Stderr = log, log
 	must(t, s.process.Start())
