@@ -114,13 +114,13 @@ func (b *batch) fail(name string, err error) {
 
 // read reads one chunk, and one by one what the batch did not give.
 func (b *batch) read(ctx context.Context, chunk []string) {
-	rest := chunk
+	rest, denied := chunk, false
 	if len(chunk) > 1 && !b.s.noBatch.Load() {
 		var f *fault
 		if rest, f = b.together(ctx, chunk); f != nil {
 			switch {
 			case errors.Is(f.kind, driver.ErrDenied):
-				b.s.noBatch.Store(true)
+				denied = true
 			case !errors.Is(f.kind, driver.ErrInvalid):
 				for _, encoded := range chunk {
 					b.fail(b.names[encoded], f.give())
@@ -134,7 +134,10 @@ func (b *batch) read(ctx context.Context, chunk []string) {
 		if ctx.Err() != nil {
 			return
 		}
-		b.single(ctx, encoded)
+		if b.single(ctx, encoded) && denied {
+			// The credentials are good; it is that permission which is missing.
+			b.s.noBatch.Store(true)
+		}
 	}
 }
 
@@ -164,7 +167,8 @@ func (b *batch) together(ctx context.Context, chunk []string) (rest []string, f 
 	return slices.DeleteFunc(slices.Clone(chunk), func(encoded string) bool { return settled[encoded] }), nil
 }
 
-func (b *batch) single(ctx context.Context, encoded string) {
+// single reads one secret, and reports whether the role may do that.
+func (b *batch) single(ctx context.Context, encoded string) bool {
 	name := b.names[encoded]
 	secret, err := b.s.Get(ctx, name)
 	switch {
@@ -174,6 +178,7 @@ func (b *batch) single(ctx context.Context, encoded string) {
 	default:
 		b.add(encoded, version{id: secret.Revision, data: secret.Data})
 	}
+	return err == nil || errors.Is(err, driver.ErrNotFound)
 }
 
 // each calls f for every chunk, a few at a time.

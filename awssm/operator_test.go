@@ -1,0 +1,124 @@
+package awssm_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/smithy-go"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/awssm"
+	"example.com/tokenstore/awssm/awssmtest"
+	"example.com/tokenstore/driver"
+)
+
+// TestRecoveringADeletedToken follows the page's steps. Processes that saw the
+// token deleted find it again, as those do that start afterwards.
+func TestRecoveringADeletedToken(t *testing.T) {
+	ctx, w := t.Context(), newWorld(awssmtest.Real())
+	running, err := w.store()
+	if err != nil {
+		t.Fatal(err)
+	}
+	saved, err := running.SaveToken(ctx, fakeToken("ada"))
+	if err == nil {
+		err = running.DeleteToken(ctx, saved.ID)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret := "tokenstore/tokens/" + saved.ID
+	if _, err := w.service.RestoreSecret(ctx, &secretsmanager.RestoreSecretInput{SecretId: &secret}); err != nil {
+		t.Fatal(err)
+	}
+	d, err := w.service.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &secret})
+	if err != nil {
+		t.Fatal(err)
+	}
+	on := map[string]string{} // versions by label
+	for id, labels := range d.VersionIdsToStages {
+		for _, label := range labels {
+			on[label] = id
+		}
+	}
+	if _, err := w.service.UpdateSecretVersionStage(ctx, &secretsmanager.UpdateSecretVersionStageInput{
+		SecretId: &secret, VersionStage: aws.String("AWSCURRENT"),
+		MoveToVersionId: aws.String(on["AWSPREVIOUS"]), RemoveFromVersionId: aws.String(on["AWSCURRENT"]),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	after, err := w.store()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := after.Reindex(ctx, tokenstore.ReindexOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []*tokenstore.SecretStore{running, after} {
+		if !present(t, s, saved) {
+			t.Error("the token is not as it was")
+		}
+		if all, err := s.GetTokens(ctx); err != nil || len(all) != 1 {
+			t.Errorf("the list has %d tokens (%v)", len(all), err)
+		}
+	}
+}
+
+// expired is a client whose credentials expire for some calls.
+type expired struct {
+	awssm.API
+	refusals int
+}
+
+func (e *expired) refuse() error {
+	if e.refusals--; e.refusals >= 0 {
+		return &smithy.GenericAPIError{Code: "ExpiredTokenException"}
+	}
+	return nil
+}
+
+func (e *expired) BatchGetSecretValue(ctx context.Context, in *secretsmanager.BatchGetSecretValueInput, o ...func(*secretsmanager.Options)) (*secretsmanager.BatchGetSecretValueOutput, error) {
+	if err := e.refuse(); err != nil {
+		return nil, err
+	}
+	return e.API.BatchGetSecretValue(ctx, in, o...)
+}
+
+func (e *expired) GetSecretValue(ctx context.Context, in *secretsmanager.GetSecretValueInput, o ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {
+	if err := e.refuse(); err != nil {
+		return nil, err
+	}
+	return e.API.GetSecretValue(ctx, in, o...)
+}
+
+// TestExpiredCredentialsAreNoMissingPermission reads in batches again once the
+// credentials are renewed.
+func TestExpiredCredentialsAreNoMissingPermission(t *testing.T) {
+	service := awssmtest.New(awssmtest.Real(), nil)
+	client := &expired{API: service}
+	s, err := awssm.NewSecrets(client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := []string{"a/1", "a/2", "a/3"}
+	for _, name := range names {
+		if _, err := s.Put(t.Context(), driver.Secret{Name: name, Data: []byte(`{}`)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	batch, _ := driver.As[driver.BatchGetter](s)
+	client.refusals = 1 + len(names)
+	if _, err := batch.GetBatch(t.Context(), names); !errors.Is(err, driver.ErrDenied) {
+		t.Fatalf("with expired credentials: %v", err)
+	}
+	before := service.Calls()
+	if got, err := batch.GetBatch(t.Context(), names); err != nil || len(got) != len(names) {
+		t.Fatalf("%d secrets (%v)", len(got), err)
+	}
+	if after := service.Calls(); after["GetSecretValue"] != before["GetSecretValue"] {
+		t.Error("the secrets are read one by one")
+	}
+}
