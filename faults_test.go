@@ -110,3 +110,15 @@ func TestRoleThatMayNotReadAll(t *testing.T) {
 		t.Errorf("GetTokens gives a role that may read nothing %d tokens and %v", len(tokens), err)
 	}
 }
+
+// TestErrorsMatchASentinel has a service refuse what is sent as invalid, as where
+// no region is set. Every error of a store matches a sentinel of the package.
+func TestErrorsMatchASentinel(t *testing.T) {
+	store := open(t, drivertest.Inject(memory.New(), func(drivertest.Call) drivertest.Outcome { return drivertest.Outcome{Err: driver.ErrInvalid} }))
+	if _, err := store.FindTokenByID(t.Context(), "1"); !errors.Is(err, tokenstore.ErrInvalidArgument) || !errors.Is(err, driver.ErrInvalid) {
+		t.Errorf("a find gives %v", err)
+	}
+	if _, err := store.SaveToken(t.Context(), tokenstore.OAuthToken{RefreshToken: "fake"}); !errors.Is(err, tokenstore.ErrInvalidArgument) {
+		t.Errorf("a save gives %v", err)
+	}
+}

@@ -96,11 +96,7 @@ func (r *repair) fanOut(ctx context.Context) error {
 	if !ok {
 		return fmt.Errorf("%w: this index has no fan-out", ErrInvalidArgument)
 	}
-	err := resharder.Reshard(ctx, r.options.Fanout)
-	if errors.Is(err, driver.ErrInvalid) {
-		err = fmt.Errorf("%w: %w", ErrInvalidArgument, err)
-	}
-	return err
+	return resharder.Reshard(ctx, r.options.Fanout)
 }
 
 // tokens goes through all secrets of tokens: it claims missing keys and sweeps

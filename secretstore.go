@@ -83,7 +83,11 @@ func (s *SecretStore) fail(op, id string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return &Error{Store: s.name, Op: op, Name: Redact(id), Kind: Kind(err), Err: err}
+	kind := Kind(err)
+	if kind == nil && errors.Is(err, driver.ErrInvalid) {
+		kind = ErrInvalidArgument
+	}
+	return &Error{Store: s.name, Op: op, Name: Redact(id), Kind: kind, Err: err}
 }
 
 // warn logs what went wrong after the outcome of an operation was settled, and
