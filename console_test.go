@@ -1,6 +1,7 @@
 package tokenstore_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -140,6 +141,33 @@ func TestGenerationOfAPerson(t *testing.T) {
 		}
 		if err := store.DeleteToken(ctx, "1"); err != nil {
 			t.Errorf("generation %s: a deletion gives %v", generation, err)
+		}
+	}
+}
+
+// TestUnreadableTokenOfAUser has a person break a user's token while the index
+// is lost. It is neither absent nor to be joined by a second token of that user.
+func TestUnreadableTokenOfAUser(t *testing.T) {
+	for name, form := range forms {
+		ctx, secrets := t.Context(), memory.New()
+		token := client(tokenstore.OAuthToken{UserName: "fake-user", RefreshToken: "fake-refresh"})
+		saved, err := open(t, secrets, form...).SaveToken(ctx, token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for index, err := range secrets.List(ctx, "tokenstore/index/") {
+			if err != nil {
+				t.Fatal(err)
+			}
+			secrets.Remove(index)
+		}
+		secrets.Edit("tokenstore/tokens/"+saved.ID, []byte("{"))
+		store := open(t, secrets, form...)
+		if _, err := store.FindToken(ctx, token); !errors.Is(err, tokenstore.ErrUnreadable) {
+			t.Errorf("%s: a find gives %v", name, err)
+		}
+		if _, err := store.SaveToken(ctx, token); !errors.Is(err, tokenstore.ErrUnreadable) {
+			t.Errorf("%s: a save gives %v", name, err)
 		}
 	}
 }

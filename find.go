@@ -186,6 +186,9 @@ func (a *attempt) candidates(ctx context.Context, k Key) ([]string, error) {
 	for _, hint := range found[0] {
 		ids = append(ids, hint.ID)
 	}
+	if r := a.rows[hash]; r != nil && r.state == unreadable && !slices.Contains(ids, hash) {
+		ids = append(ids, hash) // It has the ID of the key, and may well hold it.
+	}
 	if k.Kind == index.Access && !a.s.accessIndex {
 		for _, id := range a.s.known.holders(hash) {
 			if !slices.Contains(ids, id) {
