@@ -173,7 +173,7 @@ func printSummary(w io.Writer, report importer.Report, options importer.Options,
 	case options.DryRun:
 		summary += " (dry run: nothing was written)"
 	case !ended:
-		summary += "\nthe import did not come to its end, nor were all tokens looked for; it may be run again"
+		summary += "\nthe import ended early, before every token was looked for again: run it again"
 	default:
 		summary += fmt.Sprintf("\n%d finds by every key of every token: %d as moved, %d not", report.Finds, report.Finds-len(report.Lost), len(report.Lost))
 	}
