@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -90,6 +92,12 @@ var deniedCodes = map[string]bool{
 	"IncompleteSignature": true, "IncompleteSignatureException": true, "MissingAuthenticationToken": true,
 	"MissingAuthenticationTokenException": true, "ExpiredToken": true, "ExpiredTokenException": true,
 	"OptInRequired": true, "NotAuthorized": true, "UnauthorizedOperation": true,
+	"RequestExpired": true, "RequestTimeTooSkewed": true, // The clock is wrong.
+}
+
+// unansweredCodes are the codes of requests that may have been carried out.
+var unansweredCodes = map[string]bool{
+	"RequestTimeout": true, "RequestTimeoutException": true, "RequestAbortedException": true,
 }
 
 // classify returns the sentinel for an error of the SDK and what can be said of
@@ -97,6 +105,9 @@ var deniedCodes = map[string]bool{
 func classify(err error) (kind error, code string) { //nolint:staticcheck // The kind is a result, not a failure of the function.
 	var api smithy.APIError
 	if !errors.As(err, &api) {
+		if kind := classifyStatus(status(err)); kind != nil {
+			return kind, "status " + strconv.Itoa(status(err))
+		}
 		return driver.ErrUnavailable, networkText(err)
 	}
 	code = api.ErrorCode()
@@ -106,6 +117,8 @@ func classify(err error) (kind error, code string) { //nolint:staticcheck // The
 		return driver.ErrQuota, code
 	case deniedCodes[code]:
 		return driver.ErrDenied, code
+	case unansweredCodes[code]:
+		return driver.ErrUnavailable, code
 	}
 	if _, ok := retry.DefaultThrottleErrorCodes[code]; ok {
 		return driver.ErrThrottled, code
@@ -134,10 +147,27 @@ func classifyTyped(err error, api smithy.APIError) error {
 		return driver.ErrDenied
 	case errors.As(err, &internal), api.ErrorFault() == smithy.FaultServer:
 		return driver.ErrUnavailable
-	case status(err) >= 500:
-		return driver.ErrUnavailable
+	}
+	if kind := classifyStatus(status(err)); kind != nil {
+		return kind
 	}
 	return driver.ErrInvalid
+}
+
+// classifyStatus sorts what only the HTTP status tells, such as the answers of a
+// proxy; nil if it tells nothing.
+func classifyStatus(status int) error {
+	switch {
+	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusProxyAuthRequired:
+		return driver.ErrDenied
+	case status == http.StatusRequestEntityTooLarge:
+		return driver.ErrTooLarge
+	case status == http.StatusTooManyRequests:
+		return driver.ErrThrottled
+	case status == http.StatusRequestTimeout, status >= http.StatusInternalServerError:
+		return driver.ErrUnavailable
+	}
+	return nil
 }
 
 // status returns the HTTP status of the reply, zero if there was none.
