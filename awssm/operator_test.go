@@ -3,6 +3,8 @@ package awssm_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -64,6 +66,67 @@ func TestRecoveringADeletedToken(t *testing.T) {
 		if all, err := s.GetTokens(ctx); err != nil || len(all) != 1 {
 			t.Errorf("the list has %d tokens (%v)", len(all), err)
 		}
+	}
+}
+
+// TestBrokenIndex has a person save nonsense over the index: as the page says,
+// its secret is deleted, and the repair makes it anew from the tokens.
+func TestBrokenIndex(t *testing.T) {
+	ctx, w := t.Context(), newWorld(awssmtest.Real())
+	before, err := w.store()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, user := range []string{"ada", "bob", ""} {
+		if _, err := before.SaveToken(ctx, fakeToken(user)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.service.Edit("tokenstore/index/root", "nonsense"); err != nil {
+		t.Fatal(err)
+	}
+	after, err := w.store()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := after.FindToken(ctx, fakeToken("")); !errors.Is(err, tokenstore.ErrUnreadable) || !strings.Contains(err.Error(), "tokenstore/index/root") {
+		t.Fatalf("with a broken index: %v", err)
+	}
+	if err := w.service.Remove("tokenstore/index/root"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := after.Reindex(ctx, tokenstore.ReindexOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, user := range []string{"ada", "bob"} {
+		if !present(t, after, fakeToken(user)) {
+			t.Errorf("the token of %s is not as it was", user)
+		}
+	}
+	if _, err := after.FindToken(ctx, fakeToken("")); err != nil {
+		t.Errorf("the token without a user: %v", err)
+	}
+}
+
+// TestIndexThatHasHadItsDay takes new tokens again once it is spread wider, on
+// the same day.
+func TestIndexThatHasHadItsDay(t *testing.T) {
+	ctx, w := t.Context(), newWorld(awssmtest.Real())
+	store, err := w.store()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; err == nil; i++ {
+		_, err = store.SaveToken(ctx, fakeToken(fmt.Sprint("user", i)))
+	}
+	if !errors.Is(err, tokenstore.ErrQuota) || !strings.Contains(err.Error(), "fan-out") {
+		t.Fatal(err)
+	}
+	if _, err := store.Reindex(ctx, tokenstore.ReindexOptions{Fanout: 16}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.SaveToken(ctx, fakeToken("one more")); err != nil {
+		t.Error(err)
 	}
 }
 
