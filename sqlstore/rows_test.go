@@ -101,7 +101,7 @@ func TestUnreadableRows(t *testing.T) {
 	if len(tokens) != 2 || tokens[0] != good || tokens[1] != last {
 		t.Errorf("tokens %v, want the two that can be read", tokens)
 	}
-	if joined, ok := err.(interface{ Unwrap() []error }); !ok || len(joined.Unwrap()) != 4 { //nolint:errorlint // Only the outermost.
+	if joined, ok := err.(interface{ Unwrap() []error }); !ok || len(joined.Unwrap()) != 4 {
 		t.Errorf("not an error for each row: %v", err)
 	}
 	for _, name := range []string{"row 2", "expiry_time", "row 3", `"to…"`, "UTF-8", "row 4", "access_token is not a text", "row 5", "has no ID"} {

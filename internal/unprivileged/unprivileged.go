@@ -33,14 +33,14 @@ func Run(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	binary := filepath.Join(dir, "test") // That user may not see where the first is.
-	if err := os.WriteFile(binary, data, 0o755); err != nil {
+	if err := os.WriteFile(binary, data, 0o755); err != nil { //nolint:gosec // The other user must run it.
 		t.Fatal(err)
 	}
 	const nobody = 65534
 	if err := os.Chown(dir, nobody, nobody); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), binary, "-test.run=^"+t.Name()+"$", "-test.v")
+	cmd := exec.CommandContext(t.Context(), binary, "-test.run=^"+t.Name()+"$", "-test.v") //nolint:gosec // It is this test.
 	cmd.Env = append(os.Environ(), "TMPDIR="+dir)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 	out, err := cmd.CombinedOutput()
