@@ -8,8 +8,8 @@ import (
 	"example.com/tokenstore/index"
 )
 
-// maxKnown bounds what a process remembers of secrets and access tokens. Above
-// it old memories are dropped, which costs reads and nothing else.
+// maxKnown bounds what a process remembers of secrets and of access tokens: at
+// most so many of each, and at least the half of them that were met last.
 const maxKnown = 1 << 16
 
 // freshness is how a row compares with what this process has seen of it.
@@ -26,8 +26,8 @@ const (
 type known struct {
 	now         func() time.Time
 	mu          sync.Mutex
-	generations map[string]seen     // by secret name
-	access      map[string][]string // by hash of the access token: escaped IDs
+	generations recent[seen]     // by secret name
+	access      recent[[]string] // by hash of the access token: escaped IDs
 }
 
 type seen struct {
@@ -38,14 +38,14 @@ type seen struct {
 }
 
 func newKnown(now func() time.Time) *known {
-	return &known{now: now, generations: map[string]seen{}, access: map[string][]string{}}
+	return &known{now: now}
 }
 
 // see compares a row with what was seen, and remembers it if it is newer.
 func (k *known) see(r *row) freshness {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	before, ok := k.generations[r.name]
+	before, ok := k.generations.get(r.name)
 	switch r.state {
 	case absent:
 		if ok && before.live {
@@ -65,27 +65,27 @@ func (k *known) see(r *row) freshness {
 func (k *known) wrote(r *row) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if before, ok := k.generations[r.name]; !ok || before.generation <= r.generation {
+	if before, ok := k.generations.get(r.name); !ok || before.generation <= r.generation {
 		k.remember(r)
 	}
 }
 
 func (k *known) remember(r *row) {
-	shrink(k.generations)
 	s := seen{generation: r.generation, live: r.state == live, deleted: r.deleted}
 	if r.state == tombstone {
-		if s.since = k.now(); k.generations[r.name].deleted == r.deleted {
-			s.since = k.generations[r.name].since
+		s.since = k.now()
+		if before, _ := k.generations.get(r.name); before.deleted == r.deleted {
+			s.since = before.since
 		}
 	}
-	k.generations[r.name] = s
+	k.generations.put(r.name, s)
 }
 
 // since returns when this process has seen a tombstone first.
 func (k *known) since(r *row) time.Time {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if before := k.generations[r.name]; before.deleted == r.deleted {
+	if before, _ := k.generations.get(r.name); before.deleted == r.deleted {
 		return before.since
 	}
 	return k.now()
@@ -95,13 +95,14 @@ func (k *known) since(r *row) time.Time {
 func (k *known) generation(name string) int64 {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.generations[name].generation
+	s, _ := k.generations.get(name)
+	return s.generation
 }
 
 func (k *known) forget(name string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	delete(k.generations, name)
+	k.generations.drop(name)
 }
 
 // learn remembers the access token of a live row, if the index leaves it out.
@@ -112,28 +113,43 @@ func (k *known) learn(s *SecretStore, r *row) {
 	hash := s.hash(Key{Kind: index.Access, Value: r.token.AccessToken})
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if !slices.Contains(k.access[hash], r.id) {
-		shrink(k.access)
-		k.access[hash] = append(k.access[hash], r.id)
+	ids, _ := k.access.get(hash)
+	if !slices.Contains(ids, r.id) {
+		ids = append(ids, r.id)
 	}
+	k.access.put(hash, ids)
 }
 
 // holders returns the escaped IDs of rows that were seen with the access token.
 func (k *known) holders(hash string) []string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return slices.Clone(k.access[hash])
+	ids, _ := k.access.get(hash)
+	return slices.Clone(ids)
 }
 
-// shrink makes room in a map that has reached maxKnown.
-func shrink[V any](m map[string]V) {
-	if len(m) < maxKnown {
-		return
+// recent is a map of what was put last: when the younger half is full, the older
+// one is dropped. The zero value is empty.
+type recent[V any] struct {
+	younger, older map[string]V
+}
+
+func (m *recent[V]) get(name string) (V, bool) {
+	if v, ok := m.younger[name]; ok {
+		return v, true
 	}
-	for name := range m {
-		delete(m, name)
-		if len(m) <= maxKnown/2 {
-			return
-		}
+	v, ok := m.older[name]
+	return v, ok
+}
+
+func (m *recent[V]) put(name string, v V) {
+	if m.younger == nil || len(m.younger) >= maxKnown/2 {
+		m.younger, m.older = map[string]V{}, m.younger
 	}
+	m.younger[name] = v
+}
+
+func (m *recent[V]) drop(name string) {
+	delete(m.younger, name)
+	delete(m.older, name)
 }
