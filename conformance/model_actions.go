@@ -87,7 +87,7 @@ func (w *modelWorld) findKey(rt *rapid.T) {
 	if len(keys) == 0 {
 		rt.Skip()
 	}
-	w.compareFind(rt, w.client(rt), queryFor(rapid.SampledFrom(keys).Draw(rt, "key")))
+	w.compareFind(rt, w.client(rt), tokenstore.QueryFor(rapid.SampledFrom(keys).Draw(rt, "key")))
 }
 
 // row draws a stored token.
@@ -260,6 +260,7 @@ func (w *modelWorld) edit(rt *rapid.T) {
 func (w *modelWorld) plant(rt *rapid.T) {
 	id := rapid.SampledFrom([]string{foreignID, index.Hash(tokenstore.Key{Kind: index.User, Value: "u3"}, w.rows.pepper), "a/b"}).Draw(rt, "secret of others")
 	name, data := w.service.Prefix+"tokens/"+id, `{"password":"fake"}`
+	w.wait(rt)
 	secrets, err := w.handle()
 	if err != nil {
 		rt.Fatal(err)
