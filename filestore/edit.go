@@ -9,7 +9,7 @@ import (
 	"example.com/tokenstore"
 )
 
-var errFirstGeneration = fmt.Errorf("%w: a file of six columns has no place for an ID and is not written unless it is opened for upgrade",
+var errFirstGeneration = fmt.Errorf("%w: a file of six columns has no place for an ID; WithUpgrade, or upgrade=true in a URL, gives it ten",
 	tokenstore.ErrInvalidArgument)
 
 var errNotReadBack = fmt.Errorf("%w: the file cannot hold it in a way that is certain to be read back", tokenstore.ErrInvalidToken)

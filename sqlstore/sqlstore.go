@@ -41,7 +41,9 @@
 // the mode of a file that exists is not changed, nor is its journal mode.
 // Several processes may use one file. A writer waits for the others as long as
 // its context and [WithBusyTimeout] allow. Reading needs no permission to
-// write. What is deleted or replaced is overwritten with zeros.
+// write, except that SQLite puts two files beside a database whose journal mode
+// is WAL, unless they are there, also to read it. What is deleted or replaced is
+// overwritten with zeros.
 //
 // # Errors
 //

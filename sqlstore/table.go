@@ -210,7 +210,7 @@ func (t *table) check(token tokenstore.OAuthToken) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%w: the table has an older form without a column for %s; WithUpgrade changes it", tokenstore.ErrInvalidToken, strings.Join(missing, ", "))
+	return fmt.Errorf("%w: the table has an older form without a column for %s; WithUpgrade, or upgrade=true in a URL, changes it", tokenstore.ErrInvalidToken, strings.Join(missing, ", "))
 }
 
 // differing returns the names of the fields in which two tokens differ.
