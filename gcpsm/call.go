@@ -41,7 +41,8 @@ const (
 type repeat int
 
 const (
-	ifRefused    repeat = iota // A write: only what was certainly not carried out.
+	never        repeat = iota // Its caller looks first.
+	ifRefused                  // A write: only what was certainly not carried out.
 	ifUnanswered               // A read, or a write whose repetition changes nothing.
 )
 
@@ -64,7 +65,7 @@ func call[In, Out any](ctx context.Context, s *settings, op string, again repeat
 		f := newFault(ctx, op, err)
 		wait := quotaWait
 		switch {
-		case try == tries:
+		case try == tries, again == never:
 			return out, f
 		case errors.Is(f.kind, driver.ErrThrottled):
 		case errors.Is(f.kind, driver.ErrUnavailable) && again == ifUnanswered:

@@ -37,7 +37,7 @@ func (l *remoteLog) add(ctx context.Context, v version) (version, error) {
 		return version{}, fmt.Errorf("%w: %d bytes with the driver's fields, and the service stores %d", driver.ErrTooLarge, len(payload), maxPayload)
 	}
 	sum := checksum(payload)
-	out, f := call(ctx, l.set, "AddSecretVersion", ifRefused, l.api.AddSecretVersion, &secretmanagerpb.AddSecretVersionRequest{
+	out, f := call(ctx, l.set, "AddSecretVersion", never, l.api.AddSecretVersion, &secretmanagerpb.AddSecretVersionRequest{
 		Parent: l.path, Payload: &secretmanagerpb.SecretPayload{Data: payload, DataCrc32C: &sum},
 	})
 	if f != nil {

@@ -28,7 +28,8 @@ const (
 var (
 	hashEncoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 	hashLen      = hashEncoding.EncodedLen(sha256.Size)
-	// keptLen is how much of a hashed name still stands in the secret's ID.
+	// keptLen is how much of a hashed name stands in the secret's ID, at most: it
+	// ends where an escape does.
 	keptLen = maxName - hashLen - len("-h")
 )
 
@@ -55,7 +56,28 @@ func encodeName(name string) (id, full string, err error) {
 		return "", "", fmt.Errorf("%w: the name is longer than %d", driver.ErrInvalid, longest)
 	}
 	sum := sha256.Sum256([]byte(encoded))
-	return encoded[:keptLen] + string(escape) + string(hashMark) + hashEncoding.EncodeToString(sum[:]), encoded, nil
+	return encoded[:whole(encoded, keptLen)] + string(escape) + string(hashMark) + hashEncoding.EncodeToString(sum[:]), encoded, nil
+}
+
+// whole returns the greatest length up to n at which no escape is cut.
+func whole(encoded string, n int) int {
+	end := 0
+	for next := 0; next <= n; next += tokenLen(encoded[next:]) {
+		end = next
+	}
+	return end
+}
+
+// tokenLen returns the length of the escape, or of the plain byte, with which an
+// encoded text begins.
+func tokenLen(encoded string) int {
+	switch {
+	case encoded[0] != escape:
+		return 1
+	case len(encoded) > 1 && encoded[1] == escape:
+		return len("--")
+	}
+	return len("-XX")
 }
 
 // encodeText escapes what an ID may not contain, byte for byte.
@@ -83,11 +105,10 @@ func plain(c byte) bool {
 // decodeName returns the logical name of a secret, given the name that may be
 // kept beside it. It is false for a secret whose ID was not made by encodeName.
 func decodeName(id, kept string) (string, bool) {
-	full := id
-	if len(id) == maxName && id[keptLen] == escape && id[keptLen+1] == hashMark {
-		full = kept
+	name, ok := decodeText(id)
+	if !ok {
+		name, ok = decodeText(kept)
 	}
-	name, ok := decodeText(full)
 	if !ok {
 		return "", false
 	}
@@ -124,5 +145,5 @@ func decodeText(text string) (string, bool) {
 // where a filter would take it for something else.
 func filterFor(prefix string) string {
 	encoded := encodeText(prefix)
-	return strings.TrimLeft(encoded[:min(len(encoded), keptLen)], string(escape))
+	return strings.TrimLeft(encoded[:min(len(encoded), keptLen-len("-XX"))], string(escape))
 }

@@ -67,17 +67,28 @@ func (s *swap) run(ctx context.Context, v version) (version, error) {
 	return own, nil
 }
 
-// add adds a version. After a lost reply it first looks whether the version is
-// there. If it is not, another one is added over the same base: should the first
-// one arrive yet, it comes after this one, and does not count.
+// add adds a version. If the service refuses it for a quota, or after a lost
+// reply, it first looks what is there now. If nobody else has won, and the
+// version is not there, another one is added over the same base: should the
+// first one arrive yet, it comes after this one, and does not count.
 func (s *swap) add(ctx context.Context, v version) (version, error) {
 	wait := lookWait
 	for try := 1; ; try++ {
 		v.nonce = s.nonce()
 		s.given = append(s.given, v.nonce)
 		own, err := s.log.add(ctx, v)
-		if !undecided(err) || ctx.Err() != nil {
+		refused := errors.Is(err, driver.ErrThrottled)
+		if !refused && !undecided(err) || ctx.Err() != nil {
 			return own, err
+		}
+		if refused {
+			s.given = s.given[:len(s.given)-1]
+			if try == tries {
+				return own, err
+			}
+			if err := s.pause(ctx, max(wait, quotaWait)); err != nil {
+				return version{}, err
+			}
 		}
 		found, again, lookErr := s.seek(ctx)
 		switch {
@@ -85,13 +96,18 @@ func (s *swap) add(ctx context.Context, v version) (version, error) {
 			return version{}, ctx.Err()
 		case errors.Is(lookErr, driver.ErrConflict):
 			return version{}, lookErr
-		case lookErr != nil || found.state != stored && (!again || try == looks):
+		case lookErr != nil || found.state != stored && (!again || try == tries):
+			if len(s.given) == 0 {
+				return version{}, err
+			}
 			return version{}, &uncertain{err}
 		case found.state == stored:
 			return found, nil
 		}
-		if err := s.pause(ctx, wait); err != nil {
-			return version{}, err
+		if !refused {
+			if err := s.pause(ctx, wait); err != nil {
+				return version{}, err
+			}
 		}
 		wait *= 2
 	}

@@ -1,0 +1,104 @@
+package gcpsm_test
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+	"testing"
+
+	"example.com/tokenstore"
+	_ "example.com/tokenstore/gcpsm"
+	"example.com/tokenstore/gcpsm/gcpsmtest"
+)
+
+// noCredentials takes what the machine may have set.
+func noCredentials(t *testing.T) {
+	t.Helper()
+	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", "")
+	t.Setenv("CLOUDSDK_CONFIG", t.TempDir())
+	t.Setenv("HOME", t.TempDir())
+	t.Setenv("GCE_METADATA_HOST", "127.0.0.1:1")
+}
+
+func TestOpen(t *testing.T) {
+	noCredentials(t)
+	for _, good := range []string{
+		"gcpsm://my-project?endpoint=127.0.0.1:9090",
+		"gcpsm://my-project/crm?endpoint=127.0.0.1:9090&transport=rest",
+		"gcpsm://my-project/crm/prod/?location=europe-west3&kms_key=projects/p/locations/l/keyRings/r/cryptoKeys/k&fanout=16&endpoint=127.0.0.1:9090",
+		"gcpsm://my-project/crm?replicas=europe-west3,europe-west4&transport=grpc&endpoint=[::1]:9090",
+	} {
+		store, err := tokenstore.Open(t.Context(), good)
+		if err != nil {
+			t.Errorf("%s: %v", good, err)
+			continue
+		}
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	noCredentials(t)
+	for bad, says := range map[string]string{
+		"gcpsm:///crm":                                                                    "gcpsm://project",
+		"gcpsm:my-project":                                                                "gcpsm://",
+		"gcpsm://My_Project":                                                              "project",
+		"gcpsm://my-project/crm?secret=hush":                                              "known are",
+		"gcpsm://my-project/crm?fanout=0":                                                 "at least 1",
+		"gcpsm://my-project/crm?fanout=x":                                                 "not a number",
+		"gcpsm://my-project/crm?transport=carrier":                                        "grpc or rest",
+		"gcpsm://my-project/crm?location=evil.example.com/":                               "location",
+		"gcpsm://my-project/crm?location=europe-west3&replicas=europe-west3":              "no replicas",
+		"gcpsm://my-project/crm?replicas=europe-west3&kms_key=k":                          "key of its own",
+		"gcpsm://my-project/crm?replicas=a,,b":                                            "location",
+		"gcpsm://my-project/crm?endpoint=localhost":                                       "host:port",
+		"gcpsm://my-project/crm?endpoint=" + url.QueryEscape("http://u:hush@localhost:1"): "host:port",
+		"gcpsm://my-project/crm/../x":                                                     "segment",
+		"gcpsm://user:hush@my-project/crm":                                                "password",
+	} {
+		_, err := tokenstore.Open(t.Context(), bad)
+		if !errors.Is(err, tokenstore.ErrInvalidArgument) || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v", bad, err)
+		} else if strings.Contains(err.Error(), "hush") {
+			t.Errorf("%s: the error quotes the URL", bad)
+		}
+	}
+}
+
+// TestOpenReaches saves and finds over the network, with both of Google's
+// clients, global and regional.
+func TestOpenReaches(t *testing.T) {
+	noCredentials(t)
+	for _, location := range []string{"", "europe-west3"} {
+		for _, transport := range []string{"grpc", "rest"} {
+			t.Run(transport+location, func(t *testing.T) {
+				config := gcpsmtest.Real()
+				config.Location = location
+				service := gcpsmtest.New(config, nil)
+				endpoint, stop, err := service.Listen(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer func() { _ = stop() }()
+				store, err := tokenstore.Open(t.Context(), "gcpsm://"+project+"/crm?transport="+transport+"&location="+location+"&endpoint="+endpoint)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer store.Close()
+				saved, err := store.SaveToken(t.Context(), fakeToken("ada"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				found, err := store.FindToken(t.Context(), tokenstore.OAuthToken{UserName: "ada"})
+				if err != nil || found != saved {
+					t.Errorf("what was saved is not found: %v", err)
+				}
+				if _, err := store.FindToken(t.Context(), tokenstore.OAuthToken{UserName: "bob"}); !errors.Is(err, tokenstore.ErrNotFound) {
+					t.Errorf("what was not saved: %v", err)
+				}
+			})
+		}
+	}
+}
