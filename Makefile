@@ -1,11 +1,11 @@
 # Plain targets for contributors; .ci/run is the whole check.
 CACHE   ?= $(or $(TOKENSTORE_CACHE),$(HOME)/.cache/tokenstore)
 SERVERS := ../ci/servers
-GOTEST  := go test -count=1 -timeout=25m
+GOTEST  := go test -count=1 -timeout=40m
 # REQUIRED: the server is started here, so a test that misses it is a failure.
 REQUIRED := TOKENSTORE_INTEGRATION=required
 
-.PHONY: test race lint format tidy vet fuzz readme check integration integration-localstack integration-vault integration-sdk integration-containers
+.PHONY: test race lint format tidy vet fuzz readme check integration integration-localstack integration-vault integration-sdk integration-faults integration-containers
 
 test: ## the unit tests: no network, no container
 	go test ./...
@@ -44,8 +44,12 @@ integration-vault: ## Vault; builds it the first time, about ten minutes
 integration-sdk: ## the Zoho SDKs for Python and Node.js
 	cd integration && $(REQUIRED) $(SERVERS)/sdk.sh $(GOTEST) ./sdk/...
 
+integration-faults: ## fleets of processes behind a bad network, killed processes and servers, and a soak of SOAK=2m
+	cd integration && $(REQUIRED) $(SERVERS)/localstack.sh $(SERVERS)/vault.sh $(GOTEST) -v ./faults -faults.soak=$(or $(SOAK),2m)
+
 integration-containers: ## both servers in containers of their public images; needs Docker
-	cd integration && $(REQUIRED) $(GOTEST) -p=1 ./aws/... ./vault/...
+	docker info >/dev/null
+	cd integration && $(GOTEST) -p=1 ./aws/... ./vault/... ./command/...
 
 check: ## everything, as in CI
 	.ci/run

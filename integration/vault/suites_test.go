@@ -54,8 +54,8 @@ func TestLinearizableSuite(t *testing.T) {
 var errForeign = errors.New("these secrets are not of this test")
 
 // TestCrash interrupts every operation on the real server: some at every call,
-// all at every fifth. It is on a memory that the suite goes through every call of
-// all of them; here that is 600,000 requests, for which TOKENSTORE_LONG asks.
+// all at every sixteenth. The suite goes through every call of all of them on a
+// memory; here that is 600,000 requests, for which TOKENSTORE_LONG asks.
 func TestCrash(t *testing.T) {
 	client := newClient(t)
 	mount := newMount(t, client, "2")
@@ -74,7 +74,7 @@ func TestCrash(t *testing.T) {
 		return
 	}
 	if os.Getenv("TOKENSTORE_LONG") == "" {
-		options.Every = 5
+		options.Every = 16
 		crash("some", some)
 	}
 	crash("all", options)
