@@ -7,14 +7,12 @@ import (
 	"io"
 	"io/fs"
 	"net/url"
-	"os"
 	"strconv"
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/internal/importer"
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 )
 
 func importCommand() *cobra.Command {
@@ -113,8 +111,7 @@ func withDestination(ctx context.Context, to string, dryRun bool, do func(tokens
 
 // showProgress shows a bar while rows are written, if a person is looking.
 func showProgress(w io.Writer, asJSON bool, options *importer.Options) (done func()) {
-	file, ok := w.(*os.File)
-	if asJSON || !ok || !term.IsTerminal(int(file.Fd())) { // #nosec G115 -- a file descriptor is small.
+	if _, ok := terminal(w); asJSON || !ok {
 		return func() {}
 	}
 	var bar *progressbar.ProgressBar

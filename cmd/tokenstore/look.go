@@ -1,11 +1,7 @@
 package main
 
 import (
-	"bufio"
 	"errors"
-	"fmt"
-	"io"
-	"strings"
 
 	"example.com/tokenstore"
 	"github.com/spf13/cobra"
@@ -69,12 +65,13 @@ func findCommand() *cobra.Command {
 		Short: "Find a token by its user, or by a credential from standard input",
 		Long: `Find shows the token that the SDKs would find by one key, without its
 credentials. A refresh, access or grant token is read from standard input, never
-from an argument, where others could see it.`,
+from an argument, where others could see it; typed at a terminal, it does not
+show.`,
 		Example: `  tokenstore find sqlite:tokens.db --user amelia@zylker.com:60001234567
   tokenstore find sqlite:tokens.db --refresh-token-stdin < refresh-token.txt`,
 		Args: exactArgs("STORE"),
 		RunE: func(command *cobra.Command, args []string) error {
-			query, err := findQuery(command.InOrStdin(), user, refresh, access, grant)
+			query, err := findQuery(command, user, refresh, access, grant)
 			if err != nil {
 				return err
 			}
@@ -93,7 +90,7 @@ from an argument, where others could see it.`,
 }
 
 // findQuery returns the query for the one key that the flags name.
-func findQuery(stdin io.Reader, user string, refresh, access, grant bool) (tokenstore.OAuthToken, error) {
+func findQuery(command *cobra.Command, user string, refresh, access, grant bool) (tokenstore.OAuthToken, error) {
 	keys := 0
 	for _, set := range []bool{user != "", refresh, access, grant} {
 		if set {
@@ -106,7 +103,7 @@ func findQuery(stdin io.Reader, user string, refresh, access, grant bool) (token
 	if user != "" {
 		return tokenstore.OAuthToken{UserName: user}, nil
 	}
-	credential, err := readCredential(stdin)
+	credential, err := readCredential(command.Context(), command.InOrStdin(), command.ErrOrStderr())
 	if err != nil {
 		return tokenstore.OAuthToken{}, err
 	}
@@ -122,20 +119,4 @@ func findQuery(stdin io.Reader, user string, refresh, access, grant bool) (token
 		query.GrantToken = credential
 	}
 	return query, nil
-}
-
-// maxCredential bounds what is read from standard input.
-const maxCredential = 64 << 10
-
-// readCredential reads one line.
-func readCredential(stdin io.Reader) (string, error) {
-	line, err := bufio.NewReader(io.LimitReader(stdin, maxCredential)).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return "", fmt.Errorf("read standard input: %w", err)
-	}
-	credential := strings.TrimRight(line, "\r\n")
-	if credential == "" {
-		return "", &usageError{errors.New("standard input is empty")}
-	}
-	return credential, nil
 }

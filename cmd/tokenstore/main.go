@@ -14,6 +14,7 @@ import (
 	"example.com/tokenstore"
 	_ "example.com/tokenstore/awssm"
 	_ "example.com/tokenstore/filestore"
+	_ "example.com/tokenstore/gcpsm"
 	_ "example.com/tokenstore/sqlstore"
 	_ "example.com/tokenstore/vault"
 )

@@ -45,6 +45,7 @@ var storeURLs = []string{
 	"sqlite:tokens.db              a SQLite file with the SDKs' table",
 	"file:sdk_tokens.txt           a token file of the SDKs",
 	"awssm://PREFIX?region=REGION  AWS Secrets Manager",
+	"gcpsm://PROJECT/PREFIX        Google Cloud's Secret Manager",
 	"vault://MOUNT/PREFIX          HashiCorp Vault or OpenBao, KV version 2",
 	"memory:                       nothing that stays",
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -93,6 +94,19 @@ func TestAnInterruptedCommandSaysSo(t *testing.T) {
 	cancel()
 	var out, errs strings.Builder
 	code := run(ctx, []string{"import", "file:" + fixture(t, pythonFile), "--to", "memory:"}, strings.NewReader(""), &out, &errs)
+	if code != exitFault || !strings.Contains(errs.String(), "interrupted") {
+		t.Errorf("exit code %d\n%s", code, errs.String())
+	}
+}
+
+// Who waits for standard input can be interrupted.
+func TestWaitingForACredentialEndsWithTheContext(t *testing.T) {
+	never, w := io.Pipe()
+	defer func() { _ = w.Close() }()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out, errs strings.Builder
+	code := run(ctx, []string{"find", "memory:", "--access-token-stdin"}, never, &out, &errs)
 	if code != exitFault || !strings.Contains(errs.String(), "interrupted") {
 		t.Errorf("exit code %d\n%s", code, errs.String())
 	}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+)
+
+// maxCredential bounds what is read from standard input.
+const maxCredential = 64 << 10
+
+// readCredential reads one line. At a terminal it asks for it, and what is
+// typed does not show.
+func readCredential(ctx context.Context, stdin io.Reader, stderr io.Writer) (string, error) {
+	var line string
+	var err error
+	if fd, ok := terminal(stdin); ok {
+		line, err = readHidden(ctx, fd, stderr)
+	} else {
+		line, err = within(ctx, func() (string, error) {
+			return bufio.NewReader(io.LimitReader(stdin, maxCredential)).ReadString('\n')
+		})
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", fmt.Errorf("read standard input: %w", err)
+	}
+	credential := strings.TrimRight(line, "\r\n")
+	if credential == "" {
+		return "", &usageError{errors.New("standard input is empty")}
+	}
+	return credential, nil
+}
+
+// readHidden reads a line from a terminal that does not show it meanwhile.
+func readHidden(ctx context.Context, fd int, prompt io.Writer) (string, error) {
+	before, err := term.GetState(fd)
+	if err != nil {
+		return "", err
+	}
+	_, _ = fmt.Fprint(prompt, "token: ")
+	defer func() {
+		_ = term.Restore(fd, before) // It still hides if the context ended first.
+		_, _ = fmt.Fprintln(prompt)
+	}()
+	return within(ctx, func() (string, error) {
+		line, err := term.ReadPassword(fd)
+		return string(line), err
+	})
+}
+
+// within ends with its context, which a read of standard input does not.
+func within(ctx context.Context, read func() (string, error)) (string, error) {
+	type result struct {
+		line string
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		line, err := read()
+		done <- result{line, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return "", ctx.Err()
+	case r := <-done:
+		return r.line, r.err
+	}
+}
+
+// terminal returns the descriptor of a terminal at which somebody sits.
+func terminal(stream any) (fd int, ok bool) {
+	file, ok := stream.(*os.File)
+	if !ok {
+		return 0, false
+	}
+	fd = int(file.Fd()) // #nosec G115 -- a file descriptor is small.
+	return fd, term.IsTerminal(fd)
+}
