@@ -64,6 +64,24 @@ func KeysOf(t OAuthToken) []Key {
 	return keys
 }
 
+// QueryFor returns the query that looks for a token by k alone. It has the client
+// values that a find by refresh or grant token must have, and which are not
+// compared.
+func QueryFor(k Key) OAuthToken {
+	query := OAuthToken{ClientID: "any", ClientSecret: "any"}
+	switch k.Kind {
+	case index.User:
+		return OAuthToken{UserName: k.Value}
+	case index.Access:
+		return OAuthToken{AccessToken: k.Value}
+	case index.Grant:
+		query.GrantToken = k.Value
+	case index.Refresh:
+		query.RefreshToken = k.Value
+	}
+	return query
+}
+
 // Holds reports whether t holds the key.
 func Holds(t OAuthToken, k Key) bool {
 	if k.Value == "" {

@@ -248,7 +248,7 @@ func (s *site) lostKey(ctx context.Context, tokens map[string]tokenstore.OAuthTo
 	}
 	for _, token := range tokens {
 		for _, k := range tokenstore.KeysOf(token) {
-			found, err := store.FindToken(ctx, queryFor(k))
+			found, err := store.FindToken(ctx, tokenstore.QueryFor(k))
 			if err != nil {
 				return fmt.Errorf("a stored token is not found by its %s: %w (%s)", k, err, describeToken(token))
 			}

@@ -2,8 +2,6 @@ package conformance
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"iter"
 	"testing"
 
@@ -50,31 +48,10 @@ func DriverCases() []DriverCase {
 // pass is to be declared with [DriverMissing].
 func Driver(t *testing.T, newSecrets func(t testing.TB) driver.Secrets, options ...DriverOption) {
 	t.Helper()
-	s := newDriverSettings(options)
-	var absent []Result
-	for _, c := range DriverCases() {
-		if !s.selected(c.Name) {
-			continue
-		}
-		t.Run(c.Name, func(t *testing.T) {
-			result := s.try(t.Context(), c, func(context.Context) (driver.Secrets, error) { return newSecrets(t), nil }, false)
-			switch result.Outcome {
-			case Failed:
-				for _, f := range result.Findings {
-					t.Error(f)
-				}
-			case Missing:
-				absent = append(absent, result)
-				t.Skip(result)
-			}
-		})
-	}
-	for _, f := range s.unmatched() {
-		t.Error(f)
-	}
-	for _, r := range absent {
-		t.Log(r)
-	}
+	s, cases := newDriverSettings(options), DriverCases()
+	s.subtests(t, func(t *testing.T, i int) Result {
+		return s.try(t.Context(), cases[i], func(context.Context) (driver.Secrets, error) { return newSecrets(t), nil }, false)
+	})
 }
 
 // RunDriver runs the cases of [Driver] without package testing and yields how
@@ -83,76 +60,28 @@ func Driver(t *testing.T, newSecrets func(t testing.TB) driver.Secrets, options 
 // is an io.Closer. If ctx ends, RunDriver stops, and the case that was running
 // is not reported.
 func RunDriver(ctx context.Context, newSecrets func(context.Context) (driver.Secrets, error), options ...DriverOption) iter.Seq[Result] {
-	s := newDriverSettings(options)
-	return func(yield func(Result) bool) {
-		for _, c := range DriverCases() {
-			if !s.selected(c.Name) {
-				continue
-			}
-			result := s.try(ctx, c, newSecrets, true)
-			if ctx.Err() != nil || !yield(result) {
-				return
-			}
-		}
-		if findings := s.unmatched(); len(findings) > 0 {
-			yield(Result{Case: "options", Rule: ruleDriverDeclared, Outcome: Failed, Findings: findings})
-		}
-	}
+	s, cases := newDriverSettings(options), DriverCases()
+	return s.results(ctx, func(i int) Result { return s.try(ctx, cases[i], newSecrets, true) })
 }
 
 // try runs one case on a driver of its own.
 func (s *driverSettings) try(ctx context.Context, c DriverCase, newSecrets func(context.Context) (driver.Secrets, error), closes bool) Result {
 	t := newDriverTrial(ctx, s, c)
-	inGoroutine(func() {
-		defer t.closeAll()
+	t.run(func() {
 		secrets, err := newSecrets(ctx)
 		if err != nil {
 			t.breaks("newSecrets returns a driver", "newSecrets: %s", safe(err))
 			return
 		}
-		if closer, ok := secrets.(io.Closer); ok && closes {
-			t.closers = append(t.closers, closer)
+		if closes {
+			t.closes(secrets)
 		}
 		t.use(secrets)
 		c.run(t)
-		t.readOutput()
-	}, t.panicked)
-	return s.judge(t)
-}
-
-// judge says how a case ended.
-func (s *driverSettings) judge(t *driverTrial) Result {
-	result := Result{Case: t.name, Rule: t.rule, Findings: t.findings}
-	reason, declared := s.missingReason(t.name)
-	switch {
-	case t.lacking != "" && len(t.findings) == 0:
-		result.Outcome, result.Reason = Missing, t.lacking
-	case !declared && len(t.findings) == 0:
-		result.Outcome = Passed
-	case !declared:
-		result.Outcome = Failed
-	case len(t.findings) == 0:
-		result.Outcome = Failed
-		result.Findings = []Finding{{Case: t.name, Rule: ruleDriverDeclared, Detail: fmt.Sprintf("declared missing (%s), but it works", reason)}}
-	case t.anyHard():
-		result.Outcome = Failed
-	default:
-		result.Outcome, result.Reason = Missing, reason
+		t.readOutput(s.output, ruleNoData)
+	})
+	if t.lacking != "" && len(t.findings) == 0 {
+		return Result{Case: c.Name, Rule: c.Rule, Outcome: Missing, Reason: t.lacking}
 	}
-	return result
-}
-
-// unmatched returns a finding for each declaration that matches no case.
-func (s *driverSettings) unmatched() []Finding {
-	var findings []Finding
-	for _, m := range s.missing {
-		found := false
-		for _, c := range DriverCases() {
-			found = found || matches(m.pattern, c.Name)
-		}
-		if !found {
-			findings = append(findings, Finding{Case: "options", Rule: ruleDriverDeclared, Detail: fmt.Sprintf("DriverMissing names %q, which is no case", m.pattern)})
-		}
-	}
-	return findings
+	return s.judge(&t.record, func(Finding) bool { return true })
 }

@@ -28,7 +28,7 @@ func driverBatchCases() []DriverCase {
 		{"batch-many", "GetBatch takes any number of names", func(t *driverTrial) {
 			want := map[string]string{}
 			var names []string
-			for i := range t.settings.names {
+			for i := range t.settings.secrets {
 				name := fmt.Sprintf("%03d", i)
 				names = append(names, name)
 				if i%7 != 0 {

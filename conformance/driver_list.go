@@ -45,7 +45,7 @@ func driverListCases() []DriverCase {
 		}},
 		{"list-paging", "List yields every name once, however many there are", func(t *driverTrial) {
 			var names []string
-			for i := range t.settings.names {
+			for i := range t.settings.secrets {
 				name := fmt.Sprintf("many/%03d", i)
 				t.store(name, value(name), "")
 				names = append(names, name)

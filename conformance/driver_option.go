@@ -15,15 +15,17 @@ type driverSettings struct {
 	remove  func(ctx context.Context, secrets driver.Secrets, name string) error
 	output  func() string
 	settle  func(context.Context) error
-	names   int
+	secrets int // of the cases about paging
 	workers int
 	rounds  int
-	only    []string
-	missing []missing
+	choice
 }
 
 func newDriverSettings(options []DriverOption) *driverSettings {
-	s := &driverSettings{names: 250, workers: 8, rounds: 20}
+	s := &driverSettings{secrets: 250, workers: 8, rounds: 20, choice: choice{option: "DriverMissing"}}
+	for _, c := range DriverCases() {
+		s.names = append(s.names, c.Name)
+	}
 	for _, option := range options {
 		option(s)
 	}
@@ -65,7 +67,7 @@ func DriverSettle(settle func(context.Context) error) DriverOption {
 // DriverNames sets how many secrets the cases about paging store, 250 if it is
 // not given: more than two pages of the service are worth it, fewer only where
 // each secret costs money.
-func DriverNames(n int) DriverOption { return func(s *driverSettings) { s.names = n } }
+func DriverNames(n int) DriverOption { return func(s *driverSettings) { s.secrets = n } }
 
 // DriverLoad sets how many goroutines the cases about concurrency run, 8 if it
 // is not given, and how many rounds, 20.
@@ -84,29 +86,5 @@ func DriverOnly(patterns ...string) DriverOption {
 // the same and reported as [Missing]; one that passes is a failure, and so is a
 // pattern that matches no case. Data in an error is never excused.
 func DriverMissing(reason string, patterns ...string) DriverOption {
-	return func(s *driverSettings) {
-		for _, p := range patterns {
-			s.missing = append(s.missing, missing{p, reason})
-		}
-	}
-}
-
-// selected reports whether a case is to be run.
-func (s *driverSettings) selected(name string) bool {
-	for _, p := range s.only {
-		if matches(p, name) {
-			return true
-		}
-	}
-	return len(s.only) == 0
-}
-
-// missingReason returns why a case is declared missing; ok is false if it is not.
-func (s *driverSettings) missingReason(name string) (reason string, ok bool) {
-	for _, m := range s.missing {
-		if matches(m.pattern, name) {
-			return m.reason, true
-		}
-	}
-	return "", false
+	return func(s *driverSettings) { s.declare(reason, patterns) }
 }

@@ -92,9 +92,7 @@ func (t *driverTrial) anotherOr(fallback driver.Secrets) driver.Secrets {
 	}
 	secrets, err := t.settings.handle(t.ctx, t.given)
 	t.must("DriverHandle", err)
-	if c, ok := secrets.(interface{ Close() error }); ok {
-		t.closers = append(t.closers, c)
-	}
+	t.closes(secrets)
 	return t.watch(secrets)
 }
 

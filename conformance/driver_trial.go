@@ -5,10 +5,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
-	"sync"
 
 	"example.com/tokenstore/driver"
 	"example.com/tokenstore/driver/drivertest"
@@ -16,33 +14,29 @@ import (
 
 // The promises that are watched in every case.
 const (
-	ruleDriverDeclared = "what is declared missing is a case, and does not work"
-	ruleNoData         = "an error never holds data, and neither does what is logged"
-	ruleSentinel       = "errors match one of the sentinels of package driver, or are the context's own"
-	ruleRevision       = "a revision is a non-empty text that stands for one write; no two writes of a name share one"
-	ruleListEnds       = "an error ends the sequence of a list"
-	ruleBatchError     = "the error of a batch read joins one *driver.NameError for each secret that could not be read"
+	ruleNoData     = "an error never holds data, and neither does what is logged"
+	ruleSentinel   = "errors match one of the sentinels of package driver, or are the context's own"
+	ruleRevision   = "a revision is a non-empty text that stands for one write; no two writes of a name share one"
+	ruleListEnds   = "an error ends the sequence of a list"
+	ruleBatchError = "the error of a batch read joins one *driver.NameError for each secret that could not be read"
 )
 
 // driverTrial is one run of one case of the suite for drivers.
 type driverTrial struct {
-	ctx        context.Context // A trial lives as long as one case.
-	settings   *driverSettings
-	name, rule string
-	prefix     string // begins the names of this case
-	given      driver.Secrets
-	secrets    driver.Secrets // given, watched
-	closers    []io.Closer
-	lacking    string // the optional ability that the driver has not
+	record
+	ctx      context.Context // A trial lives as long as one case.
+	settings *driverSettings
+	prefix   string // begins the names of this case
+	given    driver.Secrets
+	secrets  driver.Secrets // given, watched
+	lacking  string         // the optional ability that the driver has not
 
-	mu        sync.Mutex
-	findings  []Finding
-	revisions map[string]map[string]bool // by name, those that Put has returned
+	revisions map[string]map[string]bool // by name, those that Put has returned; guarded by mu
 }
 
 func newDriverTrial(ctx context.Context, s *driverSettings, c DriverCase) *driverTrial {
 	return &driverTrial{
-		ctx: ctx, settings: s, name: c.Name, rule: c.Rule,
+		ctx: ctx, settings: s, record: record{name: c.Name, rule: c.Rule},
 		prefix:    "conformance-" + strings.ToLower(rand.Text()[:10]) + "/",
 		revisions: map[string]map[string]bool{},
 	}
@@ -79,58 +73,6 @@ func (t *driverTrial) checkError(call drivertest.Call, err error) {
 	known := func(sentinel error) bool { return errors.Is(err, sentinel) }
 	if !slices.ContainsFunc(driverSentinels, known) {
 		t.breaks(ruleSentinel, "%s: %s", call.Method, safe(err))
-	}
-}
-
-// fails records that the case's own rule is broken.
-func (t *driverTrial) fails(format string, args ...any) { t.breaks(t.rule, format, args...) }
-
-// breaks records that a rule is broken.
-func (t *driverTrial) breaks(rule, format string, args ...any) {
-	t.add(Finding{Rule: rule, Detail: fmt.Sprintf(format, args...)})
-}
-
-func (t *driverTrial) add(f Finding) {
-	f.Case = t.name
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	const enough = 8 // A broken driver finds the same again and again.
-	if len(t.findings) < enough || f.hard {
-		t.findings = append(t.findings, f)
-	}
-}
-
-func (t *driverTrial) anyHard() bool {
-	return slices.ContainsFunc(t.findings, func(f Finding) bool { return f.hard })
-}
-
-// must ends the case if err is not nil.
-func (t *driverTrial) must(doing string, err error) {
-	if err != nil {
-		t.fails("%s: %s", doing, safe(err))
-		giveUp()
-	}
-}
-
-func (t *driverTrial) panicked(p any) {
-	text := fmt.Sprint(p)
-	if strings.Contains(text, mark) {
-		text = "(its text holds data)"
-	}
-	t.add(Finding{Rule: "no call panics", Detail: "panic: " + text, hard: true})
-}
-
-func (t *driverTrial) closeAll() {
-	for _, c := range slices.Backward(t.closers) {
-		if err := c.Close(); err != nil {
-			t.breaks("a driver can be closed", "close: %s", safe(err))
-		}
-	}
-}
-
-func (t *driverTrial) readOutput() {
-	if t.settings.output != nil && strings.Contains(t.settings.output(), mark) {
-		t.add(Finding{Rule: ruleNoData, Detail: "what the driver has logged holds data", hard: true})
 	}
 }
 

@@ -140,7 +140,7 @@ func (w *modelWorld) end(rt *rapid.T) {
 	w.list(rt, w.clients[0])
 	for _, r := range w.rows.rows {
 		for _, k := range tokenstore.KeysOf(r.token) {
-			w.compareFind(rt, w.clients[0], queryFor(k))
+			w.compareFind(rt, w.clients[0], tokenstore.QueryFor(k))
 		}
 	}
 	if err := clean(w.ctx, w.clients[0]); err != nil {

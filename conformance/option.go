@@ -2,7 +2,6 @@ package conformance
 
 import (
 	"context"
-	"path"
 
 	"example.com/tokenstore"
 )
@@ -17,14 +16,14 @@ type settings struct {
 	output  func() string
 	tick    func()
 	tokens  int
-	only    []string
-	missing []missing
+	choice
 }
 
-type missing struct{ pattern, reason string }
-
 func newSettings(options []Option) *settings {
-	s := &settings{tokens: 1000, tick: func() {}}
+	s := &settings{tokens: 1000, tick: func() {}, choice: choice{option: "WithMissing"}}
+	for _, c := range Cases() {
+		s.names = append(s.names, c.Name)
+	}
 	for _, option := range options {
 		option(s)
 	}
@@ -78,37 +77,5 @@ func WithOnly(patterns ...string) Option {
 // if the store refuses with an error that matches ErrInvalidToken or
 // ErrTooLarge and stores nothing.
 func WithMissing(reason string, patterns ...string) Option {
-	return func(s *settings) {
-		for _, p := range patterns {
-			s.missing = append(s.missing, missing{p, reason})
-		}
-	}
-}
-
-// selected reports whether a case is to be run.
-func (s *settings) selected(name string) bool {
-	if len(s.only) == 0 {
-		return true
-	}
-	for _, p := range s.only {
-		if matches(p, name) {
-			return true
-		}
-	}
-	return false
-}
-
-// missingReason returns why a case is declared missing; ok is false if it is not.
-func (s *settings) missingReason(name string) (reason string, ok bool) {
-	for _, m := range s.missing {
-		if matches(m.pattern, name) {
-			return m.reason, true
-		}
-	}
-	return "", false
-}
-
-func matches(pattern, name string) bool {
-	ok, err := path.Match(pattern, name)
-	return ok && err == nil
+	return func(s *settings) { s.declare(reason, patterns) }
 }

@@ -183,7 +183,7 @@ func (t *trial) afterHammer(workers, count int) {
 	t.found("find by ID", last)(t.store.FindTokenByID(t.ctx, "7"))
 	for _, r := range rows {
 		for _, k := range tokenstore.KeysOf(r) {
-			t.finds(byKey(k), r)
+			t.finds(tokenstore.QueryFor(k), r)
 		}
 	}
 }

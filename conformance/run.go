@@ -2,10 +2,7 @@ package conformance
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"iter"
-	"runtime"
 	"testing"
 
 	"example.com/tokenstore"
@@ -42,31 +39,10 @@ func Cases() []Case {
 // reason, and all of them are logged at the end.
 func Store(t *testing.T, newStore func(t testing.TB) tokenstore.Store, options ...Option) {
 	t.Helper()
-	s := newSettings(options)
-	var absent []Result
-	for _, c := range Cases() {
-		if !s.selected(c.Name) {
-			continue
-		}
-		t.Run(c.Name, func(t *testing.T) {
-			result := s.try(t.Context(), c, func(context.Context) (tokenstore.Store, error) { return newStore(t), nil }, false)
-			switch result.Outcome {
-			case Failed:
-				for _, f := range result.Findings {
-					t.Error(f)
-				}
-			case Missing:
-				absent = append(absent, result)
-				t.Skip(result)
-			}
-		})
-	}
-	for _, f := range s.unmatched() {
-		t.Error(f)
-	}
-	for _, r := range absent {
-		t.Log(r)
-	}
+	s, cases := newSettings(options), Cases()
+	s.subtests(t, func(t *testing.T, i int) Result {
+		return s.try(t.Context(), cases[i], func(context.Context) (tokenstore.Store, error) { return newStore(t), nil }, false)
+	})
 }
 
 // Run runs every case without package testing and yields how each ended, while
@@ -79,111 +55,30 @@ func Store(t *testing.T, newStore func(t testing.TB) tokenstore.Store, options .
 //		fmt.Println(result)
 //	}
 func Run(ctx context.Context, newStore func(context.Context) (tokenstore.Store, error), options ...Option) iter.Seq[Result] {
-	s := newSettings(options)
-	return func(yield func(Result) bool) {
-		for _, c := range Cases() {
-			if !s.selected(c.Name) {
-				continue
-			}
-			result := s.try(ctx, c, newStore, true)
-			if ctx.Err() != nil || !yield(result) {
-				return
-			}
-		}
-		if findings := s.unmatched(); len(findings) > 0 {
-			yield(Result{Case: "options", Rule: ruleDeclared, Outcome: Failed, Findings: findings})
-		}
-	}
+	s, cases := newSettings(options), Cases()
+	return s.results(ctx, func(i int) Result { return s.try(ctx, cases[i], newStore, true) })
 }
 
-const (
-	ruleDeclared = "what is declared missing is a case, and does not work"
-	ruleNewStore = "newStore returns a new, empty store"
-)
+const ruleNewStore = "newStore returns a new, empty store"
 
 // try runs one case on a store of its own.
 func (s *settings) try(ctx context.Context, c Case, newStore func(context.Context) (tokenstore.Store, error), closes bool) Result {
-	t := &trial{ctx: ctx, settings: s, name: c.Name, rule: c.Rule, generated: map[string]bool{}}
-	inGoroutine(func() {
-		defer t.closeAll()
+	t := caseTrial(ctx, s, c.Name, c.Rule)
+	t.run(func() {
 		store, err := newStore(ctx)
 		if err != nil {
 			t.breaks(ruleNewStore, "newStore: %s", safe(err))
 			return
 		}
-		if closer, ok := store.(io.Closer); ok && closes {
-			t.closers = append(t.closers, closer)
+		if closes {
+			t.closes(store)
 		}
 		t.store = &handle{store: store, trial: t}
 		if !t.empty() {
 			return
 		}
 		c.run(t)
-		t.readOutput()
-	}, t.panicked)
-	return s.judge(c, t.findings)
-}
-
-// inGoroutine runs f to its end, to a panic, or to where it gives up with
-// runtime.Goexit.
-func inGoroutine(f func(), panicked func(any)) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		defer func() {
-			if p := recover(); p != nil {
-				panicked(p)
-			}
-		}()
-		f()
-	}()
-	<-done
-}
-
-// giveUp ends the case that runs.
-func giveUp() { runtime.Goexit() }
-
-// judge says how a case with these findings ended.
-func (s *settings) judge(c Case, findings []Finding) Result {
-	result := Result{Case: c.Name, Rule: c.Rule, Findings: findings}
-	reason, declared := s.missingReason(c.Name)
-	switch {
-	case !declared && len(findings) == 0:
-		result.Outcome = Passed
-	case !declared:
-		result.Outcome = Failed
-	case len(findings) == 0:
-		result.Outcome = Failed
-		result.Findings = []Finding{{Case: c.Name, Rule: ruleDeclared, Detail: fmt.Sprintf("declared missing (%s), but it works", reason)}}
-	case !excused(c, findings):
-		result.Outcome = Failed
-	default:
-		result.Outcome, result.Reason = Missing, reason
-	}
-	return result
-}
-
-// excused reports whether a declaration excuses all the findings.
-func excused(c Case, findings []Finding) bool {
-	for _, f := range findings {
-		if f.hard || (c.refusable && !f.refusal) {
-			return false
-		}
-	}
-	return true
-}
-
-// unmatched returns a finding for each declaration that matches no case.
-func (s *settings) unmatched() []Finding {
-	var findings []Finding
-	for _, m := range s.missing {
-		found := false
-		for _, c := range Cases() {
-			found = found || matches(m.pattern, c.Name)
-		}
-		if !found {
-			findings = append(findings, Finding{Case: "options", Rule: ruleDeclared, Detail: fmt.Sprintf("WithMissing names %q, which is no case", m.pattern)})
-		}
-	}
-	return findings
+		t.readOutput(s.output, ruleNoCredential)
+	})
+	return s.judge(&t.record, func(f Finding) bool { return f.refusal || !c.refusable })
 }

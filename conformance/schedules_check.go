@@ -48,27 +48,13 @@ func (e *explorer) rows(ctx context.Context, secrets driver.Secrets) (string, er
 	}
 	for _, token := range tokens {
 		for _, k := range tokenstore.KeysOf(token) {
-			found, err := store.FindToken(ctx, queryFor(k))
+			found, err := store.FindToken(ctx, tokenstore.QueryFor(k))
 			if err != nil || !tokenstore.Holds(found, k) {
 				return "", fmt.Errorf("a stored token is not found by its %s: %w (%s)", k, err, describeToken(token))
 			}
 		}
 	}
 	return describeRows(tokens), nil
-}
-
-// queryFor returns the query that finds by one key.
-func queryFor(k tokenstore.Key) tokenstore.OAuthToken {
-	switch k.Kind {
-	case index.User:
-		return tokenstore.OAuthToken{UserName: k.Value}
-	case index.Access:
-		return tokenstore.OAuthToken{AccessToken: k.Value}
-	case index.Grant:
-		return withClient(tokenstore.OAuthToken{GrantToken: k.Value})
-	default:
-		return withClient(tokenstore.OAuthToken{RefreshToken: k.Value})
-	}
 }
 
 // derivedID is the ID that is generated for a token, as package index has it.

@@ -4,74 +4,30 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
-	"sync"
 
 	"example.com/tokenstore"
-	"example.com/tokenstore/index"
 )
 
 // trial is one run of one case.
 type trial struct {
-	ctx        context.Context
-	settings   *settings
-	name, rule string
-	store      *handle
-	other      *handle // The second handle of the concurrent cases, or nil.
-	closers    []io.Closer
+	record
+	ctx      context.Context
+	settings *settings
+	store    *handle
+	other    *handle // The second handle of the concurrent cases, or nil.
 
-	mu        sync.Mutex
-	findings  []Finding
-	generated map[string]bool // IDs that the store has made.
+	generated map[string]bool // IDs that the store has made; guarded by mu.
 }
 
-// fails records that the case's own rule is broken.
-func (t *trial) fails(format string, args ...any) { t.breaks(t.rule, format, args...) }
-
-// breaks records that a rule is broken.
-func (t *trial) breaks(rule, format string, args ...any) {
-	t.add(Finding{Rule: rule, Detail: fmt.Sprintf(format, args...)})
+func caseTrial(ctx context.Context, s *settings, name, rule string) *trial {
+	return &trial{ctx: ctx, settings: s, record: record{name: name, rule: rule}, generated: map[string]bool{}}
 }
 
 // refuses records that the store refused properly what it should be able to store.
 func (t *trial) refuses(format string, args ...any) {
 	t.add(Finding{Rule: t.rule, Detail: fmt.Sprintf(format, args...), refusal: true})
-}
-
-func (t *trial) add(f Finding) {
-	f.Case = t.name
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	const enough = 8 // A broken store under concurrency finds the same again and again.
-	if len(t.findings) < enough {
-		t.findings = append(t.findings, f)
-	}
-}
-
-// must ends the case if err is not nil.
-func (t *trial) must(doing string, err error) {
-	if err != nil {
-		t.fails("%s: %s", doing, safe(err))
-		giveUp()
-	}
-}
-
-func (t *trial) panicked(p any) {
-	text := fmt.Sprint(p)
-	if strings.Contains(text, mark) {
-		text = "(its text holds a credential)"
-	}
-	t.add(Finding{Rule: "no call panics", Detail: "panic: " + text, hard: true})
-}
-
-func (t *trial) closeAll() {
-	for _, c := range slices.Backward(t.closers) {
-		if err := c.Close(); err != nil {
-			t.breaks("a store can be closed", "close: %s", safe(err))
-		}
-	}
 }
 
 // empty reports whether the store is empty, and records it if not: the suite
@@ -89,13 +45,6 @@ func (t *trial) empty() bool {
 	return true
 }
 
-// readOutput looks for credentials in what the store has logged.
-func (t *trial) readOutput() {
-	if t.settings.output != nil && strings.Contains(t.settings.output(), mark) {
-		t.add(Finding{Rule: ruleNoCredential, Detail: "what the store has logged holds a credential", hard: true})
-	}
-}
-
 // second returns a second handle on the store, or ends the case.
 func (t *trial) second() *handle {
 	if t.settings.reopen == nil {
@@ -104,9 +53,7 @@ func (t *trial) second() *handle {
 	}
 	store, err := t.settings.reopen(t.ctx, t.store.store)
 	t.must("open the store again", err)
-	if closer, ok := store.(io.Closer); ok {
-		t.closers = append(t.closers, closer)
-	}
+	t.closes(store)
 	return &handle{store: store, trial: t}
 }
 
@@ -215,7 +162,7 @@ func (t *trial) foundByAll(h *handle, r token, rows []token) {
 	got, err := h.FindTokenByID(t.ctx, r.ID)
 	t.foundBy("ID", got, err, []token{r})
 	for _, k := range tokenstore.KeysOf(r) {
-		got, err := h.FindToken(t.ctx, byKey(k))
+		got, err := h.FindToken(t.ctx, tokenstore.QueryFor(k))
 		t.foundBy(string(k.Kind), got, err, t.candidates(rows, k))
 	}
 }
@@ -245,20 +192,4 @@ func (t *trial) foundBy(key string, got token, err error, candidates []token) {
 	case !slices.Contains(candidates, got):
 		t.breaks(ruleEveryKey, "find %s by its %s: %s", show(candidates[0].ID, false), key, difference(got, candidates[0]))
 	}
-}
-
-// byKey returns the query that looks by one key.
-func byKey(k tokenstore.Key) token {
-	q := token{ClientID: secret("any"), ClientSecret: secret("any")}
-	switch k.Kind {
-	case index.User:
-		return token{UserName: k.Value}
-	case index.Access:
-		return token{AccessToken: k.Value}
-	case index.Grant:
-		q.GrantToken = k.Value
-	case index.Refresh:
-		q.RefreshToken = k.Value
-	}
-	return q
 }

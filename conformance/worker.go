@@ -63,7 +63,7 @@ func asWorker(t *testing.T, role string, open OpenDir, work func(w *worker)) {
 
 // newTrial returns a trial that only gathers findings; its store is set later.
 func newTrial(ctx context.Context, name string) *trial {
-	return &trial{ctx: ctx, settings: newSettings(nil), name: name, rule: ruleHandles, generated: map[string]bool{}}
+	return caseTrial(ctx, newSettings(nil), name, ruleHandles)
 }
 
 // worker is this process, being one.
@@ -94,9 +94,7 @@ func (w *worker) run(open OpenDir, work func(*worker)) {
 func (t *trial) openDir(open OpenDir, dir string) {
 	store, err := open(t.ctx, dir)
 	t.must("open the store", err)
-	if c, ok := store.(io.Closer); ok {
-		t.closers = append(t.closers, c)
-	}
+	t.closes(store)
 	t.store = &handle{store: store, trial: t}
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"example.com/tokenstore"
-	"example.com/tokenstore/index"
 )
 
 // look decides what becomes of each row, and writes nothing.
@@ -62,7 +61,7 @@ func (im *importing) verify(ctx context.Context) error {
 			continue
 		}
 		for _, k := range tokenstore.KeysOf(want) {
-			found, err := im.destination.FindToken(ctx, queryFor(k))
+			found, err := im.destination.FindToken(ctx, tokenstore.QueryFor(k))
 			if err := im.compare(ctx, i, k.String(), found, err, want, k); err != nil {
 				return err
 			}
@@ -95,19 +94,4 @@ func (im *importing) compare(ctx context.Context, i int, key string, found token
 		lost("found with other values")
 	}
 	return nil
-}
-
-// queryFor returns the query that finds by one key. A find by grant or refresh
-// token needs client values, which are not compared.
-func queryFor(k tokenstore.Key) tokenstore.OAuthToken {
-	switch k.Kind {
-	case index.User:
-		return tokenstore.OAuthToken{UserName: k.Value}
-	case index.Access:
-		return tokenstore.OAuthToken{AccessToken: k.Value}
-	case index.Grant:
-		return tokenstore.OAuthToken{ClientID: "any", ClientSecret: "any", GrantToken: k.Value}
-	default:
-		return tokenstore.OAuthToken{ClientID: "any", ClientSecret: "any", RefreshToken: k.Value}
-	}
 }
