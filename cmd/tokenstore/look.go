@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/index"
 	"github.com/spf13/cobra"
 )
 
@@ -107,16 +108,12 @@ func findQuery(command *cobra.Command, user string, refresh, access, grant bool)
 	if err != nil {
 		return tokenstore.OAuthToken{}, err
 	}
-	if access {
-		return tokenstore.OAuthToken{AccessToken: credential}, nil
+	kind := index.Refresh
+	switch {
+	case access:
+		kind = index.Access
+	case grant:
+		kind = index.Grant
 	}
-	// A find by refresh or grant token needs client values, and does not compare
-	// them.
-	query := tokenstore.OAuthToken{ClientID: "any", ClientSecret: "any"}
-	if refresh {
-		query.RefreshToken = credential
-	} else {
-		query.GrantToken = credential
-	}
-	return query, nil
+	return tokenstore.QueryFor(tokenstore.Key{Kind: kind, Value: credential}), nil
 }
