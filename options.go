@@ -47,7 +47,7 @@ func randomID() (string, error) {
 	if _, err := rand.Read(b[:]); err != nil {
 		return "", err
 	}
-	return nameEncoding.EncodeToString(b[:]), nil
+	return index.Base32(b[:]), nil
 }
 
 // WithName sets the store's name in errors and logs, for example "vault".

@@ -231,7 +231,7 @@ func (s *SecretStore) digest(t OAuthToken) string {
 	for _, k := range s.keys(t) {
 		h.Write([]byte(s.hash(k)))
 	}
-	return nameEncoding.EncodeToString(h.Sum(nil)[:10])
+	return index.Base32(h.Sum(nil)[:10])
 }
 
 func (s *SecretStore) hash(k Key) string { return index.Hash(k, s.pepper) }

@@ -2,9 +2,10 @@ package tokenstore
 
 import (
 	"crypto/sha256"
-	"encoding/base32"
 	"encoding/hex"
 	"strings"
+
+	"example.com/tokenstore/index"
 )
 
 const (
@@ -15,8 +16,6 @@ const (
 	// escape is always followed by a hexadecimal digit, so no other name begins so.
 	hashedName = "__"
 )
-
-var nameEncoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
 // escapeID returns the form of an ID that stands in names of secrets and in the
 // index: ASCII letters and digits as they are, any other byte as _ and two
@@ -37,7 +36,7 @@ func escapeID(id string) string {
 		return b.String()
 	}
 	sum := sha256.Sum256([]byte(id))
-	return hashedName + nameEncoding.EncodeToString(sum[:])
+	return hashedName + index.Base32(sum[:])
 }
 
 // unescapeID is the reverse of escapeID. It reports false for a hashed name and

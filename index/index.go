@@ -51,6 +51,10 @@ const HashLen = 26
 
 var base32Lower = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
+// Base32 returns data in lower-case base32 without padding, which any service
+// takes in a name.
+func Base32(data []byte) string { return base32Lower.EncodeToString(data) }
+
 // Hash returns the key's hash: the first 128 bits of SHA-256 over kind and
 // value, or of HMAC-SHA-256 if there is a pepper, in lower-case base32. It is
 // also the ID that is derived from the key.
@@ -58,11 +62,11 @@ func Hash(k Key, pepper []byte) string {
 	message := []byte(string(k.Kind) + "\x00" + k.Value)
 	if len(pepper) == 0 {
 		sum := sha256.Sum256(message)
-		return base32Lower.EncodeToString(sum[:16])
+		return Base32(sum[:16])
 	}
 	mac := hmac.New(sha256.New, pepper)
 	mac.Write(message)
-	return base32Lower.EncodeToString(mac.Sum(nil)[:16])
+	return Base32(mac.Sum(nil)[:16])
 }
 
 // Hint says that the token with this ID may hold a key.
