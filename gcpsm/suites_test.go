@@ -71,7 +71,7 @@ func long(n, whole int) int {
 
 func TestCrashSuite(t *testing.T) {
 	ws := &worlds{config: gcpsmtest.Real(), clock: gcpsmtest.NewClock()}
-	conformance.Crash(t, ws.fresh, documents, conformance.CrashOptions{Service: ws.service(), Every: long(3, 1)})
+	conformance.Crash(t, ws.fresh, documents, conformance.CrashOptions{Service: ws.service(), Every: long(11, 1)})
 }
 
 func TestModelSuite(t *testing.T) {
