@@ -32,7 +32,7 @@ func Run(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	binary := filepath.Join(dir, "test") // That user may not see where the first is.
+	binary := filepath.Join(dir, "test")                      // That user may not see where the first is.
 	if err := os.WriteFile(binary, data, 0o755); err != nil { //nolint:gosec // The other user must run it.
 		t.Fatal(err)
 	}
