@@ -71,7 +71,7 @@ func long(n, whole int) int {
 
 func TestCrashSuite(t *testing.T) {
 	ws := &worlds{config: gcpsmtest.Real(), clock: gcpsmtest.NewClock()}
-	conformance.Crash(t, ws.fresh, documents, conformance.CrashOptions{Service: ws.service(), Every: long(11, 1)})
+	conformance.Crash(t, ws.fresh, documents, conformance.CrashOptions{Service: ws.service(), Every: long(17, 1)})
 }
 
 func TestModelSuite(t *testing.T) {
@@ -79,7 +79,7 @@ func TestModelSuite(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ws := &worlds{config: config, clock: gcpsmtest.NewClock()}
 			conformance.Model(t, ws.fresh, documents, conformance.ModelOptions{
-				Service: ws.service(), Operations: long(500, 10000), WithoutAccessIndex: true,
+				Service: ws.service(), Operations: long(250, 10000), WithoutAccessIndex: true,
 			})
 		})
 	}

@@ -25,7 +25,7 @@ import (
 const (
 	modelActors    = 20
 	modelSchedules = 20_000
-	bites          = 200
+	bites          = 100
 	// quick is how long an operation may take that is always told its outcome.
 	quick = keepFor - time.Minute
 )
@@ -502,7 +502,7 @@ func schedules() int {
 	if os.Getenv("TOKENSTORE_LONG") != "" {
 		return modelSchedules
 	}
-	return modelSchedules / 10
+	return modelSchedules / 20
 }
 
 func TestModelOfVersions(t *testing.T) {
