@@ -1,0 +1,393 @@
+package gcpsm_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"cloud.google.com/go/secretmanager/apiv1/secretmanagerpb"
+	"github.com/googleapis/gax-go/v2/apierror"
+	"google.golang.org/grpc/codes"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/conformance"
+	"example.com/tokenstore/driver"
+	"example.com/tokenstore/gcpsm"
+	"example.com/tokenstore/gcpsm/gcpsmtest"
+)
+
+// bench is a driver on a fake service.
+type bench struct {
+	*testing.T
+	*world
+	s driver.Secrets
+}
+
+func newBench(t *testing.T, config gcpsmtest.Config) *bench {
+	t.Helper()
+	b := &bench{T: t, world: newWorld(t, config)}
+	b.s = b.another()
+	return b
+}
+
+// another returns a second driver, as another process has it.
+func (b *bench) another() driver.Secrets {
+	b.Helper()
+	s, err := b.secrets()
+	if err != nil {
+		b.Fatal(err)
+	}
+	return s
+}
+
+func (b *bench) put(data, revision string) string {
+	b.Helper()
+	r, err := b.s.Put(b.Context(), driver.Secret{Name: "a/x", Data: []byte(data), Revision: revision})
+	if err != nil {
+		b.Fatalf("put: %v", err)
+	}
+	return r
+}
+
+func (b *bench) wantPut(data, revision string, want error) {
+	b.Helper()
+	if _, err := b.s.Put(b.Context(), driver.Secret{Name: "a/x", Data: []byte(data), Revision: revision}); !errors.Is(err, want) {
+		b.Fatalf("put: %v, want %v", err, want)
+	}
+}
+
+// want reads with a process that knows nothing, and with the first one.
+func (b *bench) want(data string) driver.Secret {
+	b.Helper()
+	var got driver.Secret
+	for _, s := range []driver.Secrets{b.another(), b.s} {
+		var err error
+		if got, err = s.Get(b.Context(), "a/x"); err != nil || string(got.Data) != data {
+			b.Fatalf("the secret holds %s, %v; want %s", got.Data, err, data)
+		}
+	}
+	return got
+}
+
+func (b *bench) wantAbsent() {
+	b.Helper()
+	for _, s := range []driver.Secrets{b.another(), b.s} {
+		if got, err := s.Get(b.Context(), "a/x"); !errors.Is(err, driver.ErrNotFound) {
+			b.Fatalf("the secret holds %s, %v; want not found", got.Data, err)
+		}
+	}
+}
+
+func (b *bench) noError(err error) {
+	b.Helper()
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
+const id = "a--x"
+
+func TestAtMostTwoVersionsArePaidFor(t *testing.T) {
+	for _, cold := range []bool{false, true} {
+		b := newBench(t, gcpsmtest.Real())
+		r := b.put(`{"n":"0"}`, "")
+		for n := range 30 {
+			b.clock.Advance(time.Hour)
+			if cold { // Each save is that of a new process.
+				b.s = b.another()
+			}
+			before := b.service.Calls()["DestroySecretVersion"]
+			r = b.put(fmt.Sprintf(`{"n":"%d"}`, n), r)
+			if got := b.service.Versions(id); got > 2 {
+				t.Fatalf("after save %d there are %d versions", n, got)
+			}
+			if made := b.service.Calls()["DestroySecretVersion"] - before; made > 1 {
+				t.Fatalf("save %d destroys %d times", n, made)
+			}
+		}
+	}
+}
+
+func TestManySavesInAShortTimeLeaveNothingForGood(t *testing.T) {
+	b := newBench(t, gcpsmtest.Real())
+	r := b.put(`{}`, "")
+	for range 25 {
+		b.clock.Advance(time.Second)
+		r = b.put(`{}`, r)
+	}
+	if got := b.service.Versions(id); got != 26 {
+		t.Errorf("%d versions: what was replaced a moment ago is kept", got)
+	}
+	for range 5 {
+		b.clock.Advance(time.Hour)
+		b.s = b.another()
+		r = b.put(`{}`, r)
+	}
+	if got := b.service.Versions(id); got > 2 {
+		t.Errorf("%d versions are left", got)
+	}
+}
+
+func TestConsoleEditBetweenReadAndWriteIsNotLost(t *testing.T) {
+	b := newBench(t, gcpsmtest.Real())
+	r := b.put(`{"n":"1"}`, "")
+	edited := false
+	b.service.Before(func(method, _ string) {
+		if method == "AddSecretVersion" && !edited {
+			edited = true
+			if _, err := b.service.Edit(id, `{"n": "by hand"}`); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	b.wantPut(`{"n":"2"}`, r, driver.ErrConflict)
+	b.put(`{"n":"3"}`, b.want(`{"n": "by hand"}`).Revision)
+	b.want(`{"n":"3"}`)
+	if got := b.service.Versions(id); got != 3 {
+		t.Errorf("%d versions: the one that lost is destroyed", got)
+	}
+}
+
+func TestAPasteOfTheCurrentVersionCounts(t *testing.T) {
+	b := newBench(t, gcpsmtest.Real())
+	r := b.put(`{"n":"1"}`, b.put(`{"n":"0"}`, ""))
+	text, _ := b.service.Value(id)
+	if _, err := b.service.Edit(id, text[:6]+"9"+text[7:]); err != nil {
+		t.Fatal(err)
+	}
+	b.wantPut(`{"n":"2"}`, r, driver.ErrConflict)
+	b.put(`{"n":"3"}`, b.want(`{"n":"9"}`).Revision)
+	b.want(`{"n":"3"}`)
+}
+
+func TestWhatCannotBeReadIsSteppedOver(t *testing.T) {
+	b := newBench(t, gcpsmtest.Real())
+	r := b.put(`{"n":"1"}`, "")
+	b.put(`{"n":"2"}`, r)
+	b.noError(b.service.Disable(id, 2))
+	b.clock.Advance(time.Hour)
+	got := b.want(`{"n":"1"}`)
+	b.put(`{"n":"3"}`, got.Revision)
+	b.want(`{"n":"3"}`)
+	for n := range 3 {
+		_ = b.service.Destroy(id, int64(n+1))
+	}
+	b.clock.Advance(time.Hour)
+	b.wantAbsent()
+	b.put(`{"n":"4"}`, "")
+	b.want(`{"n":"4"}`)
+}
+
+func TestDeniedIsNotAbsent(t *testing.T) {
+	b := newBench(t, gcpsmtest.Real())
+	b.put(`{}`, "")
+	for _, permissions := range [][]string{{}, {"secretmanager.versions.add"}} {
+		client, err := b.service.As(permissions...).Client(t.Context())
+		b.noError(err)
+		defer client.Close()
+		s, err := gcpsm.NewSecrets(client, project, b.options()...)
+		b.noError(err)
+		for _, name := range []string{"a/x", "a/none"} {
+			if _, err := s.Get(t.Context(), name); !errors.Is(err, driver.ErrDenied) || errors.Is(err, driver.ErrNotFound) {
+				t.Errorf("get %s: %v", name, err)
+			}
+			if _, err := s.Put(t.Context(), driver.Secret{Name: name, Data: []byte(`{}`)}); !errors.Is(err, driver.ErrDenied) {
+				t.Errorf("put %s: %v", name, err)
+			}
+		}
+	}
+	hidden := gcpsmtest.Real()
+	hidden.HideMissing = true
+	if _, err := newBench(t, hidden).s.Get(t.Context(), "a/none"); !errors.Is(err, driver.ErrDenied) {
+		t.Errorf("a service that hides what is missing: %v", err)
+	}
+}
+
+func TestErrorsOfTheClientAreReachable(t *testing.T) {
+	config := gcpsmtest.Real()
+	config.LoseRequests = 1
+	b := newBench(t, config)
+	_, err := b.s.Get(t.Context(), "a/x")
+	var api *apierror.APIError
+	if !errors.Is(err, driver.ErrUnavailable) || !tokenstore.Retryable(err) || !errors.As(err, &api) {
+		t.Errorf("no answer: %v", err)
+	}
+	b = newBench(t, gcpsmtest.Real())
+	r := b.put(`{}`, "")
+	b.wantPut(`{}`, r, nil)
+	config = gcpsmtest.Config{Project: "another"}
+	_, err = newBench(t, config).s.Get(t.Context(), "a/x")
+	if !errors.Is(err, driver.ErrDenied) || tokenstore.Retryable(err) || !errors.As(err, &api) || api.GRPCStatus().Code() != codes.PermissionDenied {
+		t.Errorf("denied: %v", err)
+	}
+}
+
+func TestDamagedDataAreReadAgain(t *testing.T) {
+	config := gcpsmtest.Real()
+	b := newBench(t, config)
+	b.put(`{"n":"1"}`, "")
+	config.Damage = 0.3
+	b = newBench(t, config)
+	r := b.put(`{"n":"1"}`, "")
+	for range 20 {
+		b.clock.Advance(time.Hour)
+		if got, err := b.s.Get(t.Context(), "a/x"); err == nil && (string(got.Data) != `{"n":"1"}` || got.Revision != r) {
+			t.Fatalf("damaged data are given out: %s", got.Data)
+		} else if err != nil && !errors.Is(err, driver.ErrUnavailable) {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestRemovalAfterADay(t *testing.T) {
+	b := newBench(t, gcpsmtest.Real())
+	r := b.put(`{"n":"1"}`, "")
+	r = b.put(`{"tombstone":"1"}`, r)
+	retirer, _ := driver.As[driver.Retirer](b.s)
+	b.noError(retirer.Retire(t.Context(), "a/x", r))
+	if got := b.service.Versions(id); got != 1 {
+		t.Errorf("%d versions: those before a tombstone are destroyed at once", got)
+	}
+	b.clock.Advance(25 * time.Hour)
+	b.noError(b.s.Delete(t.Context(), "a/x", r))
+	if ids := b.service.IDs(); len(ids) != 0 {
+		t.Errorf("there is still %v", ids)
+	}
+	b.wantAbsent()
+	b.put(`{"n":"2"}`, "")
+	b.want(`{"n":"2"}`)
+	b.wantPut(`{"n":"late"}`, r, driver.ErrConflict)
+}
+
+// TestRemovalMeetsACreator lets somebody take the name at every call of a
+// removal: what was created is never removed.
+func TestRemovalMeetsACreator(t *testing.T) {
+	for _, method := range []string{"AddSecretVersion", "DestroySecretVersion", "GetSecret", "AccessSecretVersion", "DeleteSecret"} {
+		b := newBench(t, gcpsmtest.Real())
+		tombstone := b.put(`{"tombstone":"1"}`, b.put(`{"n":"1"}`, ""))
+		b.clock.Advance(25 * time.Hour)
+		other, done := b.another(), false
+		b.service.Before(func(m, _ string) {
+			if m != method || done {
+				return
+			}
+			done = true
+			got, err := other.Get(context.Background(), "a/x") //nolint:usetesting // The service calls.
+			if err != nil && !errors.Is(err, driver.ErrNotFound) {
+				t.Error(err)
+			}
+			if _, err := other.Put(context.Background(), driver.Secret{Name: "a/x", Data: []byte(`{"n":"2"}`), Revision: got.Revision}); err != nil { //nolint:usetesting // The service calls.
+				t.Errorf("%s: the creator: %v", method, err)
+			}
+		})
+		if err := b.s.Delete(t.Context(), "a/x", tombstone); err != nil && !errors.Is(err, driver.ErrConflict) {
+			t.Errorf("%s: %v", method, err)
+		}
+		if !done {
+			t.Errorf("a removal makes no call of %s", method)
+		}
+		b.clock.Advance(time.Hour)
+		b.want(`{"n":"2"}`)
+	}
+}
+
+func TestMarksThatWereLeftAreRemovedLater(t *testing.T) {
+	b := newBench(t, gcpsmtest.Real())
+	b.noError(b.s.Delete(t.Context(), "a/x", b.put(`{}`, "")))
+	b.wantAbsent()
+	if len(b.service.IDs()) != 1 {
+		t.Error("a young secret is removed at once")
+	}
+	b.clock.Advance(25 * time.Hour)
+	repair := b.another()
+	for name, err := range repair.List(t.Context(), "") {
+		t.Errorf("listed: %s, %v", name, err)
+	}
+	r, err := repair.Put(t.Context(), driver.Secret{Name: "b", Data: []byte(`{}`)})
+	b.noError(err)
+	b.noError(repair.Delete(t.Context(), "b", r))
+	if ids := b.service.IDs(); !slices.Equal(ids, []string{"b"}) {
+		t.Errorf("there is still %v", ids)
+	}
+}
+
+func TestNewSecretsLookAsTheOptionsSay(t *testing.T) {
+	for location, options := range map[string][]gcpsm.Option{
+		"":             {gcpsm.WithReplica("europe-west3", "projects/p/locations/europe-west3/keyRings/r/cryptoKeys/k"), gcpsm.WithReplica("europe-west4", "projects/p/locations/europe-west4/keyRings/r/cryptoKeys/k")},
+		"europe-west3": {gcpsm.WithLocation("europe-west3"), gcpsm.WithKMSKey("projects/p/locations/europe-west3/keyRings/r/cryptoKeys/k")},
+	} {
+		config := gcpsmtest.Real()
+		config.Location = location
+		b := newBench(t, config)
+		client, err := b.client()
+		b.noError(err)
+		s, err := gcpsm.NewSecrets(client, project, append(b.options(), append(options, gcpsm.WithLabels(map[string]string{"team": "crm"}))...)...)
+		b.noError(err)
+		_, err = s.Put(t.Context(), driver.Secret{Name: "a/x", Data: []byte(`{}`)})
+		b.noError(err)
+		parent := "projects/" + project
+		if location != "" {
+			parent += "/locations/" + location
+		}
+		got, err := client.GetSecret(t.Context(), &secretmanagerpb.GetSecretRequest{Name: parent + "/secrets/" + id})
+		b.noError(err)
+		if got.GetLabels()["team"] != "crm" || got.GetLabels()["managed-by"] != "tokenstore" {
+			t.Errorf("labels %v", got.GetLabels())
+		}
+		replicas := got.GetReplication().GetUserManaged().GetReplicas()
+		regional := got.GetCustomerManagedEncryption().GetKmsKeyName() != "" && got.GetReplication() == nil
+		global := len(replicas) == 2 && replicas[1].GetCustomerManagedEncryption().GetKmsKeyName() != ""
+		if location == "" && !global || location != "" && !regional {
+			t.Errorf("the secret is %v", got)
+		}
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	client, err := newWorld(t, gcpsmtest.Real()).client()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, do := range map[string]func() (driver.Secrets, error){
+		"no client":  func() (driver.Secrets, error) { return gcpsm.NewSecrets(nil, project) },
+		"no project": func() (driver.Secrets, error) { return gcpsm.NewSecrets(client, "") },
+		"a path":     func() (driver.Secrets, error) { return gcpsm.NewSecrets(client, "projects/x") },
+		"a label": func() (driver.Secrets, error) {
+			return gcpsm.NewSecrets(client, project, gcpsm.WithLabels(map[string]string{"Team": "x"}))
+		},
+		"no sleep": func() (driver.Secrets, error) {
+			return gcpsm.NewSecrets(client, project, gcpsm.WithClock(time.Now, nil))
+		},
+		"two replicas": func() (driver.Secrets, error) { return gcpsm.NewSecrets(client, project, gcpsm.WithReplica("", "")) },
+	} {
+		if _, err := do(); !errors.Is(err, driver.ErrInvalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := gcpsm.New(client, "", gcpsm.WithFanout(0)); !errors.Is(err, tokenstore.ErrInvalidArgument) {
+		t.Errorf("New: %v", err)
+	}
+}
+
+// TestRESTClient runs cases of the driver's suite over Google's REST client,
+// whose errors are others.
+func TestRESTClient(t *testing.T) {
+	config := gcpsmtest.Unpleasant()
+	conformance.Driver(t, func(t testing.TB) driver.Secrets {
+		w := newWorld(t, config)
+		client, err := w.service.RESTClient(context.WithoutCancel(t.Context()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = client.Close() })
+		s, err := gcpsm.NewSecrets(client, project, w.options()...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}, conformance.DriverOnly("put-*", "get-*", "delete*", "recreate", "aba", "retire*", "cancelled", "deadline", "data-l*", "list-deleted"),
+		conformance.DriverSettle(func(context.Context) error { return nil }))
+}
