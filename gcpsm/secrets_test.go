@@ -275,11 +275,11 @@ func TestRemovalMeetsACreator(t *testing.T) {
 				return
 			}
 			done = true
-			got, err := other.Get(context.Background(), "a/x") //nolint:usetesting // The service calls.
+			got, err := other.Get(context.Background(), "a/x")
 			if err != nil && !errors.Is(err, driver.ErrNotFound) {
 				t.Error(err)
 			}
-			if _, err := other.Put(context.Background(), driver.Secret{Name: "a/x", Data: []byte(`{"n":"2"}`), Revision: got.Revision}); err != nil { //nolint:usetesting // The service calls.
+			if _, err := other.Put(context.Background(), driver.Secret{Name: "a/x", Data: []byte(`{"n":"2"}`), Revision: got.Revision}); err != nil {
 				t.Errorf("%s: the creator: %v", method, err)
 			}
 		})
@@ -390,4 +390,27 @@ func TestRESTClient(t *testing.T) {
 		return s
 	}, conformance.DriverOnly("put-*", "get-*", "delete*", "recreate", "aba", "retire*", "cancelled", "deadline", "data-l*", "list-deleted"),
 		conformance.DriverSettle(func(context.Context) error { return nil }))
+}
+
+// TestAnotherSecretOfTheSameName lets a person delete the secret, and somebody
+// create it again up to the same number, between a read and the write.
+func TestAnotherSecretOfTheSameName(t *testing.T) {
+	b := newBench(t, gcpsmtest.Real())
+	r := b.put(`{"n":"1"}`, "")
+	replaced := false
+	b.service.Before(func(method, _ string) {
+		if method != "AddSecretVersion" || replaced {
+			return
+		}
+		replaced = true
+		b.clock.Advance(6 * time.Second)
+		b.noError(b.service.Remove(id))
+		_, err := b.another().Put(context.Background(), driver.Secret{Name: "a/x", Data: []byte(`{"n":"new"}`)})
+		b.noError(err)
+	})
+	b.wantPut(`{"n":"2"}`, r, driver.ErrConflict)
+	b.want(`{"n":"new"}`)
+	b.clock.Advance(30 * time.Second)
+	b.wantPut(`{"n":"2"}`, r, driver.ErrConflict)
+	b.want(`{"n":"new"}`)
 }

@@ -133,7 +133,7 @@ func (u *uncertain) Error() string {
 }
 
 // Is reports only one kind: the cause may be of another.
-func (u *uncertain) Is(target error) bool { return target == driver.ErrUnavailable } //nolint:errorlint // This is what errors.Is calls.
+func (u *uncertain) Is(target error) bool { return target == driver.ErrUnavailable }
 
 // As looks in the cause.
 func (u *uncertain) As(target any) bool { return u.cause != nil && errors.As(u.cause, target) }
