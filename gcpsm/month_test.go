@@ -1,6 +1,7 @@
 package gcpsm_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"strings"
@@ -8,6 +9,8 @@ import (
 	"time"
 
 	secretmanager "cloud.google.com/go/secretmanager/apiv1"
+	"cloud.google.com/go/secretmanager/apiv1/secretmanagerpb"
+	"github.com/googleapis/gax-go/v2"
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/gcpsm"
@@ -28,12 +31,31 @@ const (
 	mostBilled        = 2           // versions of a token at any time
 )
 
+// direct is Google's client without the wire for the calls of which a month has
+// millions.
+type direct struct {
+	*secretmanager.Client
+	service *gcpsmtest.Service
+}
+
+func (d direct) AccessSecretVersion(ctx context.Context, in *secretmanagerpb.AccessSecretVersionRequest, _ ...gax.CallOption) (*secretmanagerpb.AccessSecretVersionResponse, error) {
+	return d.service.AccessSecretVersion(ctx, in)
+}
+
+func (d direct) AddSecretVersion(ctx context.Context, in *secretmanagerpb.AddSecretVersionRequest, _ ...gax.CallOption) (*secretmanagerpb.SecretVersion, error) {
+	return d.service.AddSecretVersion(ctx, in)
+}
+
+func (d direct) DestroySecretVersion(ctx context.Context, in *secretmanagerpb.DestroySecretVersionRequest, _ ...gax.CallOption) (*secretmanagerpb.SecretVersion, error) {
+	return d.service.DestroySecretVersion(ctx, in)
+}
+
 // month is a company's tokens on the server's clock.
 type month struct {
 	*testing.T
 	service *gcpsmtest.Service
 	clock   *gcpsmtest.Clock
-	client  *secretmanager.Client
+	api     gcpsm.API
 	store   *tokenstore.SecretStore
 	want    []tokenstore.OAuthToken // what must be stored, the oldest first
 	serial  int
@@ -43,7 +65,7 @@ func newMonth(t *testing.T) *month {
 	t.Helper()
 	clock := gcpsmtest.NewClock()
 	m := &month{T: t, clock: clock, service: gcpsmtest.New(gcpsmtest.Real(), clock)}
-	m.client = connect(t, m.service.Principal)
+	m.api = direct{connect(t, m.service.Principal), m.service}
 	m.store = m.process()
 	return m
 }
@@ -51,7 +73,7 @@ func newMonth(t *testing.T) *month {
 // process returns a store that has read nothing yet.
 func (m *month) process() *tokenstore.SecretStore {
 	m.Helper()
-	store, err := gcpsm.New(m.client, "test-project", gcpsm.WithClock(m.clock.Now, m.clock.Sleep), gcpsm.WithFanout(16))
+	store, err := gcpsm.New(m.api, "test-project", gcpsm.WithClock(m.clock.Now, m.clock.Sleep), gcpsm.WithFanout(16))
 	if err != nil {
 		m.Fatal(err)
 	}
@@ -192,7 +214,7 @@ func TestMonth(t *testing.T) {
 	m := newMonth(t)
 	m.moveIn()
 	calls, versions := m.service.Calls(), m.service.VersionTime()
-	for range days {
+	for done := range days {
 		for hour := range 24 {
 			switch {
 			case hour == 9:
@@ -204,14 +226,19 @@ func TestMonth(t *testing.T) {
 			}
 		}
 		m.repair()
+		m.report(done+1, calls, versions)
 	}
 	m.verify()
 	m.billed()
+}
+
+// report tells what so many days have cost since the given counts.
+func (m *month) report(days int, calls map[string]int, versions time.Duration) {
+	m.Helper()
 	months := float64(days) / billedDays
 	kept := float64(m.service.VersionTime()-versions) / float64(billedDays*day) / months
-	made := m.service.Calls()
 	accesses, other := 0, 0
-	for method, n := range made {
+	for method, n := range m.service.Calls() {
 		if n -= calls[method]; method == "AccessSecretVersion" {
 			accesses += n
 		} else {
@@ -219,9 +246,9 @@ func TestMonth(t *testing.T) {
 		}
 	}
 	perMonth := float64(accesses) / months
-	t.Logf("%d days of %d tokens: %.1f versions, $%.2f a month; %.0f accesses, $%.2f a month; %.0f other calls, free",
+	m.Logf("%d days of %d tokens: %.1f versions, $%.2f a month; %.0f accesses, $%.2f a month; %.0f other calls, free",
 		days, tokensKept, kept, kept*dollarsPerVersion, perMonth, perMonth*dollarsPerAccess, float64(other)/months)
 	if kept > 1.2*mostBilled*tokensKept {
-		t.Errorf("%.1f versions for %d tokens", kept, tokensKept)
+		m.Errorf("%.1f versions for %d tokens", kept, tokensKept)
 	}
 }
