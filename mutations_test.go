@@ -151,7 +151,7 @@ var mutations = []mutation{
 	{
 		"a hit is not checked", "row.go",
 		"return r.state == live && Holds(r.token, k)", "return r.state == live",
-		model, false,
+		model, true,
 	},
 	{
 		"an older state is taken", "known.go",
@@ -181,7 +181,7 @@ var mutations = []mutation{
 	{
 		"unknown fields are dropped", "row.go",
 		"next.object = maps.Clone(next.object)", "next.object = maps.Clone(map[string]json.RawMessage{})",
-		model, false,
+		model, true,
 	},
 	{
 		"tokens saved together may depend on each other", "savemany.go",
@@ -201,22 +201,22 @@ var mutations = []mutation{
 	{
 		"a token of another user is adopted", "find.go",
 		"if ownerless && r.token.UserName != \"\" {", "if false {",
-		model, false,
+		model, true,
 	},
 	{
 		"the derived ID does not win", "find.go",
 		"if best == nil || r.id == derived || best.id != derived && older(r, best) < 0 {", "if best == nil || derived != \"\" && older(r, best) < 0 {",
-		model, false,
+		model, true,
 	},
 	{
 		"the youngest of several wins", "find.go",
 		"best.id != derived && older(r, best) < 0", "best.id != derived && older(r, best) > 0",
-		model, false,
+		model, true,
 	},
 	{
 		"secrets of others are taken for tokens", "row.go",
 		"\t\tr.state, r.err = foreign, nil\n\t\treturn r\n", "",
-		model, false,
+		model, true,
 	},
 	{
 		"an expiry outlives its access token", "rules.go",
