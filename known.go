@@ -24,7 +24,7 @@ const (
 // known is what a process remembers, so that no reader goes backwards, and that
 // a find by an access token that is not in the index is cheap.
 type known struct {
-	now         func() time.Time
+	now         func() time.Time // nil: nobody asks since when a tombstone stands
 	mu          sync.Mutex
 	generations recent[seen]     // by secret name
 	access      recent[[]string] // by hash of the access token: escaped IDs
@@ -35,10 +35,6 @@ type seen struct {
 	live       bool
 	deleted    int64     // of a tombstone
 	since      time.Time // when this tombstone was seen first, whatever its generation
-}
-
-func newKnown(now func() time.Time) *known {
-	return &known{now: now}
 }
 
 // see compares a row with what was seen, and remembers it if it is newer.
@@ -72,7 +68,7 @@ func (k *known) wrote(r *row) {
 
 func (k *known) remember(r *row) {
 	s := seen{generation: r.generation, live: r.state == live, deleted: r.deleted}
-	if r.state == tombstone {
+	if r.state == tombstone && k.now != nil {
 		s.since = k.now()
 		if before, _ := k.generations.get(r.name); before.deleted == r.deleted {
 			s.since = before.since
