@@ -28,7 +28,7 @@ func onEach(t *testing.T, plan func(server string) plan) {
 // weather is what the links of a fleet's processes are like.
 func weather(server string) [processes]faultproxy.Weather {
 	resets := faultproxy.Weather{Latency: 2 * time.Millisecond, Jitter: 2 * time.Millisecond, ResetBefore: 0.03, ResetAfter: 0.03}
-	slow := faultproxy.Weather{Latency: 20 * time.Millisecond, Jitter: 15 * time.Millisecond, Rate: 60}
+	slow := faultproxy.Weather{Latency: 20 * time.Millisecond, Jitter: 15 * time.Millisecond, Rate: 200}
 	silent := faultproxy.Weather{Latency: 5 * time.Millisecond, Jitter: 4 * time.Millisecond, Silence: 0.01, SilentFor: 3 * time.Second, ResetAfter: 0.02}
 	late := faultproxy.Weather{ResetBefore: 0.01, ResetAfter: 0.01, Late: 0.01, LateBy: clientTimeout + time.Second}
 	if server == "localstack" {

@@ -25,16 +25,21 @@ import (
 // access is how a process reaches the server. Its fields are text, since it goes
 // through the environment.
 type access struct {
-	Kind        string // "localstack" or "vault"
-	Address     string // the server's, or a proxy's: host and port
-	Token       string // of Vault
-	Certificate string // of Vault: a file
-	Prefix      string // of the store's secrets
+	Kind        string        // "localstack" or "vault"
+	Address     string        // the server's, or a proxy's: host and port
+	Token       string        // of Vault
+	Certificate string        // of Vault: a file
+	Prefix      string        // of the store's secrets
+	Timeout     time.Duration // for one answer
 }
 
 // clientTimeout is how long a client of a fleet waits for one answer: short, so
-// that a request which a network has lost is given up while the test runs.
-const clientTimeout = 2 * time.Second
+// that a request which a network has lost is given up while the test runs. The
+// test itself, which has nothing in between, waits longer.
+const (
+	clientTimeout = 2 * time.Second
+	ownTimeout    = time.Minute
+)
 
 // open returns stores for n clients of one process. number tells processes
 // apart.
@@ -74,7 +79,7 @@ func (a access) vault(options []tokenstore.Option) (*tokenstore.SecretStore, err
 		return nil, err
 	}
 	client.SetToken(a.Token)
-	client.SetClientTimeout(clientTimeout)
+	client.SetClientTimeout(a.Timeout)
 	return vault.New(client, vault.WithPrefix(a.Prefix), vault.WithStoreOptions(options...))
 }
 
@@ -89,7 +94,7 @@ func (a access) localstack(number int, options []tokenstore.Option) (*tokenstore
 	client := secretsmanager.New(secretsmanager.Options{
 		Region: "eu-central-1", BaseEndpoint: aws.String("http://" + a.Address),
 		Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
-		HTTPClient:  awshttp.NewBuildableClient().WithTimeout(clientTimeout),
+		HTTPClient:  awshttp.NewBuildableClient().WithTimeout(a.Timeout),
 	})
 	secrets, err := awssm.NewSecrets(client, awssm.WithCandidate(number))
 	if err != nil {
@@ -108,7 +113,7 @@ type site struct {
 // newSite starts or finds the server.
 func newSite(t *testing.T, kind string) *site {
 	t.Helper()
-	s := &site{access: access{Kind: kind, Prefix: need.Prefix(t)}}
+	s := &site{access: access{Kind: kind, Prefix: need.Prefix(t), Timeout: ownTimeout}}
 	if kind == "vault" {
 		s.server = vaultserver.New(t)
 		s.Address, s.Token, s.Certificate = s.server.Address(), s.server.Client.Token(), s.server.Certificate()
@@ -144,7 +149,7 @@ func (s *site) outage(t *testing.T, links []*faultproxy.Proxy) {
 // through returns how a process reaches the server through a proxy.
 func (s *site) through(link *faultproxy.Proxy) access {
 	a := s.access
-	a.Address = link.Address()
+	a.Address, a.Timeout = link.Address(), clientTimeout
 	return a
 }
 

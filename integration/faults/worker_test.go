@@ -143,8 +143,8 @@ func resident() int64 {
 }
 
 // patience is for how long a call may fail with errors that say that it may be
-// repeated: far longer than any outage of a test.
-const patience = 2 * time.Minute
+// repeated: far longer than any outage of a test, also on a busy machine.
+const patience = 5 * time.Minute
 
 // insist makes a call until it succeeds, or fails with an error that is not to
 // be repeated, which it returns. Every error must be typed, tell the truth about
