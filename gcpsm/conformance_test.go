@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"path"
-	"slices"
 	"testing"
 	"time"
 
@@ -91,6 +89,7 @@ func (w *world) remove(_ context.Context, _ driver.Secrets, name string) error {
 const late = "person-delete"
 
 func TestDriverConformance(t *testing.T) {
+	t.Parallel()
 	var prompt []string
 	for _, c := range conformance.DriverCases() {
 		if c.Name != late {
@@ -126,26 +125,18 @@ func driverConformance(t *testing.T, config gcpsmtest.Config, settles bool, case
 const crowded = "concurrent-users"
 
 func TestStoreConformance(t *testing.T) {
+	t.Parallel()
 	var others []string
 	for _, c := range conformance.Cases() {
 		if c.Name != crowded {
 			others = append(others, c.Name)
 		}
 	}
-	few := slices.DeleteFunc(slices.Clone(others), func(name string) bool {
-		return os.Getenv("TOKENSTORE_LONG") == "" && matchesAny(lengthy, name)
-	})
-	t.Run("real", func(t *testing.T) { storeConformance(t, gcpsmtest.Real(), 1, few...) })
+	if os.Getenv("TOKENSTORE_LONG") != "" {
+		t.Run("real", func(t *testing.T) { storeConformance(t, gcpsmtest.Real(), 1, others...) })
+	}
 	t.Run("unpleasant", func(t *testing.T) { storeConformance(t, gcpsmtest.Unpleasant(), 1, others...) })
 	t.Run("crowded", func(t *testing.T) { storeConformance(t, gcpsmtest.Unpleasant(), 64, crowded) })
-}
-
-// lengthy are the cases that run on the unpleasant service only, unless there is
-// time.
-var lengthy = []string{"id-*", "text-*", "concurrent-*", "context-cancelled-midway", "thousand"}
-
-func matchesAny(patterns []string, name string) bool {
-	return slices.ContainsFunc(patterns, func(pattern string) bool { ok, _ := path.Match(pattern, name); return ok })
 }
 
 func storeConformance(t *testing.T, config gcpsmtest.Config, fanout int, cases ...string) {

@@ -70,11 +70,13 @@ func long(n, whole int) int {
 }
 
 func TestCrashSuite(t *testing.T) {
+	t.Parallel()
 	ws := &worlds{config: gcpsmtest.Real(), clock: gcpsmtest.NewClock()}
-	conformance.Crash(t, ws.fresh, documents, conformance.CrashOptions{Service: ws.service(), Every: long(17, 1)})
+	conformance.Crash(t, ws.fresh, documents, conformance.CrashOptions{Service: ws.service(), Every: long(41, 1)})
 }
 
 func TestModelSuite(t *testing.T) {
+	t.Parallel()
 	for name, config := range map[string]gcpsmtest.Config{"real": gcpsmtest.Real(), "unpleasant": gcpsmtest.Unpleasant()} {
 		t.Run(name, func(t *testing.T) {
 			ws := &worlds{config: config, clock: gcpsmtest.NewClock()}

@@ -506,6 +506,7 @@ func schedules() int {
 }
 
 func TestModelOfVersions(t *testing.T) {
+	t.Parallel()
 	var versions, wins, unsure int
 	for seed := range schedules() {
 		w := schedule(uint64(seed), none)
@@ -523,6 +524,7 @@ func TestModelOfVersions(t *testing.T) {
 // TestModelBites plants the mistakes that one would make, and expects the model
 // to find them.
 func TestModelBites(t *testing.T) {
+	t.Parallel()
 	for name, planted := range map[string]struct {
 		naive
 		says string
