@@ -63,7 +63,7 @@ func (s *SecretStore) bury(ctx context.Context, id string, release func(*attempt
 		case unreadable:
 			return r.err
 		case tombstone:
-			return s.retire(ctx, r)
+			return a.retireAgain(ctx, r)
 		case live:
 		default:
 			return nil
@@ -78,6 +78,22 @@ func (s *SecretStore) bury(ctx context.Context, id string, release func(*attempt
 		release(a, s.claims(s.keys(r.token), r))
 		return s.retire(ctx, buried)
 	})
+}
+
+// retireAgain finishes a deletion whose retirement was missed. Where a
+// retirement has its time, that of a tombstone found has passed: it gets a new one.
+func (a *attempt) retireAgain(ctx context.Context, r *row) error {
+	s := a.s
+	if s.retirer != nil && s.retirer.RetireWindow() > 0 {
+		if err := a.awaitRetirement(ctx, r); err != nil {
+			return err
+		}
+		var err error
+		if r, err = s.write(ctx, s.buriedAnew(r)); err != nil {
+			return err
+		}
+	}
+	return s.retire(ctx, r)
 }
 
 // retire has the service drop what it keeps of a deleted token.

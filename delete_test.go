@@ -14,20 +14,28 @@ import (
 )
 
 // hoarder keeps older versions of a secret until it is told to retire them, at
-// which it fails so many times. It is used by one goroutine at a time.
+// which it fails so many times. If it has a window, it passes over what was
+// written more than a third of it ago. It is used by one goroutine at a time.
 type hoarder struct {
 	driver.Secrets
 	failures int
 	kept     map[string]bool
+
+	window  time.Duration
+	now     time.Time
+	written map[string]time.Time
 }
 
 func (h *hoarder) Unwrap() driver.Secrets      { return h.Secrets }
-func (h *hoarder) RetireWindow() time.Duration { return 0 }
+func (h *hoarder) RetireWindow() time.Duration { return h.window }
 
 func (h *hoarder) Put(ctx context.Context, s driver.Secret) (string, error) {
 	revision, err := h.Secrets.Put(ctx, s)
 	if err == nil && s.Revision != "" {
 		h.kept[s.Name] = true
+	}
+	if h.window > 0 {
+		h.written[s.Name] = h.now
 	}
 	return revision, err
 }
@@ -37,7 +45,9 @@ func (h *hoarder) Retire(_ context.Context, name, _ string) error {
 		h.failures--
 		return driver.ErrUnavailable
 	}
-	delete(h.kept, name)
+	if h.now.Sub(h.written[name]) <= h.window/3 {
+		delete(h.kept, name)
+	}
 	return nil
 }
 
@@ -76,5 +86,33 @@ func TestDeletionThatLeftVersionsIsFinishedByTheNext(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestMissedRetirementIsMadeGood deletes a token, loses the retirement, and
+// deletes it again once the time for that has passed.
+func TestMissedRetirementIsMadeGood(t *testing.T) {
+	h := &hoarder{
+		Secrets: memory.New(), kept: map[string]bool{}, failures: 1,
+		window: 15 * time.Second, now: time.Unix(1_700_000_000, 0), written: map[string]time.Time{},
+	}
+	s, err := tokenstore.NewSecretStore(h, tokenstore.WithDocument(1),
+		tokenstore.WithClock(func() time.Time { return h.now }),
+		tokenstore.WithSleep(func(ctx context.Context, d time.Duration) error { h.now = h.now.Add(d); return ctx.Err() }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.SaveToken(t.Context(), tokenstore.OAuthToken{ID: "1", UserName: "user", RefreshToken: "fake"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.DeleteToken(t.Context(), "1"); !errors.Is(err, tokenstore.ErrUnavailable) {
+		t.Errorf("DeleteToken while the service retires nothing: %v", err)
+	}
+	h.now = h.now.Add(10 * time.Second)
+	if err := s.DeleteToken(t.Context(), "1"); err != nil {
+		t.Errorf("DeleteToken again: %v", err)
+	}
+	if h.kept["tokenstore/tokens/1"] {
+		t.Error("older versions of the deleted token remain")
 	}
 }

@@ -177,6 +177,13 @@ func (s *SecretStore) buried(r *row, generation int64) *row {
 	return next
 }
 
+// buriedAnew returns a tombstone over a tombstone that counts as just written.
+func (s *SecretStore) buriedAnew(r *row) *row {
+	again := *r
+	again.state = live
+	return s.buried(&again, r.generation+1)
+}
+
 // nextGeneration is that of the next write of r. A new row starts at the
 // clock's seconds, so that it does not fall back behind an earlier row of the
 // same name whose tombstone was swept; nor behind one that this process has
