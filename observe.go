@@ -10,12 +10,13 @@ import (
 
 // Call is one call to a backend, as an observer sees it.
 type Call struct {
-	// Op is "get", "batch get", "put", "delete", "list" or "retire".
+	// Op is "get", "batch get", "put", "delete", "list", "retire" or
+	// "prune".
 	Op string
 	// Name is the secret's logical name or, of a list, the prefix; empty for a
 	// batch. It holds no credential.
 	Name string
-	// Secrets is how many secrets were read or listed.
+	// Secrets is how many secrets were read or listed, or versions pruned.
 	Secrets int
 	// Duration is how long it took.
 	Duration time.Duration

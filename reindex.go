@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"example.com/tokenstore/driver"
 	"example.com/tokenstore/index"
@@ -47,6 +48,9 @@ type Report struct {
 	TombstonesSwept int
 	// IndexSwept is the number of secrets that the index itself had left behind.
 	IndexSwept int
+	// VersionsPruned is the number of versions destroyed that were written over
+	// long ago, where the service charges for them. A dry run counts none.
+	VersionsPruned int
 	// Index describes each secret of the index.
 	Index []index.Stat
 }
@@ -61,7 +65,9 @@ func (s *SecretStore) Check(ctx context.Context) (Report, error) {
 // Reindex repairs the index while the store is in use: it adds the keys that
 // are missing, for example after a person edited a token in the service's
 // console or removed the index, and removes hints without a token and
-// tombstones that are older than the grace period. It needs permission to list.
+// tombstones that are older than the grace period. Where the service charges
+// for older versions, it destroys those that saves have left. It needs
+// permission to list.
 func (s *SecretStore) Reindex(ctx context.Context, options ReindexOptions) (Report, error) {
 	report, err := s.reindex(ctx, options)
 	return report, s.fail("reindex", "", err)
@@ -69,7 +75,7 @@ func (s *SecretStore) Reindex(ctx context.Context, options ReindexOptions) (Repo
 
 func (s *SecretStore) reindex(ctx context.Context, options ReindexOptions) (Report, error) {
 	r := &repair{s: s, options: options, keys: map[string][]string{}, unreadable: map[string]bool{}}
-	for _, step := range []func(context.Context) error{r.fanOut, r.tokens, r.hints, r.index} {
+	for _, step := range []func(context.Context) error{r.fanOut, r.tokens, r.hints, r.index, r.versions} {
 		if err := step(ctx); err != nil {
 			return r.report, err
 		}
@@ -276,4 +282,36 @@ func (r *repair) index(ctx context.Context) error {
 	}
 	r.report.Index, err = r.s.index.Stats(ctx)
 	return err
+}
+
+// versions destroys what saves have left of older versions.
+func (r *repair) versions(ctx context.Context) error {
+	if r.s.pruner == nil || r.options.DryRun {
+		return nil
+	}
+	var names []string
+	for id := range r.keys {
+		names = append(names, r.s.tokens+id)
+	}
+	for _, stat := range r.report.Index {
+		names = append(names, stat.Name)
+	}
+	var pruned atomic.Int64
+	err := r.s.parallel(ctx, len(names), func(ctx context.Context, i int) error {
+		n, err := r.s.prune(ctx, names[i])
+		pruned.Add(int64(n))
+		return err
+	})
+	r.report.VersionsPruned = int(pruned.Load())
+	return err
+}
+
+// prune calls the driver's Prune, and reports the call to the observer.
+func (s *SecretStore) prune(ctx context.Context, name string) (int, error) {
+	start := s.now()
+	n, err := s.pruner.Prune(ctx, name)
+	if s.observer != nil {
+		s.observer(ctx, Call{Op: "prune", Name: name, Secrets: n, Duration: s.now().Sub(start), Err: err})
+	}
+	return n, err
 }

@@ -25,6 +25,7 @@ type SecretStore struct {
 	secrets driver.Secrets
 	batch   driver.BatchGetter // nil if the service reads one secret at a time
 	retirer driver.Retirer     // nil if the service keeps nothing of what was overwritten
+	pruner  driver.Pruner      // nil if older versions cost nothing, or go by themselves
 	maxSize int                // of a secret's data in bytes; 0: unknown
 
 	index  index.Index
@@ -62,6 +63,7 @@ func newSecretStore(secrets driver.Secrets, c settings) *SecretStore {
 	s.secrets = observe(secrets, s.observer, s.now)
 	s.batch, _ = driver.As[driver.BatchGetter](s.secrets)
 	s.retirer, _ = driver.As[driver.Retirer](s.secrets)
+	s.pruner, _ = driver.As[driver.Pruner](s.secrets)
 	if s.retirer != nil && s.retirer.RetireWindow() > 0 {
 		s.known.now = s.now
 	}

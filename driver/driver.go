@@ -171,6 +171,17 @@ type Retirer interface {
 	RetireWindow() time.Duration
 }
 
+// Pruner is implemented by adapters whose service keeps the versions of a
+// secret that were written over, and charges for them, until they are destroyed.
+// A Put destroys some of them; the repair has Prune destroy what Puts have left.
+type Pruner interface {
+	// Prune destroys versions of a secret that were written over so long ago
+	// that no operation under way can want them, and returns how many. The
+	// current version stays, and what the next Put will destroy may. A secret
+	// that is not there is not an error.
+	Prune(ctx context.Context, name string) (int, error)
+}
+
 // Unwrapper is implemented by wrappers around Secrets, so that the optional
 // abilities of what they wrap are found.
 type Unwrapper interface {

@@ -18,10 +18,36 @@ const (
 // save, so that the new version can say up to where it was done, and nothing is
 // left behind by those who die.
 func (h *history) prune(ctx context.Context, base version, now time.Time) error {
-	if base.written == 0 || now.Sub(time.UnixMilli(base.written)) < keepFor {
+	if !replacedLongAgo(base, now) {
 		return nil
 	}
 	return h.destroyBefore(ctx, base.number, maxPrune)
+}
+
+// Prune destroys what saves have left of older versions, for example after many
+// in a short time. One older version is no leftover: the next save destroys it.
+func (s *secrets) Prune(ctx context.Context, name string) (int, error) {
+	id, _, err := encodeName(name)
+	if err != nil {
+		return 0, err
+	}
+	release, err := s.acquire(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	defer release()
+	h, head, err := s.look(ctx, id)
+	if err != nil || !live(head) || head.number-h.floor <= 1 || !replacedLongAgo(head, s.set.now()) {
+		return 0, err
+	}
+	from := h.floor
+	err = s.erase(ctx, id, h, head)
+	return int(h.floor - from), err
+}
+
+// replacedLongAgo reports whether what the version replaced is not wanted any more.
+func replacedLongAgo(v version, now time.Time) bool {
+	return v.written > 0 && now.Sub(time.UnixMilli(v.written)) >= keepFor
 }
 
 // destroyBefore destroys versions below a number, the oldest first.

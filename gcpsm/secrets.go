@@ -26,6 +26,7 @@ var (
 	_ driver.Secrets = (*secrets)(nil)
 	_ driver.Limited = (*secrets)(nil)
 	_ driver.Retirer = (*secrets)(nil)
+	_ driver.Pruner  = (*secrets)(nil)
 )
 
 func newSecrets(api API, set *settings) *secrets {

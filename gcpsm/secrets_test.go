@@ -131,6 +131,35 @@ func TestManySavesInAShortTimeLeaveNothingForGood(t *testing.T) {
 	}
 }
 
+func TestRepairDestroysWhatSavesHaveLeft(t *testing.T) {
+	b := newBench(t, gcpsmtest.Real())
+	r := b.put(`{}`, "")
+	for range 25 {
+		b.clock.Advance(time.Second)
+		r = b.put(`{}`, r)
+	}
+	pruner, ok := driver.As[driver.Pruner](b.s)
+	if !ok {
+		t.Fatal("the driver has no Prune")
+	}
+	if n, err := pruner.Prune(t.Context(), "a/x"); n != 0 || err != nil {
+		t.Errorf("%d versions destroyed that were replaced a moment ago, %v", n, err)
+	}
+	b.clock.Advance(time.Hour)
+	b.s = b.another()
+	pruner, _ = driver.As[driver.Pruner](b.s)
+	if n, err := pruner.Prune(t.Context(), "a/x"); n != 25 || err != nil {
+		t.Errorf("%d versions destroyed, %v; want 25", n, err)
+	}
+	if got := b.service.Versions(id); got != 1 {
+		t.Errorf("%d versions are left", got)
+	}
+	b.put(`{"n":"1"}`, r)
+	if n, err := pruner.Prune(t.Context(), "a/none"); n != 0 || err != nil {
+		t.Errorf("of a secret that is not there: %d, %v", n, err)
+	}
+}
+
 func TestConsoleEditBetweenReadAndWriteIsNotLost(t *testing.T) {
 	b := newBench(t, gcpsmtest.Real())
 	r := b.put(`{"n":"1"}`, "")

@@ -87,6 +87,7 @@ type jsonReport struct {
 	HintsYoung      int        `json:"hints_young"`
 	TombstonesSwept int        `json:"tombstones_swept"`
 	IndexSwept      int        `json:"index_swept"`
+	VersionsPruned  int        `json:"versions_pruned"`
 	Index           []jsonStat `json:"index"`
 }
 
@@ -109,7 +110,7 @@ func newJSONReport(r tokenstore.Report) jsonReport {
 	return jsonReport{
 		Tokens: r.Tokens, Tombstones: r.Tombstones, Foreign: r.Foreign, Unreadable: append([]string{}, r.Unreadable...),
 		KeysAdded: r.KeysAdded, HintsRemoved: r.HintsRemoved, HintsYoung: r.HintsYoung,
-		TombstonesSwept: r.TombstonesSwept, IndexSwept: r.IndexSwept, Index: stats,
+		TombstonesSwept: r.TombstonesSwept, IndexSwept: r.IndexSwept, VersionsPruned: r.VersionsPruned, Index: stats,
 	}
 }
 
@@ -129,6 +130,7 @@ func printReport(command *cobra.Command, r tokenstore.Report) error {
 	count("young tombstones", r.Tombstones, "")
 	count("old tombstones", r.TombstonesSwept, "removed by a reindex")
 	count("leftovers of the index", r.IndexSwept, "removed by a reindex")
+	count("older versions", r.VersionsPruned, "destroyed by a reindex, where they cost money; a check does not look")
 	if err := t.flush(); err != nil {
 		return err
 	}
