@@ -48,7 +48,7 @@ func (s *SecretStore) DeleteTokens(ctx context.Context) error {
 // after that: where the service forgets its generation, a row that is inserted
 // again may start at a lower one, and a late release would take its hints.
 func (s *SecretStore) bury(ctx context.Context, id string, release func(*attempt, []index.Claim)) error {
-	unlock, err := s.locks.lock(ctx, id)
+	unlock, err := s.locks.Lock(ctx, id)
 	if err != nil {
 		return err
 	}

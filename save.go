@@ -51,7 +51,7 @@ func (s *SecretStore) save(ctx context.Context, token OAuthToken) (OAuthToken, e
 		return OAuthToken{}, err
 	}
 	if key := s.lockKey(token); key != "" {
-		unlock, err := s.locks.lock(ctx, key)
+		unlock, err := s.locks.Lock(ctx, key)
 		if err != nil {
 			return OAuthToken{}, err
 		}

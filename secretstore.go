@@ -10,6 +10,7 @@ import (
 
 	"example.com/tokenstore/driver"
 	"example.com/tokenstore/index"
+	"example.com/tokenstore/internal/keylock"
 )
 
 // SecretStore is a Store over any secret manager. It keeps each token as one
@@ -31,7 +32,9 @@ type SecretStore struct {
 	index  index.Index
 	tokens string // prefix of the tokens' secrets
 	known  *known
-	locks  keyedLocks
+	// locks keep the goroutines that save one token from conflicts with each other
+	// at the service, which cost calls. Nothing but speed depends on them.
+	locks keylock.Locks
 
 	createdMu   sync.Mutex
 	lastCreated int64

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"example.com/tokenstore/driver"
+	"example.com/tokenstore/internal/keylock"
 )
 
 const (
@@ -45,7 +46,7 @@ type secrets struct {
 	noBatch   atomic.Bool // the role may not read in batches
 
 	mu     sync.Mutex
-	locks  map[string]*lock
+	locks  keylock.Locks
 	recent map[string]write
 }
 
@@ -73,7 +74,7 @@ var (
 func newSecrets(api API, set *settings) *secrets {
 	return &secrets{
 		api: api, set: set, candidate: candidateLabel + strconv.Itoa(set.slot),
-		locks: map[string]*lock{}, recent: map[string]write{},
+		recent: map[string]write{},
 	}
 }
 
@@ -193,41 +194,10 @@ func newVersion() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-// lock is held by the one writer that a secret has in this process.
-type lock struct {
-	held  chan struct{}
-	users int
-}
-
 // acquire waits until this process writes nothing else to the secret. Writers
 // of one process share a candidate label: one would take it from the other.
 func (s *secrets) acquire(ctx context.Context, encoded string) (release func(), err error) {
-	s.mu.Lock()
-	l, ok := s.locks[encoded]
-	if !ok {
-		l = &lock{held: make(chan struct{}, 1)}
-		s.locks[encoded] = l
-	}
-	l.users++
-	s.mu.Unlock()
-	leave := func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if l.users--; l.users == 0 {
-			delete(s.locks, encoded)
-		}
-	}
-	if err := ctx.Err(); err != nil {
-		leave()
-		return nil, err
-	}
-	select {
-	case l.held <- struct{}{}:
-		return func() { <-l.held; leave() }, nil
-	case <-ctx.Done():
-		leave()
-		return nil, ctx.Err()
-	}
+	return s.locks.Lock(ctx, encoded)
 }
 
 // remember notes a write.

@@ -355,8 +355,8 @@ func TestWaitingWriterHonoursItsContext(t *testing.T) {
 	}
 	release()
 	b.put("a/x", `{}`, "")
-	if len(b.secrets.locks) != 0 {
-		t.Fatalf("%d locks are left", len(b.secrets.locks))
+	if b.secrets.locks.Len() != 0 {
+		t.Fatalf("%d locks are left", b.secrets.locks.Len())
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"example.com/tokenstore/driver"
+	"example.com/tokenstore/internal/keylock"
 )
 
 // secrets is the driver.
@@ -16,7 +17,7 @@ type secrets struct {
 	noPrune atomic.Bool // the role may not destroy versions
 
 	mu    sync.Mutex
-	locks map[string]*lock
+	locks keylock.Locks
 	known map[string]memory
 
 	marks marks
@@ -31,7 +32,7 @@ var (
 
 func newSecrets(api API, set *settings) *secrets {
 	return &secrets{
-		api: api, set: set, locks: map[string]*lock{}, known: map[string]memory{},
+		api: api, set: set, known: map[string]memory{},
 		marks: marks{ids: map[string]bool{}},
 	}
 }
@@ -158,39 +159,8 @@ func (s *secrets) forget(id string) {
 	delete(s.known, id)
 }
 
-// lock is held by the one writer that a secret has in this process: of several
-// all but one would store a version in vain.
-type lock struct {
-	held  chan struct{}
-	users int
-}
-
-// acquire waits until this process writes nothing else to the secret.
+// acquire waits until this process writes nothing else to the secret: of
+// several writers all but one would store a version in vain.
 func (s *secrets) acquire(ctx context.Context, id string) (release func(), err error) {
-	s.mu.Lock()
-	l, ok := s.locks[id]
-	if !ok {
-		l = &lock{held: make(chan struct{}, 1)}
-		s.locks[id] = l
-	}
-	l.users++
-	s.mu.Unlock()
-	leave := func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if l.users--; l.users == 0 {
-			delete(s.locks, id)
-		}
-	}
-	if err := ctx.Err(); err != nil {
-		leave()
-		return nil, err
-	}
-	select {
-	case l.held <- struct{}{}:
-		return func() { <-l.held; leave() }, nil
-	case <-ctx.Done():
-		leave()
-		return nil, ctx.Err()
-	}
+	return s.locks.Lock(ctx, id)
 }
