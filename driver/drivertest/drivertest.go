@@ -7,7 +7,7 @@
 //	secrets, counts := drivertest.Count(memory.New())
 //	secrets = drivertest.Inject(secrets, drivertest.FailCall(3, drivertest.LoseReply))
 //
-// They print nothing and fail no test themselves. None of them calls the clock
+// They print nothing and fail no test themselves. None of them looks at the time
 // or sleeps unless the test hands it in.
 package drivertest
 
