@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -88,15 +89,16 @@ func (w *world) remove(_ context.Context, _ driver.Secrets, name string) error {
 // driver's back not to be found at once, which the service does not promise.
 const late = "person-delete"
 
-// rushed is the case in which two processes write one secret without a pause,
+// rushes reports whether in this case several write one secret without a pause,
 // more often than the two versions a second that it may get.
-const rushed = "retire-race"
+func rushes(name string) bool { return name == "retire-race" || strings.HasPrefix(name, "concurrent-") }
 
 func TestDriverConformance(t *testing.T) {
 	t.Parallel()
-	var prompt, unpleasant []string
+	var prompt, unpleasant, rushed []string
 	for _, c := range conformance.DriverCases() {
-		if c.Name == rushed {
+		if rushes(c.Name) {
+			rushed = append(rushed, c.Name)
 			continue
 		}
 		unpleasant = append(unpleasant, c.Name)
@@ -109,7 +111,7 @@ func TestDriverConformance(t *testing.T) {
 	t.Run("real", func(t *testing.T) { driverConformance(t, gcpsmtest.Real(), false, prompt...) })
 	t.Run("real-late", func(t *testing.T) { driverConformance(t, gcpsmtest.Real(), true, late) })
 	t.Run("unpleasant", func(t *testing.T) { driverConformance(t, gcpsmtest.Unpleasant(), true, unpleasant...) })
-	t.Run("unlimited", func(t *testing.T) { driverConformance(t, unlimited, true, rushed) })
+	t.Run("unlimited", func(t *testing.T) { driverConformance(t, unlimited, true, rushed...) })
 }
 
 func driverConformance(t *testing.T, config gcpsmtest.Config, settles bool, cases ...string) {
