@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"example.com/tokenstore/driver"
+	"example.com/tokenstore/internal/parallel"
 )
 
 const (
@@ -172,48 +173,7 @@ func (s *SecretStore) readParallel(ctx context.Context, ids []string) ([]*row, e
 	return rows, err
 }
 
-// parallel calls do for 0 to n-1, several at a time, and returns the first
-// error; the others' context is then cancelled.
+// parallel calls do for 0 to n-1, as many at a time as the store is set to.
 func (s *SecretStore) parallel(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
-	workers := min(s.parallelism, n)
-	if workers <= 1 {
-		for i := range n {
-			if err := do(ctx, i); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	parent := ctx
-	ctx, cancel := context.WithCancelCause(parent)
-	defer cancel(nil)
-	next := make(chan int)
-	done := make(chan struct{}, workers)
-	for range workers {
-		go func() {
-			defer func() { done <- struct{}{} }()
-			for i := range next {
-				if err := do(ctx, i); err != nil {
-					cancel(err)
-					return
-				}
-			}
-		}()
-	}
-feed:
-	for i := range n {
-		select {
-		case next <- i:
-		case <-ctx.Done():
-			break feed
-		}
-	}
-	close(next)
-	for range workers {
-		<-done
-	}
-	if err := parent.Err(); err != nil {
-		return err
-	}
-	return context.Cause(ctx)
+	return parallel.Each(ctx, n, s.parallelism, do)
 }

@@ -5,11 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"example.com/tokenstore/driver"
+	"example.com/tokenstore/internal/parallel"
 	"example.com/tokenstore/internal/pause"
 )
 
@@ -173,34 +172,14 @@ func (s *source) getMany(ctx context.Context, names []string) ([]object, error) 
 // ends it.
 func (s *source) getEach(ctx context.Context, names []string) ([]object, error) {
 	objects := make([]object, len(names))
-	var next atomic.Int64
-	read := func(ctx context.Context) error {
-		for i := int(next.Add(1)) - 1; i < len(names); i = int(next.Add(1)) - 1 {
-			var err error
-			if objects[i], err = s.get(ctx, names[i]); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	if min(s.config.Parallelism, len(names)) < 2 {
-		return objects, read(ctx)
-	}
-	reading, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var readers sync.WaitGroup
-	for range min(s.config.Parallelism, len(names)) {
-		readers.Go(func() {
-			if err := read(reading); err != nil {
-				cancel(err)
-			}
-		})
-	}
-	readers.Wait()
-	if err := ctx.Err(); err != nil {
+	err := parallel.Each(ctx, len(names), s.config.Parallelism, func(ctx context.Context, i int) (err error) {
+		objects[i], err = s.get(ctx, names[i])
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
-	return objects, context.Cause(reading)
+	return objects, nil
 }
 
 // missingAside returns err without those faults that say that a name is not
