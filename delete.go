@@ -89,7 +89,7 @@ func (a *attempt) retireAgain(ctx context.Context, r *row) error {
 			return err
 		}
 		var err error
-		if r, err = s.write(ctx, s.buriedAnew(r)); err != nil {
+		if r, err = s.write(ctx, s.buried(r, r.generation+1)); err != nil {
 			return err
 		}
 	}

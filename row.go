@@ -157,31 +157,31 @@ func (s *SecretStore) written(r *row, t OAuthToken) *row {
 func (s *SecretStore) fenced(r *row, generation int64) *row {
 	next := *r
 	next.generation = max(s.nextGeneration(r), generation)
-	if r.state != live {
-		return s.buried(&next, next.generation)
+	switch r.state {
+	case live:
+	case tombstone: // It keeps the time of its deletion.
+		return s.tombstone(r, next.generation, r.deleted)
+	default:
+		return s.buried(r, next.generation)
 	}
 	next.object = maps.Clone(r.object)
 	putText(next.object, generationField, strconv.FormatInt(next.generation, 10))
 	return &next
 }
 
-// buried returns the tombstone that replaces r.
+// buried returns the tombstone that replaces r, deleted now.
 func (s *SecretStore) buried(r *row, generation int64) *row {
-	next := &row{name: r.name, id: r.id, state: tombstone, revision: r.revision, generation: generation, deleted: r.deleted}
-	if r.state != tombstone {
-		next.deleted = s.now().UnixMicro()
-	}
+	return s.tombstone(r, generation, s.now().UnixMicro())
+}
+
+// tombstone returns the tombstone that replaces r. The time of the deletion is
+// in microseconds.
+func (s *SecretStore) tombstone(r *row, generation, deleted int64) *row {
+	next := &row{name: r.name, id: r.id, state: tombstone, revision: r.revision, generation: generation, deleted: deleted}
 	next.object = map[string]json.RawMessage{}
 	putText(next.object, generationField, strconv.FormatInt(next.generation, 10))
 	putText(next.object, deletedField, strconv.FormatInt(next.deleted, 10))
 	return next
-}
-
-// buriedAnew returns a tombstone over a tombstone that counts as just written.
-func (s *SecretStore) buriedAnew(r *row) *row {
-	again := *r
-	again.state = live
-	return s.buried(&again, r.generation+1)
 }
 
 // nextGeneration is that of the next write of r. A new row starts at the
