@@ -2,11 +2,11 @@ package awssm
 
 import (
 	"crypto/sha256"
-	"encoding/base32"
 	"fmt"
 	"strings"
 
 	"example.com/tokenstore/driver"
+	"example.com/tokenstore/index"
 )
 
 const (
@@ -27,10 +27,8 @@ const (
 	nameLabel = "tokenstore name: "
 )
 
-var (
-	hashEncoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
-	hashLen      = hashEncoding.EncodedLen(sha256.Size)
-)
+// hashLen is the length of a hash in a name.
+var hashLen = len(index.Base32(make([]byte, sha256.Size)))
 
 // SecretName returns the name that the secret of a logical name has in the
 // service, for those who look for it there. What the service does not allow is
@@ -62,7 +60,7 @@ func encodeName(name string) (encoded, full string, err error) {
 // hashed shortens an encoded name: its beginning stays, for listings by prefix.
 func hashed(encoded string) string {
 	sum := sha256.Sum256([]byte(encoded))
-	return encoded[:keptLen()] + string(escape) + string(hashMark) + hashEncoding.EncodeToString(sum[:])
+	return encoded[:keptLen()] + string(escape) + string(hashMark) + index.Base32(sum[:])
 }
 
 // keptLen is how much of a hashed name still stands in the secret's name.

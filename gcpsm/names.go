@@ -2,12 +2,12 @@ package gcpsm
 
 import (
 	"crypto/sha256"
-	"encoding/base32"
 	"encoding/hex"
 	"fmt"
 	"strings"
 
 	"example.com/tokenstore/driver"
+	"example.com/tokenstore/index"
 )
 
 const (
@@ -26,8 +26,7 @@ const (
 )
 
 var (
-	hashEncoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
-	hashLen      = hashEncoding.EncodedLen(sha256.Size)
+	hashLen = len(index.Base32(make([]byte, sha256.Size)))
 	// keptLen is how much of a hashed name stands in the secret's ID, at most: it
 	// ends where an escape does.
 	keptLen = maxName - hashLen - len("-h")
@@ -56,7 +55,7 @@ func encodeName(name string) (id, full string, err error) {
 		return "", "", fmt.Errorf("%w: the name is longer than %d", driver.ErrInvalid, longest)
 	}
 	sum := sha256.Sum256([]byte(encoded))
-	return encoded[:whole(encoded, keptLen)] + string(escape) + string(hashMark) + hashEncoding.EncodeToString(sum[:]), encoded, nil
+	return encoded[:whole(encoded, keptLen)] + string(escape) + string(hashMark) + index.Base32(sum[:]), encoded, nil
 }
 
 // whole returns the greatest length up to n at which no escape is cut.
