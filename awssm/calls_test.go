@@ -13,6 +13,7 @@ import (
 	"example.com/tokenstore/awssm"
 	"example.com/tokenstore/awssm/awssmtest"
 	"example.com/tokenstore/driver"
+	"example.com/tokenstore/internal/adaptertest"
 )
 
 // counter is a store that counts its calls of the service.
@@ -101,7 +102,7 @@ func TestCallsOfEachOperation(t *testing.T) {
 		c.made = made
 		ctx, warm := t.Context(), c.cold()
 		for i := range 3 {
-			if _, err := warm.SaveToken(ctx, fakeToken(fmt.Sprint("user", i))); err != nil {
+			if _, err := warm.SaveToken(ctx, adaptertest.Token(fmt.Sprint("user", i))); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -127,7 +128,7 @@ func TestCallsOfEachOperation(t *testing.T) {
 		if fanout > 1 {
 			documents = 3
 		}
-		c.expect("save a new token", 6+extra+3*(documents-1), nil, func() error { return ignore(c.cold().SaveToken(ctx, fakeToken("new"))) })
+		c.expect("save a new token", 6+extra+3*(documents-1), nil, func() error { return ignore(c.cold().SaveToken(ctx, adaptertest.Token("new"))) })
 		c.expect("delete", 8+extra+3*(documents-1), nil, func() error { return c.cold().DeleteToken(ctx, found.ID) })
 	}
 	onPage(t, made)

@@ -9,6 +9,7 @@ import (
 	"example.com/tokenstore"
 	"example.com/tokenstore/awssm"
 	"example.com/tokenstore/awssm/awssmtest"
+	"example.com/tokenstore/internal/adaptertest"
 )
 
 // The prices of AWS in US regions, without the customer's own key.
@@ -46,7 +47,7 @@ func (m *month) save(t tokenstore.OAuthToken) tokenstore.OAuthToken {
 func (m *month) insert() {
 	m.Helper()
 	m.serial++
-	m.want = append(m.want, m.save(fakeToken(fmt.Sprintf("user-%d@example.com", m.serial))))
+	m.want = append(m.want, m.save(adaptertest.Token(fmt.Sprintf("user-%d@example.com", m.serial))))
 }
 
 // replaceOldest deletes the oldest token and inserts a new one.

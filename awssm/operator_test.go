@@ -15,6 +15,7 @@ import (
 	"example.com/tokenstore/awssm"
 	"example.com/tokenstore/awssm/awssmtest"
 	"example.com/tokenstore/driver"
+	"example.com/tokenstore/internal/adaptertest"
 )
 
 // TestRecoveringADeletedToken follows the page's steps. Processes that saw the
@@ -25,7 +26,7 @@ func TestRecoveringADeletedToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	saved, err := running.SaveToken(ctx, fakeToken("ada"))
+	saved, err := running.SaveToken(ctx, adaptertest.Token("ada"))
 	if err == nil {
 		err = running.DeleteToken(ctx, saved.ID)
 	}
@@ -60,7 +61,7 @@ func TestRecoveringADeletedToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, s := range []*tokenstore.SecretStore{running, after} {
-		if !present(t, s, saved) {
+		if !adaptertest.Present(t, s, saved) {
 			t.Error("the token is not as it was")
 		}
 		if all, err := s.GetTokens(ctx); err != nil || len(all) != 1 {
@@ -78,7 +79,7 @@ func TestBrokenIndex(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, user := range []string{"ada", "bob", ""} {
-		if _, err := before.SaveToken(ctx, fakeToken(user)); err != nil {
+		if _, err := before.SaveToken(ctx, adaptertest.Token(user)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -89,7 +90,7 @@ func TestBrokenIndex(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := after.FindToken(ctx, fakeToken("")); !errors.Is(err, tokenstore.ErrUnreadable) || !strings.Contains(err.Error(), "tokenstore/index/root") {
+	if _, err := after.FindToken(ctx, adaptertest.Token("")); !errors.Is(err, tokenstore.ErrUnreadable) || !strings.Contains(err.Error(), "tokenstore/index/root") {
 		t.Fatalf("with a broken index: %v", err)
 	}
 	if err := w.service.Remove("tokenstore/index/root"); err != nil {
@@ -99,11 +100,11 @@ func TestBrokenIndex(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, user := range []string{"ada", "bob"} {
-		if !present(t, after, fakeToken(user)) {
+		if !adaptertest.Present(t, after, adaptertest.Token(user)) {
 			t.Errorf("the token of %s is not as it was", user)
 		}
 	}
-	if _, err := after.FindToken(ctx, fakeToken("")); err != nil {
+	if _, err := after.FindToken(ctx, adaptertest.Token("")); err != nil {
 		t.Errorf("the token without a user: %v", err)
 	}
 }
@@ -117,7 +118,7 @@ func TestIndexThatHasHadItsDay(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := 0; err == nil; i++ {
-		_, err = store.SaveToken(ctx, fakeToken(fmt.Sprint("user", i)))
+		_, err = store.SaveToken(ctx, adaptertest.Token(fmt.Sprint("user", i)))
 	}
 	if !errors.Is(err, tokenstore.ErrQuota) || !strings.Contains(err.Error(), "fan-out") {
 		t.Fatal(err)
@@ -125,7 +126,7 @@ func TestIndexThatHasHadItsDay(t *testing.T) {
 	if _, err := store.Reindex(ctx, tokenstore.ReindexOptions{Fanout: 16}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := store.SaveToken(ctx, fakeToken("one more")); err != nil {
+	if _, err := store.SaveToken(ctx, adaptertest.Token("one more")); err != nil {
 		t.Error(err)
 	}
 }

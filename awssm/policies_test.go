@@ -17,6 +17,7 @@ import (
 	"example.com/tokenstore"
 	"example.com/tokenstore/awssm"
 	"example.com/tokenstore/awssm/awssmtest"
+	"example.com/tokenstore/internal/adaptertest"
 )
 
 // actions returns what a policy file allows.
@@ -100,28 +101,21 @@ func (r *role) must(_ any, err error) {
 	}
 }
 
-func fakeToken(user string) tokenstore.OAuthToken {
-	return tokenstore.OAuthToken{
-		UserName: user, ClientID: "1000.CLIENT", ClientSecret: "fake-secret",
-		RefreshToken: "1000.refresh." + user, AccessToken: "1000.access." + user, GrantToken: "1000.grant." + user,
-	}
-}
-
 func TestEachRoleMakesExactlyTheCallsOfItsPolicy(t *testing.T) {
 	clock := awssmtest.NewClock()
 	service := awssmtest.New(awssmtest.Real(), clock)
 
 	writer := newRole(t, "writer", service, clock)
 	for _, user := range []string{"ada", "bob", "eve"} {
-		writer.must(writer.store.SaveToken(t.Context(), fakeToken(user)))
+		writer.must(writer.store.SaveToken(t.Context(), adaptertest.Token(user)))
 	}
-	renewed := fakeToken("ada")
+	renewed := adaptertest.Token("ada")
 	renewed.AccessToken, renewed.RefreshToken = "1000.access.2", "1000.refresh.2"
 	writer.must(writer.store.SaveToken(t.Context(), renewed))
 	bob, err := writer.store.FindToken(t.Context(), tokenstore.OAuthToken{UserName: "bob"})
 	writer.must(bob, err)
 	writer.must(nil, writer.store.DeleteToken(t.Context(), bob.ID))
-	writer.must(writer.store.SaveToken(t.Context(), fakeToken("bob")))
+	writer.must(writer.store.SaveToken(t.Context(), adaptertest.Token("bob")))
 	writer.must(writer.store.GetTokens(t.Context()))
 	writer.check("secretsmanager:TagResource") // It is needed to create a secret with tags.
 
@@ -140,9 +134,9 @@ func TestEachRoleMakesExactlyTheCallsOfItsPolicy(t *testing.T) {
 	operator := newRole(t, "operator", service, clock)
 	operator.must(operator.store.Check(t.Context()))
 	operator.must(operator.store.Reindex(t.Context(), tokenstore.ReindexOptions{}))
-	operator.must(operator.store.SaveToken(t.Context(), fakeToken("zoe")))
+	operator.must(operator.store.SaveToken(t.Context(), adaptertest.Token("zoe")))
 	operator.must(nil, operator.store.DeleteTokens(t.Context()))
-	operator.must(operator.store.SaveToken(t.Context(), fakeToken("zoe")))
+	operator.must(operator.store.SaveToken(t.Context(), adaptertest.Token("zoe")))
 	operator.must(operator.store.SaveToken(t.Context(), tokenstore.OAuthToken{UserName: "zoe", AccessToken: "1000.access.9"}))
 	operator.check("secretsmanager:TagResource")
 }

@@ -10,6 +10,7 @@ import (
 
 	"example.com/tokenstore/awssm"
 	"example.com/tokenstore/awssm/awssmtest"
+	"example.com/tokenstore/internal/adaptertest"
 )
 
 // underWay is a client whose DeleteSecret has been sent and not yet arrived.
@@ -59,7 +60,7 @@ func TestSaveWaitsNoLongerThanTheDeletion(t *testing.T) {
 			if err1 != nil || err2 != nil {
 				t.Fatal(err1, err2)
 			}
-			saved, err := deleter.SaveToken(t.Context(), fakeToken("ada"))
+			saved, err := deleter.SaveToken(t.Context(), adaptertest.Token("ada"))
 			if err == nil {
 				err = deleter.DeleteToken(t.Context(), saved.ID)
 			}
@@ -67,7 +68,7 @@ func TestSaveWaitsNoLongerThanTheDeletion(t *testing.T) {
 				t.Fatal("the deletion is not under way", err)
 			}
 			secret := aws.ToString(w.sent.SecretId)
-			if again, err := saver.SaveToken(t.Context(), fakeToken("ada")); err != nil || again != saved {
+			if again, err := saver.SaveToken(t.Context(), adaptertest.Token("ada")); err != nil || again != saved {
 				t.Fatalf("the save gives %v, %v", again, err)
 			}
 			if w.slept < c.least || w.slept > c.most {
@@ -76,7 +77,7 @@ func TestSaveWaitsNoLongerThanTheDeletion(t *testing.T) {
 			if _, scheduled := service.Scheduled(secret); scheduled {
 				t.Error("the saved token's secret is scheduled for deletion")
 			}
-			if !present(t, saver, fakeToken("ada")) {
+			if !adaptertest.Present(t, saver, adaptertest.Token("ada")) {
 				t.Error("the token is not found")
 			}
 		})

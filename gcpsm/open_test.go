@@ -9,6 +9,7 @@ import (
 	"example.com/tokenstore"
 	_ "example.com/tokenstore/gcpsm"
 	"example.com/tokenstore/gcpsm/gcpsmtest"
+	"example.com/tokenstore/internal/adaptertest"
 )
 
 // noCredentials takes what the machine may have set.
@@ -87,7 +88,7 @@ func TestOpenReaches(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer store.Close()
-				saved, err := store.SaveToken(t.Context(), fakeToken("ada"))
+				saved, err := store.SaveToken(t.Context(), adaptertest.Token("ada"))
 				if err != nil {
 					t.Fatal(err)
 				}
