@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,9 +16,11 @@ import (
 
 // hoarder keeps older versions of a secret until it is told to retire them, at
 // which it fails so many times. If it has a window, it passes over what was
-// written more than a third of it ago. It is used by one goroutine at a time.
+// written more than a third of it ago.
 type hoarder struct {
 	driver.Secrets
+
+	mu       sync.Mutex // guards what follows: DeleteTokens deletes several at once
 	failures int
 	kept     map[string]bool
 
@@ -31,6 +34,8 @@ func (h *hoarder) RetireWindow() time.Duration { return h.window }
 
 func (h *hoarder) Put(ctx context.Context, s driver.Secret) (string, error) {
 	revision, err := h.Secrets.Put(ctx, s)
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	if err == nil && s.Revision != "" {
 		h.kept[s.Name] = true
 	}
@@ -41,6 +46,8 @@ func (h *hoarder) Put(ctx context.Context, s driver.Secret) (string, error) {
 }
 
 func (h *hoarder) Retire(_ context.Context, name, _ string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	if h.failures > 0 {
 		h.failures--
 		return driver.ErrUnavailable
