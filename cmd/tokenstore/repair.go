@@ -1,11 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/index"
 	"github.com/spf13/cobra"
 )
 
@@ -136,10 +139,49 @@ func printReport(command *cobra.Command, r tokenstore.Report) error {
 	}
 	_, _ = fmt.Fprintln(w)
 	t = newTable(w, "INDEX", "KEYS", "HINTS", "BYTES", "LIMIT", "WRITES/24H", "LIMIT")
-	for _, s := range r.Index {
+	shown, others := fullest(r.Index)
+	for _, s := range shown {
 		t.row(s.Name, fmt.Sprint(s.Keys), fmt.Sprint(s.Hints), fmt.Sprint(s.Size), limit(s.MaxSize), fmt.Sprint(s.WritesToday), limit(s.MaxWrites))
 	}
+	if n := len(r.Index) - len(shown); n > 0 {
+		t.row(fmt.Sprintf("%d others, less full", n), fmt.Sprint(others.Keys), fmt.Sprint(others.Hints), fmt.Sprint(others.Size), "", fmt.Sprint(others.WritesToday), "")
+	}
 	return t.flush()
+}
+
+// mostStats is how many secrets of an index are shown: one that has a secret for
+// every key has thousands.
+const mostStats = 20
+
+// fullest returns those of an index's secrets that are nearest to a limit, and
+// the sum of the others.
+func fullest(stats []index.Stat) (shown []index.Stat, others index.Stat) {
+	if len(stats) <= mostStats {
+		return stats, others
+	}
+	stats = slices.Clone(stats)
+	slices.SortStableFunc(stats, func(a, b index.Stat) int {
+		return cmp.Or(cmp.Compare(fill(b), fill(a)), cmp.Compare(b.Size, a.Size))
+	})
+	for _, s := range stats[mostStats:] {
+		others.Keys += s.Keys
+		others.Hints += s.Hints
+		others.Size += s.Size
+		others.WritesToday += s.WritesToday
+	}
+	return stats[:mostStats], others
+}
+
+// fill is how much of a limit a secret of the index has reached, as a fraction.
+func fill(s index.Stat) float64 {
+	size, writes := 0.0, 0.0
+	if s.MaxSize > 0 {
+		size = float64(s.Size) / float64(s.MaxSize)
+	}
+	if s.MaxWrites > 0 {
+		writes = float64(s.WritesToday) / float64(s.MaxWrites)
+	}
+	return max(size, writes)
 }
 
 func limit(n int) string {

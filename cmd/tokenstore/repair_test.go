@@ -1,0 +1,44 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/index"
+	"github.com/spf13/cobra"
+)
+
+// TestReportShowsWhatIsNearALimit prints the report of an index of very many
+// secrets: the two that are nearly full stand at the top, and the others, which
+// would fill pages, are added up.
+func TestReportShowsWhatIsNearALimit(t *testing.T) {
+	var report tokenstore.Report
+	for i := range 1000 {
+		report.Index = append(report.Index, index.Stat{Name: fmt.Sprintf("index/%04d", i), Keys: 1, Hints: 2, Size: 100, MaxSize: 1000, MaxWrites: 90})
+	}
+	report.Index[700].Size = 990
+	report.Index[300].WritesToday = 87
+	var out bytes.Buffer
+	command := &cobra.Command{}
+	command.SetOut(&out)
+	if err := printReport(command, report); err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(out.String(), "INDEX")
+	lines := strings.Split(strings.TrimSpace(table), "\n")
+	if len(lines) != mostStats+2 {
+		t.Fatalf("%d lines, want a header, %d secrets and their sum:\n%s", len(lines), mostStats, table)
+	}
+	for i, want := range map[int][]string{
+		1:             {"index/0700", "1", "2", "990", "1000", "0", "90"},
+		2:             {"index/0300", "1", "2", "100", "1000", "87", "90"},
+		mostStats + 1: {"980", "others,", "less", "full", "980", "1960", "98000", "0"},
+	} {
+		if got := strings.Fields(lines[i]); strings.Join(got, " ") != strings.Join(want, " ") {
+			t.Errorf("line %d is %q, want %q", i, got, want)
+		}
+	}
+}
