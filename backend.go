@@ -18,6 +18,9 @@ const (
 	goneReads  = 4
 	// staleWait is the first pause between such reads; it doubles.
 	staleWait = 10 * time.Millisecond
+	// staleFor is how long they take, and so how long a service is expected to
+	// show what was overwritten.
+	staleFor = staleWait << staleReads
 )
 
 // read returns the row with the given escaped ID; what is not there is a row
@@ -49,9 +52,11 @@ func (s *SecretStore) read(ctx context.Context, id string) (*row, error) {
 		case stale:
 			if tries > staleReads {
 				// Nothing stays stale for so long: a person has put back an older
-				// version.
-				s.log.WarnContext(ctx, "an older state of a token came back; taking it as a rollback", "store", s.name, "id", Redact(id))
-				s.known.forget(name)
+				// version, or one without a generation.
+				s.known.accept(r)
+				if !r.uncounted {
+					s.log.WarnContext(ctx, "an older state of a token came back; taking it as a rollback", "store", s.name, "id", Redact(id))
+				}
 				return r, nil
 			}
 		}

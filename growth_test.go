@@ -1,6 +1,7 @@
 package tokenstore_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"slices"
@@ -11,7 +12,8 @@ import (
 )
 
 // TestGrowth stores very many tokens: a find costs the calls that it costs with
-// ten, and no document outgrows what a secret holds. It stores 5,000 tokens in
+// ten, GetTokens reads every secret once, and no document outgrows what a secret
+// holds. It stores 5,000 tokens in
 // 16 documents, or 100,000 in 256 if TOKENSTORE_LONG is set.
 func TestGrowth(t *testing.T) {
 	const secretSize = 64 << 10
@@ -43,7 +45,10 @@ func TestGrowth(t *testing.T) {
 			t.Errorf("found %v with %d reads, %v; want %s with 3", token, count.reads, err, want)
 		}
 	}
-	if all, err := store.GetTokens(t.Context()); err != nil || len(all) != n {
-		t.Errorf("%d tokens, %v", len(all), err)
+	read := 0
+	cold := open(t, secrets, append(form, tokenstore.WithObserver(func(_ context.Context, c tokenstore.Call) { read += c.Secrets }))...)
+	all, err := cold.GetTokens(t.Context())
+	if want := n + fanout + 1; err != nil || len(all) != n || read != want {
+		t.Errorf("%d tokens, %v, with %d secrets read; want %d, with each token, each document and the root read once: %d", len(all), err, read, n, want)
 	}
 }

@@ -24,7 +24,7 @@ const (
 // known is what a process remembers, so that no reader goes backwards, and that
 // a find by an access token that is not in the index is cheap.
 type known struct {
-	now         func() time.Time // nil: nobody asks since when a tombstone stands
+	now         func() time.Time
 	mu          sync.Mutex
 	generations recent[seen]     // by secret name
 	access      recent[[]string] // by hash of the access token: escaped IDs
@@ -33,8 +33,9 @@ type known struct {
 type seen struct {
 	generation int64
 	live       bool
+	uncounted  string    // the revision of a row without a generation of its own
 	deleted    int64     // of a tombstone
-	since      time.Time // when this tombstone was seen first, whatever its generation
+	since      time.Time // when this state was seen first; of a tombstone, whatever its generation
 }
 
 // see compares a row with what was seen, and remembers it if it is newer.
@@ -49,12 +50,28 @@ func (k *known) see(r *row) freshness {
 		}
 		return fresh
 	case live, tombstone:
-		if ok && r.generation < before.generation {
+		switch {
+		case !ok:
+		case r.uncounted && r.revision == before.uncounted:
+			return fresh // Its generation is the one that it was given first.
+		case k.behind(r, before):
 			return stale
 		}
 		k.remember(r)
 	}
 	return fresh
+}
+
+// behind reports whether the row is, or may be, older than what was seen. No
+// generation tells the order of a row from which a person has removed it and of
+// the rows before and after. So either counts as older for as long as the service
+// may show what was overwritten when the other was seen; the reader then looks
+// again, and takes what stays.
+func (k *known) behind(r *row, before seen) bool {
+	if !r.uncounted && before.uncounted == "" {
+		return r.generation < before.generation
+	}
+	return (r.uncounted || r.generation < before.generation) && k.now().Sub(before.since) < staleFor
 }
 
 // wrote remembers a row that this process has written.
@@ -66,13 +83,22 @@ func (k *known) wrote(r *row) {
 	}
 }
 
+// accept remembers a row although it seems to be older than what was seen.
+func (k *known) accept(r *row) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.remember(r)
+}
+
 func (k *known) remember(r *row) {
-	s := seen{generation: r.generation, live: r.state == live, deleted: r.deleted}
-	if r.state == tombstone && k.now != nil {
-		s.since = k.now()
-		if before, _ := k.generations.get(r.name); before.deleted == r.deleted {
-			s.since = before.since
-		}
+	s := seen{generation: r.generation, live: r.state == live, deleted: r.deleted, since: k.now()}
+	if r.uncounted {
+		s.uncounted = r.revision
+	}
+	before, ok := k.generations.get(r.name)
+	if ok && s.live == before.live && s.uncounted == before.uncounted &&
+		s.deleted == before.deleted && (!s.live || s.generation == before.generation) {
+		s.since = before.since
 	}
 	k.generations.put(r.name, s)
 }

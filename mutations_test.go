@@ -155,8 +155,18 @@ var mutations = []mutation{
 	},
 	{
 		"an older state is taken", "known.go",
-		"if ok && r.generation < before.generation {", "if ok && r.generation < 0 {",
+		"\t\treturn r.generation < before.generation\n", "\t\treturn false\n",
 		staleSuite, false,
+	},
+	{
+		"a state without a generation is taken for the latest", "known.go",
+		"(r.uncounted || r.generation < before.generation)", "!r.uncounted && r.generation < before.generation",
+		races + "TestTokenWithoutGeneration", false,
+	},
+	{
+		"a state without a generation is given a later one with each read", "known.go",
+		"case r.uncounted && r.revision == before.uncounted:", "case false:",
+		races + "TestTokenWithoutGeneration", false,
 	},
 	{
 		"a row that is gone for a moment is taken for deleted", "known.go",

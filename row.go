@@ -45,6 +45,7 @@ type row struct {
 	revision   string
 	token      OAuthToken
 	generation int64
+	uncounted  bool // the secret has no generation; the row was given one when it was read
 	created    int64
 	deleted    int64
 	digest     string
@@ -104,7 +105,7 @@ func (s *SecretStore) parse(id string, secret driver.Secret) *row {
 	if r.generation == 0 || r.generation > maxGeneration {
 		// A person has removed or changed it. The next write must not fall back
 		// behind hints of earlier generations.
-		r.generation = s.now().Unix() - 1
+		r.uncounted, r.generation = true, max(s.now().Unix()-1, s.known.generation(r.name))
 	}
 	return r
 }
@@ -133,7 +134,7 @@ func (r *row) number(name string) int64 {
 // stay, and the generation counts on from what is there.
 func (s *SecretStore) written(r *row, t OAuthToken) *row {
 	next := *r
-	next.state, next.token, next.err = live, t.Normal(), nil
+	next.state, next.token, next.uncounted, next.err = live, t.Normal(), false, nil
 	if r.state != live {
 		next.object, next.created, next.deleted = nil, s.timestamp(), 0
 	}
@@ -157,6 +158,7 @@ func (s *SecretStore) written(r *row, t OAuthToken) *row {
 func (s *SecretStore) fenced(r *row, generation int64) *row {
 	next := *r
 	next.generation = max(s.nextGeneration(r), generation)
+	next.uncounted = false
 	switch r.state {
 	case live:
 	case tombstone: // It keeps the time of its deletion.

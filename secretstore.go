@@ -62,14 +62,11 @@ func NewSecretStore(secrets driver.Secrets, options ...Option) (*SecretStore, er
 
 // newSecretStore returns the store for settings that have been checked.
 func newSecretStore(secrets driver.Secrets, c settings) *SecretStore {
-	s := &SecretStore{settings: c, known: &known{}, tokens: c.prefix + "tokens/"}
+	s := &SecretStore{settings: c, known: &known{now: c.now}, tokens: c.prefix + "tokens/"}
 	s.secrets = observe(secrets, s.observer, s.now)
 	s.batch, _ = driver.As[driver.BatchGetter](s.secrets)
 	s.retirer, _ = driver.As[driver.Retirer](s.secrets)
 	s.pruner, _ = driver.As[driver.Pruner](s.secrets)
-	if s.retirer != nil && s.retirer.RetireWindow() > 0 {
-		s.known.now = s.now
-	}
 	if limited, ok := driver.As[driver.Limited](s.secrets); ok {
 		s.maxSize = limited.Limits().MaxSize
 	}

@@ -101,20 +101,32 @@ func (w *modelWorld) restart(rt *rapid.T, i int) {
 	w.clients[i] = store
 }
 
-// step is the time between two operations. Generations rest on a clock whose
-// seconds run ahead of the writes of any one secret.
-const step = time.Minute
+const (
+	// step is the time between two operations. Generations rest on a clock whose
+	// seconds run ahead of the writes of any one secret.
+	step = time.Minute
+	// moment is the time between two operations of one client, if it is to see
+	// whether the service still shows it older states.
+	moment = 10 * time.Millisecond
+)
 
 // client draws the client that does the next operation. Another than the last
 // one sees what was written once the service shows it.
 func (w *modelWorld) client(rt *rapid.T) *tokenstore.SecretStore {
 	i := rapid.IntRange(0, modelClients-1).Draw(rt, "client")
-	w.advance(step)
-	if i != w.last {
-		w.wait(rt)
+	if i == w.last && w.service.Settle > 0 {
+		w.advance(moment)
+	} else {
+		w.pass(rt, step)
 	}
 	w.last = i
 	return w.clients[i]
+}
+
+// pass lets so much time pass that the service has long caught up.
+func (w *modelWorld) pass(rt *rapid.T, d time.Duration) {
+	w.wait(rt)
+	w.advance(d)
 }
 
 func (w *modelWorld) wait(rt *rapid.T) {

@@ -160,7 +160,7 @@ func (w *modelWorld) deleteAll(rt *rapid.T) {
 // grace period.
 func (w *modelWorld) reindex(rt *rapid.T) {
 	if rapid.Bool().Draw(rt, "later") {
-		w.advance(later)
+		w.pass(rt, later)
 	}
 	store := w.client(rt)
 	if rapid.IntRange(0, 3).Draw(rt, "only check") == 0 {
@@ -190,7 +190,6 @@ func (w *modelWorld) lose(rt *rapid.T) {
 
 // die lets a process die in a save, before it has written the token.
 func (w *modelWorld) die(rt *rapid.T) {
-	w.wait(rt)
 	died := errors.New("the process is gone")
 	store, err := w.process(func(secrets driver.Secrets) driver.Secrets {
 		dead := false
@@ -204,7 +203,7 @@ func (w *modelWorld) die(rt *rapid.T) {
 	if err != nil {
 		rt.Fatal(err)
 	}
-	w.advance(step)
+	w.pass(rt, step)
 	// What does not come to the write of a token changes nothing.
 	_, _ = store.SaveToken(w.ctx, w.token(rt, "token"))
 	w.wait(rt)
@@ -214,12 +213,7 @@ func (w *modelWorld) die(rt *rapid.T) {
 func (w *modelWorld) edit(rt *rapid.T) {
 	w.wait(rt)
 	r := w.row(rt)
-	fields := []string{"user_name", "refresh_token", "grant_token", "access_token", "api_domain", noteField, "keys"}
-	if w.service.Settle == 0 {
-		// Of two states, one of them without a generation, nobody can tell which
-		// is the older, if reads may be stale.
-		fields = append(fields, "generation")
-	}
+	fields := []string{"user_name", "refresh_token", "grant_token", "access_token", "api_domain", noteField, "keys", "generation"}
 	field := rapid.SampledFrom(fields).Draw(rt, "field")
 	edited, key := r.token, tokenstore.Key{}
 	text := ""
