@@ -161,7 +161,8 @@ func FormatExpiry(t time.Time) string {
 }
 
 // ParseExpiry reads the stored form of an expiry: epoch milliseconds, or
-// seconds if it has exactly 10 digits. Empty gives the zero time.
+// seconds if it has exactly 10 digits. Empty gives the zero time. Any other text
+// gives an error, which does not quote it.
 func ParseExpiry(text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil

@@ -20,7 +20,8 @@ var (
 	// ErrConflict: others changed the token again and again while it was being
 	// saved, and the store gave up. Nothing of the save was stored.
 	ErrConflict = driver.ErrConflict
-	// ErrTooLarge: the token is larger than the service stores.
+	// ErrTooLarge: the token is larger than the service stores, or a document of
+	// the index, which then needs a larger fan-out, would be (index.ErrFull).
 	ErrTooLarge = driver.ErrTooLarge
 	// ErrUnreadable: what is stored cannot be understood.
 	ErrUnreadable = driver.ErrUnreadable

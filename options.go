@@ -37,6 +37,7 @@ func defaults() settings {
 		attempts:    defaultAttempts,
 		grace:       defaultGrace,
 		accessIndex: true,
+		fanout:      1,
 		newIndex:    index.NewEntries,
 	}
 }
@@ -63,10 +64,11 @@ func WithEntries() Option { return func(s *settings) { s.newIndex = index.NewEnt
 
 // WithDocument keeps the index in a root secret or, with a fan-out above one,
 // in that many documents. It suits services that charge for each secret and
-// each write. The fan-out counts when the index is made; later the stored one
-// does, which Reindex changes.
+// each write. The fan-out, 1 to index.MaxFanout, counts when the index is made;
+// later the stored one does, which Reindex changes.
 func WithDocument(fanout int) Option {
 	return func(s *settings) {
+		s.fanout = fanout
 		s.newIndex = func(secrets driver.Secrets, c index.Config) index.Index {
 			return index.NewDocument(secrets, c, index.WithFanout(fanout))
 		}
@@ -80,7 +82,9 @@ func WithoutAccessIndex() Option { return func(s *settings) { s.accessIndex = fa
 
 // WithPepper mixes a secret into the hashes of keys, so that nobody who sees
 // the names of secrets can tell whether a given user has a token. Losing or
-// changing it hides all tokens from finds until they are indexed again.
+// changing it hides all tokens from finds until they are indexed again. Every
+// program that uses the store needs it; a URL has none, so the tokenstore command
+// is not for such a store: its reindex would index the tokens without the pepper.
 func WithPepper(pepper []byte) Option {
 	pepper = append([]byte(nil), pepper...)
 	return func(s *settings) { s.pepper = pepper }

@@ -21,7 +21,8 @@ const reindexChunk = 500
 type ReindexOptions struct {
 	// DryRun finds what is to be done and does none of it.
 	DryRun bool
-	// Fanout, if not zero, spreads a document index over that many documents.
+	// Fanout, if not zero, spreads a document index over that many documents, at
+	// most index.MaxFanout. Another form of index has no fan-out, and refuses it.
 	Fanout int
 	// Progress, if set, is called as tokens have been looked at.
 	Progress func(done, total int)

@@ -84,6 +84,9 @@ func TestRepairRefusesAFanOut(t *testing.T) {
 		if !errors.Is(err, tokenstore.ErrInvalidArgument) {
 			t.Errorf("fan-out %d: %v", fanout, err)
 		}
+		if _, err := tokenstore.NewSecretStore(memory.New(), tokenstore.WithDocument(fanout)); !errors.Is(err, tokenstore.ErrInvalidArgument) {
+			t.Errorf("a new index of fan-out %d: %v", fanout, err)
+		}
 	}
 }
 

@@ -17,6 +17,11 @@ const (
 	hashedName = "__"
 )
 
+// SecretName returns the name by which the store's driver knows the secret of
+// the token with the given ID, whether that is stored or not. The adapters turn
+// it into the service's own; see awssm.SecretName and gcpsm.SecretID.
+func (s *SecretStore) SecretName(id string) string { return s.tokens + escapeID(id) }
+
 // escapeID returns the form of an ID that stands in names of secrets and in the
 // index: ASCII letters and digits as they are, any other byte as _ and two
 // hexadecimal digits. An ID that gets too long is hashed; its secret's data

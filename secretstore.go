@@ -3,6 +3,7 @@ package tokenstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -45,7 +46,8 @@ var _ OpenStore = (*SecretStore)(nil)
 // NewSecretStore returns the store that keeps its tokens in secrets. Without
 // options it has the prefix "tokenstore/" and an index of one secret per key.
 // It makes no call. Everyone who uses the same secrets must give the same
-// prefix, pepper and form of index.
+// prefix, pepper and form of index. An option that cannot be used, and secrets that
+// are nil, give an error that matches ErrInvalidArgument.
 func NewSecretStore(secrets driver.Secrets, options ...Option) (*SecretStore, error) {
 	if secrets == nil {
 		return nil, &Error{Op: "new store", Kind: ErrInvalidArgument, Err: errors.New("secrets is nil")}
@@ -118,6 +120,7 @@ type settings struct {
 	attempts     int
 	grace        time.Duration
 	accessIndex  bool
+	fanout       int // of a document index
 	newIndex     func(driver.Secrets, index.Config) index.Index
 	close        func() error
 }
@@ -128,6 +131,9 @@ func (s *settings) check() error {
 	}
 	if s.parallelism < 1 || s.attempts < 1 || s.scanLimit < 0 || s.grace < 0 {
 		return errors.New("parallelism and attempts must be at least 1, scan limit and grace not negative")
+	}
+	if s.fanout < 1 || s.fanout > index.MaxFanout {
+		return fmt.Errorf("the fan-out must be 1 to %d", index.MaxFanout)
 	}
 	return nil
 }

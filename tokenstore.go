@@ -1,9 +1,9 @@
 // Package tokenstore keeps OAuth tokens where a company keeps its secrets. It
 // defines what a token is ([OAuthToken]), what every store of tokens does
 // ([Store]), and the engine that does it over any secret manager
-// ([SecretStore]). The stores themselves are in packages of their own: awssm
-// and vault for secret managers, sqlstore and filestore for the formats of the
-// Zoho CRM SDKs.
+// ([SecretStore]). The stores themselves are in packages of their own: awssm,
+// vault and gcpsm for secret managers, sqlstore and filestore for the formats of
+// the Zoho CRM SDKs.
 //
 // # The token
 //
@@ -62,9 +62,10 @@
 //
 // # Errors
 //
-// Errors match one of the sentinels of this package with errors.Is; the cause
-// stays reachable with errors.As, and [Retryable] says whether the same call
-// may succeed later. No credential appears in an error, a log line, a secret's
+// Errors match one of the sentinels of this package with errors.Is, or the
+// error of a context that has ended, or one that an adapter names (such as
+// vault.ErrNotKV2). The cause stays reachable with errors.As, and [Retryable]
+// says whether the same call may succeed later. No credential appears in an error, a log line, a secret's
 // name, or in what fmt, log/slog and encoding/json make of a token.
 package tokenstore
 

@@ -6,6 +6,15 @@
 //	...
 //	store, err := awssm.New(secretsmanager.NewFromConfig(cfg), awssm.WithPrefix("crm/"))
 //
+// # URL
+//
+// [tokenstore.Open] takes awssm://prefix/more?region=eu-central-1. Host and path
+// are the prefix; without them it is "tokenstore/". Credentials, and a region that
+// is not given, come from the SDK's default chain: environment, shared files
+// (profile names one of theirs), and the roles of containers, functions and
+// machines. kms_key, recovery_days and fanout are as the options of [New];
+// recovery_days=0 deletes by force. endpoint is the base URL of an emulator.
+//
 // # Writes
 //
 // A secret is replaced in two calls: PutSecretValue stores a version under a

@@ -20,16 +20,7 @@ func init() { tokenstore.Register(storeName, open) }
 // The parameters of a URL.
 var parameters = []string{"region", "profile", "endpoint", "kms_key", "recovery_days", "fanout"}
 
-// open opens the store that a URL names:
-//
-//	awssm://prefix/more?region=eu-central-1
-//
-// Host and path are the prefix of the secrets' names; without them it is
-// "tokenstore/". Credentials, and a region that is not given, come from the
-// SDK's default chain: environment, shared files (profile names one of theirs),
-// and the roles of containers, functions and machines. kms_key, recovery_days
-// and fanout are as the options of [New]; "recovery_days=0" deletes by force.
-// endpoint is the base URL of an emulator.
+// open opens the store that a URL names; see the package comment.
 func open(ctx context.Context, u *url.URL) (tokenstore.OpenStore, error) {
 	if err := tokenstore.CheckParams(u, parameters...); err != nil {
 		return nil, err

@@ -45,7 +45,7 @@ func TestOpenRefuses(t *testing.T) {
 		"awssm://crm?region=eu-central-1&secret=hush":              "known are",
 		"awssm://crm?region=eu-central-1&recovery_days=3":          "7 to 30",
 		"awssm://crm?region=eu-central-1&recovery_days=x":          "not a number",
-		"awssm://crm?region=eu-central-1&fanout=0":                 "at least 1",
+		"awssm://crm?region=eu-central-1&fanout=0":                 "1 to 1024",
 		"awssm://crm?region=eu-central-1&fanout=x":                 "not a number",
 		"awssm://crm?region=eu-central-1&profile=no-such-profile":  "configuration",
 		"awssm://crm?region=eu-central-1&endpoint=localhost":       "endpoint",

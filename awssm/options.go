@@ -53,7 +53,8 @@ type settings struct {
 	store        []tokenstore.Option
 }
 
-// WithPrefix sets how the names of all secrets begin, "tokenstore/" by default.
+// WithPrefix sets how the names of all secrets begin, "tokenstore/" by default;
+// it ends in a slash.
 // Stores with different prefixes know nothing of each other.
 func WithPrefix(prefix string) Option { return func(s *settings) { s.prefix = prefix } }
 
@@ -83,8 +84,8 @@ func WithRecoveryWindow(days int) Option { return func(s *settings) { s.recovery
 // them back.
 func WithForceDelete() Option { return func(s *settings) { s.force = true } }
 
-// WithFanout sets over how many secrets a new index is spread; 1 by default,
-// which suits some hundred tokens. An index that exists keeps its own.
+// WithFanout sets over how many secrets a new index is spread, 1 to 1,024; 1 by
+// default, which holds about 1,000 tokens. An index that exists keeps its own.
 func WithFanout(n int) Option { return func(s *settings) { s.fanout = n } }
 
 // WithCandidate sets which of the eight candidate labels, 0 to 7, this process
@@ -123,8 +124,6 @@ func (s *settings) check() error {
 	switch {
 	case s.recoveryDays < minRecoveryDays || s.recoveryDays > maxRecoveryDays:
 		return fmt.Errorf("the recovery window is %d to %d days", minRecoveryDays, maxRecoveryDays)
-	case s.fanout < 1:
-		return errors.New("the fan-out is at least 1")
 	case s.slot < 0 || s.slot >= candidates:
 		return fmt.Errorf("the candidate is 0 to %d", candidates-1)
 	case len(s.description) > maxDescription:

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
+	"example.com/tokenstore"
 	"example.com/tokenstore/awssm/awssmtest"
 	"example.com/tokenstore/driver"
 )
@@ -447,7 +448,7 @@ func TestTagsKeyAndDescription(t *testing.T) {
 func TestOptionsAreChecked(t *testing.T) {
 	service := awssmtest.New(awssmtest.Real(), nil)
 	for name, o := range map[string]Option{
-		"recovery": WithRecoveryWindow(3), "fan-out": WithFanout(0), "candidate": WithCandidate(8),
+		"recovery": WithRecoveryWindow(3), "candidate": WithCandidate(8),
 		"prefix": WithPrefix("a//"), "tags": WithTags(map[string]string{"aws:x": "y"}), "clock": WithClock(nil, nil),
 		"description": WithDescription(strings.Repeat("x", 3000)),
 	} {
@@ -457,6 +458,9 @@ func TestOptionsAreChecked(t *testing.T) {
 	}
 	if _, err := NewSecrets(nil); !errors.Is(err, driver.ErrInvalid) {
 		t.Error(err)
+	}
+	if _, err := New(service, WithFanout(0)); !errors.Is(err, tokenstore.ErrInvalidArgument) {
+		t.Errorf("a fan-out of zero: %v", err)
 	}
 }
 

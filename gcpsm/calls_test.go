@@ -141,7 +141,7 @@ func operations() []operation {
 		{"save after a rotation of the refresh token", false, nil, save(rotated)},
 		{"save a new token", false, nil, save(sampleToken("new"))},
 		{"delete", false, nil, func(t *testing.T, s *tokenstore.SecretStore) error { return s.DeleteToken(t.Context(), user1ID) }},
-		{"list", false, nil, func(t *testing.T, s *tokenstore.SecretStore) error {
+		{"list 3 tokens", false, nil, func(t *testing.T, s *tokenstore.SecretStore) error {
 			all, err := s.GetTokens(t.Context())
 			if len(all) != 3 {
 				t.Errorf("%d tokens", len(all))

@@ -6,6 +6,17 @@
 //	...
 //	store, err := gcpsm.New(client, "my-project", gcpsm.WithPrefix("crm/"))
 //
+// # URL
+//
+// [tokenstore.Open] takes gcpsm://my-project/prefix/more?location=europe-west3.
+// Host and path are the project and the prefix; without a path it is
+// "tokenstore/". Credentials are the application default credentials. location is
+// that of regional secrets; replicas are locations, with commas between, of global
+// ones, and go with neither location nor kms_key. kms_key and fanout are as the
+// options of [New]. transport is "grpc", or "rest" where only HTTP gets through.
+// endpoint is host:port of an emulator: the connection to it is not encrypted, and
+// no credentials are looked for or sent.
+//
 // # Writes
 //
 // The service adds versions to a secret and has no condition for that, and only
@@ -56,8 +67,8 @@ func New(client API, project string, options ...Option) (*tokenstore.SecretStore
 	return tokenstore.NewSecretStore(newSecrets(client, c), c.storeOptions()...)
 }
 
-// NewSecrets returns the driver alone. It implements driver.Limited and
-// driver.Retirer too. An option that cannot be used gives an error that matches
+// NewSecrets returns the driver alone. It implements driver.Limited,
+// driver.Retirer and driver.Pruner too. An option that cannot be used gives an error that matches
 // driver.ErrInvalid; options that concern the store only have no effect. It
 // makes no call.
 func NewSecrets(client API, project string, options ...Option) (driver.Secrets, error) {

@@ -26,17 +26,7 @@ const (
 	transportREST = "rest"
 )
 
-// open opens the store that a URL names:
-//
-//	gcpsm://my-project/prefix/more?location=europe-west3
-//
-// Host and path are the project and the prefix of the secrets' names; without a
-// path it is "tokenstore/". Credentials are the application default credentials.
-// location is that of regional secrets; replicas are locations, with commas
-// between, of global ones. kms_key and fanout are as the options of [New].
-// transport is "grpc", or "rest" where only HTTP gets through. endpoint is
-// host:port of an emulator: the connection to it is not encrypted, and no
-// credentials are looked for or sent.
+// open opens the store that a URL names; see the package comment.
 func open(ctx context.Context, u *url.URL) (tokenstore.OpenStore, error) {
 	if err := tokenstore.CheckParams(u, parameters...); err != nil {
 		return nil, err
@@ -50,8 +40,8 @@ func open(ctx context.Context, u *url.URL) (tokenstore.OpenStore, error) {
 		return nil, invalidURL(err)
 	}
 	// All that can be wrong with the options is so without a client too.
-	if _, err := configure(&secretmanager.Client{}, u.Host, options); err != nil {
-		return nil, invalidURL(err)
+	if _, err := New(&secretmanager.Client{}, u.Host, options...); err != nil {
+		return nil, err
 	}
 	client, err := dial(ctx)
 	if err != nil {

@@ -55,7 +55,8 @@ type settings struct {
 // replica is one location of a secret that is not replicated automatically.
 type replica struct{ location, kmsKey string }
 
-// WithPrefix sets how the names of all secrets begin, "tokenstore/" by default.
+// WithPrefix sets how the names of all secrets begin, "tokenstore/" by default;
+// it ends in a slash.
 // Stores with different prefixes know nothing of each other.
 func WithPrefix(prefix string) Option { return func(s *settings) { s.prefix = prefix } }
 
@@ -89,8 +90,8 @@ func WithLabels(labels map[string]string) Option {
 	}
 }
 
-// WithFanout sets over how many secrets a new index is spread; 1 by default,
-// which suits some hundred tokens. An index that exists keeps its own.
+// WithFanout sets over how many secrets a new index is spread, 1 to 1,024; 1 by
+// default, which holds about 1,000 tokens. An index that exists keeps its own.
 func WithFanout(n int) Option { return func(s *settings) { s.fanout = n } }
 
 // WithClock sets the clock and how to wait, of the driver and the engine, for
@@ -128,8 +129,6 @@ func (s *settings) check() error {
 		return errors.New("regional secrets have no replicas")
 	case s.kmsKey != "" && len(s.replicas) > 0:
 		return errors.New("each replica has a key of its own")
-	case s.fanout < 1:
-		return errors.New("the fan-out is at least 1")
 	case s.now == nil || s.sleep == nil:
 		return errors.New("a clock needs both functions")
 	case s.prefix != "" && driver.CheckName(s.prefix+"x") != nil:

@@ -13,9 +13,11 @@ import (
 	"example.com/tokenstore/driver"
 )
 
+// MaxFanout is the largest fan-out of a document index.
+const MaxFanout = 1024
+
 const (
-	rootName  = "root"
-	maxFanout = 1024
+	rootName = "root"
 
 	// rootLife is how long a process relies on the layout that it remembers.
 	// Documents of an older layout are kept for longer than that.
@@ -57,10 +59,11 @@ type Document struct {
 // DocumentOption is an option of [NewDocument].
 type DocumentOption func(*Document)
 
-// WithFanout sets the fan-out with which the index is created, 1 to 1024; by
-// default it is 1. An index that exists already keeps the one it has.
+// WithFanout sets the fan-out with which the index is created, by default 1; what
+// is below 1 or above [MaxFanout] counts as that. An index that exists already
+// keeps the one it has.
 func WithFanout(fanout int) DocumentOption {
-	return func(x *Document) { x.initial = min(max(fanout, 1), maxFanout) }
+	return func(x *Document) { x.initial = min(max(fanout, 1), MaxFanout) }
 }
 
 // NewDocument returns an index of documents. Beside [Index] it has the methods
@@ -104,7 +107,7 @@ func (x *Document) epochOf(name string) (epoch int64, ok bool) {
 	if err1 != nil || err2 != nil || rest != fmt.Sprintf("%d-%d", epoch, number) {
 		return 0, false
 	}
-	return epoch, epoch > 0 && number >= 0 && number < maxFanout
+	return epoch, epoch > 0 && number >= 0 && number < MaxFanout
 }
 
 // part returns the number of the document that holds a key.

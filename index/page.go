@@ -153,7 +153,7 @@ func (p *page) decodeRoot() error {
 	if err != nil {
 		return err
 	}
-	if epoch == 0 || fanout < 1 || fanout > maxFanout {
+	if epoch == 0 || fanout < 1 || fanout > MaxFanout {
 		return fmt.Errorf("%w: no epoch or fan-out", driver.ErrUnreadable)
 	}
 	p.layout = layout{epoch, int(fanout)}
@@ -165,7 +165,7 @@ func (p *page) decodeRoot() error {
 	delete(p.fields, nextField)
 	var next layout
 	if _, err := fmt.Sscanf(text, "%d %d", &next.epoch, &next.fanout); err != nil ||
-		next.epoch <= epoch || next.fanout < 1 || next.fanout > maxFanout {
+		next.epoch <= epoch || next.fanout < 1 || next.fanout > MaxFanout {
 		return fmt.Errorf("%w: field %q", driver.ErrUnreadable, nextField)
 	}
 	p.next = &next
@@ -175,7 +175,7 @@ func (p *page) decodeRoot() error {
 // takeFilled reads which documents were made: in hexadecimal, the first of them
 // in the lowest bit. What cannot be read only costs a reader its patience.
 func (p *page) takeFilled() {
-	if text, err := p.text(filledField); err == nil && len(text) <= maxFanout/4 {
+	if text, err := p.text(filledField); err == nil && len(text) <= MaxFanout/4 {
 		for n := range p.fanout {
 			if at := len(text) - 1 - n/4; at >= 0 {
 				digit, _ := strconv.ParseUint(text[at:at+1], 16, 8)

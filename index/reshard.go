@@ -29,8 +29,8 @@ type Resharder interface {
 // sealed documents answer the readers. A writer that meets a seal does the rest
 // itself, so nobody waits for a process that has died.
 func (x *Document) Reshard(ctx context.Context, fanout int) error {
-	if fanout < 1 || fanout > maxFanout {
-		return fmt.Errorf("%w: fan-out %d is not in 1 to %d", driver.ErrInvalid, fanout, maxFanout)
+	if fanout < 1 || fanout > MaxFanout {
+		return fmt.Errorf("%w: fan-out %d is not in 1 to %d", driver.ErrInvalid, fanout, MaxFanout)
 	}
 	var err error
 	for attempt := range writeAttempts {
@@ -185,7 +185,7 @@ func (x *Document) finishOnce(ctx context.Context, root *page) error {
 func (x *Document) raise(ctx context.Context, root *page) error {
 	raised := *root
 	raised.next = &layout{root.next.epoch + 1, root.next.fanout * 2}
-	if raised.next.fanout > maxFanout {
+	if raised.next.fanout > MaxFanout {
 		return fault(root.name, fmt.Errorf("fan-out %d: %w: %w", raised.next.fanout, ErrFull, driver.ErrTooLarge))
 	}
 	if err := x.save(ctx, &raised, x.limits.MaxSize); err != nil {

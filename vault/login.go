@@ -19,14 +19,15 @@ import (
 
 // LoginAppRole logs in with a role ID and a secret ID. The secret ID comes from
 // a text, a file or an environment variable, which are read at each login.
-// Options such as approle.WithMountPath are passed on.
+// Options such as approle.WithMountPath are passed on. What the login cannot be
+// made of, such as an empty role ID, is an error.
 func LoginAppRole(roleID string, secretID approle.SecretID, options ...approle.LoginOption) (api.AuthMethod, error) {
 	return approle.NewAppRoleAuth(roleID, &secretID, options...)
 }
 
 // LoginKubernetes logs in with the token of the pod's service account, which
 // is read from its usual file at each login: the cluster replaces it. Options
-// such as kubernetes.WithMountPath are passed on.
+// such as kubernetes.WithMountPath are passed on. An empty role is an error.
 func LoginKubernetes(role string, options ...kubernetes.LoginOption) (api.AuthMethod, error) {
 	if _, err := kubernetes.NewKubernetesAuth(role, options...); err != nil {
 		return nil, err

@@ -30,12 +30,7 @@ const (
 	envAuthMount    = "VAULT_AUTH_MOUNT"
 )
 
-// openURL opens vault://mount/prefix?namespace=N&reads=R, in which all but the
-// mount may be left out. A mount with slashes is given as vault:///prefix?mount=M.
-// Address and credentials come from the environment: the token of VAULT_TOKEN
-// or of the file VAULT_TOKEN_FILE, or a login by AppRole (VAULT_ROLE_ID with
-// VAULT_SECRET_ID or VAULT_SECRET_ID_FILE) or Kubernetes
-// (VAULT_KUBERNETES_ROLE), at VAULT_AUTH_MOUNT if that is not the usual path.
+// openURL opens the store that a URL names; see the package comment.
 func openURL(_ context.Context, u *url.URL) (tokenstore.OpenStore, error) {
 	if err := tokenstore.CheckParams(u, "mount", "namespace", "reads"); err != nil {
 		return nil, err

@@ -28,7 +28,8 @@ type Session struct {
 }
 
 // NewSession returns a session that logs in by method, in the namespace of the
-// client. It makes no call, and does not change the client.
+// client. It makes no call, and does not change the client. A client or a method
+// that is nil is an error.
 func NewSession(client *api.Client, method api.AuthMethod) (*Session, error) {
 	if client == nil || method == nil {
 		return nil, errors.New("vault: a session needs a client and a method")

@@ -12,6 +12,18 @@
 // moment. Where standbys answer reads themselves (Vault Enterprise, OpenBao 2.5
 // and later), [WithReads] says what a read has to wait for.
 //
+// # URL
+//
+// [tokenstore.Open] takes vault://mount/prefix?namespace=N&reads=R, in which all
+// but the mount may be left out; a mount with slashes is given as
+// vault:///prefix?mount=M. reads is "any" (the default), "own" or "active"; see
+// [Reads]. The server comes from VAULT_ADDR, VAULT_CACERT and what else the client
+// reads. The credentials are the first that is set of VAULT_TOKEN, the file
+// VAULT_TOKEN_FILE, AppRole (VAULT_ROLE_ID with VAULT_SECRET_ID or
+// VAULT_SECRET_ID_FILE) and Kubernetes (VAULT_KUBERNETES_ROLE), the latter two at
+// VAULT_AUTH_MOUNT if that is not the usual path. The file ~/.vault-token, which
+// "vault login" leaves, is not looked at.
+//
 // # What is stored
 //
 // Beside the fields of the token stand those whose names begin with
@@ -53,7 +65,8 @@ var ErrNotKV2 = errors.New("the mount is not a KV version 2 secrets engine")
 // The client stays the caller's: it is not changed, and its token is used as it
 // is at the moment of each call, unless [WithLogin] or [WithSession] gives
 // another one. Without options the mount is "secret" and the prefix
-// "tokenstore/".
+// "tokenstore/". An option that cannot be used gives an error that matches
+// tokenstore.ErrInvalidArgument.
 func New(client *api.Client, options ...Option) (*tokenstore.SecretStore, error) {
 	s, c, err := build(client, options)
 	if err != nil {
@@ -64,11 +77,13 @@ func New(client *api.Client, options ...Option) (*tokenstore.SecretStore, error)
 }
 
 // NewSecrets returns the driver under [New], for those who build a store, or a
-// wrapper, of their own. It is a driver.Retirer and driver.Limited.
+// wrapper, of their own. It is a driver.Retirer and driver.Limited. An option that
+// cannot be used gives an error that matches driver.ErrInvalid; options that
+// concern the store only have no effect. It makes no call.
 func NewSecrets(client *api.Client, options ...Option) (driver.Secrets, error) {
 	s, _, err := build(client, options)
 	if err != nil {
-		return nil, fmt.Errorf("vault: %w: %w", tokenstore.ErrInvalidArgument, err)
+		return nil, fmt.Errorf("vault: %w: %w", driver.ErrInvalid, err)
 	}
 	return s, nil
 }

@@ -23,7 +23,14 @@ func checkCommand() *cobra.Command {
 		Use:   "check STORE",
 		Short: "Report what a repair would do, and how near the index is to its limits",
 		Long: `Check reads every token and the index of a store over a secret manager, and
-changes nothing. The exit code is 4 if there is something to repair.`,
+changes nothing. The exit code is 4 if there is something to repair, or if the
+index has used three quarters of what the service allows it.
+
+A hint is an entry of the index: a key, and the ID of the token that may have it.
+Crashes and edits in the service's console leave hints without a token; one that
+is younger than a day may belong to a save under way. A tombstone is what a
+deleted token leaves for a day. Foreign secrets lie under the store's prefix and
+are none of its own.`,
 		Example: "  tokenstore check vault://secret/crm",
 		Args:    exactArgs("STORE"),
 		RunE: func(command *cobra.Command, args []string) error {
@@ -42,7 +49,11 @@ func reindexCommand() *cobra.Command {
 		Long: `Reindex repairs the index of a store over a secret manager while the store is in
 use: it adds keys that are missing, for example after somebody changed a token in
 the service's console, and removes what is left of crashes once it is old enough.
-Secrets that cannot be read are named and left alone; then the exit code is 4.`,
+Secrets that cannot be read are named and left alone; then the exit code is 4.
+
+A store whose programs set a pepper, or another form of index than its adapter's
+own, is repaired by such a program (SecretStore.Reindex): here it would be indexed
+as if it had neither.`,
 		Example: "  tokenstore reindex awssm://crm?region=eu-west-1 --dry-run\n  tokenstore reindex awssm://crm?region=eu-west-1 --fanout 16",
 		Args:    exactArgs("STORE"),
 		RunE: func(command *cobra.Command, args []string) error {
@@ -72,7 +83,8 @@ func withRepairable(command *cobra.Command, url string, do func(repairable) (tok
 			return err
 		}
 		checking := command.Name() == "check"
-		if len(report.Unreadable) > 0 || checking && report.KeysAdded+report.HintsRemoved+report.TombstonesSwept+report.IndexSwept > 0 {
+		toRepair := report.KeysAdded+report.HintsRemoved+report.TombstonesSwept+report.IndexSwept > 0
+		if len(report.Unreadable) > 0 || checking && (toRepair || index.GrowthDue(report.Index)) {
 			return &incompleteError{}
 		}
 		return nil
@@ -146,7 +158,11 @@ func printReport(command *cobra.Command, r tokenstore.Report) error {
 	if n := len(r.Index) - len(shown); n > 0 {
 		t.row(fmt.Sprintf("%d others, less full", n), fmt.Sprint(others.Keys), fmt.Sprint(others.Hints), fmt.Sprint(others.Size), "", fmt.Sprint(others.WritesToday), "")
 	}
-	return t.flush()
+	if err := t.flush(); err != nil || !index.GrowthDue(r.Index) {
+		return err
+	}
+	_, err := fmt.Fprintln(w, "\nThe index has used three quarters of a limit: spread it with reindex --fanout N.")
+	return err
 }
 
 // mostStats is how many secrets of an index are shown: one that has a secret for

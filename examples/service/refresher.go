@@ -12,12 +12,13 @@ import (
 
 const (
 	// interval is the time between two looks at all tokens, and after which one
-	// that could not be refreshed is tried again.
-	interval = time.Minute
+	// that could not be refreshed is tried again. Cloud services charge for each
+	// look; see the costs in docs/aws.md and docs/gcp.md.
+	interval = 5 * time.Minute
 	// early and spread say how long before its expiry a token is due: early, and
 	// a part of spread that differs between the replicas, so that mostly one of
 	// them refreshes and the others find it done.
-	early  = 5 * time.Minute
+	early  = 10 * time.Minute
 	spread = 10 * time.Minute
 )
 
