@@ -4,67 +4,52 @@ import (
 	"context"
 	"errors"
 	"sync/atomic"
-	"time"
 
 	"example.com/tokenstore/driver"
 	"example.com/tokenstore/internal/parallel"
-)
-
-const (
-	// staleReads is how often a secret is read again that is older than one
-	// that this process has seen, and goneReads how often one that is not there
-	// any more: a service with stale reads shows both for a while.
-	staleReads = 8
-	goneReads  = 4
-	// staleWait is the first pause between such reads; it doubles.
-	staleWait = 10 * time.Millisecond
-	// staleFor is how long they take, and so how long a service is expected to
-	// show what was overwritten.
-	staleFor = staleWait << staleReads
+	"example.com/tokenstore/internal/staleness"
 )
 
 // read returns the row with the given escaped ID; what is not there is a row
-// too, in state absent. A state older than one that this process has seen is
-// read again until the service has caught up.
+// too, in state absent. A state that is, or may be, older than one that this
+// process has seen is read again until the service has caught up. What stays for
+// longer than any service is stale is taken: a person has put back an older
+// version, removed the generation, or removed the secret.
 func (s *SecretStore) read(ctx context.Context, id string) (*row, error) {
-	name := s.tokens + id
-	wait := staleWait
-	for tries := 1; ; tries++ {
-		secret, err := s.secrets.Get(ctx, name)
-		if err != nil && !errors.Is(err, driver.ErrNotFound) {
-			if errors.Is(err, driver.ErrUnreadable) {
-				return &row{name: name, id: id, state: unreadable, err: err}, nil
-			}
-			return nil, err
+	var r *row
+	see := func(ctx context.Context) (order staleness.Order, latest staleness.Sighting, err error) {
+		if r, err = s.look(ctx, id); err == nil {
+			order, latest = s.known.see(r)
 		}
-		r := &row{name: name, id: id}
-		if err == nil {
-			r = s.parse(id, secret)
-		}
-		switch s.known.see(r) {
-		case fresh:
-			return r, nil
-		case gone:
-			if tries > goneReads {
-				s.known.forget(name)
-				return r, nil
-			}
-		case stale:
-			if tries > staleReads {
-				// Nothing stays stale for so long: a person has put back an older
-				// version, or one without a generation.
-				s.known.accept(r)
-				if !r.uncounted {
-					s.log.WarnContext(ctx, "an older state of a token came back; taking it as a rollback", "store", s.name, "id", Redact(id))
-				}
-				return r, nil
-			}
-		}
-		if err := s.sleep(ctx, wait); err != nil {
-			return nil, err
-		}
-		wait *= 2
+		return order, latest, err
 	}
+	accept := func(order staleness.Order, before staleness.Sighting) (bool, error) {
+		accepted := s.known.states.Accept(r.name, r.seen(), before)
+		if accepted && order == staleness.Older {
+			s.log.WarnContext(ctx, "an older state of a token came back; taking it as a rollback", "store", s.name, "id", Redact(id))
+		}
+		return accepted, nil
+	}
+	if err := staleness.CatchUp(ctx, s.sleep, see, accept); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// look reads a secret once.
+func (s *SecretStore) look(ctx context.Context, id string) (*row, error) {
+	r := &row{name: s.tokens + id, id: id}
+	secret, err := s.secrets.Get(ctx, r.name)
+	switch {
+	case err == nil:
+		return s.parse(id, secret), nil
+	case errors.Is(err, driver.ErrNotFound):
+		return r, nil
+	case errors.Is(err, driver.ErrUnreadable):
+		r.state, r.err = unreadable, err
+		return r, nil
+	}
+	return nil, err
 }
 
 // write puts the row and returns it with its new revision.
@@ -79,10 +64,7 @@ func (s *SecretStore) write(ctx context.Context, r *row) (*row, error) {
 	}
 	stored := *r
 	stored.revision = revision
-	s.known.wrote(&stored)
-	if stored.state == live {
-		s.known.learn(s, &stored)
-	}
+	s.known.wrote(s, &stored)
 	return &stored, nil
 }
 
@@ -106,6 +88,7 @@ func (s *SecretStore) readAll(ctx context.Context, ids []string) ([]*row, error)
 		found[secret.Name] = secret
 	}
 	rows := make([]*row, len(ids))
+	var stale []int
 	for i, id := range ids {
 		r := &row{name: names[i], id: id}
 		if secret, ok := found[r.name]; ok {
@@ -113,14 +96,28 @@ func (s *SecretStore) readAll(ctx context.Context, ids []string) ([]*row, error)
 		} else if fault, ok := faults[r.name]; ok {
 			r.state, r.err = unreadable, fault
 		}
-		if s.known.see(r) != fresh {
-			if r, err = s.read(ctx, id); err != nil {
-				return nil, err
-			}
+		if order, _ := s.known.see(r); order != staleness.Fresh {
+			stale = append(stale, i)
 		}
 		rows[i] = r
 	}
-	return rows, nil
+	return rows, s.readAgain(ctx, rows, stale)
+}
+
+// readAgain reads those of the rows whose places are given.
+func (s *SecretStore) readAgain(ctx context.Context, rows []*row, places []int) error {
+	ids := make([]string, len(places))
+	for i, place := range places {
+		ids[i] = rows[place].id
+	}
+	again, err := s.readParallel(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for i, place := range places {
+		rows[place] = again[i]
+	}
+	return nil
 }
 
 // faultsByName takes apart the error of a batch read. Faults of single secrets
@@ -159,14 +156,13 @@ func passes(err error) bool {
 // for a missing permission: where others can be read, that is a row's own fault.
 func (s *SecretStore) readParallel(ctx context.Context, ids []string) ([]*row, error) {
 	rows := make([]*row, len(ids))
-	var denied atomic.Int64
 	var allowed atomic.Bool
 	err := s.parallel(ctx, len(ids), func(ctx context.Context, i int) error {
 		r, err := s.read(ctx, ids[i])
 		switch {
 		case err == nil:
 			allowed.Store(true)
-		case errors.Is(err, ErrDenied) && (denied.Add(1) <= int64(s.parallelism) || allowed.Load()):
+		case errors.Is(err, ErrDenied):
 			r, err = &row{name: s.tokens + ids[i], id: ids[i], state: unreadable, err: err}, nil
 		}
 		rows[i] = r

@@ -139,6 +139,10 @@ func observedStore(t testing.TB, secrets driver.Secrets, options ...tokenstore.O
 	}))...), c
 }
 
+// noWait has a store wait for nothing: an edit that follows a save at once may be
+// an older state, for all that it knows, and is read again for a while.
+var noWait = tokenstore.WithSleep(func(ctx context.Context, _ time.Duration) error { return ctx.Err() })
+
 func open(t testing.TB, secrets driver.Secrets, options ...tokenstore.Option) *tokenstore.SecretStore {
 	t.Helper()
 	s, err := tokenstore.NewSecretStore(secrets, options...)

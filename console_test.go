@@ -16,7 +16,7 @@ import (
 // the list of all tokens, so it must not lose its last hint of the first one.
 func TestEditedTokenStaysListed(t *testing.T) {
 	secrets := memory.New()
-	store, err := tokenstore.NewSecretStore(secrets, tokenstore.WithDocument(1))
+	store, err := tokenstore.NewSecretStore(secrets, tokenstore.WithDocument(1), noWait)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package tokenstore_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"example.com/tokenstore"
@@ -88,9 +89,22 @@ func threeUsers(t *testing.T, secrets driver.Secrets, fault error, options ...to
 func TestRoleThatMayNotReadAll(t *testing.T) {
 	ctx, secrets := t.Context(), memory.New()
 	faults := threeUsers(t, secrets, driver.ErrDenied)
+	var last string
+	for name := range secrets.List(ctx, "tokenstore/tokens/") {
+		last = max(last, name)
+	}
 	store := open(t, drivertest.Inject(secrets, func(c drivertest.Call) drivertest.Outcome { return drivertest.Outcome{Err: faults[c.Name]} }))
 	if tokens, err := store.GetTokens(ctx); len(tokens) != 2 || !errors.Is(err, tokenstore.ErrDenied) || !errors.Is(err, tokenstore.ErrUnreadable) {
 		t.Errorf("GetTokens gives %d tokens and %v, want 2 and a denial", len(tokens), err)
+	}
+	oneByOne := open(t, drivertest.Inject(secrets, func(c drivertest.Call) drivertest.Outcome {
+		if c.Method == drivertest.Get && strings.HasPrefix(c.Name, "tokenstore/tokens/") && c.Name != last {
+			return drivertest.Denied
+		}
+		return drivertest.Outcome{}
+	}), tokenstore.WithParallelism(1))
+	if tokens, err := oneByOne.GetTokens(ctx); len(tokens) != 1 || !errors.Is(err, tokenstore.ErrDenied) {
+		t.Errorf("GetTokens gives %d tokens and %v where the last of three may be read", len(tokens), err)
 	}
 	if report, err := store.Reindex(ctx, tokenstore.ReindexOptions{}); err != nil || report.Tokens != 2 || len(report.Unreadable) != 1 {
 		t.Errorf("the repair gives %+v, %v", report, err)

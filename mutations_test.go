@@ -19,6 +19,7 @@ const (
 	contract   = ". TestStoreOverMemory/^entries$/"
 	staleSuite = ". TestStoreOverStaleReads/^entries$"
 	races      = ". "
+	staleness  = "internal/staleness/staleness.go"
 )
 
 // mutations are the rules of the engine, each taken away: first those by which it
@@ -154,24 +155,39 @@ var mutations = []mutation{
 		model, true,
 	},
 	{
-		"an older state is taken", "known.go",
-		"\t\treturn r.generation < before.generation\n", "\t\treturn false\n",
+		"an older state is taken", staleness,
+		"\t\treturn Older\n", "\t\treturn Fresh\n",
 		staleSuite, false,
 	},
 	{
-		"a state without a generation is taken for the latest", "known.go",
-		"(r.uncounted || r.generation < before.generation)", "!r.uncounted && r.generation < before.generation",
-		races + "TestTokenWithoutGeneration", false,
-	},
-	{
-		"a state without a generation is given a later one with each read", "known.go",
-		"case r.uncounted && r.revision == before.uncounted:", "case false:",
-		races + "TestTokenWithoutGeneration", false,
-	},
-	{
-		"a row that is gone for a moment is taken for deleted", "known.go",
-		"if ok && before.live {", "if ok && before.live && false {",
+		"a row that is gone for a moment is taken for deleted", staleness,
+		"case s.Revision == \"\" && before.Empty,", "case s.Revision == \"\",",
 		staleSuite, false,
+	},
+	{
+		"a state without a generation is taken for the latest", staleness,
+		" && !s.Uncounted && !before.Uncounted", "",
+		races + "TestPasteOverAHighGeneration", false,
+	},
+	{
+		"a state that is read again counts as another", staleness,
+		"s.Revision != \"\" && s.Revision == before.Revision: //", "false: //",
+		races + "TestTokenWithoutGeneration", false,
+	},
+	{
+		"a state whose order nothing tells is taken for the latest", staleness,
+		"case m.now().Sub(before.Since) < For:", "case false:",
+		races + "TestEditIsNotReadBackwards", false,
+	},
+	{
+		"a reader that gives up forgets a later state", staleness,
+		"now != seen {", "false && now != seen {",
+		races + "TestReaderThatGivesUp", false,
+	},
+	{
+		"a repair removes a hint that was claimed again", "index/hints.go",
+		"(c.Claimed.IsZero() || c.Claimed.Equal(h.Claimed))", "true",
+		races + "TestRepairLeavesAHintThatIsClaimedAgain", false,
 	},
 	{
 		"a person's edit is not noticed", "row.go",

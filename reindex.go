@@ -233,7 +233,7 @@ func (r *repair) hints(ctx context.Context) error {
 				r.report.HintsYoung++
 			default:
 				r.report.HintsRemoved++
-				old = append(old, index.Claim{Hash: entry.Hash, ID: hint.ID, Generation: hint.Generation})
+				old = append(old, index.Claim{Hash: entry.Hash, ID: hint.ID, Generation: hint.Generation, Claimed: hint.Claimed})
 			}
 		}
 	}
@@ -250,7 +250,9 @@ func (r *repair) hit(hash, id string) bool {
 }
 
 // release removes old hints, after another look at their rows: one may have
-// come to hold the key since the repair read it.
+// come to hold the key since the repair read it. A save that is about to hold it
+// has claimed the key again, for what may be the same generation: that hint is no
+// longer the old one, and stays.
 func (r *repair) release(ctx context.Context, view index.View, old []index.Claim) error {
 	var ids []string
 	for _, c := range old {

@@ -1,6 +1,7 @@
 package tokenstore_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/driver"
 	"example.com/tokenstore/driver/drivertest"
 	"example.com/tokenstore/driver/memory"
 	"example.com/tokenstore/internal/pause"
@@ -114,4 +116,65 @@ func TestCheckReadsAtTheSameTime(t *testing.T) {
 			t.Errorf("%d calls took %v, though 8 were allowed at a time", counts.Total(), took)
 		}
 	})
+}
+
+// TestRepairLeavesAHintThatIsClaimedAgain has a save fail before it writes the
+// token, a day pass, and the same save be done again while a repair is about to
+// remove the hint that the first one has left. The second save claims the key for
+// the same generation.
+func TestRepairLeavesAHintThatIsClaimedAgain(t *testing.T) {
+	for name, form := range map[string]tokenstore.Option{"entries": tokenstore.WithEntries(), "document": tokenstore.WithDocument(1)} {
+		t.Run(name, func(t *testing.T) {
+			ctx, secrets, now := t.Context(), memory.New(), time.Unix(1_700_000_000, 0)
+			process := func(secrets driver.Secrets) *tokenstore.SecretStore {
+				return open(t, secrets, form, tokenstore.WithScanLimit(0), tokenstore.WithClock(func() time.Time { return now }))
+			}
+			token, err := process(secrets).SaveToken(ctx, client(tokenstore.OAuthToken{UserName: "fake-user", RefreshToken: "fake-1"}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			secret := "tokenstore/tokens/" + token.ID
+			token.RefreshToken = "fake-2"
+			cutOff := drivertest.Inject(secrets, func(c drivertest.Call) drivertest.Outcome {
+				if c.Method == drivertest.Put && c.Name == secret {
+					return drivertest.Unreached
+				}
+				return drivertest.Outcome{}
+			})
+			if _, err := process(cutOff).SaveToken(ctx, token); !errors.Is(err, tokenstore.ErrUnavailable) {
+				t.Fatal(err)
+			}
+			now = now.Add(48 * time.Hour)
+
+			claimed, repaired, saved := make(chan struct{}), make(chan struct{}), make(chan error)
+			saver := process(drivertest.Intercept(secrets, func(ctx context.Context, c drivertest.Call, do func(context.Context) error) error {
+				if c.Method == drivertest.Put && c.Name == secret {
+					close(claimed)
+					<-repaired
+				}
+				return do(ctx)
+			}))
+			looks := 0
+			repairer := process(drivertest.Intercept(secrets, func(ctx context.Context, c drivertest.Call, do func(context.Context) error) error {
+				err := do(ctx)
+				if c.Method == drivertest.Get && c.Name == secret {
+					if looks++; looks == 2 { // Its last one before it removes hints.
+						go func() { _, err := saver.SaveToken(ctx, token); saved <- err }()
+						<-claimed
+					}
+				}
+				return err
+			}))
+			if _, err := repairer.Reindex(ctx, tokenstore.ReindexOptions{}); err != nil || looks != 2 {
+				t.Fatalf("%v, after %d looks at the token", err, looks)
+			}
+			close(repaired)
+			if err := <-saved; err != nil {
+				t.Fatal(err)
+			}
+			if _, err := process(secrets).FindToken(ctx, client(tokenstore.OAuthToken{RefreshToken: "fake-2"})); err != nil {
+				t.Errorf("a stored token is not found: %v", err)
+			}
+		})
+	}
 }

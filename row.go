@@ -105,7 +105,7 @@ func (s *SecretStore) parse(id string, secret driver.Secret) *row {
 	if r.generation == 0 || r.generation > maxGeneration {
 		// A person has removed or changed it. The next write must not fall back
 		// behind hints of earlier generations.
-		r.uncounted, r.generation = true, max(s.now().Unix()-1, s.known.generation(r.name))
+		r.uncounted, r.generation = true, max(s.now().Unix()-1, s.known.states.Generation(r.name))
 	}
 	return r
 }
@@ -192,7 +192,7 @@ func (s *SecretStore) tombstone(r *row, generation, deleted int64) *row {
 // seen, which may have counted faster than the clock.
 func (s *SecretStore) nextGeneration(r *row) int64 {
 	if r.state == absent {
-		return max(s.now().Unix(), s.known.generation(r.name)+1)
+		return max(s.now().Unix(), s.known.states.Generation(r.name)+1)
 	}
 	return r.generation + 1
 }

@@ -12,7 +12,7 @@ import (
 // the middle of a call makes the user known, also to the saves after it.
 func TestSaveTokensAfterAnEdit(t *testing.T) {
 	secrets := memory.New()
-	store, err := tokenstore.NewSecretStore(secrets, tokenstore.WithDocument(1), tokenstore.WithScanLimit(0))
+	store, err := tokenstore.NewSecretStore(secrets, tokenstore.WithDocument(1), tokenstore.WithScanLimit(0), noWait)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -64,7 +64,7 @@ func NewSecretStore(secrets driver.Secrets, options ...Option) (*SecretStore, er
 
 // newSecretStore returns the store for settings that have been checked.
 func newSecretStore(secrets driver.Secrets, c settings) *SecretStore {
-	s := &SecretStore{settings: c, known: &known{now: c.now}, tokens: c.prefix + "tokens/"}
+	s := &SecretStore{settings: c, known: newKnown(c.now), tokens: c.prefix + "tokens/"}
 	s.secrets = observe(secrets, s.observer, s.now)
 	s.batch, _ = driver.As[driver.BatchGetter](s.secrets)
 	s.retirer, _ = driver.As[driver.Retirer](s.secrets)

@@ -15,7 +15,7 @@ func benchForms(b *testing.B, run func(b *testing.B, x index.Index)) {
 		x := f.make(memory.New(), c.config())
 		var claims []index.Claim
 		for i := range 1000 {
-			claims = append(claims, index.Claim{userHash(i), userHash(i), c.Now().Unix()}, index.Claim{hash(i), userHash(i), c.Now().Unix()})
+			claims = append(claims, index.Claim{Hash: userHash(i), ID: userHash(i), Generation: c.Now().Unix()}, index.Claim{Hash: hash(i), ID: userHash(i), Generation: c.Now().Unix()})
 		}
 		if _, err := x.View().Claim(ctx, claims...); err != nil {
 			b.Fatal(err)
@@ -40,7 +40,7 @@ func BenchmarkLookup(b *testing.B) {
 func BenchmarkClaim(b *testing.B) {
 	benchForms(b, func(b *testing.B, x index.Index) {
 		for i := 0; b.Loop(); i++ {
-			if _, err := x.View().Claim(ctx, index.Claim{hash(i % 1000), userHash(i % 1000), 1}); err != nil {
+			if _, err := x.View().Claim(ctx, index.Claim{Hash: hash(i % 1000), ID: userHash(i % 1000), Generation: 1}); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -203,28 +203,14 @@ func TestWrites(t *testing.T) {
 	}
 }
 
-// The memory of a process does not grow without bound, and keeps what it met
-// last.
-func TestMemoryIsBounded(t *testing.T) {
-	m := newMemory()
-	for i := range 3 * remembered {
-		m.see(fmt.Sprint(i), int64(i))
-	}
-	if n := len(m.younger) + len(m.older); n > 2*remembered {
-		t.Errorf("%d names", n)
-	}
-	for i := 2 * remembered; i < 3*remembered; i++ {
-		if g, ok := m.generation(fmt.Sprint(i)); !ok || g != int64(i) {
-			t.Fatalf("name %d: %d, %v", i, g, ok)
-		}
-	}
-}
-
 // No text of an error or of a key holds a key's value, and no error an ID.
 func TestNothingLeaks(t *testing.T) {
 	k := Key{Refresh, "fake-secret"}
 	if text := fmt.Sprintf("%v %+v %#v %s", k, k, k, k); strings.Contains(text, "fake-secret") {
 		t.Error(text)
+	}
+	if text, err := json.Marshal([]Key{k}); err != nil || strings.Contains(string(text), "fake-secret") {
+		t.Errorf("%s, %v", text, err)
 	}
 	for _, data := range []string{`{"@fake-secret":"1"}`, `{"@fake_id":["x"]}`, `{"@fake_id":"1 fake-secret"}`, `{"epoch":"fake-secret"}`, `fake-secret`} {
 		o, err := decodeObject(driver.Secret{Name: "index/root", Data: []byte(data), Revision: "1"})

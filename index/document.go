@@ -161,7 +161,7 @@ func (x *Document) remember(root *page) {
 	defer x.mu.Unlock()
 	if root.epoch > x.known.epoch {
 		for _, n := range root.filled {
-			x.seen.see(x.name(root.layout, n), 0)
+			x.seen.Expect(x.name(root.layout, n))
 		}
 	}
 	if root.epoch >= x.known.epoch || !root.exists() {

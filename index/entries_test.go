@@ -18,12 +18,12 @@ func TestEmptyEntry(t *testing.T) {
 	c := newClock()
 	secrets := memory.New()
 	x := index.NewEntries(secrets, c.config())
-	mustClaim(t, x.View(), index.Claim{hash(1), "a", 1})
+	mustClaim(t, x.View(), index.Claim{Hash: hash(1), ID: "a", Generation: 1})
 	late, err := secrets.Get(ctx, prefix+hash(1))
 	if err != nil {
 		t.Fatal(err)
 	}
-	mustRelease(t, x.View(), index.Claim{hash(1), "a", 1})
+	mustRelease(t, x.View(), index.Claim{Hash: hash(1), ID: "a", Generation: 1})
 	if _, err := secrets.Put(ctx, late); !errors.Is(err, driver.ErrConflict) {
 		t.Errorf("a write over the state before the release: %v, want a conflict", err)
 	}
@@ -34,11 +34,11 @@ func TestEmptyEntry(t *testing.T) {
 
 	sweepWants(t, x, time.Hour, false, 0)
 	c.Advance(time.Hour + time.Second)
-	mustClaim(t, x.View(), index.Claim{hash(1), "b", 1})
+	mustClaim(t, x.View(), index.Claim{Hash: hash(1), ID: "b", Generation: 1})
 	sweepWants(t, x, time.Hour, false, 0)
 	c.Advance(100 * time.Hour)
 	sweepWants(t, x, time.Hour, false, 0)
-	mustRelease(t, x.View(), index.Claim{hash(1), "b", 1})
+	mustRelease(t, x.View(), index.Claim{Hash: hash(1), ID: "b", Generation: 1})
 	sweepWants(t, x, time.Hour, false, 0)
 	c.Advance(time.Hour + time.Second)
 	sweepWants(t, x, time.Hour, true, 1)
@@ -46,7 +46,7 @@ func TestEmptyEntry(t *testing.T) {
 	if secrets.Len() != 0 {
 		t.Errorf("%d secrets left, want none", secrets.Len())
 	}
-	mustClaim(t, x.View(), index.Claim{hash(1), "c", 1})
+	mustClaim(t, x.View(), index.Claim{Hash: hash(1), ID: "c", Generation: 1})
 	wantIDs(t, "claimed after the sweep", mustLookup(t, x.View(), hash(1))[0], "c")
 }
 
@@ -64,8 +64,8 @@ func TestForeignSecrets(t *testing.T) {
 			}
 		}
 		x := f.make(secrets, c.config())
-		mustClaim(t, x.View(), index.Claim{hash(1), "a", 1})
-		mustRelease(t, x.View(), index.Claim{hash(1), "a", 1})
+		mustClaim(t, x.View(), index.Claim{Hash: hash(1), ID: "a", Generation: 1})
+		mustRelease(t, x.View(), index.Claim{Hash: hash(1), ID: "a", Generation: 1})
 		c.Advance(100 * time.Hour)
 		if _, err := x.Sweep(ctx, time.Hour, false); err != nil {
 			t.Errorf("Sweep: %v", err)
@@ -94,9 +94,9 @@ func TestAll(t *testing.T) {
 			x := f.make(secrets, c.config())
 			const keys = 150
 			for i := range keys {
-				mustClaim(t, x.View(), index.Claim{hash(i), userHash(i), 4})
+				mustClaim(t, x.View(), index.Claim{Hash: hash(i), ID: userHash(i), Generation: 4})
 			}
-			mustClaim(t, x.View(), index.Claim{hash(0), "a", 5})
+			mustClaim(t, x.View(), index.Claim{Hash: hash(0), ID: "a", Generation: 5})
 			found := map[string][]index.Hint{}
 			var order []string
 			for entry, err := range x.All(ctx) {
@@ -114,7 +114,7 @@ func TestAll(t *testing.T) {
 				if !slices.Equal(hints, found[h]) {
 					t.Fatalf("Lookup %v, All %v", hints, found[h])
 				}
-				mustRelease(t, x.View(), index.Claim{h, hints[0].ID, 4})
+				mustRelease(t, x.View(), index.Claim{Hash: h, ID: hints[0].ID, Generation: 4})
 			}
 			n := 0
 			for range x.All(ctx) {
@@ -133,7 +133,7 @@ func TestUnreadableEntry(t *testing.T) {
 		c := newClock()
 		x := index.NewEntries(secrets, c.config())
 		for i := range 5 {
-			mustClaim(t, x.View(), index.Claim{hash(i), "a", 1})
+			mustClaim(t, x.View(), index.Claim{Hash: hash(i), ID: "a", Generation: 1})
 		}
 		secrets.Edit(prefix+hash(2), []byte(`{"@a": "what?"}`))
 		x = index.NewEntries(secrets.Batched(), c.config())
@@ -166,10 +166,10 @@ func TestIDs(t *testing.T) {
 				t.Errorf("IDs of no index: %v, %v", ids, err)
 			}
 			for i, id := range []string{"c", "a", "b"} {
-				mustClaim(t, x.View(), index.Claim{hash(2 * i), id, 1}, index.Claim{hash(2*i + 1), id, 1})
+				mustClaim(t, x.View(), index.Claim{Hash: hash(2 * i), ID: id, Generation: 1}, index.Claim{Hash: hash(2*i + 1), ID: id, Generation: 1})
 				c.Advance(time.Second)
 			}
-			mustClaim(t, x.View(), index.Claim{hash(0), "a", 1}, index.Claim{hash(1), "c", 2})
+			mustClaim(t, x.View(), index.Claim{Hash: hash(0), ID: "a", Generation: 1}, index.Claim{Hash: hash(1), ID: "c", Generation: 2})
 			ids, err := lister.IDs(ctx)
 			if err != nil || !slices.Equal(ids, []string{"c", "a", "b"}) {
 				t.Errorf("IDs %q, %v", ids, err)
@@ -184,7 +184,7 @@ func TestUnreadableDocument(t *testing.T) {
 	secrets := memory.New()
 	x := document(16).make(secrets, newClock().config())
 	for i := range 100 {
-		mustClaim(t, x.View(), index.Claim{hash(i), "a", 1})
+		mustClaim(t, x.View(), index.Claim{Hash: hash(i), ID: "a", Generation: 1})
 	}
 	broken := prefix + names(t, secrets)[3]
 	secrets.Edit(broken, []byte("{"))

@@ -40,12 +40,17 @@ func (m marks) claim(c Claim, now time.Time) marks {
 
 // releases reports whether a release of c removes a hint.
 func (m marks) releases(c Claim) bool {
-	return slices.ContainsFunc(m, func(h mark) bool { return h.ID == c.ID && h.Generation <= c.Generation })
+	return slices.ContainsFunc(m, c.releases)
 }
 
-// release removes the hint of c unless it has a higher generation.
+// releases reports whether a release of c removes the hint h.
+func (c Claim) releases(h mark) bool {
+	return h.ID == c.ID && h.Generation <= c.Generation && (c.Claimed.IsZero() || c.Claimed.Equal(h.Claimed))
+}
+
+// release removes the hint that c releases.
 func (m marks) release(c Claim) marks {
-	return slices.DeleteFunc(m, func(h mark) bool { return h.ID == c.ID && h.Generation <= c.Generation })
+	return slices.DeleteFunc(m, c.releases)
 }
 
 // others returns the hints of other IDs.

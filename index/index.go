@@ -17,6 +17,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base32"
+	"encoding/json"
 	"errors"
 	"iter"
 	"time"
@@ -45,6 +46,9 @@ func (k Key) String() string { return string(k.Kind) + " key" }
 
 // GoString returns the kind only.
 func (k Key) GoString() string { return k.String() }
+
+// MarshalJSON gives the kind only, so that a log of a key shows no credential.
+func (k Key) MarshalJSON() ([]byte, error) { return json.Marshal(k.String()) }
 
 // HashLen is the length of a hash in characters.
 const HashLen = 26
@@ -85,6 +89,10 @@ type Claim struct {
 	Hash       string
 	ID         string
 	Generation int64
+	// Claimed, if it is set in a Release, limits that to the hint that was claimed
+	// then: one that was claimed again since stays. A Claim has the time of the
+	// index's own clock, and ignores it.
+	Claimed time.Time
 }
 
 // ErrFull is matched by the error of a Claim that would make a document larger
@@ -129,7 +137,8 @@ type View interface {
 	Claim(ctx context.Context, claims ...Claim) (others [][]Hint, err error)
 
 	// Release removes, for each claim, that ID's hint if its generation is not
-	// higher than the claim's, and no other. Where there is none it writes
+	// higher than the claim's and it was claimed when the claim says, if it says
+	// so, and no other. Where there is none it writes
 	// nothing.
 	Release(ctx context.Context, claims ...Claim) error
 

@@ -127,13 +127,13 @@ func TestClaimLookupRelease(t *testing.T) {
 		if hints := mustLookup(t, x.View(), hash(1), hash(2)); len(hints) != 2 || hints[0] != nil || hints[1] != nil {
 			t.Errorf("look-up in no index gives %v, want two nil slices", hints)
 		}
-		others := mustClaim(t, x.View(), index.Claim{hash(1), "b", 7}, index.Claim{hash(2), "b", 7})
+		others := mustClaim(t, x.View(), index.Claim{Hash: hash(1), ID: "b", Generation: 7}, index.Claim{Hash: hash(2), ID: "b", Generation: 7})
 		wantIDs(t, "others of the first claim", others[0])
 		c.Advance(time.Minute)
-		others = mustClaim(t, x.View(), index.Claim{hash(1), "a", 3})
+		others = mustClaim(t, x.View(), index.Claim{Hash: hash(1), ID: "a", Generation: 3})
 		wantIDs(t, "others of the second claim", others[0], "b")
 		c.Advance(time.Minute)
-		mustClaim(t, x.View(), index.Claim{hash(1), "b", 9})
+		mustClaim(t, x.View(), index.Claim{Hash: hash(1), ID: "b", Generation: 9})
 
 		hints := mustLookup(t, x.View(), hash(3), hash(1))
 		wantIDs(t, "unknown key", hints[0])
@@ -145,9 +145,9 @@ func TestClaimLookupRelease(t *testing.T) {
 			t.Errorf("hints %v, want %v", hints[1], want)
 		}
 
-		mustRelease(t, x.View(), index.Claim{hash(1), "b", 8})
+		mustRelease(t, x.View(), index.Claim{Hash: hash(1), ID: "b", Generation: 8})
 		wantIDs(t, "after a release of a lower generation", mustLookup(t, x.View(), hash(1))[0], "b", "a")
-		mustRelease(t, x.View(), index.Claim{hash(1), "b", 9}, index.Claim{hash(9), "b", 9})
+		mustRelease(t, x.View(), index.Claim{Hash: hash(1), ID: "b", Generation: 9}, index.Claim{Hash: hash(9), ID: "b", Generation: 9})
 		wantIDs(t, "after the release", mustLookup(t, x.View(), hash(1))[0], "a")
 		wantIDs(t, "the other key", mustLookup(t, x.View(), hash(2))[0], "b")
 	})
@@ -158,13 +158,13 @@ func TestClaimLookupRelease(t *testing.T) {
 func TestGenerations(t *testing.T) {
 	inEachForm(t, func(t *testing.T, f form) {
 		x := f.make(memory.New(), newClock().config())
-		mustClaim(t, x.View(), index.Claim{hash(1), "a", 5})
-		mustClaim(t, x.View(), index.Claim{hash(1), "a", 4})
+		mustClaim(t, x.View(), index.Claim{Hash: hash(1), ID: "a", Generation: 5})
+		mustClaim(t, x.View(), index.Claim{Hash: hash(1), ID: "a", Generation: 4})
 		if g := mustLookup(t, x.View(), hash(1))[0][0].Generation; g != 5 {
 			t.Errorf("generation %d after a claim with a lower one, want 5", g)
 		}
-		mustRelease(t, x.View(), index.Claim{hash(1), "a", 6})
-		mustClaim(t, x.View(), index.Claim{hash(1), "a", 1})
+		mustRelease(t, x.View(), index.Claim{Hash: hash(1), ID: "a", Generation: 6})
+		mustClaim(t, x.View(), index.Claim{Hash: hash(1), ID: "a", Generation: 1})
 		if g := mustLookup(t, x.View(), hash(1))[0][0].Generation; g != 1 {
 			t.Errorf("generation %d after release and claim, want 1", g)
 		}
@@ -175,15 +175,15 @@ func TestGenerations(t *testing.T) {
 func TestReleasesInOneCall(t *testing.T) {
 	inEachForm(t, func(t *testing.T, f form) {
 		x := f.make(memory.New(), newClock().config())
-		mustClaim(t, x.View(), index.Claim{hash(1), "a", 5}, index.Claim{hash(1), "b", 5}, index.Claim{hash(1), "c", 5})
-		mustRelease(t, x.View(), index.Claim{hash(1), "a", 4}, index.Claim{hash(1), "b", 5}, index.Claim{hash(1), "d", 5})
+		mustClaim(t, x.View(), index.Claim{Hash: hash(1), ID: "a", Generation: 5}, index.Claim{Hash: hash(1), ID: "b", Generation: 5}, index.Claim{Hash: hash(1), ID: "c", Generation: 5})
+		mustRelease(t, x.View(), index.Claim{Hash: hash(1), ID: "a", Generation: 4}, index.Claim{Hash: hash(1), ID: "b", Generation: 5}, index.Claim{Hash: hash(1), ID: "d", Generation: 5})
 		wantIDs(t, "hints", mustLookup(t, x.View(), hash(1))[0], "a", "c")
 	})
 }
 
 // The calls to the service are what users pay for.
 func TestCalls(t *testing.T) {
-	claim := func(n int) index.Claim { return index.Claim{hash(n), "a", 1} }
+	claim := func(n int) index.Claim { return index.Claim{Hash: hash(n), ID: "a", Generation: 1} }
 	steps := []struct {
 		name string
 		do   func(v index.View) error
@@ -202,7 +202,7 @@ func TestCalls(t *testing.T) {
 			return err
 		}, [3]int{1, 1, 1}, [3]int{1, 1, 1}},
 		{"claim of a taken key", func(v index.View) error {
-			_, err := v.Claim(ctx, index.Claim{hash(1), "b", 1})
+			_, err := v.Claim(ctx, index.Claim{Hash: hash(1), ID: "b", Generation: 1})
 			return err
 		}, [3]int{1, 1, 1}, [3]int{2, 1, 1}},
 		{"claim and release", func(v index.View) error {
@@ -257,7 +257,7 @@ func TestBatch(t *testing.T) {
 	var claims []index.Claim
 	var hashes []string
 	for n := range 400 {
-		claims = append(claims, index.Claim{hash(n), "a", 1})
+		claims = append(claims, index.Claim{Hash: hash(n), ID: "a", Generation: 1})
 		hashes = append(hashes, hash(n))
 	}
 	for _, test := range []struct {
@@ -301,7 +301,7 @@ func TestClaimsRace(t *testing.T) {
 				workers.Go(func() {
 					claims := make([]index.Claim, keys)
 					for k := range claims {
-						claims[k] = index.Claim{hash(k), fmt.Sprintf("id_%d_%d", p, w), 1}
+						claims[k] = index.Claim{Hash: hash(k), ID: fmt.Sprintf("id_%d_%d", p, w), Generation: 1}
 					}
 					var others [][]index.Hint
 					err := driver.ErrConflict
@@ -336,7 +336,7 @@ func TestClaimsRace(t *testing.T) {
 func TestOthersOfClaimsInOneCall(t *testing.T) {
 	inEachForm(t, func(t *testing.T, f form) {
 		x := f.make(memory.New(), newClock().config())
-		others := mustClaim(t, x.View(), index.Claim{hash(1), "a", 1}, index.Claim{hash(1), "b", 1}, index.Claim{hash(2), "c", 1})
+		others := mustClaim(t, x.View(), index.Claim{Hash: hash(1), ID: "a", Generation: 1}, index.Claim{Hash: hash(1), ID: "b", Generation: 1}, index.Claim{Hash: hash(2), ID: "c", Generation: 1})
 		wantIDs(t, "a", others[0], "b")
 		wantIDs(t, "b", others[1], "a")
 		wantIDs(t, "c", others[2])
@@ -357,7 +357,7 @@ func TestAgainstMap(t *testing.T) {
 		model := map[string][]index.Hint{}
 		for range 2000 {
 			c.Advance(time.Duration(random.IntN(3)) * time.Second)
-			claim := index.Claim{hash(random.IntN(5)), fmt.Sprint("id", random.IntN(4)), int64(random.IntN(6))}
+			claim := index.Claim{Hash: hash(random.IntN(5)), ID: fmt.Sprint("id", random.IntN(4)), Generation: int64(random.IntN(6))}
 			v := views[random.IntN(len(views))]
 			hints := model[claim.Hash]
 			at := slices.IndexFunc(hints, func(h index.Hint) bool { return h.ID == claim.ID })

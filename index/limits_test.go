@@ -22,7 +22,7 @@ func thousand(t testing.TB, x index.Index, c *clock, n int, late time.Duration) 
 	var claims []index.Claim
 	for i := range n {
 		generation := c.Now().Unix()
-		claims = append(claims, index.Claim{userHash(i), userHash(i), generation}, index.Claim{hash(i), userHash(i), generation})
+		claims = append(claims, index.Claim{Hash: userHash(i), ID: userHash(i), Generation: generation}, index.Claim{Hash: hash(i), ID: userHash(i), Generation: generation})
 	}
 	c.Advance(late)
 	for some := range slices.Chunk(claims, 200) {
@@ -62,7 +62,7 @@ func TestFullDocument(t *testing.T) {
 	n, err := 0, error(nil)
 	for ; err == nil; n++ {
 		counts.Reset()
-		_, err = x.View().Claim(ctx, index.Claim{hash(n), userHash(n), 1})
+		_, err = x.View().Claim(ctx, index.Claim{Hash: hash(n), ID: userHash(n), Generation: 1})
 	}
 	if !errors.Is(err, index.ErrFull) || !errors.Is(err, driver.ErrTooLarge) || !strings.Contains(err.Error(), prefix+"root") {
 		t.Errorf("Claim: %v, want ErrFull and ErrTooLarge with the name", err)
@@ -76,12 +76,12 @@ func TestFullDocument(t *testing.T) {
 	if err != nil || !index.GrowthDue(stats) {
 		t.Errorf("GrowthDue(%v, %v) is false", stats, err)
 	}
-	mustRelease(t, x.View(), index.Claim{hash(0), userHash(0), 1})
-	mustClaim(t, x.View(), index.Claim{hash(0), userHash(0), 1})
+	mustRelease(t, x.View(), index.Claim{Hash: hash(0), ID: userHash(0), Generation: 1})
+	mustClaim(t, x.View(), index.Claim{Hash: hash(0), ID: userHash(0), Generation: 1})
 	if err := reshard(ctx, x, 4); err != nil {
 		t.Fatalf("Reshard: %v", err)
 	}
-	mustClaim(t, x.View(), index.Claim{hash(n), userHash(n), 1})
+	mustClaim(t, x.View(), index.Claim{Hash: hash(n), ID: userHash(n), Generation: 1})
 	for i := range n + 1 {
 		wantIDs(t, fmt.Sprint("key ", i), mustLookup(t, x.View(), hash(i))[0], userHash(i))
 	}
@@ -95,7 +95,7 @@ func TestFullDocument(t *testing.T) {
 func TestServiceRefusesSize(t *testing.T) {
 	inEachForm(t, func(t *testing.T, f form) {
 		refused := drivertest.Inject(memory.New(), drivertest.FailMethod(drivertest.Put, drivertest.Outcome{Err: driver.ErrTooLarge}))
-		_, err := f.make(refused, newClock().config()).View().Claim(ctx, index.Claim{hash(1), "a", 1})
+		_, err := f.make(refused, newClock().config()).View().Claim(ctx, index.Claim{Hash: hash(1), ID: "a", Generation: 1})
 		if !errors.Is(err, index.ErrFull) || !errors.Is(err, driver.ErrTooLarge) {
 			t.Errorf("Claim: %v, want ErrFull and ErrTooLarge", err)
 		}
@@ -110,7 +110,7 @@ func TestWritesOfADay(t *testing.T) {
 	secrets, counts := drivertest.Count(memory.New(memory.WithLimits(driver.Limits{WritesPerDay: limit})))
 	x := document(1).make(secrets, c.config())
 	for i := range limit {
-		mustClaim(t, x.View(), index.Claim{hash(i), "a", 1})
+		mustClaim(t, x.View(), index.Claim{Hash: hash(i), ID: "a", Generation: 1})
 		c.Advance(time.Hour)
 	}
 	stats, err := x.Stats(ctx)
@@ -119,10 +119,10 @@ func TestWritesOfADay(t *testing.T) {
 	}
 	counts.Reset()
 	v := x.View()
-	if _, err := v.Claim(ctx, index.Claim{hash(50), "a", 1}); !errors.Is(err, driver.ErrQuota) || !strings.Contains(err.Error(), prefix+"root") {
+	if _, err := v.Claim(ctx, index.Claim{Hash: hash(50), ID: "a", Generation: 1}); !errors.Is(err, driver.ErrQuota) || !strings.Contains(err.Error(), prefix+"root") {
 		t.Errorf("Claim: %v, want ErrQuota with the name", err)
 	}
-	mustRelease(t, x.View(), index.Claim{hash(1), "a", 1})
+	mustRelease(t, x.View(), index.Claim{Hash: hash(1), ID: "a", Generation: 1})
 	if counts.Writes() != 0 {
 		t.Errorf("%v, want no write", counts)
 	}
@@ -130,9 +130,9 @@ func TestWritesOfADay(t *testing.T) {
 	wantIDs(t, "a claim at the limit", mustLookup(t, v, hash(50))[0])
 
 	c.Advance(16 * time.Hour) // The first write is more than a day ago.
-	mustRelease(t, x.View(), index.Claim{hash(1), "a", 1})
+	mustRelease(t, x.View(), index.Claim{Hash: hash(1), ID: "a", Generation: 1})
 	c.Advance(time.Hour)
-	mustClaim(t, x.View(), index.Claim{hash(50), "a", 1})
+	mustClaim(t, x.View(), index.Claim{Hash: hash(50), ID: "a", Generation: 1})
 	wantIDs(t, "a day later", mustLookup(t, x.View(), hash(1))[0])
 	c.Advance(100 * time.Hour)
 	if stats, err = x.Stats(ctx); err != nil || stats[0].WritesToday != 0 {
@@ -147,10 +147,10 @@ func TestReshardAtTheLimitOfADay(t *testing.T) {
 	x := document(2).make(secrets, c.config())
 	i := 0
 	for err := error(nil); err == nil; i++ {
-		_, err = x.View().Claim(ctx, index.Claim{hash(i), "a", 1})
+		_, err = x.View().Claim(ctx, index.Claim{Hash: hash(i), ID: "a", Generation: 1})
 	}
 	if err := reshard(ctx, x, 8); err != nil {
 		t.Fatalf("Reshard: %v", err)
 	}
-	mustClaim(t, x.View(), index.Claim{hash(i), "a", 1})
+	mustClaim(t, x.View(), index.Claim{Hash: hash(i), ID: "a", Generation: 1})
 }

@@ -3,77 +3,52 @@ package index
 import (
 	"sync"
 	"time"
+
+	"example.com/tokenstore/internal/staleness"
 )
 
-// remembered is how many names a memory keeps at least. An index of entries has
-// a new name for each access token, so without a bound it would grow for as
-// long as the process lives.
-const remembered = 1 << 15
-
-// memory is what a process remembers of the secrets that it has read or
-// written: the highest generation of each. It keeps the names that were met
-// last: when the younger half is full, the older one is dropped.
+// memory is what a process remembers of the secrets that it has read or written.
 type memory struct {
-	mu             sync.Mutex
-	younger, older map[string]sighting
+	*staleness.Memory
+
+	mu sync.Mutex
+	// doubted is since when the service has shown an older state of a secret.
+	doubted map[string]time.Time
 }
 
-type sighting struct {
-	generation int64
-	// doubted is when the service first showed an older state in vain.
-	doubted time.Time
+func newMemory(now func() time.Time) *memory {
+	return &memory{Memory: staleness.NewMemory(now), doubted: map[string]time.Time{}}
 }
 
-func newMemory() *memory { return &memory{younger: map[string]sighting{}} }
-
-// generation returns the highest generation seen, and whether the name was.
-func (m *memory) generation(name string) (int64, bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	s, ok := m.find(name)
-	return s.generation, ok
+// seen is what an object shows of its secret.
+func (o object) seen() staleness.State {
+	return staleness.State{Revision: o.revision, Generation: o.generation, Uncounted: o.exists() && o.generation == 0, Empty: !o.exists()}
 }
 
-func (m *memory) find(name string) (sighting, bool) {
-	if s, ok := m.younger[name]; ok {
-		return s, true
+// see compares an object that was read with the latest state of it that was seen.
+func (m *memory) see(o object) (staleness.Order, staleness.Sighting) {
+	s := o.seen()
+	if s.Uncounted {
+		s.Generation = m.Generation(o.name) // What is written over it counts on.
 	}
-	s, ok := m.older[name]
-	return s, ok
-}
-
-// see remembers a generation unless a higher one was seen.
-func (m *memory) see(name string, generation int64) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	s, _ := m.find(name)
-	m.keep(name, sighting{generation: max(s.generation, generation)})
-}
-
-func (m *memory) keep(name string, s sighting) {
-	if len(m.younger) >= remembered {
-		m.older, m.younger = m.younger, map[string]sighting{}
+	order, latest := m.See(o.name, s)
+	if order == staleness.Fresh {
+		m.mu.Lock()
+		delete(m.doubted, o.name)
+		m.mu.Unlock()
 	}
-	m.younger[name] = s
+	return order, latest
 }
 
-// suspect notes that an older state was shown, and reports whether that has
-// been so for longer than the given time.
+// suspect notes that an older state was shown, and reports whether that has been
+// so for longer than the given time.
 func (m *memory) suspect(name string, now time.Time, longer time.Duration) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	s, _ := m.find(name)
-	if s.doubted.IsZero() {
-		s.doubted = now
-		m.keep(name, s)
+	since, ok := m.doubted[name]
+	if !ok {
+		m.doubted[name] = now
 		return false
 	}
-	return now.Sub(s.doubted) > longer
-}
-
-func (m *memory) forget(name string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.younger, name)
-	delete(m.older, name)
+	return now.Sub(since) > longer
 }

@@ -30,12 +30,12 @@ func TestUnknownFieldsSurvive(t *testing.T) {
 	inEachForm(t, func(t *testing.T, f form) {
 		secrets := memory.New()
 		x := f.make(secrets, newClock().config())
-		mustClaim(t, x.View(), index.Claim{hash(1), "a", 1})
+		mustClaim(t, x.View(), index.Claim{Hash: hash(1), ID: "a", Generation: 1})
 		name := nameOf(t, f, secrets)
 		unknown := `{"note":"<kept> \"as\" it is","other":{"a":[1,2.50]},`
 		secrets.Edit(prefix+name, []byte(unknown+string(data(t, secrets, name)[1:])))
-		mustClaim(t, x.View(), index.Claim{hash(1), "b", 1})
-		mustRelease(t, x.View(), index.Claim{hash(1), "a", 1})
+		mustClaim(t, x.View(), index.Claim{Hash: hash(1), ID: "b", Generation: 1})
+		mustRelease(t, x.View(), index.Claim{Hash: hash(1), ID: "a", Generation: 1})
 		for _, field := range []string{`"note":"<kept> \"as\" it is"`, `"other":{"a":[1,2.50]}`} {
 			if !bytes.Contains(data(t, secrets, name), []byte(field)) {
 				t.Errorf("%s is gone from %s", field, data(t, secrets, name))
@@ -52,12 +52,12 @@ func TestUnreadable(t *testing.T) {
 		for _, text := range broken {
 			secrets := memory.New()
 			x := f.make(secrets, newClock().config())
-			mustClaim(t, x.View(), index.Claim{hash(1), "a", 1})
+			mustClaim(t, x.View(), index.Claim{Hash: hash(1), ID: "a", Generation: 1})
 			name := nameOf(t, f, secrets)
 			secrets.Edit(prefix+name, []byte(text))
 			_, err1 := x.View().Lookup(ctx, hash(1))
-			_, err2 := x.View().Claim(ctx, index.Claim{hash(1), "b", 1})
-			err3 := x.View().Release(ctx, index.Claim{hash(1), "a", 1})
+			_, err2 := x.View().Claim(ctx, index.Claim{Hash: hash(1), ID: "b", Generation: 1})
+			err3 := x.View().Release(ctx, index.Claim{Hash: hash(1), ID: "a", Generation: 1})
 			for _, err := range []error{err1, err2, err3} {
 				if !errors.Is(err, driver.ErrUnreadable) || !strings.Contains(fmt.Sprint(err), prefix+name) {
 					t.Errorf("%q: %v, want ErrUnreadable with the name", text, err)
@@ -86,7 +86,7 @@ func TestLenientReading(t *testing.T) {
 	if h := hints[0][1]; h.Generation != 5 || h.Claimed.Unix() != 9 {
 		t.Errorf("hint %v", h)
 	}
-	mustClaim(t, v, index.Claim{hash(1), "c", 1})
+	mustClaim(t, v, index.Claim{Hash: hash(1), ID: "c", Generation: 1})
 	if got := string(data(t, secrets, "root")); !strings.Contains(got, `"generation":"1800000000"`) {
 		t.Errorf("%s, want a generation from the clock", got)
 	}
@@ -131,13 +131,13 @@ func TestOlderState(t *testing.T) {
 		config := c.config()
 		config.Sleep = func(ctx context.Context, _ time.Duration) error { sleeps++; return ctx.Err() }
 		x := f.make(secrets, config)
-		mustClaim(t, x.View(), index.Claim{hash(1), "a", 1})
+		mustClaim(t, x.View(), index.Claim{Hash: hash(1), ID: "a", Generation: 1})
 		name := prefix + nameOf(t, f, stored)
 		state, err := stored.Get(ctx, name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		mustClaim(t, x.View(), index.Claim{hash(1), "b", 1})
+		mustClaim(t, x.View(), index.Claim{Hash: hash(1), ID: "b", Generation: 1})
 
 		old, times = state, 3
 		wantIDs(t, "shown older three times", mustLookup(t, x.View(), hash(1))[0], "a", "b")
@@ -162,7 +162,7 @@ func TestOlderState(t *testing.T) {
 		}
 		c.Advance(time.Hour)
 		wantIDs(t, "put back an hour ago", mustLookup(t, x.View(), hash(1))[0], "a")
-		mustClaim(t, x.View(), index.Claim{hash(1), "c", 1})
+		mustClaim(t, x.View(), index.Claim{Hash: hash(1), ID: "c", Generation: 1})
 		wantIDs(t, "and written", mustLookup(t, x.View(), hash(1))[0], "a", "c")
 	})
 }
@@ -174,7 +174,7 @@ func TestLostSecrets(t *testing.T) {
 		secrets := memory.New()
 		x, y := f.make(secrets, c.config()), f.make(secrets, c.config())
 		for i := range 40 {
-			mustClaim(t, x.View(), index.Claim{hash(i), "a", 1})
+			mustClaim(t, x.View(), index.Claim{Hash: hash(i), ID: "a", Generation: 1})
 		}
 		mustLookup(t, y.View(), hash(1))
 		for _, name := range names(t, secrets) {
@@ -182,10 +182,10 @@ func TestLostSecrets(t *testing.T) {
 		}
 		c.Advance(time.Minute)
 		wantIDs(t, "lost", mustLookup(t, x.View(), hash(1))[0])
-		mustClaim(t, x.View(), index.Claim{hash(1), "b", 1})
+		mustClaim(t, x.View(), index.Claim{Hash: hash(1), ID: "b", Generation: 1})
 		wantIDs(t, "claimed again", mustLookup(t, x.View(), hash(1))[0], "b")
 		wantIDs(t, "claimed again, by another", mustLookup(t, y.View(), hash(1))[0], "b")
-		mustClaim(t, y.View(), index.Claim{hash(2), "b", 1})
+		mustClaim(t, y.View(), index.Claim{Hash: hash(2), ID: "b", Generation: 1})
 		wantIDs(t, "claimed by another", mustLookup(t, x.View(), hash(2))[0], "b")
 	})
 }
@@ -198,14 +198,14 @@ func TestConflictsAreBounded(t *testing.T) {
 		rival := f.make(stored, c.config())
 		secrets := drivertest.Intercept(stored, func(ctx context.Context, call drivertest.Call, do func(context.Context) error) error {
 			if call.Method == drivertest.Put {
-				mustClaim(t, rival.View(), index.Claim{hash(1), "rival", 1})
+				mustClaim(t, rival.View(), index.Claim{Hash: hash(1), ID: "rival", Generation: 1})
 			}
 			return do(ctx)
 		})
 		var waits []time.Duration
 		config := c.config()
 		config.Sleep = func(_ context.Context, d time.Duration) error { waits = append(waits, d); return nil }
-		_, err := f.make(secrets, config).View().Claim(ctx, index.Claim{hash(1), "a", 1})
+		_, err := f.make(secrets, config).View().Claim(ctx, index.Claim{Hash: hash(1), ID: "a", Generation: 1})
 		if !errors.Is(err, driver.ErrConflict) {
 			t.Errorf("Claim: %v, want ErrConflict", err)
 		}
@@ -225,14 +225,14 @@ func TestFaults(t *testing.T) {
 				x := f.make(drivertest.Inject(stored, drivertest.FailCall(call, outcome)), c.config())
 				v := x.View()
 				for range 2 {
-					if _, err := v.Claim(ctx, index.Claim{hash(1), "a", 1}, index.Claim{hash(2), "a", 1}); err == nil {
+					if _, err := v.Claim(ctx, index.Claim{Hash: hash(1), ID: "a", Generation: 1}, index.Claim{Hash: hash(2), ID: "a", Generation: 1}); err == nil {
 						break
 					} else if !errors.Is(err, errors.Unwrap(outcome.Err)) {
 						t.Errorf("Claim: %v, want %v", err, outcome.Err)
 					}
 				}
 				for range 2 {
-					if err := v.Release(ctx, index.Claim{hash(1), "a", 1}); err == nil {
+					if err := v.Release(ctx, index.Claim{Hash: hash(1), ID: "a", Generation: 1}); err == nil {
 						break
 					}
 				}
@@ -244,7 +244,7 @@ func TestFaults(t *testing.T) {
 		cancelled, cancel := context.WithCancel(ctx)
 		cancel()
 		x := f.make(memory.New(), index.Config{Prefix: prefix})
-		if _, err := x.View().Claim(cancelled, index.Claim{hash(1), "a", 1}); !errors.Is(err, context.Canceled) {
+		if _, err := x.View().Claim(cancelled, index.Claim{Hash: hash(1), ID: "a", Generation: 1}); !errors.Is(err, context.Canceled) {
 			t.Errorf("Claim: %v, want the context's error", err)
 		}
 		if _, err := x.View().Lookup(cancelled, hash(1)); !errors.Is(err, context.Canceled) {
@@ -258,8 +258,8 @@ func TestInvalidArguments(t *testing.T) {
 		secrets, counts := drivertest.Count(memory.New())
 		v := f.make(secrets, newClock().config()).View()
 		for _, c := range []index.Claim{
-			{"", "a", 1}, {"../x", "a", 1}, {hash(1) + "a", "a", 1}, {strings.ToUpper(hash(1)), "a", 1},
-			{hash(1), "", 1}, {hash(1), "a/b", 1}, {hash(1), strings.Repeat("a", 129), 1}, {hash(1), "a", -1}, {hash(1), "a", 1 << 60},
+			{Hash: "", ID: "a", Generation: 1}, {Hash: "../x", ID: "a", Generation: 1}, {Hash: hash(1) + "a", ID: "a", Generation: 1}, {Hash: strings.ToUpper(hash(1)), ID: "a", Generation: 1},
+			{Hash: hash(1), ID: "", Generation: 1}, {Hash: hash(1), ID: "a/b", Generation: 1}, {Hash: hash(1), ID: strings.Repeat("a", 129), Generation: 1}, {Hash: hash(1), ID: "a", Generation: -1}, {Hash: hash(1), ID: "a", Generation: 1 << 60},
 		} {
 			if _, err := v.Claim(ctx, c); !errors.Is(err, driver.ErrInvalid) {
 				t.Errorf("Claim(%v): %v, want ErrInvalid", c, err)
@@ -295,7 +295,7 @@ func TestIDsThatNameFields(t *testing.T) {
 		x := f.make(secrets, newClock().config())
 		words := []string{"generation", "epoch", "fanout", "next", "sealed", "writes", "written", "driver_x", "id"}
 		for _, id := range words {
-			mustClaim(t, x.View(), index.Claim{hash(1), id, 1})
+			mustClaim(t, x.View(), index.Claim{Hash: hash(1), ID: id, Generation: 1})
 		}
 		wantIDs(t, "hints", mustLookup(t, f.make(secrets, newClock().config()).View(), hash(1))[0], words...)
 	})
@@ -307,18 +307,18 @@ func TestLostRoot(t *testing.T) {
 	c := newClock()
 	secrets := memory.New()
 	x, y := document(16).make(secrets, c.config()), document(16).make(secrets, c.config())
-	mustClaim(t, x.View(), index.Claim{hash(1), "a", 1})
+	mustClaim(t, x.View(), index.Claim{Hash: hash(1), ID: "a", Generation: 1})
 	mustLookup(t, y.View(), hash(1))
 	secrets.Remove(prefix + "root")
 	c.Advance(time.Minute)
 	z := document(16).make(secrets, c.config())
-	mustClaim(t, z.View(), index.Claim{hash(1), "b", 1})
+	mustClaim(t, z.View(), index.Claim{Hash: hash(1), ID: "b", Generation: 1})
 	wantIDs(t, "who has the old layout", mustLookup(t, y.View(), hash(1))[0], "a")
 	sweepWants(t, z, time.Hour, true, 0)
 	sweepWants(t, z, time.Hour, false, 0)
 	for _, who := range []index.Index{x, y} {
 		wantIDs(t, "after the repair", mustLookup(t, who.View(), hash(1))[0], "b")
-		mustClaim(t, who.View(), index.Claim{hash(1), "b", 1})
+		mustClaim(t, who.View(), index.Claim{Hash: hash(1), ID: "b", Generation: 1})
 	}
 	c.Advance(2 * time.Hour)
 	sweepWants(t, z, time.Hour, false, 1)
@@ -330,10 +330,10 @@ func TestRememberedLayoutEnds(t *testing.T) {
 	c := newClock()
 	secrets := memory.New()
 	x := document(16).make(secrets, c.config())
-	mustClaim(t, x.View(), index.Claim{hash(1), "a", 1})
+	mustClaim(t, x.View(), index.Claim{Hash: hash(1), ID: "a", Generation: 1})
 	secrets.Remove(prefix + "root")
 	c.Advance(time.Minute)
-	mustClaim(t, document(16).make(secrets, c.config()).View(), index.Claim{hash(1), "b", 1})
+	mustClaim(t, document(16).make(secrets, c.config()).View(), index.Claim{Hash: hash(1), ID: "b", Generation: 1})
 	wantIDs(t, "a minute later", mustLookup(t, x.View(), hash(1))[0], "a")
 	c.Advance(time.Hour)
 	wantIDs(t, "an hour later", mustLookup(t, x.View(), hash(1))[0], "b")

@@ -30,10 +30,10 @@ func filled(t *testing.T, c *clock, fanout, n int, options ...memory.Option) *me
 	x := document(fanout).make(secrets, c.config())
 	v := x.View()
 	for i := range n {
-		mustClaim(t, v, index.Claim{hash(i), userHash(i), c.Now().Unix()}, index.Claim{userHash(i), userHash(i), c.Now().Unix()})
+		mustClaim(t, v, index.Claim{Hash: hash(i), ID: userHash(i), Generation: c.Now().Unix()}, index.Claim{Hash: userHash(i), ID: userHash(i), Generation: c.Now().Unix()})
 	}
 	for i := 0; i < n; i += 3 {
-		mustClaim(t, v, index.Claim{hash(i), "another", 1})
+		mustClaim(t, v, index.Claim{Hash: hash(i), ID: "another", Generation: 1})
 	}
 	return secrets
 }
@@ -100,7 +100,7 @@ func TestReshard(t *testing.T) {
 			if hints := mustLookup(t, old.View(), hash(0))[0]; (len(hints) > 0) != (change.keys > 0) {
 				t.Errorf("who remembers the old layout finds %v", hints)
 			}
-			mustClaim(t, old.View(), index.Claim{hash(1000), "late", 1})
+			mustClaim(t, old.View(), index.Claim{Hash: hash(1000), ID: "late", Generation: 1})
 			wantIDs(t, "claimed by who remembers the old layout", mustLookup(t, x.View(), hash(1000))[0], "late")
 			wantIDs(t, "the same, by a reader who remembers it", mustLookup(t, reader.View(), hash(1000))[0], "late")
 			if root := string(data(t, secrets, "root")); !strings.Contains(root, fmt.Sprintf(`"fanout":"%d"`, change.to)) {
@@ -118,7 +118,7 @@ func TestReshard(t *testing.T) {
 			sweepWants(t, x, 2*time.Hour, false, was)
 			sweepWants(t, x, 2*time.Hour, false, 0)
 			checkFilled(t, secrets, c, change.keys, "after the sweep")
-			mustClaim(t, old.View(), index.Claim{hash(1001), "late", 1})
+			mustClaim(t, old.View(), index.Claim{Hash: hash(1001), ID: "late", Generation: 1})
 			wantIDs(t, "after the sweep, by who remembers", mustLookup(t, x.View(), hash(1001))[0], "late")
 		})
 	}
@@ -148,8 +148,8 @@ func TestReshardCrash(t *testing.T) {
 					checkFilled(t, secrets, c, change.keys, when)
 					next := document(1).make(secrets, c.config())
 					v := next.View()
-					mustClaim(t, v, index.Claim{hash(1000), "next", 1}, index.Claim{hash(1001), "next", 1})
-					mustRelease(t, v, index.Claim{hash(1000), "next", 1})
+					mustClaim(t, v, index.Claim{Hash: hash(1000), ID: "next", Generation: 1}, index.Claim{Hash: hash(1001), ID: "next", Generation: 1})
+					mustRelease(t, v, index.Claim{Hash: hash(1000), ID: "next", Generation: 1})
 					checkFilled(t, secrets, c, change.keys, when+", one claim later")
 					if err := reshard(ctx, next, change.to); err != nil {
 						t.Fatalf("%s: Reshard: %v", when, err)
@@ -224,7 +224,7 @@ func TestReshardUnderLoad(t *testing.T) {
 		workers.Go(func() {
 			for i := range each {
 				others, err := retried(func() ([][]index.Hint, error) {
-					return x.View().Claim(ctx, index.Claim{hash(i), fmt.Sprint("writer", w), 1}, index.Claim{userHash(i*writers + w), "own", 1})
+					return x.View().Claim(ctx, index.Claim{Hash: hash(i), ID: fmt.Sprint("writer", w), Generation: 1}, index.Claim{Hash: userHash(i*writers + w), ID: "own", Generation: 1})
 				})
 				if err != nil {
 					t.Errorf("Claim: %v", err)
@@ -327,7 +327,7 @@ func TestSleptThroughReshard(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			mustClaim(t, sleeper, index.Claim{hash(n), "sleeper", 1})
+			mustClaim(t, sleeper, index.Claim{Hash: hash(n), ID: "sleeper", Generation: 1})
 			wantIDs(t, fmt.Sprintf("asleep for %v", asleep), mustLookup(t, fresh.View(), hash(n))[0], "sleeper")
 		}
 	}
@@ -378,7 +378,7 @@ func TestManyFinishers(t *testing.T) {
 		x := document(1).make(secrets, config)
 		workers.Go(func() {
 			for n := 100; n < 110; n++ {
-				if _, err := x.View().Claim(ctx, index.Claim{hash(n), fmt.Sprint("w", w), 1}); err != nil {
+				if _, err := x.View().Claim(ctx, index.Claim{Hash: hash(n), ID: fmt.Sprint("w", w), Generation: 1}); err != nil {
 					t.Errorf("Claim: %v", err)
 				}
 			}
@@ -421,7 +421,7 @@ func TestOlderRoot(t *testing.T) {
 	if err := reshard(ctx, x, 4); err != nil {
 		t.Fatal(err)
 	}
-	mustClaim(t, x.View(), index.Claim{hash(1), "late", 1})
+	mustClaim(t, x.View(), index.Claim{Hash: hash(1), ID: "late", Generation: 1})
 	reads := 0
 	secrets := older(stored, func(name string) (driver.Secret, error, bool) {
 		if name == root.Name {
@@ -439,7 +439,7 @@ func TestViewAfterFailure(t *testing.T) {
 	stored := filled(t, c, 1, 20)
 	x := document(1).make(drivertest.Inject(stored, drivertest.FailMethod(drivertest.Put, drivertest.Throttled)), c.config())
 	v := x.View()
-	if _, err := v.Claim(ctx, index.Claim{hash(1), "a", 1}); !errors.Is(err, driver.ErrThrottled) {
+	if _, err := v.Claim(ctx, index.Claim{Hash: hash(1), ID: "a", Generation: 1}); !errors.Is(err, driver.ErrThrottled) {
 		t.Fatalf("Claim: %v", err)
 	}
 	if err := reshard(ctx, document(1).make(stored, c.config()), 4); err != nil {

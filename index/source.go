@@ -10,18 +10,15 @@ import (
 	"example.com/tokenstore/driver"
 	"example.com/tokenstore/internal/parallel"
 	"example.com/tokenstore/internal/pause"
+	"example.com/tokenstore/internal/staleness"
 )
 
 const (
 	// writeAttempts bounds the writes of one secret that others overtake. The
 	// waits between them add up to about ten seconds.
 	writeAttempts = 24
-	// readAttempts bounds the reads of one secret that the service shows older
-	// than it was, about two seconds in all.
-	readAttempts = 8
-
-	firstWait   = 10 * time.Millisecond
-	longestWait = time.Second
+	firstWait     = 10 * time.Millisecond
+	longestWait   = time.Second
 
 	// restored is how long a service shows one secret older than this process
 	// has seen it before that is taken for the truth: somebody has put an old
@@ -53,7 +50,7 @@ func newSource(secrets driver.Secrets, c Config) source {
 	if c.Jitter == nil {
 		c.Jitter = rand.Float64
 	}
-	s := source{secrets: secrets, config: c, seen: newMemory()}
+	s := source{secrets: secrets, config: c, seen: newMemory(c.Now)}
 	if l, ok := driver.As[driver.Limited](secrets); ok {
 		s.limits = l.Limits()
 	}
@@ -81,59 +78,48 @@ func fault(name string, err error) error {
 	return fmt.Errorf("index document %q: %w", name, err)
 }
 
-// get reads one secret; one that is not stored has no revision.
+// get reads one secret; one that is not stored has no revision. A state that is,
+// or may be, older than one that this process has seen is read again until the
+// service has caught up.
 func (s *source) get(ctx context.Context, name string) (object, error) {
-	for attempt := 0; ; attempt++ {
+	var o object
+	see := func(ctx context.Context) (staleness.Order, staleness.Sighting, error) {
 		secret, err := s.secrets.Get(ctx, name)
-		if err != nil && !errors.Is(err, driver.ErrNotFound) {
-			return object{}, fault(name, err)
+		if errors.Is(err, driver.ErrNotFound) {
+			secret, err = driver.Secret{Name: name}, nil
 		}
 		if err != nil {
-			secret = driver.Secret{Name: name}
+			return staleness.Fresh, staleness.Sighting{}, fault(name, err)
 		}
-		o, current, err := s.judge(secret)
-		if err != nil || current {
-			return o, err
-		}
-		if attempt == readAttempts {
-			return s.older(o)
-		}
-		if err := s.wait(ctx, attempt); err != nil {
-			return object{}, err
-		}
+		var order staleness.Order
+		var latest staleness.Sighting
+		o, order, latest, err = s.judge(secret)
+		return order, latest, err
 	}
+	accept := func(order staleness.Order, before staleness.Sighting) (bool, error) {
+		if order == staleness.Older && !s.seen.suspect(name, s.config.Now(), restored) {
+			return false, fault(name, staleness.ErrBehind)
+		}
+		return s.seen.Accept(name, o.seen(), before), nil
+	}
+	if err := staleness.CatchUp(ctx, s.config.Sleep, see, accept); err != nil {
+		return object{}, err
+	}
+	return o, nil
 }
 
-// judge decodes a secret and reports whether it is at least as new as what this
-// process has seen of it.
-func (s *source) judge(secret driver.Secret) (o object, current bool, err error) {
-	if secret.Revision == "" {
-		_, known := s.seen.generation(secret.Name)
-		return absent(secret.Name), !known, nil
+// judge decodes a secret and compares it with the latest state that was seen of
+// it.
+func (s *source) judge(secret driver.Secret) (object, staleness.Order, staleness.Sighting, error) {
+	o := absent(secret.Name)
+	if secret.Revision != "" {
+		var err error
+		if o, err = decodeObject(secret); err != nil {
+			return object{}, staleness.Fresh, staleness.Sighting{}, fault(secret.Name, err)
+		}
 	}
-	o, err = decodeObject(secret)
-	if err != nil {
-		return object{}, false, fault(secret.Name, err)
-	}
-	// A person may have removed the generation; such an edit is no old state.
-	if o.generation == 0 {
-		return o, true, nil
-	}
-	if known, _ := s.seen.generation(o.name); o.generation < known {
-		return o, false, nil
-	}
-	s.seen.see(o.name, o.generation)
-	return o, true, nil
-}
-
-// older decides on a secret that the service went on showing older than it was:
-// one that is gone is gone; else the service is not fit to be read now.
-func (s *source) older(o object) (object, error) {
-	if !o.exists() || s.seen.suspect(o.name, s.config.Now(), restored) {
-		s.seen.forget(o.name)
-		return o, nil
-	}
-	return object{}, fault(o.name, fmt.Errorf("%w: the service shows an older state than before", driver.ErrUnavailable))
+	order, latest := s.seen.see(o)
+	return o, order, latest, nil
 }
 
 // getMany reads several secrets, with one call if the service can.
@@ -151,21 +137,35 @@ func (s *source) getMany(ctx context.Context, names []string) ([]object, error) 
 		found[secret.Name] = secret
 	}
 	objects := make([]object, len(names))
+	var stale []int
 	for i, name := range names {
 		secret, ok := found[name]
 		if !ok {
 			secret = driver.Secret{Name: name}
 		}
-		o, current, err := s.judge(secret)
-		if err == nil && !current {
-			o, err = s.get(ctx, name)
-		}
+		o, order, _, err := s.judge(secret)
 		if err != nil {
 			return nil, err
 		}
+		if order != staleness.Fresh {
+			stale = append(stale, i)
+		}
 		objects[i] = o
 	}
-	return objects, nil
+	return objects, s.getAgain(ctx, names, objects, stale)
+}
+
+// getAgain reads those of the objects whose places are given.
+func (s *source) getAgain(ctx context.Context, names []string, objects []object, places []int) error {
+	again := make([]string, len(places))
+	for i, place := range places {
+		again[i] = names[place]
+	}
+	read, err := s.getEach(ctx, again)
+	for i, o := range read {
+		objects[places[i]] = o
+	}
+	return err
 }
 
 // getEach reads secrets with a call for each, several at a time. The first error
@@ -225,8 +225,7 @@ func (s *source) put(ctx context.Context, o object, room int) (object, error) {
 	if o.generation == 0 {
 		// The clock's seconds run ahead of any count of writes, so a secret
 		// that was lost does not fall back behind what others remember.
-		known, _ := s.seen.generation(o.name)
-		o.generation = max(s.config.Now().Unix()-1, known, 0)
+		o.generation = max(s.config.Now().Unix()-1, s.seen.Generation(o.name), 0)
 	}
 	o.generation++
 	return s.putExact(ctx, o, room)
@@ -245,8 +244,8 @@ func (s *source) putExact(ctx context.Context, o object, room int) (object, erro
 		}
 		return o, fault(o.name, err)
 	}
-	s.seen.see(o.name, o.generation)
 	o.revision, o.size = revision, len(data)
+	s.seen.Wrote(o.name, o.seen())
 	return o, nil
 }
 
@@ -260,6 +259,6 @@ func (s *source) remove(ctx context.Context, o object) error {
 	if err := s.secrets.Delete(ctx, o.name, o.revision); err != nil {
 		return fault(o.name, err)
 	}
-	s.seen.forget(o.name)
+	s.seen.Removed(o.name)
 	return nil
 }
