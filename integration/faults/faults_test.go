@@ -63,7 +63,7 @@ func TestSoak(t *testing.T) {
 	onEach(t, func(server string) plan {
 		return plan{
 			time: *soakTime, weather: weather(server), outages: 15 * time.Second,
-			kills: 5 * time.Second, mortal: 1, period: 5 * time.Second,
+			kills: 5 * time.Second, mortal: 1, period: 5 * time.Second, memory: true,
 		}
 	})
 }

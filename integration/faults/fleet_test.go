@@ -32,6 +32,7 @@ type plan struct {
 	kills  time.Duration
 	mortal int
 	period time.Duration // of the moments at which all save the same new tokens
+	memory bool          // is to be measured, of the processes that are not killed
 }
 
 // fleet is a running fleet.
@@ -95,11 +96,14 @@ func (f *fleet) start(t *testing.T, i int) {
 	if err := m.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	name := fmt.Sprintf("%d-%d", i, f.lives[i])
+	name := lifeOf(i, f.lives[i])
 	m.read.Go(func() { f.listen(name, stdout) })
 	f.cmds[i] = m
 	f.lives[i]++
 }
+
+// lifeOf names a process, by its number and by how many had it before.
+func lifeOf(process, life int) string { return fmt.Sprintf("%d-%d", process, life) }
 
 // listen takes down all whole lines.
 func (f *fleet) listen(process string, stdout io.Reader) {
@@ -133,7 +137,7 @@ func (f *fleet) disturb(t *testing.T) {
 		case <-away:
 			away = nil
 			f.site.outage(t, f.links)
-			f.count("outages of the server")
+			f.count(outages)
 		}
 	}
 }
@@ -149,7 +153,7 @@ func (f *fleet) kill(t *testing.T, i int) {
 	_ = m.cmd.Process.Kill()
 	m.read.Wait()
 	_ = m.cmd.Wait()
-	f.count("processes killed")
+	f.count(killed)
 	f.start(t, i)
 }
 
@@ -172,6 +176,40 @@ func (f *fleet) stop(t *testing.T) {
 	}
 }
 
+// What a fleet counts of itself.
+const (
+	changed = "changes had returned"
+	outages = "outages of the server"
+	killed  = "processes killed"
+)
+
+// changesEachSecond is how many changes have to return, of all clients together:
+// far fewer than on a busy machine.
+const changesEachSecond = 1
+
+// missed returns what has not happened of that for which the plan is there: a
+// run in which hardly anything returned, or that was never disturbed, shows
+// nothing.
+func (p plan) missed(counts map[string]int, measures map[string][]usage) (missed []string) {
+	misses := func(format string, args ...any) { missed = append(missed, fmt.Sprintf(format, args...)) }
+	if least := max(1, int(p.time.Seconds())*changesEachSecond); counts[changed] < least {
+		misses("only %d changes had returned after %v, want at least %d", counts[changed], p.time, least)
+	}
+	// The first comes after one and a half of its time at the latest; see around.
+	if p.outages > 0 && p.time >= 2*p.outages && counts[outages] == 0 {
+		misses("the server was never away")
+	}
+	if p.kills > 0 && p.time >= 2*p.kills && counts[killed] == 0 {
+		misses("no process was killed")
+	}
+	for i := range processes - p.mortal {
+		if n := len(measures[lifeOf(i, 0)]); p.memory && n < enoughMeasures {
+			misses("the memory of process %d was measured %d times, want at least %d: let it go on for longer", i, n, enoughMeasures)
+		}
+	}
+	return missed
+}
+
 // report fails the test for what the processes have found, and shows the counts.
 func (f *fleet) report(t *testing.T) {
 	const most = 20
@@ -185,6 +223,9 @@ func (f *fleet) report(t *testing.T) {
 	var b strings.Builder
 	for _, what := range slices.Sorted(maps.Keys(f.counts)) {
 		fmt.Fprintf(&b, "\n%8d %s", f.counts[what], what)
+	}
+	for _, missed := range f.missed(f.counts, f.measures) {
+		t.Error(missed)
 	}
 	t.Logf("%d processes with %d clients each for %v:%s", processes, clientsEach, f.time, b.String())
 	f.reportMemory(t)

@@ -15,7 +15,7 @@ type ledger struct {
 	states   map[string]*state
 	counts   map[string]int
 	findings []string
-	memory   map[string][]usage // by process and life
+	measures map[string][]usage // by process and life
 }
 
 // state is what is known of a token, or of a field of the shared one.
@@ -28,7 +28,7 @@ type state struct {
 type usage struct{ heap, resident, goroutines int64 }
 
 func newLedger() *ledger {
-	return &ledger{states: map[string]*state{}, counts: map[string]int{}, memory: map[string][]usage{}}
+	return &ledger{states: map[string]*state{}, counts: map[string]int{}, measures: map[string][]usage{}}
 }
 
 // take takes down one line of a process.
@@ -49,7 +49,7 @@ func (l *ledger) take(process, line string) {
 	case "memory":
 		var u usage
 		if n, _ := fmt.Sscan(rest, &u.heap, &u.resident, &u.goroutines); n == 3 {
-			l.memory[process] = append(l.memory[process], u)
+			l.measures[process] = append(l.measures[process], u)
 		}
 	case "finding":
 		if text, err := strconv.Unquote(rest); err == nil {
@@ -76,7 +76,7 @@ func (l *ledger) call(verb, name string, version int) {
 		s.begun = nil // One client makes one call after the other.
 	}
 	s.returned = max(s.returned, version)
-	l.counts["changes had returned"]++
+	l.counts[changed]++
 }
 
 // allowed are the versions that a token, or a field, may have now.

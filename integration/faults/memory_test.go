@@ -20,8 +20,8 @@ const (
 // reportMemory shows the memory of each process that lived long, and fails the
 // test where it has grown.
 func (f *fleet) reportMemory(t *testing.T) {
-	for _, process := range slices.Sorted(maps.Keys(f.memory)) {
-		all := f.memory[process]
+	for _, process := range slices.Sorted(maps.Keys(f.measures)) {
+		all := f.measures[process]
 		if len(all) < enoughMeasures {
 			continue
 		}

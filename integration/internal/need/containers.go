@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -72,10 +73,10 @@ var errNoDocker = errors.New("no Docker engine answers")
 
 // open starts the container if this process has not done so yet, and sets the
 // environment variables that name the server, for this process and those that
-// it starts. It does nothing if the server is named already. Without Docker the
-// variables stay empty; an engine that is there and does not start the
-// container fails the test.
-func (b *box) open(t testing.TB, variable string) {
+// it starts. It does nothing if the server is named already. Without Docker
+// it ends the test with the hint of what is needed and with what is wrong with
+// Docker; an engine that is there and does not start the container fails the test.
+func (b *box) open(t testing.TB, variable, hint string) {
 	t.Helper()
 	if os.Getenv(variable) != "" {
 		return
@@ -85,7 +86,10 @@ func (b *box) open(t testing.TB, variable string) {
 		defer cancel()
 		b.err = b.start(ctx)
 	})
-	if b.err != nil && !errors.Is(b.err, errNoDocker) {
+	switch {
+	case errors.Is(b.err, errNoDocker):
+		missing(t, needed(hint, variable)+": "+strings.Join(strings.Fields(b.err.Error()), " "))
+	case b.err != nil:
 		t.Fatalf("starting %s: %v", b.name(), b.err)
 	}
 }

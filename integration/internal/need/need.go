@@ -49,16 +49,17 @@ func Main(m *testing.M) int {
 // region and the credentials "test" and "test".
 func AWS(t testing.TB) string {
 	t.Helper()
-	localstack.open(t, EnvAWS)
-	return variable(t, EnvAWS, "LocalStack: start Docker, run the tests through ci/servers/localstack.sh")
+	const hint = "LocalStack: start Docker, run the tests through ci/servers/localstack.sh"
+	localstack.open(t, EnvAWS, hint)
+	return variable(t, EnvAWS, hint)
 }
 
 // Vault returns the address of a Vault server and a token that may do
 // everything there. The mount "secret" is a KV engine of version 2.
 func Vault(t testing.TB) (address, token string) {
 	t.Helper()
-	vault.open(t, EnvVaultAddr)
 	const hint = "Vault: start Docker, run the tests through ci/servers/vault.sh"
+	vault.open(t, EnvVaultAddr, hint)
 	return variable(t, EnvVaultAddr, hint), variable(t, EnvVaultToken, hint)
 }
 
@@ -110,10 +111,12 @@ func variable(t testing.TB, name, hint string) string {
 	t.Helper()
 	value := os.Getenv(name)
 	if value == "" {
-		missing(t, "needs "+hint+", or set "+name)
+		missing(t, needed(hint, name))
 	}
 	return value
 }
+
+func needed(hint, variable string) string { return "needs " + hint + ", or set " + variable }
 
 // missing fails or skips the test.
 func missing(t testing.TB, message string) {

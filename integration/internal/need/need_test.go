@@ -2,6 +2,7 @@ package need
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -64,6 +65,18 @@ func TestMissingServer(t *testing.T) {
 				t.Errorf("required: %s %q, want a failure that names %s", r.ended, r.message, name)
 			}
 		})
+	}
+}
+
+// TestNoDocker wants to read on the skip's line what is wrong with Docker.
+func TestNoDocker(t *testing.T) {
+	t.Setenv(EnvAWS, "")
+	t.Setenv(EnvRequired, "")
+	b := &box{err: fmt.Errorf("%w: %w", errNoDocker, errors.New("permission\ndenied"))}
+	b.once.Do(func() {}) // It has been tried.
+	r := record(func(t testing.TB) { b.open(t, EnvAWS, "a server") })
+	if want := "needs a server, or set " + EnvAWS + ": no Docker engine answers: permission denied"; r.ended != "skip" || r.message != want {
+		t.Errorf("%s %q, want a skip with %q", r.ended, r.message, want)
 	}
 }
 
