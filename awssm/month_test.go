@@ -123,6 +123,7 @@ func (m *month) verify() {
 // hours.
 func TestMonth(t *testing.T) {
 	t.Parallel()
+	adaptertest.OneAtATime(t)
 	days, every := 1, 12
 	if os.Getenv("TOKENSTORE_LONG") != "" {
 		days, every = billedDays, 1

@@ -10,6 +10,7 @@ import (
 	"example.com/tokenstore/awssm/awssmtest"
 	"example.com/tokenstore/conformance"
 	"example.com/tokenstore/driver"
+	"example.com/tokenstore/internal/adaptertest"
 )
 
 // inWorld is a driver together with the service on which it works.
@@ -71,6 +72,7 @@ func long(n, whole int) int {
 
 func TestCrashSuite(t *testing.T) {
 	t.Parallel()
+	adaptertest.OneAtATime(t)
 	ws := &worlds{config: awssmtest.Real(), clock: awssmtest.NewClock()}
 	conformance.Crash(t, ws.fresh, documents, conformance.CrashOptions{Service: ws.service(), Every: long(3, 1)})
 }

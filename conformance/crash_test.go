@@ -8,6 +8,7 @@ import (
 	"example.com/tokenstore/conformance"
 	"example.com/tokenstore/driver"
 	"example.com/tokenstore/driver/memory"
+	"example.com/tokenstore/internal/adaptertest"
 )
 
 // engineWith returns the engine with an index of the given form.
@@ -32,16 +33,19 @@ func newMemory(testing.TB) driver.Secrets { return memory.New() }
 
 func TestCrashEntries(t *testing.T) {
 	t.Parallel()
+	adaptertest.OneAtATime(t)
 	conformance.Crash(t, newMemory, engineWith(tokenstore.WithEntries()), conformance.CrashOptions{Every: every()})
 }
 
 func TestCrashDocument(t *testing.T) {
 	t.Parallel()
+	adaptertest.OneAtATime(t)
 	conformance.Crash(t, newMemory, engineWith(tokenstore.WithDocument(1)), conformance.CrashOptions{Every: every(), Fanout: 4})
 }
 
 func TestCrashDocument16(t *testing.T) {
 	t.Parallel()
+	adaptertest.OneAtATime(t)
 	conformance.Crash(t, newMemory, engineWith(tokenstore.WithDocument(16)), conformance.CrashOptions{Every: every(), Fanout: 3})
 }
 
@@ -49,6 +53,7 @@ func TestCrashDocument16(t *testing.T) {
 // index without access tokens.
 func TestCrashBatched(t *testing.T) {
 	t.Parallel()
+	adaptertest.OneAtATime(t)
 	batched := func(testing.TB) driver.Secrets { return memory.New().Batched() }
 	engine := engineWith(tokenstore.WithDocument(1), tokenstore.WithoutAccessIndex())
 	conformance.Crash(t, batched, engine, conformance.CrashOptions{Every: every(), Fanout: 2})

@@ -8,6 +8,7 @@ import (
 	"example.com/tokenstore"
 	"example.com/tokenstore/conformance"
 	"example.com/tokenstore/driver"
+	"example.com/tokenstore/internal/adaptertest"
 )
 
 var (
@@ -42,6 +43,7 @@ func TestSchedulesDocument16(t *testing.T) {
 
 func schedules(t *testing.T, form tokenstore.Option) {
 	t.Parallel()
+	adaptertest.OneAtATime(t)
 	conformance.Schedules(t, func(secrets driver.Secrets, options ...tokenstore.Option) (*tokenstore.SecretStore, error) {
 		return tokenstore.NewSecretStore(secrets, append(options, form)...)
 	}, conformance.ScheduleOptions{Full: *fullSchedules, Switches: *switches, Threes: *threes, Seed: 1})

@@ -12,6 +12,7 @@ import (
 	"example.com/tokenstore/driver"
 	"example.com/tokenstore/driver/drivertest"
 	"example.com/tokenstore/driver/memory"
+	"example.com/tokenstore/internal/adaptertest"
 )
 
 // staleForms are the indexes that are tried on a service whose reads are stale.
@@ -31,6 +32,7 @@ var staleForms = []struct {
 // each write, any of the states before.
 func TestCrashStale(t *testing.T) {
 	t.Parallel()
+	adaptertest.OneAtATime(t)
 	for _, f := range staleForms {
 		t.Run(f.name, func(t *testing.T) {
 			newSecrets, service := staleMemory(f.fanout == 0)

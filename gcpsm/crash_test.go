@@ -79,5 +79,6 @@ func (w *world) Advance(d time.Duration) { w.clock.Advance(d) }
 
 func TestCrash(t *testing.T) {
 	t.Parallel()
+	adaptertest.OneAtATime(t)
 	adaptertest.Crash(t, func(t testing.TB) adaptertest.World { return newWorld(t, gcpsmtest.Real()) })
 }

@@ -15,6 +15,7 @@ import (
 	"example.com/tokenstore"
 	"example.com/tokenstore/gcpsm"
 	"example.com/tokenstore/gcpsm/gcpsmtest"
+	"example.com/tokenstore/internal/adaptertest"
 )
 
 // The prices of Google, without what is free: 6 versions and 10,000 accesses.
@@ -207,6 +208,7 @@ func (m *month) moveIn() {
 // TestMonth runs 1,000 tokens through a month under the real quotas. The whole
 // month needs TOKENSTORE_LONG=1; else it is one day of three hours.
 func TestMonth(t *testing.T) {
+	adaptertest.OneAtATime(t)
 	days, every := 1, 12
 	if os.Getenv("TOKENSTORE_LONG") != "" {
 		days, every = billedDays, 1

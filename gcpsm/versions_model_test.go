@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"example.com/tokenstore/driver"
+	"example.com/tokenstore/internal/adaptertest"
 )
 
 // The model runs the algorithm alone, over a log in memory that behaves as the
@@ -507,6 +508,7 @@ func schedules() int {
 
 func TestModelOfVersions(t *testing.T) {
 	t.Parallel()
+	adaptertest.OneAtATime(t)
 	var versions, wins, unsure int
 	for seed := range schedules() {
 		w := schedule(uint64(seed), none)

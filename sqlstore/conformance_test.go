@@ -96,9 +96,11 @@ func conform(t *testing.T, path func(testing.TB) string) {
 }
 
 func TestConformanceFile(t *testing.T) {
+	t.Parallel()
 	conform(t, func(t testing.TB) string { return filepath.Join(quickFolder(t), "tokens.db") })
 }
 
 func TestConformanceMemory(t *testing.T) {
+	t.Parallel()
 	conform(t, func(testing.TB) string { return ":memory:" })
 }

@@ -36,7 +36,7 @@ func TestModel(t *testing.T) {
 				return edit(ctx, client.KVv2(mount), first.folder+name, data)
 			},
 		},
-		Operations: max(100, wantedOperations()/50),
+		Operations: max(100, wantedOperations()/100),
 	})
 }
 
@@ -53,8 +53,8 @@ func TestLinearizableSuite(t *testing.T) {
 
 var errForeign = errors.New("these secrets are not of this test")
 
-// TestCrash interrupts every operation on the real server: some at every call,
-// all at every sixteenth. The suite goes through every call of all of them on a
+// TestCrash interrupts every operation on the real server: some at every second
+// call, all at every fortieth. The suite goes through every call of all of them on a
 // memory; here that is 600,000 requests, for which TOKENSTORE_LONG asks.
 func TestCrash(t *testing.T) {
 	client := newClient(t)
@@ -74,7 +74,7 @@ func TestCrash(t *testing.T) {
 		return
 	}
 	if os.Getenv("TOKENSTORE_LONG") == "" {
-		options.Every = 16
+		options.Every, some.Every = 40, 2
 		crash("some", some)
 	}
 	crash("all", options)
