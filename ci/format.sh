@@ -7,6 +7,7 @@ if [ -n "$unformatted" ]; then
   printf 'not formatted with gofmt:\n%s\n' "$unformatted"
   exit 1
 fi
-for script in .ci/run ci/*.sh ci/servers/*.sh; do
+scripts=$(git ls-files --cached --others --exclude-standard -- .ci/run '*.sh')
+for script in $scripts; do
   bash -n "$script"
 done

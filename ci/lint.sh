@@ -3,7 +3,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 status=0
-for folder in $(ci/modules.sh) ci/tools; do
+folders=$(ci/modules.sh)
+for folder in $folders ci/tools; do
   (cd "$folder" && golangci-lint run --allow-parallel-runners ./...) || status=1
 done
 exit "$status"

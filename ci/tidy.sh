@@ -5,7 +5,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . ci/servers/lib.sh
 status=0
-for folder in $(ci/modules.sh --all); do
+folders=$(ci/modules.sh --all)
+for folder in $folders; do
   [ "$folder" != ci/vault ] || continue
   (cd "$folder" && retry go mod download && go mod tidy -diff) || { say "$folder: go mod tidy needed"; status=1; }
 done

@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
-# Builds the tools of the check into a folder: golangci-lint from ci/lint;
+# Builds the tools of the check into the cache: golangci-lint from ci/lint;
 # gotestsum, and summary, from ci/tools. Their modules pin their versions.
+#
+#   ci/tools.sh            build what is not there yet
+#   ci/tools.sh --folder   print the folder
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 . servers/lib.sh
@@ -10,6 +13,7 @@ build() {
   (cd tools && retry go mod download && go build -o "$1/gotestsum" gotest.tools/gotestsum)
 }
 
-folder=${1:?usage: ci/tools.sh FOLDER below the cache}
-once "${folder#"$cache"/}" build
-(cd tools && go build -o "$folder/summary" .) # our own: it may have changed
+name=tools-$(digest tools/go.mod tools/go.sum lint/go.mod lint/go.sum)
+[ "${1-}" != --folder ] || { echo "$cache/$name"; exit 0; }
+once "$name" build
+(cd tools && go build -o "$cache/$name/summary" .) # our own: it may have changed

@@ -4,7 +4,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 status=0
-for folder in $(ci/modules.sh); do
+folders=$(ci/modules.sh)
+for folder in $folders; do
   (cd "$folder" && go vet ./...) || status=1
 done
 for system in darwin windows; do

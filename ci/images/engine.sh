@@ -25,13 +25,18 @@ scratch=$(mktemp -d /tmp/tokenstore.XXXXXX) # short: a socket's path has 108 byt
 export DOCKER_HOST=unix://$scratch/docker.sock
 unset DOCKER_CONTEXT DOCKER_TLS_VERIFY
 
+# docker0, its addresses and the rules of iptables are the machine's: an engine
+# takes the containers of another off the network, whatever its data root.
+exec 9>/run/lock/tokenstore-docker.lock
+flock -n 9 || { say "waiting for another engine to end"; flock -w 600 9; } || die "another engine still runs after ten minutes"
+
 # The data root is ours alone: two engines never share one.
 data=$cache/docker
 exec 8>"$data.lock"
 flock -n 8 || die "another engine uses $data"
 
 dockerd --data-root "$data" --exec-root "$scratch/exec" --pidfile "$scratch/pid" \
-  -H "$DOCKER_HOST" >"$scratch/log" 2>&1 </dev/null 8>&- &
+  -H "$DOCKER_HOST" >"$scratch/log" 2>&1 </dev/null 8>&- 9>&- &
 server_pid=$!
 for tick in $(seq 300); do
   timeout 5 docker info >/dev/null 2>&1 && break

@@ -6,16 +6,14 @@
 #
 # Vault is an image from scratch with the program that ci/servers/vault.sh builds.
 # LocalStack is Debian's Python in a root made by debootstrap, with the packages
-# that ci/servers/localstack.sh installs. An image that is there already stays.
+# that ci/servers/localstack.sh installs: that needs root on Debian. An image that
+# is there already stays.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 servers=$here/../servers
 . "$servers/lib.sh"
 
 [ $# -gt 0 ] || die "usage: images.sh COMMAND ..."
-rm -rf "$cache"/images.* # of a run that was killed
-work=$(mktemp -d "$cache/images.XXXXXX")
-trap 'rm -rf "$work"' EXIT
 
 # recipe changes when what is made below does: images are kept by this name.
 recipe=1
@@ -23,6 +21,30 @@ vault_image=tokenstore-ci/vault:$recipe-$(digest "$servers/../vault/go.sum" "$he
 localstack_image=tokenstore-ci/localstack:$recipe-$(digest "$servers/localstack-requirements.txt")
 
 present() { docker image inspect "$1" >/dev/null 2>&1; }
+
+present "$localstack_image" || {
+  [ "$(id -u)" = 0 ] || die "making $localstack_image needs root, for debootstrap"
+  command -v debootstrap >/dev/null || apt_install debootstrap || die "making $localstack_image needs debootstrap"
+}
+
+# discard FOLDER: removes it. A debootstrap that was killed leaves the machine's
+# /proc and /sys mounted below it, into which rm must not go.
+discard() {
+  local folder mounts
+  folder=$(realpath -m "$1")
+  mounts=$(awk -v below="$folder/" 'index($2, below) == 1 { print $2 }' /proc/self/mounts | sort -r)
+  [ -z "$mounts" ] || umount --lazy $mounts
+  rm -rf --one-file-system "$folder"
+}
+
+# One run at a time makes images, and those that waited find them made. What is in
+# the folder was left there by one that was killed.
+work=$cache/images
+exec 9>"$work.lock"
+flock 9
+trap 'discard "$work"' EXIT
+discard "$work"
+mkdir "$work"
 
 make_vault() {
   mkdir "$work/vault"
@@ -33,7 +55,6 @@ make_vault() {
 
 make_localstack() {
   local root=$work/root mirror
-  command -v debootstrap >/dev/null || apt_install debootstrap || die "needs debootstrap"
   mirror=$(awk '$1 == "URIs:" { print $2; exit } $1 == "deb" { print $2; exit }' \
     /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null || true)
   # Bookworm's Python is 3.11, the one that the requirements are pinned for.
@@ -48,7 +69,7 @@ make_localstack() {
 }
 
 bootstrap() {
-  rm -rf "$1"
+  discard "$1"
   debootstrap --variant=minbase --include=python3,ca-certificates bookworm "$1" ${2:+"$2"} >"$work/log" 2>&1 ||
     { tail -n 20 "$work/log" >&2; return 1; }
   rm -rf "$1"/var/cache/apt/* "$1"/var/lib/apt/lists/*
@@ -56,8 +77,9 @@ bootstrap() {
 
 present "$vault_image" || { say "making $vault_image"; make_vault; }
 present "$localstack_image" || { say "making $localstack_image"; make_localstack; }
-rm -rf "$work"
+discard "$work"
 trap - EXIT
+exec 9>&-
 
 export TOKENSTORE_TEST_VAULT_IMAGE=$vault_image TOKENSTORE_TEST_LOCALSTACK_IMAGE=$localstack_image
 exec "$@"

@@ -28,12 +28,19 @@ retry() {
 apt_install() {
   [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
   say "installing Debian's $*"
-  local policy=/usr/sbin/policy-rc.d ours= status=0
-  [ -e "$policy" ] || { printf '#!/bin/sh\nexit 101\n' >"$policy"; chmod 755 "$policy"; ours=yes; }
-  retry apt-get update -qq >&2 &&
-    retry env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2 || status=$?
-  [ -z "$ours" ] || rm -f "$policy"
-  return "$status"
+  ( # a subshell, so that its traps take the policy away however it ends
+    exec 9>/run/lock/tokenstore-apt.lock
+    flock 9 || exit
+    policy=/usr/sbin/policy-rc.d mark='# of tokenstore/ci'
+    if [ ! -e "$policy" ] || grep -q "^$mark" "$policy"; then # or of a run that was killed
+      trap 'rm -f "$policy"' EXIT
+      trap 'exit 130' INT
+      trap 'exit 143' TERM HUP
+      printf '#!/bin/sh\n%s\nexit 101\n' "$mark" >"$policy" && chmod 755 "$policy" || exit
+    fi
+    retry apt-get update -qq >&2 9>&- &&
+      retry env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2 9>&-
+  )
 }
 
 # once NAME COMMAND ...: runs COMMAND unless another process has already done so
@@ -86,13 +93,24 @@ answers() {
 # server_pid, command_pid and scratch are what the exit trap cleans up.
 server_pid= command_pid= scratch=
 
-# end PID: asks the process group to stop, then the process by itself if it has
-# no group of its own; after ten seconds it is not asked any more.
+# patience is for how many seconds a command may go on after it was asked to stop.
+# What it runs through these scripts has half of it: they end that first.
+patience=${TOKENSTORE_PATIENCE:-40}
+
+# running PID: whether it is a child of this shell that has not ended. The number
+# of one that has may be another process's by now.
+running() { grep -qx "$1" <<<"$(jobs -pr)"; }
+
+# end PID SECONDS: asks the process group to stop, or a child by itself if it has
+# no group of its own; after so many seconds it is not asked any more.
 end() {
   local target=-$1 tick
-  kill -0 -- "$target" 2>/dev/null || target=$1
+  if ! kill -0 -- "$target" 2>/dev/null; then
+    running "$1" || return 0
+    target=$1
+  fi
   kill -TERM -- "$target" 2>/dev/null || return 0
-  for tick in $(seq 100); do
+  for tick in $(seq $(($2 * 10))); do
     kill -0 -- "$target" 2>/dev/null || break
     sleep 0.1
   done
@@ -104,10 +122,11 @@ end() {
 before_stop() { :; }
 
 stop() {
-  [ -z "$command_pid" ] || end "$command_pid"
+  [ -z "$command_pid" ] || end "$command_pid" "$patience"
+  command_pid=
   [ -z "$server_pid" ] || before_stop
-  [ -z "$server_pid" ] || end "$server_pid"
-  server_pid= command_pid=
+  [ -z "$server_pid" ] || ! running "$server_pid" || end "$server_pid" 10
+  server_pid=
 }
 
 cleanup() {
@@ -149,11 +168,13 @@ attend() {
     exit
   fi
   set -m # a process group of its own, so that all of it can be stopped
-  "$@" <&0 &
+  # Without the locks of these scripts, which are theirs alone.
+  TOKENSTORE_PATIENCE=$((patience / 2)) "$@" <&0 8>&- 9>&- &
   command_pid=$!
   set +m
   local status=0
   wait "$command_pid" || status=$?
+  end "$command_pid" "$patience" # what a command that failed has left behind
   command_pid=
   if [ -n "$server_pid" ] && ! kill -0 "$server_pid" 2>/dev/null; then
     say "the server ended before the command did; its last words:"
