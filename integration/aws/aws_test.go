@@ -114,6 +114,7 @@ func (w *world) value(ctx context.Context, secret string) (string, error) {
 }
 
 func TestDriver(t *testing.T) {
+	t.Parallel() // It waits for the server, and for the time of a deletion.
 	w := newWorld(t)
 	workers, rounds := 4, 8
 	if testing.Short() {
@@ -144,6 +145,7 @@ var essential = []string{
 var racing = []string{"concurrent-one-token", "concurrent-new-user"}
 
 func TestStore(t *testing.T) {
+	t.Parallel() // It waits for the server, and for the time of a deletion.
 	w := newWorld(t)
 	switch {
 	case testing.Short():

@@ -68,10 +68,8 @@ func documents(secrets driver.Secrets, options ...tokenstore.Option) (*tokenstor
 // TestModel compares random operations with a model. LocalStack takes a quarter
 // of a second for one: two minutes, and with TOKENSTORE_LONG ten.
 func TestModel(t *testing.T) {
+	t.Parallel() // It waits for the server, and for the time of a deletion.
 	operations := 300
-	if testing.Short() {
-		operations = 50
-	}
 	if testing.Short() {
 		operations = 20
 	}
