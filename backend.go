@@ -18,8 +18,9 @@ import (
 func (s *SecretStore) read(ctx context.Context, id string) (*row, error) {
 	var r *row
 	see := func(ctx context.Context) (order staleness.Order, latest staleness.Sighting, err error) {
+		asked := s.now()
 		if r, err = s.look(ctx, id); err == nil {
-			order, latest = s.known.see(r)
+			order, latest = s.known.see(r, asked)
 		}
 		return order, latest, err
 	}
@@ -78,6 +79,7 @@ func (s *SecretStore) readAll(ctx context.Context, ids []string) ([]*row, error)
 	for i, id := range ids {
 		names[i] = s.tokens + id
 	}
+	asked := s.now()
 	secrets, err := s.batch.GetBatch(ctx, names)
 	faults, err := faultsByName(err)
 	if err != nil {
@@ -96,7 +98,7 @@ func (s *SecretStore) readAll(ctx context.Context, ids []string) ([]*row, error)
 		} else if fault, ok := faults[r.name]; ok {
 			r.state, r.err = unreadable, fault
 		}
-		if order, _ := s.known.see(r); order != staleness.Fresh {
+		if order, _ := s.known.see(r, asked); order != staleness.Fresh {
 			stale = append(stale, i)
 		}
 		rows[i] = r
@@ -104,20 +106,18 @@ func (s *SecretStore) readAll(ctx context.Context, ids []string) ([]*row, error)
 	return rows, s.readAgain(ctx, rows, stale)
 }
 
-// readAgain reads those of the rows whose places are given.
+// readAgain reads those of the rows whose places are given. One that may not be
+// read is unreadable: others of the batch could be.
 func (s *SecretStore) readAgain(ctx context.Context, rows []*row, places []int) error {
-	ids := make([]string, len(places))
-	for i, place := range places {
-		ids[i] = rows[place].id
-	}
-	again, err := s.readParallel(ctx, ids)
-	if err != nil {
+	return s.parallel(ctx, len(places), func(ctx context.Context, i int) error {
+		old := rows[places[i]]
+		r, err := s.read(ctx, old.id)
+		if errors.Is(err, ErrDenied) {
+			r, err = &row{name: old.name, id: old.id, state: unreadable, err: err}, nil
+		}
+		rows[places[i]] = r
 		return err
-	}
-	for i, place := range places {
-		rows[place] = again[i]
-	}
-	return nil
+	})
 }
 
 // faultsByName takes apart the error of a batch read. Faults of single secrets
@@ -152,17 +152,22 @@ func passes(err error) bool {
 	return Retryable(err) || errors.Is(err, ErrQuota) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
+// maxDenied is how many tokens may be denied before one can be read: then it is
+// taken that the role may read none, and not asked for thousands more.
+const maxDenied = 100
+
 // readParallel reads rows with bounded parallelism. The first error ends it, but
 // for a missing permission: where others can be read, that is a row's own fault.
 func (s *SecretStore) readParallel(ctx context.Context, ids []string) ([]*row, error) {
 	rows := make([]*row, len(ids))
+	var denied atomic.Int64
 	var allowed atomic.Bool
 	err := s.parallel(ctx, len(ids), func(ctx context.Context, i int) error {
 		r, err := s.read(ctx, ids[i])
 		switch {
 		case err == nil:
 			allowed.Store(true)
-		case errors.Is(err, ErrDenied):
+		case errors.Is(err, ErrDenied) && (denied.Add(1) <= maxDenied || allowed.Load()):
 			r, err = &row{name: s.tokens + ids[i], id: ids[i], state: unreadable, err: err}, nil
 		}
 		rows[i] = r

@@ -39,15 +39,16 @@ func (r *row) seen() staleness.State {
 }
 
 // see compares a row that was read with the latest state of it that was seen,
-// and remembers it if it is fresh. What is not ours tells nothing.
-func (k *known) see(r *row) (staleness.Order, staleness.Sighting) {
+// and remembers it if it is fresh; asked is when the read began. What is not ours
+// tells nothing.
+func (k *known) see(r *row, asked time.Time) (staleness.Order, staleness.Sighting) {
 	if r.state == foreign || r.state == unreadable {
 		return staleness.Fresh, staleness.Sighting{}
 	}
 	if r.state == tombstone {
 		k.since(r)
 	}
-	return k.states.See(r.name, r.seen())
+	return k.states.See(r.name, r.seen(), asked)
 }
 
 // since returns when this process has seen a tombstone first.

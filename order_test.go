@@ -203,14 +203,16 @@ func TestOwnInsertIsThere(t *testing.T) {
 }
 
 // TestRemovedTokenDoesNotComeBack removes a secret, as a service does some time
-// after a deletion. Who has seen that it is gone does not find it again, unless
-// somebody puts it back.
+// after a deletion. Who has seen that it is gone does not find it again, not even
+// a state that it has missed, unless somebody puts it back.
 func TestRemovedTokenDoesNotComeBack(t *testing.T) {
 	w := newLateService(t)
-	reader := w.process(0)
-	w.save(w.process(0), "fake-1")
+	reader, writer := w.process(0), w.process(0)
+	w.save(writer, "fake-0")
+	w.finds("the reader", reader, "fake-0")
 	w.pass(time.Minute)
-	w.finds("the reader", reader, "fake-1")
+	w.save(writer, "fake-1")
+	w.pass(time.Minute)
 	secret, err := w.secrets.Get(t.Context(), "tokenstore/tokens/1")
 	if err != nil {
 		t.Fatal(err)

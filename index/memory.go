@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"example.com/tokenstore/internal/recent"
 	"example.com/tokenstore/internal/staleness"
 )
 
@@ -12,12 +13,13 @@ type memory struct {
 	*staleness.Memory
 
 	mu sync.Mutex
-	// doubted is since when the service has shown an older state of a secret.
-	doubted map[string]time.Time
+	// doubted is since when the service has shown an older state of a secret; zero
+	// if it does not.
+	doubted recent.Map[time.Time]
 }
 
 func newMemory(now func() time.Time) *memory {
-	return &memory{Memory: staleness.NewMemory(now), doubted: map[string]time.Time{}}
+	return &memory{Memory: staleness.NewMemory(now)}
 }
 
 // seen is what an object shows of its secret.
@@ -26,16 +28,19 @@ func (o object) seen() staleness.State {
 }
 
 // see compares an object that was read with the latest state of it that was seen.
-func (m *memory) see(o object) (staleness.Order, staleness.Sighting) {
+// asked is when the read began.
+func (m *memory) see(o object, asked time.Time) (staleness.Order, staleness.Sighting) {
 	s := o.seen()
 	if s.Uncounted {
 		s.Generation = m.Generation(o.name) // What is written over it counts on.
 	}
-	order, latest := m.See(o.name, s)
+	order, latest := m.See(o.name, s, asked)
 	if order == staleness.Fresh {
 		m.mu.Lock()
-		delete(m.doubted, o.name)
-		m.mu.Unlock()
+		defer m.mu.Unlock()
+		if since, _ := m.doubted.Get(o.name); !since.IsZero() {
+			m.doubted.Put(o.name, time.Time{})
+		}
 	}
 	return order, latest
 }
@@ -45,9 +50,9 @@ func (m *memory) see(o object) (staleness.Order, staleness.Sighting) {
 func (m *memory) suspect(name string, now time.Time, longer time.Duration) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	since, ok := m.doubted[name]
-	if !ok {
-		m.doubted[name] = now
+	since, _ := m.doubted.Get(name)
+	if since.IsZero() {
+		m.doubted.Put(name, now)
 		return false
 	}
 	return now.Sub(since) > longer

@@ -84,6 +84,7 @@ func fault(name string, err error) error {
 func (s *source) get(ctx context.Context, name string) (object, error) {
 	var o object
 	see := func(ctx context.Context) (staleness.Order, staleness.Sighting, error) {
+		asked := s.config.Now()
 		secret, err := s.secrets.Get(ctx, name)
 		if errors.Is(err, driver.ErrNotFound) {
 			secret, err = driver.Secret{Name: name}, nil
@@ -93,7 +94,7 @@ func (s *source) get(ctx context.Context, name string) (object, error) {
 		}
 		var order staleness.Order
 		var latest staleness.Sighting
-		o, order, latest, err = s.judge(secret)
+		o, order, latest, err = s.judge(secret, asked)
 		return order, latest, err
 	}
 	accept := func(order staleness.Order, before staleness.Sighting) (bool, error) {
@@ -109,8 +110,8 @@ func (s *source) get(ctx context.Context, name string) (object, error) {
 }
 
 // judge decodes a secret and compares it with the latest state that was seen of
-// it.
-func (s *source) judge(secret driver.Secret) (object, staleness.Order, staleness.Sighting, error) {
+// it. asked is when the read began.
+func (s *source) judge(secret driver.Secret, asked time.Time) (object, staleness.Order, staleness.Sighting, error) {
 	o := absent(secret.Name)
 	if secret.Revision != "" {
 		var err error
@@ -118,7 +119,7 @@ func (s *source) judge(secret driver.Secret) (object, staleness.Order, staleness
 			return object{}, staleness.Fresh, staleness.Sighting{}, fault(secret.Name, err)
 		}
 	}
-	order, latest := s.seen.see(o)
+	order, latest := s.seen.see(o, asked)
 	return o, order, latest, nil
 }
 
@@ -128,6 +129,7 @@ func (s *source) getMany(ctx context.Context, names []string) ([]object, error) 
 	if !ok || len(names) < 2 {
 		return s.getEach(ctx, names)
 	}
+	asked := s.config.Now()
 	secrets, err := batch.GetBatch(ctx, names)
 	if err = missingAside(err); err != nil {
 		return nil, err
@@ -143,7 +145,7 @@ func (s *source) getMany(ctx context.Context, names []string) ([]object, error) 
 		if !ok {
 			secret = driver.Secret{Name: name}
 		}
-		o, order, _, err := s.judge(secret)
+		o, order, _, err := s.judge(secret, asked)
 		if err != nil {
 			return nil, err
 		}
@@ -259,6 +261,6 @@ func (s *source) remove(ctx context.Context, o object) error {
 	if err := s.secrets.Delete(ctx, o.name, o.revision); err != nil {
 		return fault(o.name, err)
 	}
-	s.seen.Removed(o.name)
+	s.seen.Removed(o.name, o.revision)
 	return nil
 }

@@ -22,7 +22,7 @@ func (m *Map[V]) Get(name string) (V, bool) {
 
 // Put gives a name a value.
 func (m *Map[V]) Put(name string, v V) {
-	if m.younger == nil || len(m.younger) >= Half {
+	if _, ok := m.younger[name]; !ok && (m.younger == nil || len(m.younger) >= Half) {
 		m.younger, m.older = map[string]V{}, m.younger
 	}
 	m.younger[name] = v

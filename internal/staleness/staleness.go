@@ -105,8 +105,9 @@ type Memory struct {
 func NewMemory(now func() time.Time) *Memory { return &Memory{now: now} }
 
 // See compares a state that was read with the latest one seen, which it returns,
-// and remembers it if it is fresh.
-func (m *Memory) See(name string, s State) (Order, Sighting) {
+// and remembers it if it is fresh. asked is when the read began: a slow answer
+// may show what was there then.
+func (m *Memory) See(name string, s State, asked time.Time) (Order, Sighting) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	before, ok := m.seen.Get(name)
@@ -114,9 +115,10 @@ func (m *Memory) See(name string, s State) (Order, Sighting) {
 	case !ok && s.Revision == "": // Nothing was ever seen.
 	case !ok:
 		m.remember(name, s)
-	case s.Revision == "" && before.Empty, s.Revision != "" && s.Revision == before.Revision: // The same.
+	case s.Revision == "" && before.Empty, s.Revision != "" && s.Revision == before.Revision:
+		m.seen.Put(name, before) // The same: it was met again.
 	default:
-		if order := m.order(s, before); order != Fresh {
+		if order := order(s, before, asked); order != Fresh {
 			return order, before
 		}
 		m.remember(name, s)
@@ -125,16 +127,18 @@ func (m *Memory) See(name string, s State) (Order, Sighting) {
 }
 
 // order compares two different states. Where no generation tells it, the one that
-// is read is the later one if the service cannot show any more what was there
-// before the other was seen.
-func (m *Memory) order(s State, before Sighting) Order {
-	counted := s.Revision != "" && !s.Uncounted && !before.Uncounted && s.Generation != before.Generation
+// is read is the later one if the service could not show any more what was there
+// before the other was seen. What is gone has none: what is read may be from
+// before, however high its generation is.
+func order(s State, before Sighting, asked time.Time) Order {
+	gone := before.Empty && before.Revision == ""
+	counted := s.Revision != "" && !gone && !s.Uncounted && !before.Uncounted && s.Generation != before.Generation
 	switch {
 	case counted && s.Generation > before.Generation:
 		return Fresh
 	case counted && before.Revision != "":
 		return Older
-	case m.now().Sub(before.Since) < For:
+	case asked.Sub(before.Since) < For:
 		return Doubtful
 	}
 	return Fresh
@@ -150,11 +154,14 @@ func (m *Memory) Wrote(name string, s State) {
 	}
 }
 
-// Removed remembers that this process has removed a secret.
-func (m *Memory) Removed(name string) {
+// Removed remembers that this process has removed a secret of that revision,
+// unless it has seen another one meanwhile.
+func (m *Memory) Removed(name, revision string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.remember(name, State{Empty: true})
+	if before, _ := m.seen.Get(name); before.Revision == revision {
+		m.remember(name, State{Empty: true})
+	}
 }
 
 // Expect remembers that a secret is there, if nothing is known of it.

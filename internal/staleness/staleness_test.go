@@ -37,7 +37,7 @@ func TestOrder(t *testing.T) {
 			m := NewMemory(func() time.Time { return now })
 			m.Wrote("x", c.seen)
 			now = now.Add(after)
-			if got, _ := m.See("x", c.read); got != want {
+			if got, _ := m.See("x", c.read, now); got != want {
 				t.Errorf("%s, %v later: order %d, want %d", c.name, after, got, want)
 			}
 		}
@@ -49,14 +49,19 @@ func TestGenerationOutlastsTheSecret(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	m := NewMemory(func() time.Time { return now })
 	m.Wrote("x", State{Revision: "a", Generation: 5})
-	m.Removed("x")
-	if order, _ := m.See("x", State{Empty: true}); order != Fresh || m.Generation("x") != 5 {
+	m.Removed("x", "a")
+	if order, _ := m.See("x", State{Empty: true}, now); order != Fresh || m.Generation("x") != 5 {
 		t.Errorf("order %d of what was removed, generation %d", order, m.Generation("x"))
 	}
-	if order, _ := m.See("x", State{Revision: "a", Generation: 5}); order != Doubtful {
+	if order, _ := m.See("x", State{Revision: "a", Generation: 5}, now); order != Doubtful {
 		t.Errorf("order %d of the state before the removal", order)
 	}
-	if order, _ := m.See("x", State{Revision: "b", Generation: 6}); order != Fresh {
+	// It may be one from before that this process has missed.
+	if order, _ := m.See("x", State{Revision: "b", Generation: 6}, now); order != Doubtful {
+		t.Errorf("order %d of a later state, at once", order)
+	}
+	now = now.Add(For)
+	if order, _ := m.See("x", State{Revision: "c", Generation: 7}, now); order != Fresh {
 		t.Errorf("order %d of one that was made again", order)
 	}
 }
@@ -67,11 +72,24 @@ func TestExpectedSecretIsDoubtedWhileItIsMissing(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	m := NewMemory(func() time.Time { return now })
 	m.Expect("x")
-	if order, _ := m.See("x", State{Empty: true}); order != Doubtful {
+	if order, _ := m.See("x", State{Empty: true}, now); order != Doubtful {
 		t.Errorf("order %d of a missing secret", order)
 	}
-	if order, _ := m.See("x", State{Revision: "a", Generation: 1}); order != Fresh {
+	if order, _ := m.See("x", State{Revision: "a", Generation: 1}, now); order != Fresh {
 		t.Errorf("order %d of the secret", order)
+	}
+}
+
+// TestSlowAnswerShowsWhatWasThere has the answer to a read come long after the
+// process has written the secret.
+func TestSlowAnswerShowsWhatWasThere(t *testing.T) {
+	now := time.Unix(1_700_000_000, 0)
+	m := NewMemory(func() time.Time { return now })
+	asked := now
+	m.Wrote("x", State{Revision: "a", Generation: 5})
+	now = now.Add(2 * For)
+	if order, _ := m.See("x", State{Empty: true}, asked); order != Doubtful {
+		t.Errorf("order %d of what was read before the write", order)
 	}
 }
 
@@ -85,7 +103,7 @@ func TestCatchUpEnds(t *testing.T) {
 	err := CatchUp(t.Context(),
 		func(ctx context.Context, d time.Duration) error { slept += d; return ctx.Err() },
 		func(context.Context) (Order, Sighting, error) {
-			order, seen := m.See("x", old)
+			order, seen := m.See("x", old, now)
 			return order, seen, nil
 		},
 		func(_ Order, before Sighting) (bool, error) {
