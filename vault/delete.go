@@ -7,6 +7,9 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"example.com/tokenstore/driver"
+	"example.com/tokenstore/internal/pause"
 )
 
 // Delete writes a mark over the revision, under which the name is not found,
@@ -53,17 +56,41 @@ func (s *secrets) Delete(ctx context.Context, name, text string) error {
 }
 
 // Retire destroys the versions before the tombstone's. They are named by
-// number, so that no later write can be hit.
+// number, so that no later write can be hit. A standby may show an older version
+// for a while, which must not pass for one that was written since.
 func (s *secrets) Retire(ctx context.Context, name, text string) error {
 	if err := check(ctx, name); err != nil {
 		return err
 	}
-	st, err := s.read(ctx, name, 0)
-	if err != nil || st.revision.String() != text {
-		return err
+	old, ok := parseRevision(text)
+	if !ok {
+		return nil
 	}
-	return s.destroyBefore(ctx, name, st.version)
+	var st state
+	for look := 1; ; look++ {
+		var err error
+		if st, err = s.read(ctx, name, 0); err != nil {
+			return err
+		}
+		if st.version >= old.version || look == looks {
+			break
+		}
+		if err := pause.For(ctx, firstLook<<look); err != nil {
+			return err
+		}
+	}
+	switch {
+	case st.revision == old:
+		return s.destroyBefore(ctx, name, st.version)
+	case st.stored() && st.version < old.version: // A nil would say that the older versions are destroyed.
+		return &failure{kind: driver.ErrUnavailable, op: "destroy old versions", text: "a standby does not show the tombstone yet"}
+	}
+	return nil // Somebody has written over the tombstone, or there is nothing.
 }
+
+// looks is how often Retire looks for a tombstone that a standby may not know
+// yet; with the pauses between, that is half a second and more.
+const looks = 6
 
 // RetireWindow is zero: versions are destroyed by number.
 func (s *secrets) RetireWindow() time.Duration { return 0 }

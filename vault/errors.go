@@ -101,7 +101,7 @@ func classify(ctx context.Context, op string, err error) error {
 // refusal is the error of a reply with an error status.
 func refusal(op string, reply *api.ResponseError) error {
 	f := &failure{op: op, kind: kindOf(reply.StatusCode), cause: reply}
-	f.text = fmt.Sprintf("status %d %s", reply.StatusCode, http.StatusText(reply.StatusCode))
+	f.text = statusText(reply.StatusCode)
 	said := strings.Join(reply.Errors, "\n")
 	for _, k := range known {
 		if !strings.Contains(said, k.words) {
@@ -116,15 +116,28 @@ func refusal(op string, reply *api.ResponseError) error {
 	return f
 }
 
+func statusText(status int) string {
+	return strings.TrimSpace(fmt.Sprintf("status %d %s", status, http.StatusText(status)))
+}
+
+// What standbys of Vault Enterprise answer that take no requests.
+const (
+	statusRecoveryStandby    = 472
+	statusPerformanceStandby = 473
+)
+
 func kindOf(status int) error {
 	switch status {
-	case http.StatusUnauthorized, http.StatusForbidden:
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusProxyAuthRequired:
 		return driver.ErrDenied
+	case http.StatusBadRequest, http.StatusMethodNotAllowed:
+		return driver.ErrInvalid
 	case http.StatusRequestEntityTooLarge:
 		return driver.ErrTooLarge
 	case http.StatusTooManyRequests:
 		return driver.ErrThrottled
-	case http.StatusRequestTimeout, http.StatusPreconditionFailed: // 412: a standby does not know that state yet.
+	case http.StatusRequestTimeout, statusRecoveryStandby, statusPerformanceStandby,
+		http.StatusPreconditionFailed: // A standby does not know that state yet.
 		return driver.ErrUnavailable
 	}
 	if status >= http.StatusInternalServerError {

@@ -39,6 +39,11 @@ func TestErrors(t *testing.T) {
 		{"too large as an internal error", 500, `{"errors":["put failed due to value being too large; got 2 bytes, max: 1 bytes"]}`, driver.ErrTooLarge, false, 3},
 		{"too long a text", 500, `{"errors":["JSON string value exceeds allowed length"]}`, driver.ErrTooLarge, false, 3},
 		{"too deep", 500, `{"errors":["JSON input exceeds allowed nesting depth"]}`, driver.ErrInvalid, false, 3},
+		{"a request that Vault does not take", 400, `{"errors":["no value provided for secretive-name"]}`, driver.ErrInvalid, false, 1},
+		{"an operation that Vault does not know", 405, `{"errors":["unsupported operation"]}`, driver.ErrInvalid, false, 1},
+		{"no leave of the proxy", 407, "<html>", driver.ErrDenied, false, 1},
+		{"disaster recovery standby", 472, "{}", driver.ErrUnavailable, true, 1},
+		{"performance standby", 473, "{}", driver.ErrUnavailable, true, 1},
 		{"no mount", 404, `{"errors":["no handler for route \"secret/data/tokens/a\". route entry not found."]}`, vault.ErrNotKV2, false, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -75,9 +75,37 @@ func clientClone(source *api.Client) (*api.Client, error) {
 		if err == nil && resp != nil && resp.StatusCode == http.StatusServiceUnavailable && bodySays(resp, sealed) {
 			return false, nil
 		}
+		if t, ok := ctx.Value(triesKey{}).(*tries); ok && t.mayBeDone(resp, err) {
+			t.lost.Store(true)
+		}
 		return retry(ctx, resp, err)
 	})
 	return clone, nil
+}
+
+// tries counts what the client makes of one request.
+type tries struct {
+	sent atomic.Int64
+	lost atomic.Bool
+}
+
+// triesKey is the key of a request's tries in its context.
+type triesKey struct{}
+
+// mayBeDone reports whether an attempt that ended so may have been carried out.
+func (t *tries) mayBeDone(resp *http.Response, err error) bool {
+	if err != nil || resp == nil {
+		return t.sent.Load() > 0
+	}
+	if resp.StatusCode < http.StatusInternalServerError {
+		return false
+	}
+	for _, k := range known { // Some refusals have a status of 500.
+		if k.kind != nil && !errors.Is(k.kind, driver.ErrUnavailable) && bodySays(resp, k.words) {
+			return false
+		}
+	}
+	return true
 }
 
 // maxErrorBody is more than any error that Vault itself writes.
@@ -109,6 +137,7 @@ type reply struct {
 	status   int
 	body     []byte
 	attempts int64 // how often the request was sent
+	lost     bool  // one of the attempts may have been carried out without telling so
 }
 
 const (
@@ -120,10 +149,12 @@ const (
 // refused token is replaced once, if there is another one.
 func (l *link) do(ctx context.Context, c call) (reply, error) {
 	var sent int64
+	var lost bool
 	for try := 1; ; try++ {
 		r, err := l.authorized(ctx, c)
 		sent += r.attempts
-		r.attempts = sent
+		lost = lost || r.lost
+		r.attempts, r.lost = sent, lost
 		if err == nil || !says(err, upgrading) || try == upgradeTries {
 			return r, err
 		}
@@ -148,6 +179,7 @@ func (l *link) authorized(ctx context.Context, c call) (reply, error) {
 	}
 	again, err := l.send(ctx, c, other)
 	again.attempts += r.attempts
+	again.lost = again.lost || r.lost
 	return again, err
 }
 
@@ -171,9 +203,9 @@ func (l *link) send(ctx context.Context, c call, token string) (reply, error) {
 	if c.once {
 		client = l.once
 	}
-	var attempts atomic.Int64
-	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		WroteHeaders: func() { attempts.Add(1) },
+	var t tries
+	traced := httptrace.WithClientTrace(context.WithValue(ctx, triesKey{}, &t), &httptrace.ClientTrace{
+		WroteHeaders: func() { t.sent.Add(1) },
 	})
 	if l.timeout > 0 {
 		var cancel context.CancelFunc
@@ -201,10 +233,12 @@ func (l *link) send(ctx context.Context, c call, token string) (reply, error) {
 	default:
 		resp, err = logical.WriteRawWithContext(traced, c.path, c.body)
 	}
-	return received(ctx, c.op, resp, err, attempts.Load)
+	r, err := received(ctx, c.op, resp, err)
+	r.attempts, r.lost = t.sent.Load(), t.lost.Load()
+	return r, err
 }
 
-func received(ctx context.Context, op string, resp *api.Response, err error, attempts func() int64) (reply, error) {
+func received(ctx context.Context, op string, resp *api.Response, err error) (reply, error) {
 	var r reply
 	if resp != nil && resp.Response != nil {
 		defer resp.Body.Close()
@@ -215,7 +249,6 @@ func received(ctx context.Context, op string, resp *api.Response, err error, att
 		}
 		r.body = body
 	}
-	r.attempts = attempts()
 	if err == nil || r.status == http.StatusNotFound && !says(err, noHandler) {
 		return r, nil
 	}

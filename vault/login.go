@@ -84,7 +84,7 @@ func lookUpSelf(ctx context.Context, client *api.Client, token string) (*api.Sec
 	}
 	resp, err := client.WithRequestCallbacks(func(r *api.Request) { r.ClientToken = token }).
 		Logical().ReadRawWithDataWithContext(limited, "auth/token/lookup-self", nil)
-	r, err := received(ctx, "look at the token", resp, err, func() int64 { return 1 })
+	r, err := received(ctx, "look at the token", resp, err)
 	if err != nil {
 		return nil, err
 	}
@@ -113,8 +113,8 @@ func loginError(ctx context.Context, err error) error {
 	var reply *api.ResponseError
 	if errors.As(err, &reply) {
 		f := &failure{op: "log in", cause: reply, kind: kindOf(reply.StatusCode)}
-		f.text = fmt.Sprintf("status %d %s", reply.StatusCode, http.StatusText(reply.StatusCode))
-		if f.kind == nil {
+		f.text = statusText(reply.StatusCode)
+		if f.kind == nil || errors.Is(f.kind, driver.ErrInvalid) {
 			f.kind = driver.ErrDenied
 		}
 		return f

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hashicorp/vault/api"
+
 	"example.com/tokenstore/driver"
 	"example.com/tokenstore/internal/pause"
 )
@@ -52,11 +54,20 @@ func (s *secrets) replace(ctx context.Context, name, text string, w write) (revi
 		return revision{}, err
 	}
 	written, _, err := s.swap(ctx, name, old.version, w, c)
-	if errors.Is(err, driver.ErrDenied) && c.method == http.MethodPatch {
-		s.noPatch.Store(true)
+	if c.method == http.MethodPatch && noPatches(err) {
 		written, _, err = s.swap(ctx, name, old.version, w, s.overwrite(name, old.version, w))
+		if err == nil { // Else it may be the token that was refused, and not the patch.
+			s.noPatch.Store(true)
+		}
 	}
 	return written, err
+}
+
+// noPatches reports whether err may say that patches are not taken: by the
+// policy or, with status 405, by an old server or a proxy between. A patch whose
+// outcome is not known has another kind.
+func noPatches(err error) bool {
+	return errors.Is(err, driver.ErrDenied) || errors.Is(err, driver.ErrInvalid) && statusOf(err) == http.StatusMethodNotAllowed
 }
 
 // change returns the call that replaces a version. It is a patch, since Vault
@@ -136,7 +147,10 @@ func (s *secrets) swap(ctx context.Context, name string, over int64, w write, c 
 		return written, state{}, err
 	case isConflict(err):
 		return s.settle(ctx, name, over, w, r.attempts > 1)
-	case undecided(err) && ctx.Err() == nil:
+	case (undecided(err) || r.lost) && ctx.Err() == nil:
+		if !errors.Is(err, driver.ErrUnavailable) { // It tells of the last attempt, not of the lost one.
+			err = unknown(err)
+		}
 		return s.lookUp(ctx, name, over, w, err)
 	}
 	return revision{}, state{}, err
@@ -228,12 +242,21 @@ func conflict() error {
 }
 
 // unknown is the error of a write of which nobody can tell any more whether it
-// happened.
+// happened. Of the cause it matches the server's reply, but not the kind: a
+// repetition, or a read, that is denied does not mean that the write was.
 func unknown(cause error) error {
+	if errors.Is(cause, context.Canceled) || errors.Is(cause, context.DeadlineExceeded) { // The caller's own.
+		return cause
+	}
 	if cause == nil {
 		cause = errors.New("the version that would tell is gone")
 	}
-	return fmt.Errorf("%w: a write was repeated and its outcome is not known: %w", driver.ErrUnavailable, cause)
+	f := &failure{kind: driver.ErrUnavailable, op: "write", text: "it was repeated and its outcome is not known: " + cause.Error()}
+	var reply *api.ResponseError
+	if errors.As(cause, &reply) {
+		f.cause = reply
+	}
+	return f
 }
 
 // prunedAt is the version of a secret of the index at which Vault is told to
@@ -257,7 +280,10 @@ func (s *secrets) prune(ctx context.Context, name string, version int64) {
 	}
 	body := mustMarshal(map[string]int{"max_versions": keep})
 	_, err := s.link.do(ctx, call{op: "set versions", method: http.MethodPut, path: s.path("metadata", name), body: body})
-	if errors.Is(err, driver.ErrDenied) {
+	if !errors.Is(err, driver.ErrDenied) {
+		return
+	}
+	if _, err := s.read(ctx, name, 0); err == nil { // Else it may be the token that was refused.
 		s.noPruning.Store(true)
 	}
 }

@@ -156,6 +156,9 @@ func (s *Session) renew(ctx context.Context) {
 	s.mu.Lock()
 	secret := s.secret
 	s.mu.Unlock()
+	if secret == nil { // Another Run has dropped it.
+		return
+	}
 	if secret.Auth.LeaseDuration <= 0 {
 		<-ctx.Done()
 		return

@@ -36,9 +36,10 @@
 // A sealed server, a standby without an active node and a server that cannot be
 // reached match driver.ErrUnavailable, a rate limit driver.ErrThrottled, a
 // missing or expired permission driver.ErrDenied, and data that the storage
-// does not take driver.ErrTooLarge. The client's *api.ResponseError is found
-// with errors.As; its text names the path, which the errors of this package do
-// not. A mount that is not KV version 2 matches [ErrNotKV2].
+// does not take driver.ErrTooLarge. A request that Vault, or a proxy between,
+// does not take at all matches driver.ErrInvalid. The client's *api.ResponseError
+// is found with errors.As; its text names the path, which the errors of this
+// package do not. A mount that is not KV version 2 matches [ErrNotKV2].
 //
 // # Observability
 //
