@@ -34,10 +34,15 @@ func (f *fault) Unwrap() []error { return []error{f.kind, f.err} }
 // give returns the fault as an error for the caller: a context's error as it
 // is, and what would mean "not found" to a reader as a conflict to a writer.
 func (f *fault) give() error {
-	if errors.Is(f.kind, context.Canceled) || errors.Is(f.kind, context.DeadlineExceeded) {
+	if f.ended() {
 		return f.kind
 	}
 	return f
+}
+
+// ended reports whether the call failed because the caller's context ended.
+func (f *fault) ended() bool {
+	return errors.Is(f.kind, context.Canceled) || errors.Is(f.kind, context.DeadlineExceeded)
 }
 
 // as returns the fault with another kind.
@@ -45,6 +50,15 @@ func (f *fault) as(kind error) error {
 	g := *f
 	g.kind = kind
 	return g.give()
+}
+
+// unknown returns the error for a write that may have been carried out when f
+// kept the look from telling.
+func (f *fault) unknown(write *fault) error {
+	if f.ended() {
+		return f.kind
+	}
+	return write.as(driver.ErrUnavailable)
 }
 
 // newFault classifies the error of a call.
@@ -60,15 +74,27 @@ func newFault(ctx context.Context, op string, err error, t *attempts) *fault {
 	}
 	f.kind, f.code = classify(err)
 	if t.ran && !t.sent && errors.Is(f.kind, driver.ErrUnavailable) {
-		// Nothing was sent: there were no credentials to sign with.
-		f.kind, f.code = driver.ErrDenied, "no credentials, or they cannot be refreshed"
-		var region *aws.MissingRegionError
-		if errors.As(err, &region) {
-			f.kind, f.code = driver.ErrInvalid, "no region is set"
-		}
+		f.kind, f.code = unsigned(err)
+		return f
 	}
 	f.lost = f.lost || errors.Is(f.kind, driver.ErrUnavailable)
 	return f
+}
+
+// unsigned returns the sentinel for a call of which nothing was sent, since there
+// were no credentials to sign with, and what can be said of it.
+func unsigned(err error) (kind error, code string) { //nolint:staticcheck // The kind is a result, not a failure of the function.
+	var region *aws.MissingRegionError
+	var network net.Error
+	switch {
+	case errors.As(err, &region):
+		return driver.ErrInvalid, "no region is set"
+	case errors.As(err, &network):
+		return driver.ErrUnavailable, "no credentials, their source does not answer: " + networkText(err)
+	case status(err) >= http.StatusInternalServerError:
+		return driver.ErrUnavailable, "no credentials, their source answers with status " + strconv.Itoa(status(err))
+	}
+	return driver.ErrDenied, "no credentials, or they cannot be refreshed"
 }
 
 // isCanceled reports whether the SDK says that the context ended.
@@ -93,6 +119,11 @@ var deniedCodes = map[string]bool{
 	"MissingAuthenticationTokenException": true, "ExpiredToken": true, "ExpiredTokenException": true,
 	"OptInRequired": true, "NotAuthorized": true, "UnauthorizedOperation": true,
 	"RequestExpired": true, "RequestTimeTooSkewed": true, // The clock is wrong.
+}
+
+// forbiddenCodes are those that only another policy mends.
+var forbiddenCodes = map[string]bool{
+	"AccessDeniedException": true, "AccessDenied": true, "NotAuthorized": true, "UnauthorizedOperation": true,
 }
 
 // unansweredCodes are the codes of requests that may have been carried out.

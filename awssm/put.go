@@ -71,12 +71,12 @@ func (s *secrets) replace(ctx context.Context, encoded, base string, data []byte
 		if slices.Contains(out.VersionStages, current) {
 			return id, nil // The secret had no version: its first one becomes current.
 		}
-	case errors.Is(f.kind, driver.ErrUnavailable):
-		if !s.stored(ctx, encoded, id) {
-			return "", f.give()
-		}
 	case errors.Is(f.kind, driver.ErrNotFound), f.isRequest() && s.scheduled(ctx, encoded, f):
 		return "", fmt.Errorf("%w: %w", errGone, f.as(driver.ErrConflict))
+	case f.lost && s.stored(ctx, encoded, id):
+	case f.lost && base == "":
+		// As the first version it would be the current one.
+		return "", f.unknown(f)
 	default:
 		return "", f.give()
 	}
@@ -201,22 +201,30 @@ func (s *secrets) outcome(ctx context.Context, encoded, id, base string, lost bo
 		return untouched
 	case d.current != base && d.previous == base && base != "":
 		return refused
-	case d.current != base && (!lost || s.earlier(ctx, encoded, id)):
+	case d.current != base && (!lost || s.between(ctx, encoded, base, id)):
 		return refused
 	}
 	return unknown
 }
 
-// earlier reports whether the current version was there before the candidate
-// was: then the candidate never was current, since whoever writes over a version
-// stores his own later.
-func (s *secrets) earlier(ctx context.Context, encoded, id string) bool {
+// between reports whether the current version was stored after base and before
+// the candidate: then the candidate never was current, since whoever writes over
+// a version stores his own later. One that is older than base tells nothing: the
+// read is outdated, or somebody has put an old version back.
+func (s *secrets) between(ctx context.Context, encoded, base, id string) bool {
 	now, f := s.read(ctx, encoded)
 	if f != nil || now.id == id {
 		return false
 	}
 	ours, f := s.readVersion(ctx, encoded, id)
-	return f == nil && now.created.Before(ours.created)
+	if f != nil || !now.created.Before(ours.created) {
+		return false
+	}
+	if base == "" {
+		return true
+	}
+	old, f := s.readVersion(ctx, encoded, base)
+	return f == nil && old.created.Before(now.created)
 }
 
 // target is a secret that is to be created.
@@ -231,19 +239,21 @@ type target struct {
 func (s *secrets) create(ctx context.Context, t target) (string, error) {
 	id := newVersion()
 	var last *fault
+	lost := false // One of the calls may have been carried out.
 	for turn := range turns {
 		out, f := call(ctx, "CreateSecret", s.api.CreateSecret, s.newSecret(t, id))
 		if f == nil {
 			return aws.ToString(out.VersionId), nil
 		}
-		last = f
+		f.lost = f.lost || lost
+		last, lost = f, f.lost
 		var revision string
 		var err error
 		var again bool
 		switch {
 		case f.isRequest():
 			revision, again, err = s.takeBack(ctx, t, f)
-		case errors.Is(f.kind, driver.ErrConflict), errors.Is(f.kind, driver.ErrUnavailable):
+		case errors.Is(f.kind, driver.ErrConflict), f.lost:
 			revision, again, err = s.occupied(ctx, t, id, f)
 		default:
 			return "", f.give()

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -21,6 +22,9 @@ const (
 	// parallel is how many calls one GetBatch makes at a time; the service bears
 	// 100 batch reads a second.
 	parallel = 4
+	// batchAgain is after how long a role that might not read in batches is asked
+	// again: it may have got the permission.
+	batchAgain = 10 * time.Minute
 )
 
 // List pages through ListSecrets. What was created or deleted in the last five
@@ -114,13 +118,14 @@ func (b *batch) fail(name string, err error) {
 
 // read reads one chunk, and one by one what the batch did not give.
 func (b *batch) read(ctx context.Context, chunk []string) {
-	rest, denied := chunk, false
-	if len(chunk) > 1 && !b.s.noBatch.Load() {
+	rest, forbidden := chunk, false
+	if len(chunk) > 1 && b.s.set.now().UnixNano() >= b.s.noBatch.Load() {
 		var f *fault
 		if rest, f = b.together(ctx, chunk); f != nil {
 			switch {
 			case errors.Is(f.kind, driver.ErrDenied):
-				denied = true
+				// Expired credentials or a key out of order pass.
+				forbidden = forbiddenCodes[f.code]
 			case !errors.Is(f.kind, driver.ErrInvalid):
 				for _, encoded := range chunk {
 					b.fail(b.names[encoded], f.give())
@@ -134,9 +139,9 @@ func (b *batch) read(ctx context.Context, chunk []string) {
 		if ctx.Err() != nil {
 			return
 		}
-		if b.single(ctx, encoded) && denied {
+		if b.single(ctx, encoded) && forbidden {
 			// The credentials are good; it is that permission which is missing.
-			b.s.noBatch.Store(true)
+			b.s.noBatch.Store(b.s.set.now().Add(batchAgain).UnixNano())
 		}
 	}
 }

@@ -18,13 +18,17 @@ import (
 func (s *secrets) occupied(ctx context.Context, t target, id string, cause *fault) (revision string, again bool, err error) {
 	v, f := s.read(ctx, t.encoded)
 	switch {
-	case f != nil && errors.Is(f.kind, driver.ErrNotFound) && errors.Is(cause.kind, driver.ErrUnavailable):
-		return "", false, cause.give()
+	case f != nil && errors.Is(f.kind, driver.ErrNotFound) && cause.lost:
+		// It was never created, or the read is outdated.
+		revision, err = s.lostCreate(ctx, t.encoded, id, cause, driver.ErrUnavailable)
+		return revision, false, err
 	case f != nil && errors.Is(f.kind, driver.ErrNotFound):
 		revision, err = s.replace(ctx, t.encoded, "", t.data)
 		return revision, false, err
 	case f != nil && f.isRequest():
 		return s.takeBack(ctx, t, f)
+	case f != nil && cause.lost:
+		return "", false, f.unknown(cause)
 	case f != nil:
 		return "", false, f.give()
 	case v.id == id:
@@ -32,15 +36,16 @@ func (s *secrets) occupied(ctx context.Context, t target, id string, cause *faul
 	case v.marked():
 		return s.overMark(ctx, t, v)
 	case cause.lost:
-		revision, err = s.lostCreate(ctx, t.encoded, id, cause)
+		revision, err = s.lostCreate(ctx, t.encoded, id, cause, driver.ErrConflict)
 		return revision, false, err
 	}
 	return "", false, cause.as(driver.ErrConflict)
 }
 
-// lostCreate decides whether a secret that holds another version now was created
-// by the call whose reply was lost: then it has that version too.
-func (s *secrets) lostCreate(ctx context.Context, encoded, id string, cause *fault) (string, error) {
+// lostCreate decides whether a secret that holds another version now, or is not
+// seen, was created by the call whose reply was lost: then it has that version
+// too. If it has not, the error is of the kind otherwise.
+func (s *secrets) lostCreate(ctx context.Context, encoded, id string, cause *fault, otherwise error) (string, error) {
 	wait := lookWait
 	for range looks {
 		_, f := s.readVersion(ctx, encoded, id)
@@ -48,14 +53,14 @@ func (s *secrets) lostCreate(ctx context.Context, encoded, id string, cause *fau
 		case f == nil:
 			return id, nil
 		case !errors.Is(f.kind, driver.ErrNotFound) && !f.isRequest():
-			return "", f.give()
+			return "", f.unknown(cause)
 		}
 		if err := s.set.sleep(ctx, wait); err != nil {
 			return "", err
 		}
 		wait *= 2
 	}
-	return "", cause.as(driver.ErrConflict)
+	return "", cause.as(otherwise)
 }
 
 // takeBack restores a name that is scheduled for deletion and replaces what is
@@ -127,6 +132,8 @@ func (s *secrets) awaitDeletion(ctx context.Context, encoded string, mark versio
 			return true, nil
 		case f != nil:
 			return false, f.give()
+		case v.id != mark.id && v.marked():
+			return true, nil // Its deleter has renewed it.
 		case v.id != mark.id:
 			return false, fmt.Errorf("%w: the secret exists", driver.ErrConflict)
 		}

@@ -184,11 +184,13 @@ func worthwhile(err error) bool {
 
 // deletedBefore decides about a deletion that found another revision: if the
 // secret is gone, that is what was wanted. The refusal came from the service's
-// present state, so a read that shows less than that is outdated.
+// present state, so a read that shows less than that is outdated; if the last one
+// still is, nothing says that the secret is gone.
 func (s *secrets) deletedBefore(ctx context.Context, encoded, revision string, conflict error) error {
-	wait := lookWait
+	wait, live := lookWait, false
 	for range looks {
 		v, f := s.read(ctx, encoded)
+		live = f == nil && !v.marked()
 		switch {
 		case f != nil && (errors.Is(f.kind, driver.ErrNotFound) || f.isRequest() && s.scheduled(ctx, encoded, f)):
 		case f != nil:
@@ -201,6 +203,9 @@ func (s *secrets) deletedBefore(ctx context.Context, encoded, revision string, c
 			return err
 		}
 		wait *= 2
+	}
+	if live {
+		return conflict
 	}
 	return nil
 }

@@ -42,8 +42,8 @@ const (
 type secrets struct {
 	api       API
 	set       *settings
-	candidate string      // the label under which this process writes
-	noBatch   atomic.Bool // the role may not read in batches
+	candidate string       // the label under which this process writes
+	noBatch   atomic.Int64 // until when the role may not read in batches, in nanoseconds
 
 	mu     sync.Mutex
 	locks  keylock.Locks
