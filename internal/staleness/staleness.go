@@ -87,6 +87,7 @@ type Sighting struct {
 // Order is how a state compares with the latest that was seen.
 type Order int
 
+// The orders.
 const (
 	Fresh    Order = iota // the same state, or a later one
 	Doubtful              // nothing tells which of the two is the later one
