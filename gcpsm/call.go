@@ -42,7 +42,6 @@ type repeat int
 
 const (
 	never        repeat = iota // Its caller looks first.
-	ifRefused                  // A write: only what was certainly not carried out.
 	ifUnanswered               // A read, or a write whose repetition changes nothing.
 )
 

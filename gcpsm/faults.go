@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net"
 	"net/http"
+	"regexp"
 	"strings"
 
 	"cloud.google.com/go/auth"
@@ -87,13 +89,32 @@ func codeOf(err error) (codes.Code, string) {
 	}
 	var credentials *auth.Error
 	if errors.As(err, &credentials) {
+		if passing(credentials) {
+			return codes.Unavailable, noSource
+		}
 		return codes.Unauthenticated, "no credentials, or they cannot be refreshed"
 	}
 	if s, ok := status.FromError(err); ok {
+		if s.Code() == codes.Unauthenticated && passingText.MatchString(s.Message()) {
+			return codes.Unavailable, noSource
+		}
 		return s.Code(), s.Code().String()
 	}
 	return codes.Unknown, "no usable reply"
 }
+
+const noSource = "the source of the credentials gives none at present"
+
+// passing reports whether credentials could only not be fetched just now.
+func passing(err *auth.Error) bool {
+	// Not of the whole error: the client's own, around it, is a net.Error too.
+	var network net.Error
+	return err.Temporary() || errors.As(err.Err, &network)
+}
+
+// passingText matches what gRPC makes of such an error, of which it keeps the
+// text only: a request that got no answer, or the answer's status.
+var passingText = regexp.MustCompile(`per-RPC creds failed due to error: (?s:.*)(?:(?:Get|Post|Put) "https?://[^"]*": |cannot fetch token: (?:408|429|500|503)\n)`)
 
 // webCode returns the status code of a REST reply. The body has it, since 400
 // stands for several; a proxy between may send something else.
@@ -121,9 +142,13 @@ func webCode(err *googleapi.Error) codes.Code {
 // aboutKey reports whether a precondition that does not hold is that of the
 // customer's key: it is disabled, or the service may not use it.
 func aboutKey(err error) bool {
-	message := strings.ToLower(err.Error())
+	message := secretName.ReplaceAllString(strings.ToLower(err.Error()), "")
 	return strings.Contains(message, "kms") || strings.Contains(message, "cryptokey")
 }
+
+// secretName matches the name of a secret, which the service quotes, and which
+// may hold any word.
+var secretName = regexp.MustCompile(`projects/[a-z0-9.:-]+(/locations/[a-z0-9-]+)?/secrets/[a-z0-9_-]+`)
 
 // sealed keeps an error reachable with errors.As but not with errors.Is.
 type sealed struct{ err error }

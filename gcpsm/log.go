@@ -60,6 +60,9 @@ func (l *remoteLog) access(ctx context.Context, number int64) (version, error) {
 
 func (l *remoteLog) latest(ctx context.Context) (version, error) { return l.get(ctx, "latest") }
 
+// errEmpty is returned for a reply that holds no payload, such as a proxy's.
+var errEmpty = errors.New("the reply has no data")
+
 // get accesses a version. Only NOT_FOUND says that it is not there: a role that
 // may not access it gets another answer, which is an error.
 func (l *remoteLog) get(ctx context.Context, which string) (version, error) {
@@ -75,6 +78,9 @@ func (l *remoteLog) get(ctx context.Context, which string) (version, error) {
 			return version{}, f.give()
 		}
 		payload := out.GetPayload()
+		if payload == nil {
+			return version{}, fmt.Errorf("%w: AccessSecretVersion: %w", driver.ErrUnavailable, errEmpty)
+		}
 		if sum := payload.DataCrc32C; sum != nil && *sum != checksum(payload.GetData()) {
 			if try < looks {
 				continue

@@ -9,12 +9,17 @@ import (
 	"time"
 
 	"cloud.google.com/go/secretmanager/apiv1/secretmanagerpb"
+	"google.golang.org/grpc/codes"
 
 	"example.com/tokenstore/driver"
 )
 
 // pruneWithin is how long a save may be held up by destroying old versions.
 const pruneWithin = 5 * time.Second
+
+// noPruneFor is how long nothing is destroyed by saves after the service said
+// that the role may not: roles change.
+const noPruneFor = time.Hour
 
 // Put adds a version over the one that the revision names.
 func (s *secrets) Put(ctx context.Context, secret driver.Secret) (string, error) {
@@ -74,13 +79,15 @@ func (s *secrets) onto(ctx context.Context, id string, base ref) (*history, vers
 
 // prune destroys old versions. What goes wrong is left to the next save.
 func (s *secrets) prune(ctx context.Context, h *history, head version) {
-	if s.noPrune.Load() {
+	if s.set.now().UnixMilli() < s.noPrune.Load() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, pruneWithin)
 	defer cancel()
-	if err := h.prune(ctx, head, s.set.now()); errors.Is(err, driver.ErrDenied) {
-		s.noPrune.Store(true)
+	var f *fault
+	// Unauthenticated is denied too, but passes with a new token.
+	if err := h.prune(ctx, head, s.set.now()); errors.As(err, &f) && f.grpc == codes.PermissionDenied {
+		s.noPrune.Store(s.set.now().Add(noPruneFor).UnixMilli())
 	}
 }
 

@@ -24,7 +24,10 @@ import (
 // whole secret goes. DeleteSecret has a condition, the secret's etag, but adding
 // a version does not change that. So whoever takes a marked name changes a label
 // after its version is added: a remover that has looked at the etag before fails,
-// and one that looks after that finds the version.
+// and one that looks after that finds the version. Only if such a writer dies
+// between the two, or its change fails, and another one writes over its version,
+// all while one call of DeleteSecret is on its way, is something lost that was
+// stored. So that call is never repeated without another look.
 const removeAfter = 24 * time.Hour
 
 // etagTries is how often a change that depends on an etag is tried: the etag
@@ -147,10 +150,13 @@ func (s *secrets) remove(ctx context.Context, id string, mark ref) bool {
 			if _, head, err := s.look(ctx, id); err != nil || head.state != stored || head.ref() != mark {
 				return false
 			}
-			_, f := call(ctx, s.set, "DeleteSecret", ifRefused, s.deleteSecret, &secretmanagerpb.DeleteSecretRequest{
+			_, f := call(ctx, s.set, "DeleteSecret", never, s.deleteSecret, &secretmanagerpb.DeleteSecretRequest{
 				Name: s.log(id).path, Etag: secret.GetEtag(),
 			})
-			if f == nil || !errors.Is(f.kind, driver.ErrConflict) {
+			switch {
+			case f != nil && errors.Is(f.kind, driver.ErrThrottled):
+				wait = max(wait, quotaWait)
+			case f == nil, !errors.Is(f.kind, driver.ErrConflict):
 				s.forget(id)
 				return f == nil
 			}
@@ -196,7 +202,8 @@ func (s *secrets) setState(ctx context.Context, id string, secret *secretmanager
 
 // revive ends the creation of a secret over a mark: the change of the label
 // makes a removal fail that is under way. If the secret is not there any more,
-// the removal was faster, and the version is gone with it.
+// the removal was faster, and the version is gone with it. If the change fails in
+// any other way, the version counts, but the removal may still take it.
 func (s *secrets) revive(ctx context.Context, id string, own version) error {
 	s.marks.remove(id)
 	secret, f := call(ctx, s.set, "GetSecret", ifUnanswered, s.api.GetSecret, &secretmanagerpb.GetSecretRequest{Name: s.log(id).path})
@@ -207,10 +214,10 @@ func (s *secrets) revive(ctx context.Context, id string, own version) error {
 	switch {
 	case f == nil:
 		return nil
-	case errors.Is(f.kind, driver.ErrUnavailable):
-		return &uncertain{f}
+	case errors.Is(f.kind, driver.ErrNotFound), errors.Is(f.kind, context.Canceled), errors.Is(f.kind, context.DeadlineExceeded):
+		return f.give()
 	}
-	return f.give()
+	return &uncertain{f}
 }
 
 // removals is how many marked secrets one Delete removes beside its own.

@@ -14,7 +14,7 @@ import (
 type secrets struct {
 	api     API
 	set     *settings
-	noPrune atomic.Bool // the role may not destroy versions
+	noPrune atomic.Int64 // epoch milliseconds: until then saves destroy nothing, since the role may not
 
 	mu    sync.Mutex
 	locks keylock.Locks

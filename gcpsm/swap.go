@@ -78,12 +78,17 @@ func (s *swap) add(ctx context.Context, v version) (version, error) {
 		s.given = append(s.given, v.nonce)
 		own, err := s.log.add(ctx, v)
 		refused := errors.Is(err, driver.ErrThrottled)
-		if !refused && !undecided(err) || ctx.Err() != nil {
+		switch {
+		case err == nil, ctx.Err() != nil, errors.Is(err, driver.ErrNotFound):
+			return own, err
+		case !refused && !undecided(err) && len(s.given) > 1:
+			return version{}, &uncertain{err} // An earlier one may arrive yet.
+		case !refused && !undecided(err):
 			return own, err
 		}
 		if refused {
 			s.given = s.given[:len(s.given)-1]
-			if try == tries {
+			if try == tries && len(s.given) == 0 {
 				return own, err
 			}
 			if err := s.pause(ctx, max(wait, quotaWait)); err != nil {

@@ -1,0 +1,263 @@
+package gcpsm_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"cloud.google.com/go/secretmanager/apiv1/secretmanagerpb"
+	"github.com/googleapis/gax-go/v2"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/driver"
+	"example.com/tokenstore/gcpsm"
+	"example.com/tokenstore/gcpsm/gcpsmtest"
+)
+
+// failing is a client whose writes fail as a test wants: a call for which fail
+// returns an error is not sent.
+type failing struct {
+	gcpsm.API
+	fail func(method string, in any) error
+}
+
+// failing returns a driver with such a client.
+func (b *bench) failing(fail func(method string, in any) error) driver.Secrets {
+	b.Helper()
+	client, err := b.client()
+	b.noError(err)
+	s, err := gcpsm.NewSecrets(failing{client, fail}, project, b.options()...)
+	b.noError(err)
+	return s
+}
+
+func (f failing) AddSecretVersion(ctx context.Context, in *secretmanagerpb.AddSecretVersionRequest, options ...gax.CallOption) (*secretmanagerpb.SecretVersion, error) {
+	if err := f.fail("AddSecretVersion", in); err != nil {
+		return nil, err
+	}
+	return f.API.AddSecretVersion(ctx, in, options...)
+}
+
+func (f failing) DestroySecretVersion(ctx context.Context, in *secretmanagerpb.DestroySecretVersionRequest, options ...gax.CallOption) (*secretmanagerpb.SecretVersion, error) {
+	if err := f.fail("DestroySecretVersion", in); err != nil {
+		return nil, err
+	}
+	return f.API.DestroySecretVersion(ctx, in, options...)
+}
+
+func (f failing) UpdateSecret(ctx context.Context, in *secretmanagerpb.UpdateSecretRequest, options ...gax.CallOption) (*secretmanagerpb.Secret, error) {
+	if err := f.fail("UpdateSecret", in); err != nil {
+		return nil, err
+	}
+	return f.API.UpdateSecret(ctx, in, options...)
+}
+
+func (f failing) DeleteSecret(ctx context.Context, in *secretmanagerpb.DeleteSecretRequest, options ...gax.CallOption) error {
+	if err := f.fail("DeleteSecret", in); err != nil {
+		return err
+	}
+	return f.API.DeleteSecret(ctx, in, options...)
+}
+
+func refusal(code codes.Code) error { return status.Error(code, "no") }
+
+// wantUnknown reports an error that does not say that the outcome is unknown,
+// or says something else as well.
+func (b *bench) wantUnknown(what any, err error) {
+	b.Helper()
+	if !errors.Is(err, driver.ErrUnavailable) || !tokenstore.Retryable(err) {
+		b.Errorf("%v: %v, want that the outcome is unknown", what, err)
+	}
+	for _, other := range []error{driver.ErrThrottled, driver.ErrDenied, driver.ErrConflict, driver.ErrInvalid, driver.ErrNotFound} {
+		if errors.Is(err, other) {
+			b.Errorf("%v: %v matches %v", what, err, other)
+		}
+	}
+}
+
+// TestOnePassingRefusalDoesNotEndPruning lets one destruction meet a token that
+// has just expired: the saves after it destroy what they replace.
+func TestOnePassingRefusalDoesNotEndPruning(t *testing.T) {
+	b := newBench(t, gcpsmtest.Real())
+	refused := false
+	b.s = b.failing(func(method string, _ any) error {
+		if method != "DestroySecretVersion" || refused {
+			return nil
+		}
+		refused = true
+		return refusal(codes.Unauthenticated)
+	})
+	r := b.put(`{"n":"0"}`, "")
+	for n := range 10 {
+		b.clock.Advance(time.Hour)
+		r = b.put(fmt.Sprintf(`{"n":"%d"}`, n), r)
+	}
+	if got := b.service.Versions(id); !refused || got > 2 {
+		t.Errorf("%d versions are left", got)
+	}
+}
+
+// TestARoleThatMayNotDestroyIsAskedOnceAnHour saves with a role that lacks the
+// permission: the calls in vain are few, and once the role has it, pruning goes
+// on without a new process.
+func TestARoleThatMayNotDestroyIsAskedOnceAnHour(t *testing.T) {
+	b := newBench(t, gcpsmtest.Real())
+	asked, lacks := 0, true
+	b.s = b.failing(func(method string, _ any) error {
+		if method != "DestroySecretVersion" {
+			return nil
+		}
+		asked++
+		if lacks {
+			return refusal(codes.PermissionDenied)
+		}
+		return nil
+	})
+	r := b.put(`{}`, "")
+	for range 24 {
+		b.clock.Advance(15 * time.Minute)
+		r = b.put(`{}`, r)
+	}
+	if asked == 0 || asked > 6 {
+		t.Errorf("in six hours the service was asked %d times", asked)
+	}
+	lacks = false
+	for range 12 {
+		b.clock.Advance(time.Hour)
+		r = b.put(`{}`, r)
+	}
+	if got := b.service.Versions(id); got > 2 {
+		t.Errorf("%d versions are left", got)
+	}
+}
+
+// TestRemovalLooksAgainAfterARefusal has the deletion of a whole secret refused
+// for the quota. Meanwhile the name is taken, by a creator that does not come to
+// the label, and written over by another: neither version is removed.
+func TestRemovalLooksAgainAfterARefusal(t *testing.T) {
+	b := newBench(t, gcpsmtest.Real())
+	r := b.put(`{"tombstone":"1"}`, "")
+	b.clock.Advance(48 * time.Hour)
+	creator := b.failing(func(method string, _ any) error {
+		if method == "UpdateSecret" {
+			return refusal(codes.Unavailable)
+		}
+		return nil
+	})
+	other, refused := b.another(), 0
+	remover := b.failing(func(method string, _ any) error {
+		if method != "DeleteSecret" {
+			return nil
+		}
+		if refused++; refused > 1 {
+			return nil
+		}
+		_, err := creator.Put(t.Context(), driver.Secret{Name: "a/x", Data: []byte(`{"n":"new"}`)})
+		b.wantUnknown("the creator", err)
+		got, err := other.Get(t.Context(), "a/x")
+		b.noError(err)
+		_, err = other.Put(t.Context(), driver.Secret{Name: "a/x", Data: []byte(`{"n":"acknowledged"}`), Revision: got.Revision})
+		b.noError(err)
+		return refusal(codes.ResourceExhausted)
+	})
+	b.noError(remover.Delete(t.Context(), "a/x", r))
+	if refused == 0 {
+		t.Error("nothing was refused")
+	}
+	b.clock.Advance(2 * time.Hour)
+	b.want(`{"n":"acknowledged"}`)
+}
+
+// TestRemovalIsTriedAgainAfterARefusal has it refused once, with nobody there.
+func TestRemovalIsTriedAgainAfterARefusal(t *testing.T) {
+	b := newBench(t, gcpsmtest.Real())
+	r := b.put(`{"tombstone":"1"}`, "")
+	b.clock.Advance(48 * time.Hour)
+	refused := false
+	b.s = b.failing(func(method string, _ any) error {
+		if method != "DeleteSecret" || refused {
+			return nil
+		}
+		refused = true
+		return refusal(codes.ResourceExhausted)
+	})
+	b.noError(b.s.Delete(t.Context(), "a/x", r))
+	if ids := b.service.IDs(); !refused || len(ids) != 0 {
+		t.Errorf("there is still %v", ids)
+	}
+}
+
+// TestACreationWithoutItsLabelIsUnknown takes a name over the mark of a deletion,
+// and the change of the label fails: the data are there, but a removal that is
+// under way may still take them, so that nothing else can be said.
+func TestACreationWithoutItsLabelIsUnknown(t *testing.T) {
+	for _, code := range []codes.Code{codes.ResourceExhausted, codes.Aborted, codes.PermissionDenied, codes.Unauthenticated, codes.InvalidArgument, codes.Unavailable} {
+		b := newBench(t, gcpsmtest.Real())
+		b.noError(b.s.Delete(t.Context(), "a/x", b.put(`{"n":"1"}`, "")))
+		b.s = b.failing(func(method string, _ any) error {
+			if method == "UpdateSecret" {
+				return refusal(code)
+			}
+			return nil
+		})
+		_, err := b.s.Put(t.Context(), driver.Secret{Name: "a/x", Data: []byte(`{"n":"2"}`)})
+		b.wantUnknown(code, err)
+		b.want(`{"n":"2"}`)
+	}
+}
+
+// TestARefusalAfterALostReplyIsUnknown loses the request of an addition on the
+// way and has all after it refused: the first one may arrive yet.
+func TestARefusalAfterALostReplyIsUnknown(t *testing.T) {
+	for _, code := range []codes.Code{codes.ResourceExhausted, codes.PermissionDenied, codes.FailedPrecondition} {
+		b := newBench(t, gcpsmtest.Real())
+		r := b.put(`{"n":"1"}`, "")
+		adds := 0
+		b.s = b.failing(func(method string, _ any) error {
+			if method != "AddSecretVersion" {
+				return nil
+			}
+			if adds++; adds == 1 {
+				return refusal(codes.Unavailable)
+			}
+			return refusal(code)
+		})
+		_, err := b.s.Put(t.Context(), driver.Secret{Name: "a/x", Data: []byte(`{"n":"2"}`), Revision: r})
+		b.wantUnknown(code, err)
+		if adds < 2 {
+			t.Errorf("%v: %d additions", code, adds)
+		}
+		b.want(`{"n":"1"}`)
+	}
+}
+
+// TestALostAdditionThatArrivesLateIsFound lets it arrive while the last try is
+// refused: the write was carried out.
+func TestALostAdditionThatArrivesLateIsFound(t *testing.T) {
+	b := newBench(t, gcpsmtest.Real())
+	r := b.put(`{"n":"1"}`, "")
+	client, err := b.client()
+	b.noError(err)
+	var first *secretmanagerpb.AddSecretVersionRequest
+	adds := 0
+	b.s = b.failing(func(method string, in any) error {
+		if method != "AddSecretVersion" {
+			return nil
+		}
+		switch adds++; adds {
+		case 1:
+			first, _ = in.(*secretmanagerpb.AddSecretVersionRequest)
+			return refusal(codes.Unavailable)
+		case 6:
+			_, err := client.AddSecretVersion(t.Context(), first)
+			b.noError(err)
+		}
+		return refusal(codes.ResourceExhausted)
+	})
+	b.put(`{"n":"2"}`, r)
+	b.want(`{"n":"2"}`)
+}
