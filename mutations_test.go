@@ -185,6 +185,11 @@ var mutations = []mutation{
 		races + "TestReaderThatGivesUp", false,
 	},
 	{
+		"a repair does not mark the edits that it has seen to", "reindex.go",
+		"return r.mark(ctx, edited)", "return nil",
+		races + "TestRepairSeesToAnEdit", false,
+	},
+	{
 		"a repair removes a hint that was claimed again", "index/hints.go",
 		"(c.Claimed.IsZero() || c.Claimed.Equal(h.Claimed))", "true",
 		races + "TestRepairLeavesAHintThatIsClaimedAgain", false,

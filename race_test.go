@@ -266,7 +266,7 @@ func TestRepairLooksAgain(t *testing.T) {
 			secrets.Edit(name, bytes.ReplaceAll(secret.Data, []byte("fake-refresh-2"), []byte("fake-refresh-1")))
 		}
 		return err
-	}), clock, tokenstore.WithScanLimit(0))
+	}), clock, tokenstore.WithScanLimit(0), noWait)
 	if _, err := store.Reindex(ctx, tokenstore.ReindexOptions{}); err != nil || !edited {
 		t.Fatal(err)
 	}

@@ -65,7 +65,7 @@ func (s *SecretStore) Check(ctx context.Context) (Report, error) {
 
 // Reindex repairs the index while the store is in use: it adds the keys that
 // are missing, for example after a person edited a token in the service's
-// console or removed the index, and removes hints without a token and
+// console or removed the index, marks such a token as seen to, and removes hints without a token and
 // tombstones that are older than the grace period. Where the service charges
 // for older versions, it destroys those that saves have left. It needs
 // permission to list.
@@ -150,11 +150,15 @@ func (r *repair) chunk(ctx context.Context, ids []string) error {
 		return err
 	}
 	var all []index.Claim
+	var edited []*row
 	for _, row := range rows {
 		switch row.state {
 		case live:
 			claims := r.s.claims(r.s.keys(row.token), row)
 			all = append(all, claims...)
+			if r.s.edited(row) {
+				edited = append(edited, row)
+			}
 			for _, c := range claims {
 				r.keys[row.id] = append(r.keys[row.id], c.Hash)
 			}
@@ -170,7 +174,26 @@ func (r *repair) chunk(ctx context.Context, ids []string) error {
 			r.unreadable[row.id] = true
 		}
 	}
-	return r.claim(ctx, all)
+	if err := r.claim(ctx, all); err != nil {
+		return err
+	}
+	return r.mark(ctx, edited)
+}
+
+// mark writes tokens that a person has edited, whose keys now stand in the index,
+// as their writer would: the keys that the edit has taken away leave the index,
+// and if another edit brings them back, the next save has to know.
+func (r *repair) mark(ctx context.Context, edited []*row) error {
+	if r.options.DryRun {
+		return nil
+	}
+	return r.s.parallel(ctx, len(edited), func(ctx context.Context, i int) error {
+		_, err := r.s.write(ctx, r.s.written(edited[i], edited[i].token))
+		if errors.Is(err, driver.ErrConflict) {
+			return nil // Somebody has saved it, and seen to its keys.
+		}
+		return err
+	})
 }
 
 // claim adds those of the keys that have no hint.

@@ -2,6 +2,7 @@ package tokenstore_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"testing"
@@ -174,6 +175,53 @@ func TestRepairLeavesAHintThatIsClaimedAgain(t *testing.T) {
 			}
 			if _, err := process(secrets).FindToken(ctx, client(tokenstore.OAuthToken{RefreshToken: "fake-2"})); err != nil {
 				t.Errorf("a stored token is not found: %v", err)
+			}
+		})
+	}
+}
+
+// TestRepairSeesToAnEdit has a person take the user out of a token, a repair
+// remove the user's key from the index, and the person put the user back: the
+// token is as its last writer left it, and yet its next save has to index a key.
+func TestRepairSeesToAnEdit(t *testing.T) {
+	for name, form := range map[string]tokenstore.Option{"entries": tokenstore.WithEntries(), "document": tokenstore.WithDocument(1)} {
+		t.Run(name, func(t *testing.T) {
+			ctx, secrets, now := t.Context(), memory.New(), time.Unix(1_700_000_000, 0)
+			store := open(t, secrets, form, noWait, tokenstore.WithScanLimit(0), tokenstore.WithClock(func() time.Time { return now }))
+			token := client(tokenstore.OAuthToken{ID: "1", UserName: "fake-user", RefreshToken: "fake-refresh"})
+			if _, err := store.SaveToken(ctx, token); err != nil {
+				t.Fatal(err)
+			}
+			edit := func(user string) {
+				t.Helper()
+				now = now.Add(48 * time.Hour)
+				secret, err := secrets.Get(ctx, "tokenstore/tokens/1")
+				if err != nil {
+					t.Fatal(err)
+				}
+				var fields map[string]string
+				if err := json.Unmarshal(secret.Data, &fields); err != nil {
+					t.Fatal(err)
+				}
+				fields["user_name"] = user
+				data, err := json.Marshal(fields)
+				if err != nil {
+					t.Fatal(err)
+				}
+				secrets.Edit(secret.Name, data)
+			}
+			edit("")
+			if report, err := store.Reindex(ctx, tokenstore.ReindexOptions{}); err != nil || report.HintsRemoved != 1 {
+				t.Fatalf("%+v, %v", report, err)
+			}
+			edit("fake-user")
+			token.APIDomain = "https://api.example"
+			if _, err := store.SaveToken(ctx, client(tokenstore.OAuthToken{RefreshToken: token.RefreshToken, APIDomain: token.APIDomain})); err != nil {
+				t.Fatal(err)
+			}
+			saved, err := store.SaveToken(ctx, tokenstore.OAuthToken{UserName: token.UserName, AccessToken: "fake-access"})
+			if token.AccessToken = "fake-access"; err != nil || saved != token {
+				t.Errorf("a save by the user goes to %v, %v", saved.ID, err)
 			}
 		})
 	}
