@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs every fuzz target of the library for a while, three at a time.
+# Runs every fuzz target of the library for a while, six at a time.
 #
 #   ci/fuzz.sh [TIME]           TIME as go test takes it, a minute by default
 set -euo pipefail
@@ -38,4 +38,4 @@ export -f fuzz
 
 list=$(targets)
 [ -n "$list" ] || { echo "no fuzz targets"; exit 0; }
-echo "$list" | xargs -P 3 -n 2 bash -c 'fuzz "$0" "$1"'
+echo "$list" | xargs -P 6 -n 2 bash -c 'fuzz "$0" "$1"'

@@ -17,6 +17,7 @@ import (
 // TestStore runs the suite for stores. Each case has a prefix of its own on one
 // mount.
 func TestStore(t *testing.T) {
+	t.Parallel() // It waits for the server most of the time.
 	client := newClient(t)
 	mount := newMount(t, client, "2")
 	prefixes := map[tokenstore.Store]string{}

@@ -48,7 +48,7 @@ func TestLinearizableSuite(t *testing.T) {
 	mount := newMount(t, client, "2")
 	conformance.Linearizable(t, func(t testing.TB) tokenstore.Store {
 		return newStore(t, client, vault.WithMount(mount), vault.WithStoreOptions(tokenstore.WithScanLimit(0)))
-	}, conformance.LinearizableOptions{Operations: max(400, wantedOperations()/20)})
+	}, conformance.LinearizableOptions{Operations: max(400, wantedOperations()/40)})
 }
 
 var errForeign = errors.New("these secrets are not of this test")
