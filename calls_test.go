@@ -2,6 +2,7 @@ package tokenstore_test
 
 import (
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -142,6 +143,21 @@ func observedStore(t testing.TB, secrets driver.Secrets, options ...tokenstore.O
 // noWait has a store wait for nothing: an edit that follows a save at once may be
 // an older state, for all that it knows, and is read again for a while.
 var noWait = tokenstore.WithSleep(func(ctx context.Context, _ time.Duration) error { return ctx.Err() })
+
+// editedData returns the data of a secret as a person's edit leaves it.
+func editedData(t testing.TB, data []byte, change func(fields map[string]any)) []byte {
+	t.Helper()
+	var fields map[string]any
+	if err := json.Unmarshal(data, &fields); err != nil {
+		t.Fatal(err)
+	}
+	change(fields)
+	data, err := json.Marshal(fields)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
 
 func open(t testing.TB, secrets driver.Secrets, options ...tokenstore.Option) *tokenstore.SecretStore {
 	t.Helper()

@@ -176,7 +176,7 @@ var mutations = []mutation{
 	},
 	{
 		"a state whose order nothing tells is taken for the latest", staleness,
-		"case asked.Sub(before.Since) < For:", "case false:",
+		"case asked.Sub(before.Since) < patience:", "case false:",
 		races + "TestEditIsNotReadBackwards", false,
 	},
 	{

@@ -2,7 +2,6 @@ package tokenstore_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"testing"
 	"time"
@@ -65,19 +64,13 @@ func (w *lateService) edit(access string, removed ...string) {
 	if err != nil {
 		w.Fatal(err)
 	}
-	var fields map[string]string
-	if err := json.Unmarshal(secret.Data, &fields); err != nil {
-		w.Fatal(err)
-	}
-	fields["access_token"] = access
-	for _, field := range removed {
-		delete(fields, field)
-	}
-	data, err := json.Marshal(fields)
-	if err != nil {
-		w.Fatal(err)
-	}
-	if _, err := w.secrets.Put(w.Context(), driver.Secret{Name: name, Data: data, Revision: secret.Revision}); err != nil {
+	secret.Data = editedData(w, secret.Data, func(fields map[string]any) {
+		fields["access_token"] = access
+		for _, field := range removed {
+			delete(fields, field)
+		}
+	})
+	if _, err := w.secrets.Put(w.Context(), secret); err != nil {
 		w.Fatal(err)
 	}
 }
@@ -273,14 +266,7 @@ func TestIndexWithoutGenerationIsReadInOrder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var fields map[string]any
-	if err := json.Unmarshal(root.Data, &fields); err != nil {
-		t.Fatal(err)
-	}
-	delete(fields, "generation")
-	if root.Data, err = json.Marshal(fields); err != nil {
-		t.Fatal(err)
-	}
+	root.Data = editedData(t, root.Data, func(fields map[string]any) { delete(fields, "generation") })
 	if _, err := w.secrets.Put(t.Context(), root); err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,6 @@ package tokenstore_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"testing"
@@ -199,16 +198,7 @@ func TestRepairSeesToAnEdit(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				var fields map[string]string
-				if err := json.Unmarshal(secret.Data, &fields); err != nil {
-					t.Fatal(err)
-				}
-				fields["user_name"] = user
-				data, err := json.Marshal(fields)
-				if err != nil {
-					t.Fatal(err)
-				}
-				secrets.Edit(secret.Name, data)
+				secrets.Edit(secret.Name, editedData(t, secret.Data, func(fields map[string]any) { fields["user_name"] = user }))
 			}
 			edit("")
 			if report, err := store.Reindex(ctx, tokenstore.ReindexOptions{}); err != nil || report.HintsRemoved != 1 {

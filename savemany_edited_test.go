@@ -1,7 +1,6 @@
 package tokenstore_test
 
 import (
-	"encoding/json"
 	"testing"
 
 	"example.com/tokenstore"
@@ -25,14 +24,7 @@ func TestSaveTokensAfterAnEdit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fields := map[string]string{}
-	if err := json.Unmarshal(secret.Data, &fields); err != nil {
-		t.Fatal(err)
-	}
-	fields["user_name"] = "ada"
-	if secret.Data, err = json.Marshal(fields); err != nil {
-		t.Fatal(err)
-	}
+	secret.Data = editedData(t, secret.Data, func(fields map[string]any) { fields["user_name"] = "ada" })
 	if _, err := secrets.Put(t.Context(), secret); err != nil {
 		t.Fatal(err)
 	}

@@ -110,18 +110,18 @@ type sealed struct{ err error }
 func (s sealed) Error() string      { return "the client's own timeout" }
 func (s sealed) As(target any) bool { return errors.As(s.err, target) }
 
-// deniedCodes are the codes of missing, expired or insufficient credentials.
-// The service models none of them.
-var deniedCodes = map[string]bool{
-	"AccessDeniedException": true, "AccessDenied": true, "UnrecognizedClientException": true,
-	"InvalidClientTokenId": true, "InvalidSignatureException": true, "SignatureDoesNotMatch": true,
+// credentialCodes are the codes of missing, expired or wrong credentials, and
+// forbiddenCodes those that only another policy mends. The service models none of
+// them.
+var credentialCodes = map[string]bool{
+	"UnrecognizedClientException": true,
+	"InvalidClientTokenId":        true, "InvalidSignatureException": true, "SignatureDoesNotMatch": true,
 	"IncompleteSignature": true, "IncompleteSignatureException": true, "MissingAuthenticationToken": true,
 	"MissingAuthenticationTokenException": true, "ExpiredToken": true, "ExpiredTokenException": true,
-	"OptInRequired": true, "NotAuthorized": true, "UnauthorizedOperation": true,
+	"OptInRequired":  true,
 	"RequestExpired": true, "RequestTimeTooSkewed": true, // The clock is wrong.
 }
 
-// forbiddenCodes are those that only another policy mends.
 var forbiddenCodes = map[string]bool{
 	"AccessDeniedException": true, "AccessDenied": true, "NotAuthorized": true, "UnauthorizedOperation": true,
 }
@@ -146,7 +146,7 @@ func classify(err error) (kind error, code string) { //nolint:staticcheck // The
 	switch {
 	case errors.As(err, &quota) || code == quotaCode:
 		return driver.ErrQuota, code
-	case deniedCodes[code]:
+	case credentialCodes[code], forbiddenCodes[code]:
 		return driver.ErrDenied, code
 	case unansweredCodes[code]:
 		return driver.ErrUnavailable, code

@@ -36,10 +36,15 @@ func (f *fault) Unwrap() []error { return []error{f.kind, f.err} }
 
 // give returns the fault as an error for the caller: a context's error as it is.
 func (f *fault) give() error {
-	if errors.Is(f.kind, context.Canceled) || errors.Is(f.kind, context.DeadlineExceeded) {
+	if f.ended() {
 		return f.kind
 	}
 	return f
+}
+
+// ended reports whether the call failed because the caller's context ended.
+func (f *fault) ended() bool {
+	return errors.Is(f.kind, context.Canceled) || errors.Is(f.kind, context.DeadlineExceeded)
 }
 
 // newFault classifies the error of a call.

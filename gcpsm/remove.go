@@ -207,14 +207,14 @@ func (s *secrets) setState(ctx context.Context, id string, secret *secretmanager
 func (s *secrets) revive(ctx context.Context, id string, own version) error {
 	s.marks.remove(id)
 	secret, f := call(ctx, s.set, "GetSecret", ifUnanswered, s.api.GetSecret, &secretmanagerpb.GetSecretRequest{Name: s.log(id).path})
-	if f != nil && errors.Is(f.kind, context.Canceled) || f != nil && errors.Is(f.kind, context.DeadlineExceeded) {
+	if f != nil && f.ended() {
 		return f.give()
 	}
 	f = s.setState(ctx, id, secret, "used-"+strings.ToLower(own.nonce))
 	switch {
 	case f == nil:
 		return nil
-	case errors.Is(f.kind, driver.ErrNotFound), errors.Is(f.kind, context.Canceled), errors.Is(f.kind, context.DeadlineExceeded):
+	case errors.Is(f.kind, driver.ErrNotFound), f.ended():
 		return f.give()
 	}
 	return &uncertain{f}

@@ -154,20 +154,10 @@ func (s *source) getMany(ctx context.Context, names []string) ([]object, error) 
 		}
 		objects[i] = o
 	}
-	return objects, s.getAgain(ctx, names, objects, stale)
-}
-
-// getAgain reads those of the objects whose places are given.
-func (s *source) getAgain(ctx context.Context, names []string, objects []object, places []int) error {
-	again := make([]string, len(places))
-	for i, place := range places {
-		again[i] = names[place]
-	}
-	read, err := s.getEach(ctx, again)
-	for i, o := range read {
-		objects[places[i]] = o
-	}
-	return err
+	return objects, parallel.Each(ctx, len(stale), s.config.Parallelism, func(ctx context.Context, i int) (err error) {
+		objects[stale[i]], err = s.get(ctx, names[stale[i]])
+		return err
+	})
 }
 
 // getEach reads secrets with a call for each, several at a time. The first error

@@ -13,19 +13,18 @@ import (
 )
 
 const (
-	// Reads is how often a secret is read again that may be older than what was
+	// maxReads is how often a secret is read again that may be older than what was
 	// seen of it.
-	Reads = 8
-	// Wait is the first pause between such reads; it doubles.
-	Wait = 10 * time.Millisecond
-	// For is how long they take, and so how long a service is expected to show
+	maxReads = 8
+	// firstWait is the first pause between such reads; it doubles.
+	firstWait = 10 * time.Millisecond
+	// patience is how long they take, and so how long a service is expected to show
 	// what was overwritten.
-	For = Wait << Reads
+	patience = firstWait << maxReads
+	// maxRounds is how often the reads of a secret begin anew because a later state
+	// of it was seen meanwhile.
+	maxRounds = 4
 )
-
-// maxRounds is how often the reads of a secret begin anew because a later state
-// of it was seen meanwhile.
-const maxRounds = 4
 
 // ErrBehind is the error of a service that goes on showing older states.
 var ErrBehind = fmt.Errorf("%w: the service shows an older state than before", driver.ErrUnavailable)
@@ -41,7 +40,7 @@ func CatchUp(
 ) error {
 	for range maxRounds {
 		var before Sighting
-		wait := Wait
+		wait := firstWait
 		for reads := 0; ; reads++ {
 			order, latest, err := see(ctx)
 			if err != nil || order == Fresh {
@@ -50,7 +49,7 @@ func CatchUp(
 			if reads == 0 {
 				before = latest
 			}
-			if reads == Reads {
+			if reads == maxReads {
 				if accepted, err := accept(order, before); accepted || err != nil {
 					return err
 				}
@@ -139,7 +138,7 @@ func order(s State, before Sighting, asked time.Time) Order {
 		return Fresh
 	case counted && before.Revision != "":
 		return Older
-	case asked.Sub(before.Since) < For:
+	case asked.Sub(before.Since) < patience:
 		return Doubtful
 	}
 	return Fresh
