@@ -287,12 +287,42 @@ func (a *attempt) searchAll(ctx context.Context, k Key, ownerless, all bool) (*r
 }
 
 // list returns the escaped IDs of all tokens, from the index if it has them,
-// else from the service. Some may be gone.
+// else from the service. Some may be gone. An index that has none may be lost, so
+// then the service is asked too.
 func (s *SecretStore) list(ctx context.Context) ([]string, error) {
 	if lister, ok := s.index.(index.Lister); ok {
-		return lister.IDs(ctx)
+		if ids, err := lister.IDs(ctx); err != nil || len(ids) > 0 {
+			return ids, err
+		}
 	}
-	return s.listSecrets(ctx)
+	ids, err := s.listSecrets(ctx)
+	return ids, s.mayList(err)
+}
+
+// mayList returns the error of a listing, unless the index has the list of all
+// tokens and the role may not see the service's: then that of the index stands.
+func (s *SecretStore) mayList(err error) error {
+	if _, ok := s.index.(index.Lister); ok && errors.Is(err, ErrDenied) {
+		return nil
+	}
+	return err
+}
+
+// listAll returns the escaped IDs that the service lists, and those that the index
+// has, which a listing may not show yet; with the error of the listing those of
+// the index alone.
+func (s *SecretStore) listAll(ctx context.Context) ([]string, error) {
+	var ids []string
+	if lister, ok := s.index.(index.Lister); ok {
+		var err error
+		if ids, err = lister.IDs(ctx); err != nil {
+			return nil, err
+		}
+	}
+	listed, err := s.listSecrets(ctx)
+	ids = append(ids, listed...)
+	slices.Sort(ids)
+	return slices.Compact(ids), err
 }
 
 // listSecrets returns the escaped IDs of all tokens from the service's listing.

@@ -114,7 +114,7 @@ var mutations = []mutation{
 	},
 	{
 		"a repair sweeps no tombstones", "reindex.go",
-		"\terr := r.s.secrets.Delete(ctx, row.name, row.revision)", "\terr := error(nil)",
+		"\terr := r.s.secrets.Delete(ctx, old[i].name, old[i].revision)", "\terr := error(nil)",
 		crashes + "delete$", false,
 	},
 	{
@@ -186,7 +186,7 @@ var mutations = []mutation{
 	},
 	{
 		"a repair does not mark the edits that it has seen to", "reindex.go",
-		"return r.mark(ctx, edited)", "return nil",
+		"return r.mark(ctx, slices.DeleteFunc(tokens, func(row *row) bool { return !r.s.edited(row) }))", "return nil",
 		races + "TestRepairSeesToAnEdit", false,
 	},
 	{

@@ -81,10 +81,10 @@ func WithDocument(fanout int) Option {
 func WithoutAccessIndex() Option { return func(s *settings) { s.accessIndex = false } }
 
 // WithPepper mixes a secret into the hashes of keys, so that nobody who sees
-// the names of secrets can tell whether a given user has a token. Losing or
-// changing it hides all tokens from finds until they are indexed again. Every
-// program that uses the store needs it; a URL has none, so the tokenstore command
-// is not for such a store: its reindex would index the tokens without the pepper.
+// the names of secrets can tell whether a given user has a token. Every program
+// that uses the store needs it; a URL names a file that holds it, see
+// [URLOptions]. Losing or changing it hides all tokens from finds until a Reindex
+// with ChangePepper has indexed them again.
 func WithPepper(pepper []byte) Option {
 	pepper = append([]byte(nil), pepper...)
 	return func(s *settings) { s.pepper = pepper }
@@ -150,9 +150,10 @@ func WithObserver(observer func(context.Context, Call)) Option {
 // An access token that is left out of the index is searched without a limit.
 func WithScanLimit(tokens int) Option { return func(s *settings) { s.scanLimit = tokens } }
 
-// WithParallelism bounds the reads that one call makes at the same time where
-// the service has no batch reads. The default is 16.
-func WithParallelism(reads int) Option { return func(s *settings) { s.parallelism = reads } }
+// WithParallelism bounds the calls of the service that one call of the store
+// makes at the same time, where there is more than one to make. The default is
+// 16.
+func WithParallelism(calls int) Option { return func(s *settings) { s.parallelism = calls } }
 
 // WithAttempts bounds how often an operation starts again when others change
 // what it rests on; then it gives up with an error that matches ErrConflict.

@@ -24,6 +24,10 @@ type ReindexOptions struct {
 	// Fanout, if not zero, spreads a document index over that many documents, at
 	// most index.MaxFanout. Another form of index has no fan-out, and refuses it.
 	Fanout int
+	// ChangePepper has tokens indexed that were stored under another pepper, or
+	// without one. Without it that is an error, since programs that still have the
+	// former pepper would then find tokens by their users and IDs at most.
+	ChangePepper bool
 	// Progress, if set, is called as tokens have been looked at.
 	Progress func(done, total int)
 }
@@ -68,7 +72,9 @@ func (s *SecretStore) Check(ctx context.Context) (Report, error) {
 // console or removed the index, marks such a token as seen to, and removes hints without a token and
 // tombstones that are older than the grace period. Where the service charges
 // for older versions, it destroys those that saves have left. It needs
-// permission to list.
+// permission to list. Secrets of the index that cannot be understood are left
+// alone, and named in an error that matches ErrUnreadable; what does not rest on
+// them is repaired, and reported, all the same.
 func (s *SecretStore) Reindex(ctx context.Context, options ReindexOptions) (Report, error) {
 	report, err := s.reindex(ctx, options)
 	return report, s.fail("reindex", "", err)
@@ -77,11 +83,11 @@ func (s *SecretStore) Reindex(ctx context.Context, options ReindexOptions) (Repo
 func (s *SecretStore) reindex(ctx context.Context, options ReindexOptions) (Report, error) {
 	r := &repair{s: s, options: options, keys: map[string][]string{}, unreadable: map[string]bool{}}
 	for _, step := range []func(context.Context) error{r.fanOut, r.tokens, r.hints, r.index, r.versions} {
-		if err := step(ctx); err != nil {
-			return r.report, err
+		if err := r.pass(step(ctx)); err != nil {
+			return r.report, errors.Join(append(r.faults, err)...)
 		}
 	}
-	return r.report, nil
+	return r.report, errors.Join(r.faults...)
 }
 
 type repair struct {
@@ -93,6 +99,35 @@ type repair struct {
 	// unreadable are the escaped IDs of rows that cannot be understood. Which
 	// keys they hold is not known, so their hints stay.
 	unreadable map[string]bool
+	// peppered is whether a token was seen that was stored under this store's
+	// pepper, or without one as this store is.
+	peppered bool
+	// faults are secrets of the index that cannot be understood, each once. The
+	// repair goes on with the others.
+	faults []error
+}
+
+// pass returns err without what says that a secret of the index cannot be
+// understood: that is noted.
+func (r *repair) pass(err error) error {
+	if !errors.Is(err, driver.ErrUnreadable) {
+		return err
+	}
+	parts := []error{err}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // What errors.Join has made, and no error within.
+		parts = joined.Unwrap()
+	}
+	var others []error
+	for _, part := range parts {
+		known := func(e error) bool { return e.Error() == part.Error() }
+		switch {
+		case !errors.Is(part, driver.ErrUnreadable):
+			others = append(others, part)
+		case !slices.ContainsFunc(r.faults, known):
+			r.faults = append(r.faults, part)
+		}
+	}
+	return errors.Join(others...)
 }
 
 func (r *repair) fanOut(ctx context.Context) error {
@@ -109,7 +144,7 @@ func (r *repair) fanOut(ctx context.Context) error {
 // tokens goes through all secrets of tokens: it claims missing keys and sweeps
 // old tombstones.
 func (r *repair) tokens(ctx context.Context) error {
-	ids, err := r.ids(ctx)
+	ids, err := r.s.listAll(ctx)
 	if err != nil {
 		return err
 	}
@@ -126,47 +161,22 @@ func (r *repair) tokens(ctx context.Context) error {
 	return nil
 }
 
-// ids returns the IDs of all secrets of tokens: those that the service lists,
-// and those that its listing may not show yet.
-func (r *repair) ids(ctx context.Context) ([]string, error) {
-	ids, err := r.s.listSecrets(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if lister, ok := r.s.index.(index.Lister); ok {
-		indexed, err := lister.IDs(ctx)
-		if err != nil {
-			return nil, err
-		}
-		ids = append(ids, indexed...)
-	}
-	slices.Sort(ids)
-	return slices.Compact(ids), nil
-}
-
 func (r *repair) chunk(ctx context.Context, ids []string) error {
 	rows, err := r.s.readAll(ctx, ids)
 	if err != nil {
 		return err
 	}
-	var all []index.Claim
-	var edited []*row
+	var tokens, tombstones []*row
 	for _, row := range rows {
 		switch row.state {
 		case live:
-			claims := r.s.claims(r.s.keys(row.token), row)
-			all = append(all, claims...)
-			if r.s.edited(row) {
-				edited = append(edited, row)
-			}
-			for _, c := range claims {
-				r.keys[row.id] = append(r.keys[row.id], c.Hash)
+			tokens = append(tokens, row)
+			for _, k := range r.s.keys(row.token) {
+				r.keys[row.id] = append(r.keys[row.id], r.s.hash(k))
 			}
 			r.report.Tokens++
 		case tombstone:
-			if err := r.tombstone(ctx, row); err != nil {
-				return err
-			}
+			tombstones = append(tombstones, row)
 		case foreign:
 			r.report.Foreign++
 		case unreadable:
@@ -174,10 +184,37 @@ func (r *repair) chunk(ctx context.Context, ids []string) error {
 			r.unreadable[row.id] = true
 		}
 	}
-	if err := r.claim(ctx, all); err != nil {
+	if err := r.checkPepper(tokens); err != nil {
 		return err
 	}
-	return r.mark(ctx, edited)
+	if err := r.sweep(ctx, tombstones); err != nil {
+		return err
+	}
+	if tokens, err = r.claim(ctx, tokens); err != nil {
+		return err
+	}
+	return r.mark(ctx, slices.DeleteFunc(tokens, func(row *row) bool { return !r.s.edited(row) }))
+}
+
+var errPepper = fmt.Errorf("%w: the tokens were stored under another pepper, or without one; give this store theirs, or change it for all programs", ErrInvalidArgument)
+
+// checkPepper returns an error if the pepper is not that under which the tokens
+// were stored. One that has been edited and renamed shows nothing, so it takes two.
+func (r *repair) checkPepper(tokens []*row) error {
+	others := 0
+	for _, row := range tokens {
+		switch {
+		case r.peppered || !r.s.edited(row) || slices.Contains(r.keys[row.id], row.id):
+			r.peppered = true
+			return nil
+		case row.digest != "" && len(row.id) == index.HashLen:
+			others++
+		}
+	}
+	if others < 2 || r.options.ChangePepper {
+		return nil
+	}
+	return errPepper
 }
 
 // mark writes tokens that a person has edited, whose keys now stand in the index,
@@ -196,10 +233,47 @@ func (r *repair) mark(ctx context.Context, edited []*row) error {
 	})
 }
 
-// claim adds those of the keys that have no hint.
-func (r *repair) claim(ctx context.Context, claims []index.Claim) error {
-	if len(claims) == 0 {
-		return nil
+// claim adds those keys of the tokens that have no hint, and returns the tokens
+// all of whose keys stand in the index then. A secret of the index that cannot be
+// understood hides the tokens that have a key in it, and no others.
+func (r *repair) claim(ctx context.Context, tokens []*row) (done []*row, err error) {
+	if len(tokens) == 0 {
+		return nil, nil
+	}
+	added, err := r.claimTogether(ctx, tokens...)
+	if err == nil {
+		r.report.KeysAdded += added
+		return tokens, nil
+	}
+	if !errors.Is(err, driver.ErrUnreadable) || len(tokens) == 1 {
+		return nil, r.pass(err)
+	}
+	counts, faults := make([]int, len(tokens)), make([]error, len(tokens))
+	if err := r.s.parallel(ctx, len(tokens), func(ctx context.Context, i int) error {
+		counts[i], faults[i] = r.claimTogether(ctx, tokens[i])
+		if errors.Is(faults[i], driver.ErrUnreadable) {
+			return nil
+		}
+		return faults[i]
+	}); err != nil {
+		return nil, err
+	}
+	for i, row := range tokens {
+		_ = r.pass(faults[i]) // What else it may be has ended the loop above.
+		r.report.KeysAdded += counts[i]
+		if faults[i] == nil {
+			done = append(done, row)
+		}
+	}
+	return done, nil
+}
+
+// claimTogether adds those keys of the tokens that have no hint, and returns how
+// many there were.
+func (r *repair) claimTogether(ctx context.Context, tokens ...*row) (int, error) {
+	var claims []index.Claim
+	for _, row := range tokens {
+		claims = append(claims, r.s.claims(r.s.keys(row.token), row)...)
 	}
 	view := r.s.index.View()
 	hashes := make([]string, len(claims))
@@ -208,7 +282,7 @@ func (r *repair) claim(ctx context.Context, claims []index.Claim) error {
 	}
 	hints, err := view.Lookup(ctx, hashes...)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	var missing []index.Claim
 	for i, c := range claims {
@@ -216,29 +290,28 @@ func (r *repair) claim(ctx context.Context, claims []index.Claim) error {
 			missing = append(missing, c)
 		}
 	}
-	r.report.KeysAdded += len(missing)
 	if len(missing) == 0 || r.options.DryRun {
-		return nil
+		return len(missing), nil
 	}
 	_, err = view.Claim(ctx, missing...)
-	return err
+	return len(missing), err
 }
 
-// tombstone deletes a tombstone that is older than the grace period.
-func (r *repair) tombstone(ctx context.Context, row *row) error {
-	if r.s.now().Sub(row.deletedAt()) <= r.s.grace {
-		r.report.Tombstones++
-		return nil
-	}
-	r.report.TombstonesSwept++
+// sweep deletes the tombstones that are older than the grace period.
+func (r *repair) sweep(ctx context.Context, tombstones []*row) error {
+	old := slices.DeleteFunc(tombstones, func(row *row) bool { return r.s.now().Sub(row.deletedAt()) <= r.s.grace })
+	r.report.Tombstones += len(tombstones) - len(old)
+	r.report.TombstonesSwept += len(old)
 	if r.options.DryRun {
 		return nil
 	}
-	err := r.s.secrets.Delete(ctx, row.name, row.revision)
-	if errors.Is(err, driver.ErrConflict) {
-		return nil // The ID is in use again.
-	}
-	return err
+	return r.s.parallel(ctx, len(old), func(ctx context.Context, i int) error {
+		err := r.s.secrets.Delete(ctx, old[i].name, old[i].revision)
+		if errors.Is(err, driver.ErrConflict) {
+			return nil // The ID is in use again.
+		}
+		return err
+	})
 }
 
 // hints goes through the index and releases hints without a token.
@@ -246,7 +319,7 @@ func (r *repair) hints(ctx context.Context) error {
 	view := r.s.index.View()
 	var old []index.Claim
 	for entry, err := range r.s.index.All(ctx) {
-		if err != nil {
+		if err = r.pass(err); err != nil {
 			return err
 		}
 		for _, hint := range entry.Hints {

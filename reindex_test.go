@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,6 +14,7 @@ import (
 	"example.com/tokenstore/driver"
 	"example.com/tokenstore/driver/drivertest"
 	"example.com/tokenstore/driver/memory"
+	"example.com/tokenstore/index"
 	"example.com/tokenstore/internal/pause"
 )
 
@@ -118,6 +121,110 @@ func TestCheckReadsAtTheSameTime(t *testing.T) {
 	})
 }
 
+// TestRepairWritesAtTheSameTime rebuilds a lost index, deletes all tokens, and
+// sweeps what that leaves, on a service that takes a second for each call.
+func TestRepairWritesAtTheSameTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const tokens, allowed = 64, 8
+		ctx, secrets := t.Context(), memory.New()
+		writer := open(t, secrets)
+		for i := range tokens {
+			token := tokenstore.OAuthToken{UserName: fmt.Sprint("fake-user-", i), RefreshToken: fmt.Sprint("fake-refresh-", i)}
+			if _, err := writer.SaveToken(ctx, token); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for name, err := range secrets.List(ctx, "tokenstore/index/") {
+			if err != nil {
+				t.Fatal(err)
+			}
+			secrets.Remove(name)
+		}
+		slow := drivertest.Delay(secrets, func(drivertest.Call) time.Duration { return time.Second }, pause.For)
+		counted, counts := drivertest.Count(slow)
+		store := open(t, counted, tokenstore.WithParallelism(allowed))
+		reindex := func() (tokenstore.Report, error) { return store.Reindex(ctx, tokenstore.ReindexOptions{}) }
+		for _, step := range []struct {
+			name string
+			do   func() error
+		}{
+			{"rebuild", func() error {
+				report, err := reindex()
+				if report.KeysAdded != 2*tokens {
+					t.Errorf("%d keys were added", report.KeysAdded)
+				}
+				return err
+			}},
+			{"delete", func() error { return store.DeleteTokens(ctx) }},
+			{"sweep", func() error {
+				time.Sleep(48 * time.Hour)
+				report, err := reindex()
+				if report.TombstonesSwept != tokens || report.IndexSwept != 2*tokens {
+					t.Errorf("swept: %+v", report)
+				}
+				return err
+			}},
+		} {
+			counts.Reset()
+			start := time.Now()
+			if err := step.do(); err != nil {
+				t.Fatalf("%s: %v", step.name, err)
+			}
+			took := time.Since(start) % (48 * time.Hour)
+			if took > time.Duration(counts.Total()/allowed+20)*time.Second {
+				t.Errorf("%s: %d calls took %v, though %d were allowed at a time", step.name, counts.Total(), took, allowed)
+			}
+		}
+	})
+}
+
+// TestRepairGoesOnBesideABrokenIndexEntry repairs while two entries of the index
+// cannot be understood: both are named, and all that does not rest on them is
+// repaired.
+func TestRepairGoesOnBesideABrokenIndexEntry(t *testing.T) {
+	ctx, secrets, now := t.Context(), memory.New(), time.Unix(1_700_000_000, 0)
+	store := open(t, secrets, tokenstore.WithClock(func() time.Time { return now }), noWait)
+	entry := func(i int) string {
+		return "tokenstore/index/" + index.Hash(tokenstore.Key{Kind: index.Refresh, Value: fmt.Sprint("fake-refresh-", i)}, nil)
+	}
+	for i := range 5 {
+		token := client(tokenstore.OAuthToken{UserName: fmt.Sprint("fake-user-", i), RefreshToken: fmt.Sprint("fake-refresh-", i)})
+		if _, err := store.SaveToken(ctx, token); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stray := index.Hash(tokenstore.Key{Kind: index.Grant, Value: "fake-grant"}, nil)
+	if _, err := index.NewEntries(secrets, index.Config{Prefix: "tokenstore/index/", Now: func() time.Time { return now }}).View().
+		Claim(ctx, index.Claim{Hash: stray, ID: "nobody", Generation: 1}); err != nil {
+		t.Fatal(err)
+	}
+	secrets.Edit(entry(1), []byte("{"))
+	secrets.Edit(entry(2), []byte(`{"@a":"what?"}`))
+	secrets.Remove(entry(3))
+	now = now.Add(48 * time.Hour)
+	for _, repair := range []bool{false, true} {
+		report, err := store.Reindex(ctx, tokenstore.ReindexOptions{DryRun: !repair})
+		if !errors.Is(err, tokenstore.ErrUnreadable) || report.Tokens != 5 || report.KeysAdded != 1 || report.HintsRemoved != 1 {
+			t.Errorf("repair %t: %+v, %v", repair, report, err)
+		}
+		for _, i := range []int{1, 2} {
+			if err != nil && strings.Count(err.Error(), entry(i)) != 1 {
+				t.Errorf("%s is not named once: %v", entry(i), err)
+			}
+		}
+	}
+	lost := client(tokenstore.OAuthToken{RefreshToken: "fake-refresh-3"})
+	if _, err := open(t, secrets, tokenstore.WithScanLimit(0)).FindToken(ctx, lost); err != nil {
+		t.Errorf("the token whose key was lost is not found by it: %v", err)
+	}
+	// The remedy that the error gives.
+	secrets.Remove(entry(1))
+	secrets.Remove(entry(2))
+	if report, err := store.Reindex(ctx, tokenstore.ReindexOptions{}); err != nil || report.KeysAdded != 2 {
+		t.Errorf("after the broken entries were deleted: %+v, %v", report, err)
+	}
+}
+
 // TestRepairLeavesAHintThatIsClaimedAgain has a save fail before it writes the
 // token, a day pass, and the same save be done again while a repair is about to
 // remove the hint that the first one has left. The second save claims the key for
@@ -212,6 +319,53 @@ func TestRepairSeesToAnEdit(t *testing.T) {
 			saved, err := store.SaveToken(ctx, tokenstore.OAuthToken{UserName: token.UserName, AccessToken: "fake-access"})
 			if token.AccessToken = "fake-access"; err != nil || saved != token {
 				t.Errorf("a save by the user goes to %v, %v", saved.ID, err)
+			}
+		})
+	}
+}
+
+// TestRepairUnderAnotherPepper repairs with another pepper than that of the store,
+// as an operator does who forgets it. Programs would then no longer find a token by
+// its refresh token, so it is refused, and nothing is written; unless it is meant.
+func TestRepairUnderAnotherPepper(t *testing.T) {
+	for name, form := range forms {
+		t.Run(name, func(t *testing.T) {
+			ctx, secrets, now := t.Context(), memory.New(), time.Unix(1_700_000_000, 0)
+			under := func(pepper string) *tokenstore.SecretStore {
+				return open(t, secrets, slices.Concat(form, []tokenstore.Option{
+					tokenstore.WithPepper([]byte(pepper)), tokenstore.WithScanLimit(0), noWait,
+					tokenstore.WithClock(func() time.Time { return now }),
+				})...)
+			}
+			found := func(pepper string) bool {
+				t.Helper()
+				got, err := under(pepper).FindToken(ctx, client(tokenstore.OAuthToken{RefreshToken: "fake-refresh-1"}))
+				if err != nil && !errors.Is(err, tokenstore.ErrNotFound) {
+					t.Fatal(err)
+				}
+				return err == nil && got.UserName == "fake-user-1"
+			}
+			for i := range 3 {
+				token := client(tokenstore.OAuthToken{UserName: fmt.Sprint("fake-user-", i), RefreshToken: fmt.Sprint("fake-refresh-", i)})
+				if _, err := under("fake-pepper").SaveToken(ctx, token); err != nil {
+					t.Fatal(err)
+				}
+			}
+			now = now.Add(48 * time.Hour)
+			if _, err := under("").Check(ctx); !errors.Is(err, tokenstore.ErrInvalidArgument) {
+				t.Errorf("check: %v", err)
+			}
+			if _, err := under("").Reindex(ctx, tokenstore.ReindexOptions{}); !errors.Is(err, tokenstore.ErrInvalidArgument) {
+				t.Errorf("reindex: %v", err)
+			}
+			if report, err := under("fake-pepper").Check(ctx); err != nil || report.KeysAdded != 0 || !found("fake-pepper") {
+				t.Errorf("after it was refused: %+v, %v", report, err)
+			}
+			if report, err := under("").Reindex(ctx, tokenstore.ReindexOptions{ChangePepper: true}); err != nil || report.KeysAdded == 0 || !found("") {
+				t.Errorf("a change of the pepper: %+v, %v", report, err)
+			}
+			if _, err := under("").Reindex(ctx, tokenstore.ReindexOptions{}); err != nil {
+				t.Errorf("after the change: %v", err)
 			}
 		})
 	}

@@ -13,7 +13,8 @@
 // is not given, come from the SDK's default chain: environment, shared files
 // (profile names one of theirs), and the roles of containers, functions and
 // machines. kms_key, recovery_days and fanout are as the options of [New];
-// recovery_days=0 deletes by force. endpoint is the base URL of an emulator.
+// recovery_days=0 deletes by force. pepper_file is that of [tokenstore.URLOptions].
+// endpoint is the base URL of an emulator.
 //
 // # Writes
 //

@@ -18,7 +18,7 @@ import (
 func init() { tokenstore.Register(storeName, open) }
 
 // The parameters of a URL.
-var parameters = []string{"region", "profile", "endpoint", "kms_key", "recovery_days", "fanout"}
+var parameters = []string{"region", "profile", "endpoint", "kms_key", "recovery_days", "fanout", tokenstore.ParamPepperFile}
 
 // open opens the store that a URL names; see the package comment.
 func open(ctx context.Context, u *url.URL) (tokenstore.OpenStore, error) {
@@ -29,11 +29,15 @@ func open(ctx context.Context, u *url.URL) (tokenstore.OpenStore, error) {
 	if err != nil {
 		return nil, invalidURL(err)
 	}
+	common, err := tokenstore.URLOptions(u)
+	if err != nil {
+		return nil, err
+	}
 	client, err := urlClient(ctx, u.Query())
 	if err != nil {
 		return nil, err
 	}
-	return New(client, options...)
+	return New(client, append(options, WithStoreOptions(common...))...)
 }
 
 func invalidURL(err error) error {

@@ -2,11 +2,16 @@ package awssm_test
 
 import (
 	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"example.com/tokenstore"
 	_ "example.com/tokenstore/awssm"
+	"example.com/tokenstore/internal/adaptertest"
 )
 
 // noConfiguration takes what the machine may have set.
@@ -60,5 +65,39 @@ func TestOpenRefuses(t *testing.T) {
 		} else if strings.Contains(err.Error(), "hush") {
 			t.Errorf("%s: the error quotes the URL", bad)
 		}
+	}
+}
+
+// TestOpenReaches finds by a user whose token is not there, on a server that has
+// none: it is asked for the name that the URL's prefix and pepper give.
+func TestOpenReaches(t *testing.T) {
+	noConfiguration(t)
+	t.Setenv("AWS_ACCESS_KEY_ID", "fake-id")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "fake-secret")
+	var mu sync.Mutex
+	var asked string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		mu.Lock()
+		asked += string(body)
+		mu.Unlock()
+		w.Header().Set("X-Amzn-ErrorType", "ResourceNotFoundException")
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(w, `{"__type":"ResourceNotFoundException"}`)
+	}))
+	defer server.Close()
+	pepper, id := adaptertest.Pepper(t, "ada")
+	store, err := tokenstore.Open(t.Context(), "awssm://crm?region=eu-central-1&endpoint="+server.URL+"&pepper_file="+pepper)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	if _, err := store.FindToken(t.Context(), tokenstore.OAuthToken{UserName: "ada"}); err == nil {
+		t.Error("a token was found")
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if !strings.Contains(asked, "crm/tokens/"+id) {
+		t.Errorf("the server was asked for %s", asked)
 	}
 }

@@ -19,7 +19,7 @@ import (
 func init() { tokenstore.Register(storeName, open) }
 
 // The parameters of a URL.
-var parameters = []string{"location", "replicas", "kms_key", "fanout", "transport", "endpoint"}
+var parameters = []string{"location", "replicas", "kms_key", "fanout", "transport", "endpoint", tokenstore.ParamPepperFile}
 
 const (
 	transportGRPC = "grpc"
@@ -35,6 +35,11 @@ func open(ctx context.Context, u *url.URL) (tokenstore.OpenStore, error) {
 	if err != nil {
 		return nil, invalidURL(err)
 	}
+	common, err := tokenstore.URLOptions(u)
+	if err != nil {
+		return nil, err
+	}
+	options = append(options, WithStoreOptions(common...))
 	dial, err := newClient(u.Query())
 	if err != nil {
 		return nil, invalidURL(err)

@@ -83,7 +83,8 @@ func TestOpenReaches(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer func() { _ = stop() }()
-				store, err := tokenstore.Open(t.Context(), "gcpsm://"+project+"/crm?transport="+transport+"&location="+location+"&endpoint="+endpoint)
+				pepper, id := adaptertest.Pepper(t, "ada")
+				store, err := tokenstore.Open(t.Context(), "gcpsm://"+project+"/crm?transport="+transport+"&location="+location+"&endpoint="+endpoint+"&pepper_file="+pepper)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -91,6 +92,9 @@ func TestOpenReaches(t *testing.T) {
 				saved, err := store.SaveToken(t.Context(), adaptertest.Token("ada"))
 				if err != nil {
 					t.Fatal(err)
+				}
+				if saved.ID != id {
+					t.Error("the pepper that the URL names was not used")
 				}
 				found, err := store.FindToken(t.Context(), tokenstore.OAuthToken{UserName: "ada"})
 				if err != nil || found != saved {

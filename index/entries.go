@@ -6,9 +6,11 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"example.com/tokenstore/driver"
+	"example.com/tokenstore/internal/parallel"
 )
 
 // Entries is an index with one small secret for each key, named by the key's
@@ -128,24 +130,35 @@ func (x *Entries) names(ctx context.Context) ([]string, error) {
 // One that is written meanwhile stays. What could not be removed is named in
 // the error.
 func (x *Entries) Sweep(ctx context.Context, grace time.Duration, dryRun bool) (int, error) {
-	swept, before := 0, x.config.Now().Add(-grace).Unix()
+	before := x.config.Now().Add(-grace).Unix()
+	var old []object
 	var faults []error
 	for e, err := range x.each(ctx) {
-		if err == nil && (len(e.marks) > 0 || e.written >= before) {
-			continue
-		}
-		if err == nil && !dryRun {
-			err = x.remove(ctx, e.object)
-		}
 		switch {
-		case errors.Is(err, driver.ErrConflict):
 		case err != nil:
 			faults = append(faults, err)
-		default:
-			swept++
+		case len(e.marks) == 0 && e.written < before:
+			old = append(old, e.object)
 		}
 	}
-	return swept, errors.Join(faults...)
+	if dryRun {
+		return len(old), errors.Join(faults...)
+	}
+	var mu sync.Mutex
+	swept := 0
+	err := parallel.Each(ctx, len(old), x.config.Parallelism, func(ctx context.Context, i int) error {
+		err := x.remove(ctx, old[i])
+		mu.Lock()
+		defer mu.Unlock()
+		switch {
+		case err == nil:
+			swept++
+		case !errors.Is(err, driver.ErrConflict):
+			faults = append(faults, err)
+		}
+		return ctx.Err()
+	})
+	return swept, errors.Join(append(faults, err)...)
 }
 
 // Stats returns one Stat for each entry; it reads them all.

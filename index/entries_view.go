@@ -3,17 +3,43 @@ package index
 import (
 	"context"
 	"errors"
+	"sync"
 
 	"example.com/tokenstore/driver"
+	"example.com/tokenstore/internal/parallel"
 )
 
 // entriesView keeps the entries that one operation has read or written.
 type entriesView struct {
-	x    *Entries
+	x *Entries
+
+	mu   sync.Mutex        // For the entries that one call writes at the same time.
 	read map[string]*entry // By hash.
 }
 
-func (v *entriesView) Forget() { v.read = map[string]*entry{} }
+func (v *entriesView) Forget() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.read = map[string]*entry{}
+}
+
+// known returns the entry of a hash as it was read or written last, or nil.
+func (v *entriesView) known(hash string) *entry {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.read[hash]
+}
+
+// keep keeps the entry of a hash, or with nil drops it.
+func (v *entriesView) keep(hash string, e *entry) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if e == nil {
+		delete(v.read, hash)
+		return
+	}
+	v.read[hash] = e
+}
 
 func (v *entriesView) Lookup(ctx context.Context, hashes ...string) ([][]Hint, error) {
 	if err := v.load(ctx, hashes); err != nil {
@@ -21,7 +47,7 @@ func (v *entriesView) Lookup(ctx context.Context, hashes ...string) ([][]Hint, e
 	}
 	found := make([][]Hint, len(hashes))
 	for i, hash := range hashes {
-		found[i] = v.read[hash].marks.hints()
+		found[i] = v.known(hash).marks.hints()
 	}
 	return found, nil
 }
@@ -33,7 +59,7 @@ func (v *entriesView) load(ctx context.Context, hashes []string) error {
 		if err := checkHash(hash, HashLen); err != nil {
 			return err
 		}
-		if v.read[hash] == nil {
+		if v.known(hash) == nil {
 			missing = append(missing, hash)
 			names = append(names, v.x.name(hash))
 		}
@@ -47,7 +73,7 @@ func (v *entriesView) load(ctx context.Context, hashes []string) error {
 		if err != nil {
 			return err
 		}
-		v.read[missing[i]] = e
+		v.keep(missing[i], e)
 	}
 	return nil
 }
@@ -68,7 +94,7 @@ func distinct(texts []string) []string {
 // Claim writes one entry for each hash. One that the view has not read is taken
 // for new and created; only if that fails is it read.
 func (v *entriesView) Claim(ctx context.Context, claims ...Claim) ([][]Hint, error) {
-	if err := v.eachHash(claims, func(hash string, claims []Claim) error {
+	if err := v.eachHash(ctx, claims, func(ctx context.Context, hash string, claims []Claim) error {
 		return v.write(ctx, hash, func(e *entry) {
 			for _, c := range claims {
 				e.marks = e.marks.claim(c, v.x.config.Now())
@@ -79,7 +105,7 @@ func (v *entriesView) Claim(ctx context.Context, claims ...Claim) ([][]Hint, err
 	}
 	others := make([][]Hint, len(claims))
 	for i, c := range claims {
-		others[i] = v.read[c.Hash].marks.others(c.ID)
+		others[i] = v.known(c.Hash).marks.others(c.ID)
 	}
 	return others, nil
 }
@@ -87,7 +113,7 @@ func (v *entriesView) Claim(ctx context.Context, claims ...Claim) ([][]Hint, err
 // Release rewrites the entries that have such a hint. What the view has not
 // read it reads first.
 func (v *entriesView) Release(ctx context.Context, claims ...Claim) error {
-	return v.eachHash(claims, func(hash string, claims []Claim) error {
+	return v.eachHash(ctx, claims, func(ctx context.Context, hash string, claims []Claim) error {
 		if err := v.load(ctx, []string{hash}); err != nil {
 			return err
 		}
@@ -99,8 +125,8 @@ func (v *entriesView) Release(ctx context.Context, claims ...Claim) error {
 	})
 }
 
-// eachHash calls do with the claims of each hash, in order of the first one.
-func (v *entriesView) eachHash(claims []Claim, do func(hash string, claims []Claim) error) error {
+// eachHash calls do with the claims of each hash, several at a time.
+func (v *entriesView) eachHash(ctx context.Context, claims []Claim, do func(ctx context.Context, hash string, claims []Claim) error) error {
 	byHash := make(map[string][]Claim, len(claims))
 	var hashes []string
 	for _, c := range claims {
@@ -110,29 +136,27 @@ func (v *entriesView) eachHash(claims []Claim, do func(hash string, claims []Cla
 		hashes = append(hashes, c.Hash)
 		byHash[c.Hash] = append(byHash[c.Hash], c)
 	}
-	for _, hash := range distinct(hashes) {
-		if err := do(hash, byHash[hash]); err != nil {
-			return err
-		}
-	}
-	return nil
+	hashes = distinct(hashes)
+	return parallel.Each(ctx, len(hashes), v.x.config.Parallelism, func(ctx context.Context, i int) error {
+		return do(ctx, hashes[i], byHash[hashes[i]])
+	})
 }
 
 // write changes one entry by compare-and-swap. If there are releases, nothing
 // is written unless one of them removes a hint.
 func (v *entriesView) write(ctx context.Context, hash string, change func(*entry), releases ...Claim) error {
-	guessed := v.read[hash] == nil
+	guessed := v.known(hash) == nil
 	if guessed {
-		v.read[hash] = &entry{object: absent(v.x.name(hash))}
+		v.keep(hash, &entry{object: absent(v.x.name(hash))})
 	}
 	var conflict error
 	for attempt := range writeAttempts {
-		e := v.read[hash]
+		e := v.known(hash)
 		if len(releases) > 0 && !anyReleases(e.marks, releases) {
 			return nil
 		}
 		// Whatever goes wrong now, what the view knows of the entry is void.
-		delete(v.read, hash)
+		v.keep(hash, nil)
 		change(e)
 		e.written = v.x.config.Now().Unix()
 		var err error
@@ -161,7 +185,7 @@ func (v *entriesView) put(ctx context.Context, hash string, e *entry) (conflict,
 		return nil, err
 	}
 	e.revision, e.generation, e.size = o.revision, o.generation, o.size
-	v.read[hash] = e
+	v.keep(hash, e)
 	return nil, nil
 }
 

@@ -24,11 +24,11 @@ func decodeEntry(o object) (*entry, error) {
 	e := &entry{object: o}
 	var err error
 	if e.written, err = o.takeNumber(writtenField); err != nil {
-		return nil, fault(o.name, err)
+		return nil, broken(o.name, err)
 	}
 	for _, f := range o.ids {
 		if err := e.read(f.id, f.text); err != nil {
-			return nil, fault(o.name, err)
+			return nil, broken(o.name, err)
 		}
 	}
 	e.marks.sort()

@@ -187,7 +187,7 @@ type Config struct {
 	// math/rand/v2.Float64. With a Parallelism above 1 it is called by several
 	// goroutines, as Sleep is.
 	Jitter func() float64
-	// Parallelism bounds the reads that are made at the same time where the
-	// service has no batch reads; zero means 1.
+	// Parallelism bounds the calls of the service that one call of the index makes
+	// at the same time; zero means 1.
 	Parallelism int
 }

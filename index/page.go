@@ -123,7 +123,7 @@ func decodePage(o object, root bool) (*page, error) {
 		return p, nil
 	}
 	err := p.decode(root)
-	return p, fault(o.name, err)
+	return p, broken(o.name, err)
 }
 
 func (p *page) decode(root bool) (err error) {

@@ -78,6 +78,14 @@ func fault(name string, err error) error {
 	return fmt.Errorf("index document %q: %w", name, err)
 }
 
+// broken says that a secret of the index cannot be understood, and what helps.
+func broken(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fault(name, fmt.Errorf("%w; delete it, and a reindex makes it anew from the tokens", err))
+}
+
 // get reads one secret; one that is not stored has no revision. A state that is,
 // or may be, older than one that this process has seen is read again until the
 // service has caught up.
@@ -116,7 +124,7 @@ func (s *source) judge(secret driver.Secret, asked time.Time) (object, staleness
 	if secret.Revision != "" {
 		var err error
 		if o, err = decodeObject(secret); err != nil {
-			return object{}, staleness.Fresh, staleness.Sighting{}, fault(secret.Name, err)
+			return object{}, staleness.Fresh, staleness.Sighting{}, broken(secret.Name, err)
 		}
 	}
 	order, latest := s.seen.see(o, asked)

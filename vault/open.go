@@ -32,12 +32,16 @@ const (
 
 // openURL opens the store that a URL names; see the package comment.
 func openURL(_ context.Context, u *url.URL) (tokenstore.OpenStore, error) {
-	if err := tokenstore.CheckParams(u, "mount", "namespace", "reads"); err != nil {
+	if err := tokenstore.CheckParams(u, "mount", "namespace", "reads", tokenstore.ParamPepperFile); err != nil {
 		return nil, err
 	}
 	options, err := urlOptions(u)
 	if err != nil {
 		return nil, openError(err)
+	}
+	common, err := tokenstore.URLOptions(u)
+	if err != nil {
+		return nil, err
 	}
 	client, err := environmentClient()
 	if err != nil {
@@ -54,7 +58,7 @@ func openURL(_ context.Context, u *url.URL) (tokenstore.OpenStore, error) {
 		client.CloneConfig().HttpClient.CloseIdleConnections()
 		return nil
 	}
-	store, err := New(client, append(options, WithStoreOptions(tokenstore.WithClose(closer)))...)
+	store, err := New(client, append(options, WithStoreOptions(common...), WithStoreOptions(tokenstore.WithClose(closer)))...)
 	if err != nil {
 		return nil, err
 	}

@@ -17,12 +17,13 @@
 // [tokenstore.Open] takes vault://mount/prefix?namespace=N&reads=R, in which all
 // but the mount may be left out; a mount with slashes is given as
 // vault:///prefix?mount=M. reads is "any" (the default), "own" or "active"; see
-// [Reads]. The server comes from VAULT_ADDR, VAULT_CACERT and what else the client
-// reads. The credentials are the first that is set of VAULT_TOKEN, the file
-// VAULT_TOKEN_FILE, AppRole (VAULT_ROLE_ID with VAULT_SECRET_ID or
-// VAULT_SECRET_ID_FILE) and Kubernetes (VAULT_KUBERNETES_ROLE), the latter two at
-// VAULT_AUTH_MOUNT if that is not the usual path. The file ~/.vault-token, which
-// "vault login" leaves, is not looked at.
+// [Reads]. pepper_file is that of [tokenstore.URLOptions]. The server comes from
+// VAULT_ADDR, VAULT_CACERT and what else the client reads. The credentials are the
+// first that is set of VAULT_TOKEN, the file VAULT_TOKEN_FILE, AppRole
+// (VAULT_ROLE_ID with VAULT_SECRET_ID or VAULT_SECRET_ID_FILE) and Kubernetes
+// (VAULT_KUBERNETES_ROLE), the latter two at VAULT_AUTH_MOUNT if that is not the
+// usual path. The file ~/.vault-token, which "vault login" leaves, is not looked
+// at.
 //
 // # What is stored
 //

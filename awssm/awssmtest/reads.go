@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"sort"
-	"strconv"
 	"strings"
 	"time"
 
@@ -136,17 +135,22 @@ func (p *Principal) ListSecrets(ctx context.Context, in *secretsmanager.ListSecr
 	if err != nil {
 		return nil, err
 	}
-	from, _ := strconv.Atoi(text(in.NextToken))
 	size := 100
 	if in.MaxResults != nil {
 		size = int(*in.MaxResults)
 	}
-	if from > len(entries) || size < 1 || size > 100 {
-		return nil, invalidParameter("MaxResults is 1 to 100, and NextToken comes from a reply.")
+	if size < 1 || size > 100 {
+		return nil, invalidParameter("MaxResults is 1 to 100.")
+	}
+	// The token is the name that the next page begins with: what comes and goes
+	// between two pages moves no other secret.
+	from := slices.IndexFunc(entries, func(e types.SecretListEntry) bool { return text(e.Name) >= text(in.NextToken) })
+	if from < 0 {
+		from = len(entries)
 	}
 	out := &secretsmanager.ListSecretsOutput{SecretList: entries[from:min(from+size, len(entries))]}
 	if from+size < len(entries) {
-		out.NextToken = ptr(strconv.Itoa(from + size))
+		out.NextToken = entries[from+size].Name
 	}
 	return out, nil
 }

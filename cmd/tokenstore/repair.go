@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -51,9 +52,10 @@ use: it adds keys that are missing, for example after somebody changed a token i
 the service's console, and removes what is left of crashes once it is old enough.
 Secrets that cannot be read are named and left alone; then the exit code is 4.
 
-A store whose programs set a pepper, or another form of index than its adapter's
-own, is repaired by such a program (SecretStore.Reindex): here it would be indexed
-as if it had neither.`,
+A store whose programs set a pepper needs it here, too: pepper_file=PATH in the
+URL. With another one, or none, reindex refuses, unless the pepper is to change.
+Where programs set another form of index than the adapter's own, such a program
+has to repair it (SecretStore.Reindex).`,
 		Example: "  tokenstore reindex awssm://crm?region=eu-west-1 --dry-run\n  tokenstore reindex awssm://crm?region=eu-west-1 --fanout 16",
 		Args:    exactArgs("STORE"),
 		RunE: func(command *cobra.Command, args []string) error {
@@ -63,6 +65,7 @@ as if it had neither.`,
 		},
 	}
 	command.Flags().BoolVar(&options.DryRun, "dry-run", false, "say what is to be done, and do none of it")
+	command.Flags().BoolVar(&options.ChangePepper, "change-pepper", false, "index tokens that were stored under another pepper, or without one")
 	command.Flags().IntVar(&options.Fanout, "fanout", 0, "spread a document index over `N` documents")
 	return command
 }
@@ -76,15 +79,19 @@ func withRepairable(command *cobra.Command, url string, do func(repairable) (tok
 			return &usageError{fmt.Errorf("this store has no index to repair; only stores over secret managers have one")}
 		}
 		report, err := do(r)
-		if err != nil {
+		broken := errors.Is(err, tokenstore.ErrUnreadable) // Secrets of the index: the report is of all others.
+		if err != nil && !broken {
 			return err
 		}
 		if err := printReport(command, report); err != nil {
 			return err
 		}
+		if broken {
+			_, _ = fmt.Fprintln(command.ErrOrStderr(), "tokenstore:", err)
+		}
 		checking := command.Name() == "check"
 		toRepair := report.KeysAdded+report.HintsRemoved+report.TombstonesSwept+report.IndexSwept > 0
-		if len(report.Unreadable) > 0 || checking && (toRepair || index.GrowthDue(report.Index)) {
+		if broken || len(report.Unreadable) > 0 || checking && (toRepair || index.GrowthDue(report.Index)) {
 			return &incompleteError{}
 		}
 		return nil

@@ -2,11 +2,14 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
+	"net/url"
 	"strings"
 	"testing"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/driver/memory"
 	"example.com/tokenstore/index"
 	"github.com/spf13/cobra"
 )
@@ -44,5 +47,33 @@ func TestReportShowsWhatIsNearALimit(t *testing.T) {
 		if got := strings.Fields(lines[i]); strings.Join(got, " ") != strings.Join(want, " ") {
 			t.Errorf("line %d is %q, want %q", i, got, want)
 		}
+	}
+}
+
+// TestReportIsShownBesideABrokenIndexSecret repairs a store one of whose index
+// secrets a person has broken: what was done is shown, and what is to be done.
+func TestReportIsShownBesideABrokenIndexSecret(t *testing.T) {
+	secrets := memory.New()
+	tokenstore.Register("broken", func(context.Context, *url.URL) (tokenstore.OpenStore, error) {
+		return tokenstore.NewSecretStore(secrets)
+	})
+	store, err := tokenstore.NewSecretStore(secrets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.SaveToken(t.Context(), tokenstore.OAuthToken{UserName: "fake-user", RefreshToken: "fake-refresh"}); err != nil {
+		t.Fatal(err)
+	}
+	entry := "tokenstore/index/" + index.Hash(tokenstore.Key{Kind: index.Refresh, Value: "fake-refresh"}, nil)
+	secrets.Edit(entry, []byte("{"))
+	for _, command := range []string{"check", "reindex"} {
+		code, out, errs := try(t, "", command, "broken:")
+		if code != exitIncomplete || !strings.Contains(out, "tokens") || !strings.Contains(errs, entry) || !strings.Contains(errs, "delete it") {
+			t.Errorf("%s: exit code %d\n%s%s", command, code, out, errs)
+		}
+	}
+	secrets.Remove(entry)
+	if code, _, errs := try(t, "", "reindex", "broken:"); code != exitOK {
+		t.Errorf("after it was deleted: exit code %d\n%s", code, errs)
 	}
 }

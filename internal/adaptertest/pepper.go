@@ -1,0 +1,21 @@
+package adaptertest
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/index"
+)
+
+// Pepper writes a file with a pepper, and returns it with the ID that a token of
+// the user has under that pepper.
+func Pepper(t testing.TB, user string) (path, id string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "pepper")
+	if err := os.WriteFile(path, []byte("fake-pepper\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path, index.Hash(tokenstore.Key{Kind: index.User, Value: user}, []byte("fake-pepper"))
+}

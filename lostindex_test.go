@@ -1,0 +1,115 @@
+package tokenstore_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/driver"
+	"example.com/tokenstore/driver/drivertest"
+	"example.com/tokenstore/driver/memory"
+)
+
+// noLists is a service whose role may not list.
+func noLists(secrets driver.Secrets) driver.Secrets {
+	return drivertest.Inject(secrets, drivertest.FailMethod(drivertest.List, drivertest.Outcome{Err: driver.ErrDenied}))
+}
+
+// loseIndex removes the documents of an index, as a person does in a console: all,
+// or only one that is not the root.
+func loseIndex(t *testing.T, secrets *memory.Secrets, all bool) {
+	t.Helper()
+	removed := 0
+	for name, err := range secrets.List(t.Context(), "tokenstore/index/") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if all || !strings.HasSuffix(name, "/root") && removed == 0 {
+			secrets.Remove(name)
+			removed++
+		}
+	}
+	if removed == 0 {
+		t.Fatal("there was no index to lose")
+	}
+}
+
+// TestLostIndexHidesNoToken removes the documents of the index, which are the list
+// of all tokens. Whoever may list still sees every token, and finds it.
+func TestLostIndexHidesNoToken(t *testing.T) {
+	ctx, secrets := t.Context(), memory.New()
+	writer := open(t, secrets, tokenstore.WithDocument(4), noWait)
+	const tokens = 12
+	for i := range tokens {
+		token := client(tokenstore.OAuthToken{UserName: fmt.Sprint("fake-user-", i), RefreshToken: fmt.Sprint("fake-refresh-", i)})
+		if _, err := writer.SaveToken(ctx, token); err != nil {
+			t.Fatal(err)
+		}
+	}
+	loseIndex(t, secrets, true)
+	for name, store := range map[string]*tokenstore.SecretStore{
+		"a new process":         open(t, secrets, tokenstore.WithDocument(4), noWait),
+		"one that had seen all": writer,
+	} {
+		if got, err := store.GetTokens(ctx); err != nil || len(got) != tokens {
+			t.Errorf("%s: %d tokens, %v", name, len(got), err)
+		}
+		if _, err := store.FindToken(ctx, client(tokenstore.OAuthToken{RefreshToken: "fake-refresh-3"})); err != nil {
+			t.Errorf("%s: find by refresh token: %v", name, err)
+		}
+	}
+	barred := open(t, noLists(secrets), tokenstore.WithDocument(4), noWait)
+	if got, err := barred.GetTokens(ctx); err != nil || len(got) != 0 {
+		t.Errorf("a role that may not list, and knows of no token: %d tokens, %v", len(got), err)
+	}
+	if _, err := barred.FindToken(ctx, client(tokenstore.OAuthToken{RefreshToken: "fake-refresh-3"})); !errors.Is(err, tokenstore.ErrNotFound) {
+		t.Errorf("a role that may not list, and knows of no token: find: %v", err)
+	}
+}
+
+// TestDeleteTokensOfALostIndex deletes all tokens after all of the index, or a
+// part of it, was lost: nothing that a person believes deleted may stay.
+func TestDeleteTokensOfALostIndex(t *testing.T) {
+	for _, all := range []bool{false, true} {
+		ctx, secrets := t.Context(), memory.New()
+		store := open(t, secrets, tokenstore.WithDocument(4), noWait)
+		for i := range 12 {
+			if _, err := store.SaveToken(ctx, tokenstore.OAuthToken{UserName: fmt.Sprint("fake-user-", i), RefreshToken: "fake-refresh"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		loseIndex(t, secrets, all)
+		if err := store.DeleteTokens(ctx); err != nil {
+			t.Error(err)
+		}
+		for i := range 12 {
+			user := tokenstore.OAuthToken{UserName: fmt.Sprint("fake-user-", i)}
+			if _, err := store.FindToken(ctx, user); !errors.Is(err, tokenstore.ErrNotFound) {
+				t.Errorf("all lost %t: after DeleteTokens user %d is found, %v", all, i, err)
+			}
+		}
+	}
+}
+
+// TestDeleteTokensWithoutListing has a role that may write and not list: the list
+// of tokens in the index is enough.
+func TestDeleteTokensWithoutListing(t *testing.T) {
+	ctx, secrets := t.Context(), memory.New()
+	store := open(t, noLists(secrets), tokenstore.WithDocument(1), noWait)
+	if _, err := store.SaveToken(ctx, tokenstore.OAuthToken{UserName: "fake-user", RefreshToken: "fake-refresh"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.DeleteTokens(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.FindToken(ctx, tokenstore.OAuthToken{UserName: "fake-user"}); !errors.Is(err, tokenstore.ErrNotFound) {
+		t.Errorf("after DeleteTokens: %v", err)
+	}
+	// With an index of entries the service's list is the only one.
+	entries := open(t, noLists(secrets), tokenstore.WithEntries(), noWait)
+	if err := entries.DeleteTokens(ctx); !errors.Is(err, tokenstore.ErrDenied) {
+		t.Errorf("without any list of tokens: %v", err)
+	}
+}
