@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -127,7 +128,10 @@ func countCalls(t *testing.T, op counted, form ...tokenstore.Option) calls {
 func observedStore(t testing.TB, secrets driver.Secrets, options ...tokenstore.Option) (*tokenstore.SecretStore, *calls) {
 	t.Helper()
 	c := &calls{}
+	var mu sync.Mutex
 	return open(t, secrets, append(options, tokenstore.WithObserver(func(_ context.Context, call tokenstore.Call) {
+		mu.Lock()
+		defer mu.Unlock()
 		switch call.Op {
 		case "get", "batch get", "list":
 			c.reads++

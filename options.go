@@ -139,7 +139,8 @@ func WithLogger(log *slog.Logger) Option {
 }
 
 // WithObserver has every call to the backend reported when it ends, for metrics
-// and traces.
+// and traces. Calls that are made at the same time are reported by several
+// goroutines.
 func WithObserver(observer func(context.Context, Call)) Option {
 	return func(s *settings) { s.observer = observer }
 }

@@ -100,7 +100,7 @@ type repair struct {
 	// keys they hold is not known, so their hints stay.
 	unreadable map[string]bool
 	// peppered is whether a token was seen that was stored under this store's
-	// pepper, or without one as this store is.
+	// pepper, or without one if it has none.
 	peppered bool
 	// faults are secrets of the index that cannot be understood, each once. The
 	// repair goes on with the others.
@@ -114,7 +114,7 @@ func (r *repair) pass(err error) error {
 		return err
 	}
 	parts := []error{err}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // What errors.Join has made, and no error within.
+	if joined, ok := err.(interface{ Unwrap() []error }); ok { // What errors.Join has made.
 		parts = joined.Unwrap()
 	}
 	var others []error
@@ -199,19 +199,19 @@ func (r *repair) chunk(ctx context.Context, ids []string) error {
 var errPepper = fmt.Errorf("%w: the tokens were stored under another pepper, or without one; give this store theirs, or change it for all programs", ErrInvalidArgument)
 
 // checkPepper returns an error if the pepper is not that under which the tokens
-// were stored. One that has been edited and renamed shows nothing, so it takes two.
+// were stored. One that a person has pasted from another store is no reason.
 func (r *repair) checkPepper(tokens []*row) error {
 	others := 0
 	for _, row := range tokens {
 		switch {
-		case r.peppered || !r.s.edited(row) || slices.Contains(r.keys[row.id], row.id):
+		case row.digest == "": // A person's.
+		case row.pepperMark() == r.s.pepperMark():
 			r.peppered = true
-			return nil
-		case row.digest != "" && len(row.id) == index.HashLen:
+		default:
 			others++
 		}
 	}
-	if others < 2 || r.options.ChangePepper {
+	if others == 0 || r.peppered || r.options.ChangePepper {
 		return nil
 	}
 	return errPepper

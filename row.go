@@ -234,13 +234,35 @@ func (s *SecretStore) keys(t OAuthToken) []Key {
 // that its last writer saw to.
 func (s *SecretStore) edited(r *row) bool { return r.digest != s.digest(r.token) }
 
-// digest returns a short digest of the keys of t that stand in the index.
+// digest returns a short digest of the keys of t that stand in the index, behind
+// the mark of the store's pepper.
 func (s *SecretStore) digest(t OAuthToken) string {
 	h := sha256.New()
 	for _, k := range s.keys(t) {
 		h.Write([]byte(s.hash(k)))
 	}
-	return index.Base32(h.Sum(nil)[:10])
+	return s.pepperMark() + index.Base32(h.Sum(nil)[:10])
+}
+
+// pepperMarkEnd ends the mark of a pepper.
+const pepperMarkEnd = ":"
+
+// pepperMark tells the store's pepper from others, and gives away next to nothing
+// of it. A store without a pepper has no mark.
+func (s *SecretStore) pepperMark() string {
+	if len(s.pepper) == 0 {
+		return ""
+	}
+	return index.Hash(Key{Kind: "pepper"}, s.pepper)[:4] + pepperMarkEnd
+}
+
+// pepperMark is that of the store which wrote the row last.
+func (r *row) pepperMark() string {
+	mark, _, ok := strings.Cut(r.digest, pepperMarkEnd)
+	if !ok {
+		return ""
+	}
+	return mark + pepperMarkEnd
 }
 
 func (s *SecretStore) hash(k Key) string { return index.Hash(k, s.pepper) }
