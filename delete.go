@@ -17,7 +17,7 @@ func (s *SecretStore) DeleteToken(ctx context.Context, id string) error {
 	if id == "" {
 		return s.fail(op, "", fmt.Errorf("%w: the id is empty", ErrInvalidArgument))
 	}
-	return s.fail(op, id, s.bury(ctx, escapeID(id), func(a *attempt, claims []index.Claim) { s.release(ctx, a, id, claims) }))
+	return s.fail(op, id, s.bury(ctx, escapeID(id), true, func(a *attempt, claims []index.Claim) { s.release(ctx, a, id, claims) }))
 }
 
 // DeleteTokens removes all tokens of this store and nothing else. What could
@@ -26,14 +26,14 @@ func (s *SecretStore) DeleteToken(ctx context.Context, id string) error {
 // permission to list.
 func (s *SecretStore) DeleteTokens(ctx context.Context) error {
 	const op = "delete tokens"
-	ids, err := s.listAll(ctx)
-	if err := s.mayList(err); err != nil {
+	ids, begun, broken, err := s.toDelete(ctx)
+	if err != nil {
 		return s.fail(op, "", err)
 	}
 	released := make([][]index.Claim, len(ids))
 	faults := make([]error, len(ids))
 	err = s.parallel(ctx, len(ids), func(ctx context.Context, i int) error {
-		err := s.bury(ctx, ids[i], func(_ *attempt, claims []index.Claim) { released[i] = claims })
+		err := s.bury(ctx, ids[i], begun(ids[i]), func(_ *attempt, claims []index.Claim) { released[i] = claims })
 		if err != nil {
 			// Its hints stay, so that the next call meets it and finishes.
 			faults[i], released[i] = s.fail(op, ids[i], err), nil
@@ -42,14 +42,43 @@ func (s *SecretStore) DeleteTokens(ctx context.Context) error {
 	})
 	// The tokens are gone, so their keys leave the index together.
 	s.release(ctx, s.attempt(), "", slices.Concat(released...))
-	return errors.Join(append(faults, s.fail(op, "", err))...)
+	return errors.Join(append(faults, s.fail(op, "", broken), s.fail(op, "", err))...)
+}
+
+// toDelete returns the escaped IDs of all tokens, and a function that tells
+// whether the deletion of one that is found deleted may be unfinished: where the
+// index has the list of all tokens, it has such tokens too. If the index cannot be
+// understood, the error of that is broken, and the service's list has to do.
+func (s *SecretStore) toDelete(ctx context.Context) (ids []string, begun func(id string) bool, broken, err error) {
+	indexed, _, err := s.indexed(ctx)
+	if errors.Is(err, ErrUnreadable) {
+		broken, err = err, nil
+	}
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	listed, err := s.listSecrets(ctx)
+	if broken == nil {
+		err = s.mayList(err)
+	}
+	if err != nil {
+		return nil, nil, nil, errors.Join(broken, err)
+	}
+	_, lists := s.index.(index.Lister)
+	slices.Sort(indexed)
+	begun = func(id string) bool {
+		_, found := slices.BinarySearch(indexed, id)
+		return found || !lists
+	}
+	return union(indexed, listed), begun, broken, nil
 }
 
 // bury writes a tombstone over the live row with the given escaped ID, hands
 // the claims that are then to be released to release, and retires the tombstone
 // after that: where the service forgets its generation, a row that is inserted
-// again may start at a lower one, and a late release would take its hints.
-func (s *SecretStore) bury(ctx context.Context, id string, release func(*attempt, []index.Claim)) error {
+// again may start at a lower one, and a late release would take its hints. A
+// tombstone that is there already is retired again if begun is set.
+func (s *SecretStore) bury(ctx context.Context, id string, begun bool, release func(*attempt, []index.Claim)) error {
 	unlock, err := s.locks.Lock(ctx, id)
 	if err != nil {
 		return err
@@ -65,6 +94,9 @@ func (s *SecretStore) bury(ctx context.Context, id string, release func(*attempt
 		case unreadable:
 			return r.err
 		case tombstone:
+			if !begun {
+				return nil
+			}
 			return a.retireAgain(ctx, r)
 		case live:
 		default:

@@ -287,20 +287,29 @@ func (a *attempt) searchAll(ctx context.Context, k Key, ownerless, all bool) (*r
 }
 
 // list returns the escaped IDs of all tokens, from the index if it has them,
-// else from the service. Some may be gone. An index that has none may be lost, so
-// then the service is asked too.
+// else from the service. Some may be gone. If there is no index, it may be lost:
+// then a role that may list sees the service's list.
 func (s *SecretStore) list(ctx context.Context) ([]string, error) {
-	if lister, ok := s.index.(index.Lister); ok {
-		if ids, err := lister.IDs(ctx); err != nil || len(ids) > 0 {
-			return ids, err
-		}
+	ids, ok, err := s.indexed(ctx)
+	if ok || err != nil {
+		return ids, err
 	}
-	ids, err := s.listSecrets(ctx)
+	ids, err = s.listSecrets(ctx)
 	return ids, s.mayList(err)
 }
 
-// mayList returns the error of a listing, unless the index has the list of all
-// tokens and the role may not see the service's: then that of the index stands.
+// indexed returns the escaped IDs of all tokens that the index has, and whether
+// there is an index that has them all.
+func (s *SecretStore) indexed(ctx context.Context) (ids []string, ok bool, err error) {
+	if lister, lists := s.index.(index.Lister); lists {
+		return lister.IDs(ctx)
+	}
+	return nil, false, nil
+}
+
+// mayList returns the error of a listing by the service, unless the index has the
+// list of all tokens and the role may not see the service's: then that of the
+// index stands.
 func (s *SecretStore) mayList(err error) error {
 	if _, ok := s.index.(index.Lister); ok && errors.Is(err, ErrDenied) {
 		return nil
@@ -308,21 +317,11 @@ func (s *SecretStore) mayList(err error) error {
 	return err
 }
 
-// listAll returns the escaped IDs that the service lists, and those that the index
-// has, which a listing may not show yet; with the error of the listing those of
-// the index alone.
-func (s *SecretStore) listAll(ctx context.Context) ([]string, error) {
-	var ids []string
-	if lister, ok := s.index.(index.Lister); ok {
-		var err error
-		if ids, err = lister.IDs(ctx); err != nil {
-			return nil, err
-		}
-	}
-	listed, err := s.listSecrets(ctx)
-	ids = append(ids, listed...)
-	slices.Sort(ids)
-	return slices.Compact(ids), err
+// union returns all IDs of both lists, sorted, each once.
+func union(a, b []string) []string {
+	all := slices.Concat(a, b)
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // listSecrets returns the escaped IDs of all tokens from the service's listing.

@@ -113,3 +113,76 @@ func TestDeleteTokensWithoutListing(t *testing.T) {
 		t.Errorf("without any list of tokens: %v", err)
 	}
 }
+
+// TestDeleteTokensOfAnIndexThatMayNotBeRead has a role that lost a permission: a
+// person must not believe that the tokens are gone.
+func TestDeleteTokensOfAnIndexThatMayNotBeRead(t *testing.T) {
+	for _, part := range []string{"/", "/index/"} {
+		ctx, secrets := t.Context(), memory.New()
+		if _, err := open(t, secrets, tokenstore.WithDocument(1)).SaveToken(ctx, tokenstore.OAuthToken{UserName: "fake-user", RefreshToken: "fake-refresh"}); err != nil {
+			t.Fatal(err)
+		}
+		denied := drivertest.Inject(secrets, func(c drivertest.Call) drivertest.Outcome {
+			if strings.Contains(c.Name, part) {
+				return drivertest.Outcome{Err: driver.ErrDenied}
+			}
+			return drivertest.Outcome{}
+		})
+		store := open(t, denied, tokenstore.WithDocument(1), noWait)
+		if err := store.DeleteTokens(ctx); !errors.Is(err, tokenstore.ErrDenied) {
+			t.Errorf("%q denied: DeleteTokens: %v", part, err)
+		}
+		if _, err := store.GetTokens(ctx); !errors.Is(err, tokenstore.ErrDenied) {
+			t.Errorf("%q denied: GetTokens: %v", part, err)
+		}
+	}
+}
+
+// TestDeleteTokensBesideABrokenIndex deletes all tokens while the index cannot be
+// understood: the service's list will do, but nobody knows what it does not show.
+func TestDeleteTokensBesideABrokenIndex(t *testing.T) {
+	ctx, secrets := t.Context(), memory.New()
+	store := open(t, secrets, tokenstore.WithDocument(1), noWait)
+	token, err := store.SaveToken(ctx, tokenstore.OAuthToken{UserName: "fake-user", RefreshToken: "fake-refresh"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	secrets.Edit("tokenstore/index/root", []byte("{"))
+	if err := store.DeleteTokens(ctx); !errors.Is(err, tokenstore.ErrUnreadable) || !strings.Contains(err.Error(), "index/root") {
+		t.Errorf("DeleteTokens: %v", err)
+	}
+	if _, err := store.FindTokenByID(ctx, token.ID); !errors.Is(err, tokenstore.ErrNotFound) {
+		t.Errorf("after that: %v", err)
+	}
+	if err := open(t, noLists(secrets), tokenstore.WithDocument(1), noWait).DeleteTokens(ctx); !errors.Is(err, tokenstore.ErrUnreadable) {
+		t.Errorf("without any list: %v", err)
+	}
+}
+
+// TestEmptiedStoreCostsWhatItDid looks into a store all of whose tokens were
+// deleted: their tombstones are not looked at again and again.
+func TestEmptiedStoreCostsWhatItDid(t *testing.T) {
+	ctx, secrets := t.Context(), memory.New()
+	options := []tokenstore.Option{tokenstore.WithDocument(1), tokenstore.WithoutAccessIndex(), noWait}
+	store := open(t, secrets, options...)
+	for i := range 30 {
+		if _, err := store.SaveToken(ctx, tokenstore.OAuthToken{UserName: fmt.Sprint("fake-user-", i), RefreshToken: "fake-refresh"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := store.DeleteTokens(ctx); err != nil {
+		t.Fatal(err)
+	}
+	counted, counts := drivertest.Count(secrets)
+	if tokens, err := open(t, counted, options...).GetTokens(ctx); err != nil || len(tokens) != 0 || counts.Total() > 1 {
+		t.Errorf("GetTokens: %d tokens, %v, %v", len(tokens), err, counts)
+	}
+	counts.Reset()
+	if _, err := open(t, counted, options...).FindToken(ctx, tokenstore.OAuthToken{AccessToken: "fake-access"}); !errors.Is(err, tokenstore.ErrNotFound) || counts.Total() > 2 {
+		t.Errorf("FindToken: %v, %v", err, counts)
+	}
+	counts.Reset()
+	if err := open(t, counted, options...).DeleteTokens(ctx); err != nil || counts.Writes() != 0 {
+		t.Errorf("DeleteTokens: %v, %v", err, counts)
+	}
+}

@@ -98,22 +98,22 @@ var mutations = []mutation{
 		races + "TestInsertOverWhatIsDeletedMeanwhile", false,
 	},
 	{
-		"a repair removes the hints of saves under way", "reindex.go",
+		"a repair removes the hints of saves under way", "reindex_hints.go",
 		"case r.s.now().Sub(hint.Claimed) <= r.s.grace:", "case r.s.now().Sub(hint.Claimed) < 0:",
 		scheduled + "_save_u1_r2_._reindex$", true,
 	},
 	{
-		"a repair removes hints without another look", "reindex.go",
+		"a repair removes hints without another look", "reindex_hints.go",
 		"return r.hit(c.Hash, c.ID) })\n\tr.report", "return false && r.hit(c.Hash, c.ID) })\n\tr.report",
 		races + "TestRepairLooksAgain", false,
 	},
 	{
-		"a repair adds no keys", "reindex.go",
-		"\tif len(missing) == 0 || r.options.DryRun {", "\tif len(missing) >= 0 || r.options.DryRun {",
+		"a repair adds no keys", "reindex_tokens.go",
+		"if len(missing) > 0 && !r.options.DryRun {", "if len(missing) < 0 {",
 		crashes + "reindex_of_a_lost_index", false,
 	},
 	{
-		"a repair sweeps no tombstones", "reindex.go",
+		"a repair sweeps no tombstones", "reindex_tokens.go",
 		"\terr := r.s.secrets.Delete(ctx, old[i].name, old[i].revision)", "\terr := error(nil)",
 		crashes + "delete$", false,
 	},
@@ -185,7 +185,7 @@ var mutations = []mutation{
 		races + "TestReaderThatGivesUp", false,
 	},
 	{
-		"a repair does not mark the edits that it has seen to", "reindex.go",
+		"a repair does not mark the edits that it has seen to", "reindex_tokens.go",
 		"return r.mark(ctx, slices.DeleteFunc(tokens, func(row *row) bool { return !r.s.edited(row) }))", "return nil",
 		races + "TestRepairSeesToAnEdit", false,
 	},

@@ -113,14 +113,14 @@ const maxPepper = 4096
 // holds the pepper, see [WithPepper]. A line break at the file's end is no part of
 // it.
 func URLOptions(u *url.URL) ([]Option, error) {
-	path := u.Query().Get(ParamPepperFile)
-	if path == "" {
+	query := u.Query()
+	if !query.Has(ParamPepperFile) {
 		return nil, nil
 	}
 	invalid := func(err error) error {
 		return &Error{Op: "open " + u.Scheme, Kind: ErrInvalidArgument, Err: fmt.Errorf("%s: %w", ParamPepperFile, err)}
 	}
-	pepper, err := readPepper(path)
+	pepper, err := readPepper(query.Get(ParamPepperFile))
 	if err != nil {
 		var named *fs.PathError // Its text would quote the URL.
 		if errors.As(err, &named) {

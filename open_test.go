@@ -55,6 +55,7 @@ func TestURLOptionsRefuseAPepperFileThatHoldsNone(t *testing.T) {
 		return path
 	}
 	for path, says := range map[string]string{
+		"":                                   "", // As from a variable that is not set.
 		filepath.Join(folder, "fake-secret"): "",
 		folder:                               "",
 		file("empty", ""):                    "1 to 4096 bytes",
@@ -63,7 +64,7 @@ func TestURLOptionsRefuseAPepperFileThatHoldsNone(t *testing.T) {
 	} {
 		_, err := tokenstore.URLOptions(&url.URL{Scheme: "x", RawQuery: url.Values{tokenstore.ParamPepperFile: {path}}.Encode()})
 		if !errors.Is(err, tokenstore.ErrInvalidArgument) || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), folder) {
-			t.Errorf("%s: %v", filepath.Base(path), err)
+			t.Errorf("%q: %v", filepath.Base(path), err)
 		}
 	}
 	if options, err := tokenstore.URLOptions(&url.URL{}); err != nil || len(options) != 0 {

@@ -225,6 +225,87 @@ func TestRepairGoesOnBesideABrokenIndexEntry(t *testing.T) {
 	}
 }
 
+// TestRepairGoesOnBesideABrokenDocument breaks one document of an index and deletes
+// another: the lost one is made anew, and the broken one named.
+func TestRepairGoesOnBesideABrokenDocument(t *testing.T) {
+	const fanout = 4
+	ctx, secrets, now := t.Context(), memory.New(), time.Unix(1_700_000_000, 0)
+	again := func() *tokenstore.SecretStore {
+		return open(t, secrets, tokenstore.WithDocument(fanout), noWait, tokenstore.WithClock(func() time.Time { return now }), tokenstore.WithScanLimit(0))
+	}
+	const tokens = 20
+	query := func(i int) tokenstore.OAuthToken {
+		return client(tokenstore.OAuthToken{RefreshToken: fmt.Sprint("fake-refresh-", i)})
+	}
+	for i := range tokens {
+		token := query(i)
+		token.UserName = fmt.Sprint("fake-user-", i)
+		if _, err := again().SaveToken(ctx, token); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var documents []string
+	for name, err := range secrets.List(ctx, "tokenstore/index/") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasSuffix(name, "/root") {
+			documents = append(documents, name)
+		}
+	}
+	secrets.Edit(documents[0], []byte("{"))
+	secrets.Remove(documents[1])
+	now = now.Add(48 * time.Hour)
+	unfound := func() (unreadable, missing int) {
+		for i := range tokens {
+			switch _, err := again().FindToken(ctx, query(i)); {
+			case errors.Is(err, tokenstore.ErrUnreadable):
+				unreadable++
+			case err != nil:
+				missing++
+			}
+		}
+		return unreadable, missing
+	}
+	if unreadable, missing := unfound(); unreadable == 0 || missing == 0 {
+		t.Fatalf("%d finds meet the broken document, %d the lost one", unreadable, missing)
+	}
+	report, err := again().Reindex(ctx, tokenstore.ReindexOptions{})
+	if !errors.Is(err, tokenstore.ErrUnreadable) || strings.Count(err.Error(), documents[0]) != 1 || strings.Contains(err.Error(), documents[1]) {
+		t.Errorf("reindex: %v", err)
+	}
+	if report.Tokens != tokens || report.KeysAdded == 0 || len(report.Index) != fanout {
+		t.Errorf("reindex: %+v", report)
+	}
+	if _, missing := unfound(); missing != 0 {
+		t.Errorf("%d tokens are still not found", missing)
+	}
+	secrets.Remove(documents[0])
+	if _, err := again().Reindex(ctx, tokenstore.ReindexOptions{}); err != nil {
+		t.Errorf("after the broken document was deleted: %v", err)
+	}
+	if unreadable, missing := unfound(); unreadable+missing != 0 {
+		t.Errorf("%d tokens are still not found", unreadable+missing)
+	}
+}
+
+// TestRepairThatEndsEarlySaysWhy has a repair meet a broken entry of the index, and
+// then a service that takes no further call. Its error is of the latter kind.
+func TestRepairThatEndsEarlySaysWhy(t *testing.T) {
+	ctx, secrets := t.Context(), memory.New()
+	if _, err := open(t, secrets).SaveToken(ctx, client(tokenstore.OAuthToken{UserName: "fake-user", RefreshToken: "fake-refresh", GrantToken: "fake-grant"})); err != nil {
+		t.Fatal(err)
+	}
+	broken := "tokenstore/index/" + index.Hash(tokenstore.Key{Kind: index.Refresh, Value: "fake-refresh"}, nil)
+	secrets.Edit(broken, []byte("{"))
+	secrets.Remove("tokenstore/index/" + index.Hash(tokenstore.Key{Kind: index.Grant, Value: "fake-grant"}, nil))
+	throttled := drivertest.Inject(secrets, drivertest.FailMethod(drivertest.Put, drivertest.Outcome{Err: driver.ErrThrottled}))
+	_, err := open(t, throttled, noWait).Reindex(ctx, tokenstore.ReindexOptions{})
+	if !errors.Is(err, tokenstore.ErrThrottled) || errors.Is(err, tokenstore.ErrUnreadable) || !tokenstore.Retryable(err) || !strings.Contains(err.Error(), broken) {
+		t.Errorf("reindex: %v", err)
+	}
+}
+
 // TestRepairLeavesAHintThatIsClaimedAgain has a save fail before it writes the
 // token, a day pass, and the same save be done again while a repair is about to
 // remove the hint that the first one has left. The second save claims the key for
@@ -326,7 +407,7 @@ func TestRepairSeesToAnEdit(t *testing.T) {
 
 // TestRepairUnderAnotherPepper repairs with another pepper than that of the store,
 // as an operator does who forgets it. Programs would then no longer find a token by
-// its refresh token, so it is refused, and nothing is written; unless it is meant.
+// its refresh token, so those tokens are left alone; unless it is meant.
 func TestRepairUnderAnotherPepper(t *testing.T) {
 	for name, form := range forms {
 		t.Run(name, func(t *testing.T) {
@@ -352,14 +433,18 @@ func TestRepairUnderAnotherPepper(t *testing.T) {
 				}
 			}
 			now = now.Add(48 * time.Hour)
-			if _, err := under("").Check(ctx); !errors.Is(err, tokenstore.ErrInvalidArgument) {
-				t.Errorf("check: %v", err)
+			other := tokenstore.OAuthToken{UserName: "fake-other", RefreshToken: "fake-refresh-of-other"}
+			if _, err := under("").SaveToken(ctx, other); err != nil { // As an import does that was made without the pepper.
+				t.Fatal(err)
 			}
-			if _, err := under("").Reindex(ctx, tokenstore.ReindexOptions{}); !errors.Is(err, tokenstore.ErrInvalidArgument) {
-				t.Errorf("reindex: %v", err)
+			for _, dryRun := range []bool{true, false} {
+				report, err := under("").Reindex(ctx, tokenstore.ReindexOptions{DryRun: dryRun})
+				if err != nil || report.Tokens != 4 || report.OtherPepper != 3 || report.KeysAdded+report.HintsRemoved != 0 {
+					t.Errorf("without the pepper: %+v, %v", report, err)
+				}
 			}
-			if report, err := under("fake-pepper").Check(ctx); err != nil || report.KeysAdded != 0 || !found("fake-pepper") {
-				t.Errorf("after it was refused: %+v, %v", report, err)
+			if report, err := under("fake-pepper").Check(ctx); err != nil || report.OtherPepper != 1 || report.KeysAdded != 0 || !found("fake-pepper") {
+				t.Errorf("with the pepper, after that: %+v, %v", report, err)
 			}
 			if report, err := under("").Reindex(ctx, tokenstore.ReindexOptions{ChangePepper: true}); err != nil || report.KeysAdded == 0 || !found("") {
 				t.Errorf("a change of the pepper: %+v, %v", report, err)

@@ -215,11 +215,12 @@ func (x *Document) begin(root *page, fanout int) {
 }
 
 // IDs returns every ID that has a hint, in order of the earliest of the times
-// at which its hints were claimed last.
-func (x *Document) IDs(ctx context.Context) ([]string, error) {
-	pages, err := x.view().all(ctx)
+// at which its hints were claimed last, and whether there is a root.
+func (x *Document) IDs(ctx context.Context) (ids []string, ok bool, err error) {
+	v := x.view()
+	pages, err := v.all(ctx)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	first := map[string]time.Time{}
 	for _, p := range pages {
@@ -229,12 +230,11 @@ func (x *Document) IDs(ctx context.Context) ([]string, error) {
 			}
 		}
 	}
-	ids := make([]string, 0, len(first))
 	for id := range first {
 		ids = append(ids, id)
 	}
 	slices.SortFunc(ids, func(a, b string) int {
 		return cmp.Or(first[a].Compare(first[b]), strings.Compare(a, b))
 	})
-	return ids, nil
+	return ids, v.layout.fanout > 0, nil
 }

@@ -162,7 +162,7 @@ func TestIDs(t *testing.T) {
 			c := newClock()
 			x := f.make(memory.New(), c.config())
 			lister := x.(index.Lister)
-			if ids, err := lister.IDs(ctx); err != nil || len(ids) != 0 {
+			if ids, ok, err := lister.IDs(ctx); err != nil || ok || len(ids) != 0 {
 				t.Errorf("IDs of no index: %v, %v", ids, err)
 			}
 			for i, id := range []string{"c", "a", "b"} {
@@ -170,8 +170,8 @@ func TestIDs(t *testing.T) {
 				c.Advance(time.Second)
 			}
 			mustClaim(t, x.View(), index.Claim{Hash: hash(0), ID: "a", Generation: 1}, index.Claim{Hash: hash(1), ID: "c", Generation: 2})
-			ids, err := lister.IDs(ctx)
-			if err != nil || !slices.Equal(ids, []string{"c", "a", "b"}) {
+			ids, ok, err := lister.IDs(ctx)
+			if err != nil || !ok || !slices.Equal(ids, []string{"c", "a", "b"}) {
 				t.Errorf("IDs %q, %v", ids, err)
 			}
 		})
@@ -192,7 +192,7 @@ func TestUnreadableDocument(t *testing.T) {
 	if len(stats) != 16 || !errors.Is(err, driver.ErrUnreadable) || !strings.Contains(err.Error(), broken) {
 		t.Errorf("Stats: %d, %v", len(stats), err)
 	}
-	if _, err := x.(index.Lister).IDs(ctx); !errors.Is(err, driver.ErrUnreadable) {
+	if _, _, err := x.(index.Lister).IDs(ctx); !errors.Is(err, driver.ErrUnreadable) {
 		t.Errorf("IDs: %v, want ErrUnreadable", err)
 	}
 	if err := reshard(ctx, x, 4); !errors.Is(err, driver.ErrUnreadable) || strings.Contains(string(data(t, secrets, "root")), "next") {

@@ -150,8 +150,9 @@ type View interface {
 // without the service's listing.
 type Lister interface {
 	// IDs returns every ID that has a hint, each once, in order of its first
-	// claim as far as known.
-	IDs(ctx context.Context) ([]string, error)
+	// claim as far as known, and whether an index is stored at all. One that is not
+	// was never begun, or is lost.
+	IDs(ctx context.Context) (ids []string, ok bool, err error)
 }
 
 // Entry is a hash with its hints.

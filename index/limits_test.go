@@ -47,7 +47,7 @@ func TestThousandTokensFit(t *testing.T) {
 		if s.Keys != 2000 || s.Hints != 2000 || s.Size > 65536 || s.MaxSize != 65536 || s.Name != prefix+"root" {
 			t.Errorf("stat %+v", s)
 		}
-		ids, err := x.(index.Lister).IDs(ctx)
+		ids, _, err := x.(index.Lister).IDs(ctx)
 		if err != nil || len(ids) != 1000 || !slices.Contains(ids, userHash(999)) {
 			t.Errorf("IDs: %d, %v", len(ids), err)
 		}

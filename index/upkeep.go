@@ -11,14 +11,11 @@ import (
 )
 
 // All yields every hash that has hints, cut to the length that documents hold,
-// in order of the hashes. It reads each document once.
+// in order of the hashes, and then one error that names the documents that could
+// not be read. It reads each document once.
 func (x *Document) All(ctx context.Context) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		pages, err := x.view().all(ctx)
-		if err != nil {
-			yield(Entry{}, err)
-			return
-		}
+		_, pages, err := x.present(ctx)
 		all := map[string]marks{}
 		var keys []string
 		for _, p := range pages {
@@ -33,6 +30,9 @@ func (x *Document) All(ctx context.Context) iter.Seq2[Entry, error] {
 			if !yield(Entry{key, all[key].hints()}, nil) {
 				return
 			}
+		}
+		if err != nil {
+			yield(Entry{}, err)
 		}
 	}
 }
@@ -124,17 +124,11 @@ func (x *Document) sealOrphan(ctx context.Context, p *page, dryRun bool) error {
 }
 
 // Stats returns one Stat for each document of the present layout, the root
-// first. It reads them anew. Documents that cannot be read are named in the
-// error and do not hide the others.
+// first. It reads them anew. Documents that cannot be read are named in the error.
 func (x *Document) Stats(ctx context.Context) ([]Stat, error) {
-	v := x.view()
-	root, err := v.readRoot(ctx)
-	if err != nil || !root.exists() {
+	root, pages, err := x.present(ctx)
+	if root == nil {
 		return nil, err
-	}
-	pages, err := v.all(ctx)
-	if err != nil {
-		pages, err = x.readable(ctx, root.layout)
 	}
 	if root.fanout > 1 {
 		pages = slices.Insert(pages, 0, root)
@@ -146,6 +140,21 @@ func (x *Document) Stats(ctx context.Context) ([]Stat, error) {
 		}
 	}
 	return stats, err
+}
+
+// present returns the root, nil if there is none, and the documents of the present
+// layout. Those that cannot be read are named in the error and do not hide the
+// others.
+func (x *Document) present(ctx context.Context) (root *page, pages []*page, err error) {
+	v := x.view()
+	root, err = v.readRoot(ctx)
+	if err != nil || !root.exists() {
+		return nil, nil, err
+	}
+	if pages, err = v.all(ctx); err != nil {
+		pages, err = x.readable(ctx, root.layout)
+	}
+	return root, pages, err
 }
 
 // readable reads the documents of a layout one by one and returns those that

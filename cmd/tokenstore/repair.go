@@ -53,8 +53,8 @@ the service's console, and removes what is left of crashes once it is old enough
 Secrets that cannot be read are named and left alone; then the exit code is 4.
 
 A store whose programs set a pepper needs it here, too: pepper_file=PATH in the
-URL. With another one, or none, reindex refuses, unless the pepper is to change.
-Where programs set another form of index than the adapter's own, such a program
+URL. Tokens that were stored under another one, or none, are left alone unless the
+pepper is to change. Where programs set another form of index than the adapter's own, such a program
 has to repair it (SecretStore.Reindex).`,
 		Example: "  tokenstore reindex awssm://crm?region=eu-west-1 --dry-run\n  tokenstore reindex awssm://crm?region=eu-west-1 --fanout 16",
 		Args:    exactArgs("STORE"),
@@ -91,7 +91,7 @@ func withRepairable(command *cobra.Command, url string, do func(repairable) (tok
 		}
 		checking := command.Name() == "check"
 		toRepair := report.KeysAdded+report.HintsRemoved+report.TombstonesSwept+report.IndexSwept > 0
-		if broken || len(report.Unreadable) > 0 || checking && (toRepair || index.GrowthDue(report.Index)) {
+		if broken || len(report.Unreadable)+report.OtherPepper > 0 || checking && (toRepair || index.GrowthDue(report.Index)) {
 			return &incompleteError{}
 		}
 		return nil
@@ -104,6 +104,7 @@ type jsonReport struct {
 	Tombstones      int        `json:"tombstones"`
 	Foreign         int        `json:"foreign"`
 	Unreadable      []string   `json:"unreadable"`
+	OtherPepper     int        `json:"other_pepper"`
 	KeysAdded       int        `json:"keys_added"`
 	HintsRemoved    int        `json:"hints_removed"`
 	HintsYoung      int        `json:"hints_young"`
@@ -130,7 +131,7 @@ func newJSONReport(r tokenstore.Report) jsonReport {
 		stats = append(stats, jsonStat(s))
 	}
 	return jsonReport{
-		Tokens: r.Tokens, Tombstones: r.Tombstones, Foreign: r.Foreign, Unreadable: append([]string{}, r.Unreadable...),
+		Tokens: r.Tokens, Tombstones: r.Tombstones, Foreign: r.Foreign, Unreadable: append([]string{}, r.Unreadable...), OtherPepper: r.OtherPepper,
 		KeysAdded: r.KeysAdded, HintsRemoved: r.HintsRemoved, HintsYoung: r.HintsYoung,
 		TombstonesSwept: r.TombstonesSwept, IndexSwept: r.IndexSwept, VersionsPruned: r.VersionsPruned, Index: stats,
 	}
@@ -146,6 +147,7 @@ func printReport(command *cobra.Command, r tokenstore.Report) error {
 	count("tokens", r.Tokens, "")
 	count("foreign secrets", r.Foreign, "left alone")
 	count("unreadable secrets", len(r.Unreadable), strings.Join(r.Unreadable, " "))
+	count("tokens under another pepper", r.OtherPepper, "left alone: pepper_file=PATH in the URL names theirs; or reindex --change-pepper")
 	count("keys missing in the index", r.KeysAdded, "added by a reindex")
 	count("old hints without a token", r.HintsRemoved, "removed by a reindex")
 	count("young hints without a token", r.HintsYoung, "may belong to a save under way")

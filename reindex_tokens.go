@@ -1,0 +1,173 @@
+package tokenstore
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"example.com/tokenstore/driver"
+	"example.com/tokenstore/index"
+)
+
+// tokens goes through all secrets of tokens: it claims missing keys and sweeps
+// old tombstones.
+func (r *repair) tokens(ctx context.Context) error {
+	indexed, _, err := r.s.indexed(ctx)
+	if err := r.pass(err); err != nil {
+		return err
+	}
+	listed, err := r.s.listSecrets(ctx)
+	if err != nil {
+		return err
+	}
+	ids := union(listed, indexed)
+	done := 0
+	for chunk := range slices.Chunk(ids, reindexChunk) {
+		if err := r.chunk(ctx, chunk); err != nil {
+			return err
+		}
+		done += len(chunk)
+		if r.options.Progress != nil {
+			r.options.Progress(done, len(ids))
+		}
+	}
+	return nil
+}
+
+func (r *repair) chunk(ctx context.Context, ids []string) error {
+	rows, err := r.s.readAll(ctx, ids)
+	if err != nil {
+		return err
+	}
+	var tokens, tombstones []*row
+	for _, row := range rows {
+		r.see(row)
+		switch {
+		case row.state == foreign:
+			r.report.Foreign++
+		case row.state == unreadable:
+			r.report.Unreadable = append(r.report.Unreadable, Redact(row.id))
+		case row.state == tombstone:
+			tombstones = append(tombstones, row)
+		case row.state == live && r.passed[row.id]:
+			r.report.Tokens++
+			r.report.OtherPepper++
+		case row.state == live:
+			r.report.Tokens++
+			tokens = append(tokens, row)
+		}
+	}
+	if err := r.sweep(ctx, tombstones); err != nil {
+		return err
+	}
+	if tokens, err = r.claim(ctx, tokens); err != nil {
+		return err
+	}
+	return r.mark(ctx, slices.DeleteFunc(tokens, func(row *row) bool { return !r.s.edited(row) }))
+}
+
+// see notes which keys a row holds, or that the repair leaves it alone.
+func (r *repair) see(row *row) {
+	r.keys[row.id] = nil
+	switch row.state {
+	case live:
+		r.passed[row.id] = !r.options.ChangePepper && row.digest != "" && row.pepperMark() != r.s.pepperMark()
+		for _, k := range r.s.keys(row.token) {
+			r.keys[row.id] = append(r.keys[row.id], r.s.hash(k))
+		}
+	default:
+		delete(r.keys, row.id)
+		r.passed[row.id] = row.state == unreadable
+	}
+}
+
+// mark writes tokens that a person has edited, whose keys now stand in the index,
+// as their writer would: the keys that the edit has taken away leave the index,
+// and if another edit brings them back, the next save has to know.
+func (r *repair) mark(ctx context.Context, edited []*row) error {
+	if r.options.DryRun {
+		return nil
+	}
+	return r.s.parallel(ctx, len(edited), func(ctx context.Context, i int) error {
+		_, err := r.s.write(ctx, r.s.written(edited[i], edited[i].token))
+		if errors.Is(err, driver.ErrConflict) {
+			return nil // Somebody has saved it, and seen to its keys.
+		}
+		return err
+	})
+}
+
+// claim adds those keys of the tokens that have no hint, and returns the tokens
+// all of whose keys stand in the index then. A secret of the index that cannot be
+// understood hides the keys in it, and no others.
+func (r *repair) claim(ctx context.Context, tokens []*row) (done []*row, err error) {
+	var claims []index.Claim
+	for _, row := range tokens {
+		claims = append(claims, r.s.claims(r.s.keys(row.token), row)...)
+	}
+	view := r.s.index.View()
+	hints, err := r.look(ctx, view, claims)
+	if err != nil {
+		return nil, err
+	}
+	var missing []index.Claim
+	barred := map[string]bool{} // IDs of tokens with a key that cannot be seen to.
+	for i, c := range claims {
+		switch {
+		case hints[i] == nil:
+			barred[c.ID] = true
+		case !slices.ContainsFunc(*hints[i], func(h index.Hint) bool { return h.ID == c.ID }):
+			missing = append(missing, c)
+		}
+	}
+	r.report.KeysAdded += len(missing)
+	if len(missing) > 0 && !r.options.DryRun {
+		if _, err := view.Claim(ctx, missing...); err != nil {
+			return nil, err
+		}
+	}
+	return slices.DeleteFunc(tokens, func(row *row) bool { return barred[row.id] }), nil
+}
+
+// look returns the hints of each key, nil where they cannot be understood.
+func (r *repair) look(ctx context.Context, view index.View, claims []index.Claim) ([]*[]index.Hint, error) {
+	found := make([]*[]index.Hint, len(claims))
+	hashes := make([]string, len(claims))
+	for i, c := range claims {
+		hashes[i] = c.Hash
+	}
+	hints, err := view.Lookup(ctx, hashes...)
+	for i := range hints {
+		found[i] = &hints[i]
+	}
+	if !errors.Is(err, driver.ErrUnreadable) {
+		return found, err
+	}
+	for i, hash := range hashes { // One by one, so that one does not hide the others.
+		hints, err := view.Lookup(ctx, hash)
+		switch {
+		case err == nil:
+			found[i] = &hints[0]
+		case r.pass(err) != nil:
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// sweep deletes the tombstones that are older than the grace period.
+func (r *repair) sweep(ctx context.Context, tombstones []*row) error {
+	old := slices.DeleteFunc(tombstones, func(row *row) bool { return r.s.now().Sub(row.deletedAt()) <= r.s.grace })
+	r.report.Tombstones += len(tombstones) - len(old)
+	r.report.TombstonesSwept += len(old)
+	if r.options.DryRun {
+		return nil
+	}
+	return r.s.parallel(ctx, len(old), func(ctx context.Context, i int) error {
+		err := r.s.secrets.Delete(ctx, old[i].name, old[i].revision)
+		if errors.Is(err, driver.ErrConflict) {
+			return nil // The ID is in use again.
+		}
+		return err
+	})
+}
