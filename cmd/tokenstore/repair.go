@@ -147,7 +147,9 @@ func printReport(command *cobra.Command, r tokenstore.Report) error {
 	count("tokens", r.Tokens, "")
 	count("foreign secrets", r.Foreign, "left alone")
 	count("unreadable secrets", len(r.Unreadable), strings.Join(r.Unreadable, " "))
-	count("tokens under another pepper", r.OtherPepper, "left alone: pepper_file=PATH in the URL names theirs; or reindex --change-pepper")
+	if r.OtherPepper > 0 {
+		count("tokens under another pepper", r.OtherPepper, "left alone: pepper_file=PATH in the URL names theirs; or reindex --change-pepper")
+	}
 	count("keys missing in the index", r.KeysAdded, "added by a reindex")
 	count("old hints without a token", r.HintsRemoved, "removed by a reindex")
 	count("young hints without a token", r.HintsYoung, "may belong to a save under way")

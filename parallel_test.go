@@ -1,0 +1,48 @@
+package tokenstore_test
+
+import (
+	"testing"
+	"time"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/driver/drivertest"
+	"example.com/tokenstore/driver/memory"
+	"example.com/tokenstore/internal/adaptertest"
+)
+
+// entriesWorld is a service whose stores write the entries of their index at the
+// same time.
+type entriesWorld struct {
+	secrets *memory.Secrets
+	clock   *drivertest.Clock
+}
+
+func (w *entriesWorld) options() []tokenstore.Option {
+	return []tokenstore.Option{tokenstore.WithEntries(), tokenstore.WithScanLimit(0), tokenstore.WithClock(w.clock.Now), tokenstore.WithSleep(w.clock.Sleep)}
+}
+
+func (w *entriesWorld) Store() (*tokenstore.SecretStore, error) {
+	return tokenstore.NewSecretStore(w.secrets, w.options()...)
+}
+
+func (w *entriesWorld) Dying(call int, carried bool) (*tokenstore.SecretStore, error) {
+	last := drivertest.Unreached
+	if carried {
+		last = drivertest.LoseReply
+	}
+	return tokenstore.NewSecretStore(drivertest.Inject(w.secrets, drivertest.FailFrom(call, last)), w.options()...)
+}
+
+func (w *entriesWorld) Advance(d time.Duration) { w.clock.Advance(d) }
+
+// TestCrashAmongParallelClaims ends a process while it writes several entries of
+// the index at the same time, which the suite of package conformance, that goes
+// through every order of calls, has done one after the other. The order is
+// another one each time.
+func TestCrashAmongParallelClaims(t *testing.T) {
+	for range 20 {
+		adaptertest.Crash(t, func(testing.TB) adaptertest.World {
+			return &entriesWorld{memory.New(), drivertest.NewClock()}
+		})
+	}
+}
