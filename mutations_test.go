@@ -185,6 +185,21 @@ var mutations = []mutation{
 		races + "TestReaderThatGivesUp", false,
 	},
 	{
+		"a repair indexes tokens that have another pepper", "reindex_tokens.go",
+		"r.passed[row.id] = !r.options.ChangePepper && ", "r.passed[row.id] = false && ",
+		races + "TestRepairUnderAnotherPepper", false,
+	},
+	{
+		"a lost index is taken for an empty one", "find.go",
+		"if ok || err != nil {", "if _, lists := s.index.(index.Lister); ok || lists || err != nil {",
+		races + "TestLostIndexHidesNoToken", false,
+	},
+	{
+		"a deletion of all tokens trusts a damaged index", "delete.go",
+		"return union(indexed, listed), begun, broken, nil", "return union(indexed, nil), begun, broken, nil",
+		races + "TestDeleteTokensOfALostIndex", false,
+	},
+	{
 		"a repair does not mark the edits that it has seen to", "reindex_tokens.go",
 		"return r.mark(ctx, slices.DeleteFunc(tokens, func(row *row) bool { return !r.s.edited(row) }))", "return nil",
 		races + "TestRepairSeesToAnEdit", false,

@@ -68,17 +68,17 @@ func (r *repair) chunk(ctx context.Context, ids []string) error {
 
 // see notes which keys a row holds, or that the repair leaves it alone.
 func (r *repair) see(row *row) {
-	r.keys[row.id] = nil
-	switch row.state {
-	case live:
-		r.passed[row.id] = !r.options.ChangePepper && row.digest != "" && row.pepperMark() != r.s.pepperMark()
-		for _, k := range r.s.keys(row.token) {
-			r.keys[row.id] = append(r.keys[row.id], r.s.hash(k))
-		}
-	default:
-		delete(r.keys, row.id)
-		r.passed[row.id] = row.state == unreadable
+	delete(r.keys, row.id)
+	r.passed[row.id] = row.state == unreadable
+	if row.state != live {
+		return
 	}
+	var hashes []string
+	for _, k := range r.s.keys(row.token) {
+		hashes = append(hashes, r.s.hash(k))
+	}
+	r.keys[row.id] = hashes
+	r.passed[row.id] = !r.options.ChangePepper && row.digest != "" && row.pepperMark() != r.s.pepperMark()
 }
 
 // mark writes tokens that a person has edited, whose keys now stand in the index,
@@ -106,7 +106,7 @@ func (r *repair) claim(ctx context.Context, tokens []*row) (done []*row, err err
 		claims = append(claims, r.s.claims(r.s.keys(row.token), row)...)
 	}
 	view := r.s.index.View()
-	hints, err := r.look(ctx, view, claims)
+	hints, known, err := r.look(ctx, view, claims)
 	if err != nil {
 		return nil, err
 	}
@@ -114,9 +114,9 @@ func (r *repair) claim(ctx context.Context, tokens []*row) (done []*row, err err
 	barred := map[string]bool{} // IDs of tokens with a key that cannot be seen to.
 	for i, c := range claims {
 		switch {
-		case hints[i] == nil:
+		case !known[i]:
 			barred[c.ID] = true
-		case !slices.ContainsFunc(*hints[i], func(h index.Hint) bool { return h.ID == c.ID }):
+		case !slices.ContainsFunc(hints[i], func(h index.Hint) bool { return h.ID == c.ID }):
 			missing = append(missing, c)
 		}
 	}
@@ -129,30 +129,27 @@ func (r *repair) claim(ctx context.Context, tokens []*row) (done []*row, err err
 	return slices.DeleteFunc(tokens, func(row *row) bool { return barred[row.id] }), nil
 }
 
-// look returns the hints of each key, nil where they cannot be understood.
-func (r *repair) look(ctx context.Context, view index.View, claims []index.Claim) ([]*[]index.Hint, error) {
-	found := make([]*[]index.Hint, len(claims))
+// look returns the hints of each key, and whether they are known: those in a
+// secret that cannot be understood are not.
+func (r *repair) look(ctx context.Context, view index.View, claims []index.Claim) (hints [][]index.Hint, known []bool, err error) {
 	hashes := make([]string, len(claims))
+	known = make([]bool, len(claims))
 	for i, c := range claims {
-		hashes[i] = c.Hash
+		hashes[i], known[i] = c.Hash, true
 	}
-	hints, err := view.Lookup(ctx, hashes...)
-	for i := range hints {
-		found[i] = &hints[i]
+	if hints, err = view.Lookup(ctx, hashes...); !errors.Is(err, driver.ErrUnreadable) {
+		return hints, known, err
 	}
-	if !errors.Is(err, driver.ErrUnreadable) {
-		return found, err
-	}
+	hints = make([][]index.Hint, len(claims))
 	for i, hash := range hashes { // One by one, so that one does not hide the others.
-		hints, err := view.Lookup(ctx, hash)
-		switch {
-		case err == nil:
-			found[i] = &hints[0]
-		case r.pass(err) != nil:
-			return nil, err
+		one, err := view.Lookup(ctx, hash)
+		if known[i] = err == nil; known[i] {
+			hints[i] = one[0]
+		} else if err := r.pass(err); err != nil {
+			return nil, nil, err
 		}
 	}
-	return found, nil
+	return hints, known, nil
 }
 
 // sweep deletes the tombstones that are older than the grace period.
