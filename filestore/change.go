@@ -44,7 +44,7 @@ func (s *Store) change(ctx context.Context, do func(*rows) error) error {
 // attempt reads the file, changes it and writes it. It is not done if the file
 // was changed by others in the meantime.
 func (s *Store) attempt(ctx context.Context, path string, do func(*rows) error) (done bool, err error) {
-	snap, err := s.read(ctx, path)
+	snap, err := s.read(ctx, path, s.readings)
 	if err != nil {
 		return false, err
 	}

@@ -96,11 +96,15 @@
 // mounted by itself, as containers sometimes have it, cannot be replaced: mount
 // its folder.
 //
-// The SDKs take no lock and write in place. A file that changed between our
-// read and our write is read again and never overwritten unseen, and one that
-// seems half written is read again a moment later. But an SDK overwrites what
-// came between its own read and write: of two programs on one file, at most one
-// should be an SDK that saves.
+// The SDKs take no lock and write in place, after they have emptied the file.
+// One that seems half written is read again, for up to 0.2 seconds by a find and
+// for up to five by a save or a delete. A file that is empty, and was not 30
+// seconds ago, is never taken for one without tokens: the error matches
+// tokenstore.ErrConflict, and a retry is worth it. Whoever wants an empty file
+// at once removes it. A file that changed between our read and our write is read
+// again and not overwritten. But an SDK overwrites what came between its own
+// read and write: of two programs on one file, at most one should be an SDK that
+// saves.
 package filestore
 
 import (
@@ -117,6 +121,8 @@ import (
 type Store struct {
 	path   string
 	config config
+	// readings is how often a change reads a file that is being written.
+	readings int
 
 	// writing holds a value while a write is under way: the goroutines of one
 	// store queue here, in order, instead of polling for the file's lock.
@@ -136,7 +142,7 @@ var _ tokenstore.OpenStore = (*Store)(nil)
 // is created by the first save; with [WithReadOnly] that is an error. The file
 // is not read yet, and no file is held open between two calls.
 func Open(path string, options ...Option) (*Store, error) {
-	s := &Store{path: path, writing: make(chan struct{}, 1)}
+	s := &Store{path: path, readings: changeReadings, writing: make(chan struct{}, 1)}
 	if path != "" {
 		absolute, err := filepath.Abs(path)
 		if err != nil {
