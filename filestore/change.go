@@ -1,6 +1,7 @@
 package filestore
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -69,12 +70,33 @@ func (s *Store) attempt(ctx context.Context, path string, do func(*rows) error) 
 			return false, err
 		}
 	}
-	return replace(path, r.doc.bytes(), snap.stamp, true)
+	return replace(path, r.doc.bytes(), snap.stamp, func() (bool, error) { return s.still(path, snap) })
 }
 
-// replace puts data in the place of the file, unless the file is, with check,
-// no longer as it was seen. The owner and the mode stay.
-func replace(path string, data []byte, seen stamp, check bool) (done bool, err error) {
+// still reports whether the file is as it was read. Its bytes are compared, too:
+// the stamp does not tell an edit within one tick of the file system's clock.
+func (s *Store) still(path string, snap *snapshot) (bool, error) {
+	now, err := look(path)
+	if err != nil || !now.same(snap.stamp) {
+		return false, err
+	}
+	if !now.exists() {
+		return true, nil
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return false, err
+	}
+	if !bytes.Equal(data, snap.doc.bytes()) {
+		s.last.Store(nil) // It has the same stamp, and would be taken again.
+		return false, nil
+	}
+	return true, nil
+}
+
+// replace puts data in the place of the file, unless ready says no at the last
+// moment. The owner and the mode stay.
+func replace(path string, data []byte, seen stamp, ready func() (bool, error)) (done bool, err error) {
 	f, err := create(path, seen.mode())
 	if err != nil {
 		return false, err
@@ -91,11 +113,8 @@ func replace(path string, data []byte, seen stamp, check bool) (done bool, err e
 	if err := f.Sync(); err != nil { // Here, so that little time passes between the look and the step.
 		return false, err
 	}
-	if check {
-		now, err := look(path)
-		if err != nil || !now.same(seen) {
-			return false, err
-		}
+	if ok, err := ready(); err != nil || !ok {
+		return false, err
 	}
 	if err := f.CloseAtomicallyReplace(); err != nil {
 		return false, err
@@ -142,6 +161,7 @@ func readLastID(path string) (int64, error) {
 
 // writeLastID notes a number as the highest ID.
 func writeLastID(path string, n int64, like stamp) error {
-	_, err := replace(path+lastIDSuffix, []byte(strconv.FormatInt(n, 10)+"\n"), like, false)
+	always := func() (bool, error) { return true, nil }
+	_, err := replace(path+lastIDSuffix, []byte(strconv.FormatInt(n, 10)+"\n"), like, always)
 	return err
 }

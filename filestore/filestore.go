@@ -102,9 +102,10 @@
 // seconds ago, is never taken for one without tokens: the error matches
 // tokenstore.ErrConflict, and a retry is worth it. Whoever wants an empty file
 // at once removes it. A file that changed between our read and our write is read
-// again and not overwritten. But an SDK overwrites what came between its own
-// read and write: of two programs on one file, at most one should be an SDK that
-// saves.
+// again and not overwritten: its bytes are compared in the last moment before
+// it is replaced. But what others write in that moment is lost, and an SDK
+// overwrites what came between its own read and write: of two programs on one
+// file, at most one should be an SDK that saves.
 package filestore
 
 import (

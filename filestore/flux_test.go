@@ -133,3 +133,33 @@ func TestSaveWaitsForRestOfFile(t *testing.T) {
 		t.Errorf("%d tokens, %v; want the SDK's 5 and ours", len(tokens), err)
 	}
 }
+
+// TestEditThatNoTimeTellsIsSeen: an edit that leaves the file its size and its
+// time, as one within a tick of a coarse clock does, is not overwritten.
+func TestEditThatNoTimeTellsIsSeen(t *testing.T) {
+	store, path := opened(t, "java.txt")
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	runs := 0
+	err = filestore.Change(t.Context(), store, tokenstore.OAuthToken{ID: "2", GrantToken: "1000.fake-grant"}, func() {
+		if runs++; runs > 1 {
+			return
+		}
+		data := strings.Replace(content(t, path), "1000.fake-access-1", "1000.fake-access-X", 1)
+		if err := errors.Join(os.WriteFile(path, []byte(data), 0o600), os.Chtimes(path, info.ModTime(), info.ModTime())); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	edited, err := store.FindTokenByID(t.Context(), "1")
+	if err != nil || edited.AccessToken != "1000.fake-access-X" {
+		t.Errorf("the edit was overwritten: %v, %v", edited, err)
+	}
+	if ours, err := store.FindTokenByID(t.Context(), "2"); err != nil || ours.GrantToken != "1000.fake-grant" || runs != 2 {
+		t.Errorf("after %d runs: %v, %v", runs, ours, err)
+	}
+}
