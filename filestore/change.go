@@ -84,6 +84,9 @@ func (s *Store) still(path string, snap *snapshot) (bool, error) {
 		return true, nil
 	}
 	data, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
 	if err != nil {
 		return false, err
 	}
@@ -97,15 +100,18 @@ func (s *Store) still(path string, snap *snapshot) (bool, error) {
 // replace puts data in the place of the file, unless ready says no at the last
 // moment. The owner and the mode stay.
 func replace(path string, data []byte, seen stamp, ready func() (bool, error)) (done bool, err error) {
-	f, err := create(path, seen.mode())
+	f, err := create(path)
 	if err != nil {
 		return false, err
 	}
-	defer func() { _ = f.Cleanup() }() // What remains is removed by the next writer.
+	defer f.cleanup()
 	if seen.exists() {
 		if err := keepOwner(f.File, seen.info); err != nil {
 			return false, err
 		}
+	}
+	if err := f.Chmod(seen.mode()); err != nil {
+		return false, err
 	}
 	if _, err := f.Write(data); err != nil {
 		return false, err
@@ -116,10 +122,10 @@ func replace(path string, data []byte, seen stamp, ready func() (bool, error)) (
 	if ok, err := ready(); err != nil || !ok {
 		return false, err
 	}
-	if err := f.CloseAtomicallyReplace(); err != nil {
+	if err := f.takePlace(); err != nil {
 		return false, err
 	}
-	return true, syncFolder(path)
+	return true, nil
 }
 
 // look returns the present stamp of the file.

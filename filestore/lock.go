@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"regexp"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -80,35 +78,4 @@ func createLock(name, path string) error {
 		return keepOwner(f, seen.info)
 	}
 	return nil
-}
-
-// leftover is the end of the name of a temporary file.
-var leftover = regexp.MustCompile(`^[0-9]{15,19}$`)
-
-// sweep removes the temporary files of writers that were killed. It is called
-// with the lock held, so that nobody is writing one, and does its work once.
-func (s *Store) sweep(path string) {
-	if s.swept.Swap(true) {
-		return
-	}
-	entries, err := os.ReadDir(filepath.Dir(path))
-	if err != nil {
-		return // A folder that cannot be listed keeps its leftovers.
-	}
-	for _, e := range entries {
-		if e.Type().IsRegular() && isLeftover(e.Name(), filepath.Base(path)) {
-			_ = os.Remove(filepath.Join(filepath.Dir(path), e.Name())) // A later writer tries again.
-		}
-	}
-}
-
-// isLeftover reports whether a name is that of a temporary file for the file,
-// or for the one with its last ID.
-func isLeftover(name, file string) bool {
-	for _, prefix := range []string{"." + file, "." + file + lastIDSuffix} {
-		if len(name) > len(prefix) && name[:len(prefix)] == prefix && leftover.MatchString(name[len(prefix):]) {
-			return true
-		}
-	}
-	return false
 }
