@@ -70,7 +70,7 @@ func (s *Store) attempt(ctx context.Context, path string, do func(*rows) error) 
 			return false, err
 		}
 	}
-	return replace(path, r.doc.bytes(), snap.stamp, func() (bool, error) { return s.still(path, snap) })
+	return replace(path, r.doc.bytes(), path, snap.stamp, func() (bool, error) { return s.still(path, snap) })
 }
 
 // still reports whether the file is as it was read. Its bytes are compared, too:
@@ -97,20 +97,15 @@ func (s *Store) still(path string, snap *snapshot) (bool, error) {
 	return true, nil
 }
 
-// replace puts data in the place of the file, unless ready says no at the last
-// moment. The owner and the mode stay.
-func replace(path string, data []byte, seen stamp, ready func() (bool, error)) (done bool, err error) {
+// replace puts data in the place of the file path, unless ready says no at the
+// last moment, with the owner and the permissions of the file like.
+func replace(path string, data []byte, like string, seen stamp, ready func() (bool, error)) (done bool, err error) {
 	f, err := create(path)
 	if err != nil {
 		return false, err
 	}
 	defer f.cleanup()
-	if seen.exists() {
-		if err := keepOwner(f.File, seen.info); err != nil {
-			return false, err
-		}
-	}
-	if err := f.Chmod(seen.mode()); err != nil {
+	if err := keepAccess(f.File, like, seen); err != nil {
 		return false, err
 	}
 	if _, err := f.Write(data); err != nil {
@@ -166,8 +161,8 @@ func readLastID(path string) (int64, error) {
 }
 
 // writeLastID notes a number as the highest ID.
-func writeLastID(path string, n int64, like stamp) error {
+func writeLastID(path string, n int64, seen stamp) error {
 	always := func() (bool, error) { return true, nil }
-	_, err := replace(path+lastIDSuffix, []byte(strconv.FormatInt(n, 10)+"\n"), like, always)
+	_, err := replace(path+lastIDSuffix, []byte(strconv.FormatInt(n, 10)+"\n"), path, seen, always)
 	return err
 }

@@ -92,9 +92,10 @@
 // which the next writer removes.
 //
 // A new file has mode 0600; one that exists keeps its mode and its owner, and
-// so does the target of a symbolic link, which stays a link. A file that is
-// mounted by itself, as containers sometimes have it, cannot be replaced: mount
-// its folder.
+// on Linux its POSIX access control list, and so does the target of a symbolic
+// link, which stays a link. Other extended attributes, hard links, and access
+// control lists on other systems are lost. A file that is mounted by itself, as
+// containers sometimes have it, cannot be replaced: mount its folder.
 //
 // The SDKs take no lock and write in place, after they have emptied the file.
 // One that seems half written is read again, for up to 0.2 seconds by a find and

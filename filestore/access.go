@@ -1,0 +1,26 @@
+package filestore
+
+import (
+	"fmt"
+	"os"
+
+	"example.com/tokenstore"
+)
+
+// keepAccess gives f, which is empty and its maker's alone, the owner, the group
+// and the permissions of the file like, which was seen so; or, if there is none,
+// those of a new file.
+func keepAccess(f *os.File, like string, seen stamp) error {
+	if seen.exists() {
+		if err := keepOwner(f, seen.info); err != nil {
+			return err
+		}
+		if has, err := keepAccessList(f, like); has || err != nil {
+			return err
+		}
+	}
+	if err := f.Chmod(seen.mode()); err != nil {
+		return fmt.Errorf("%w: the file's mode cannot be kept: %w", tokenstore.ErrDenied, err)
+	}
+	return nil
+}
