@@ -28,6 +28,9 @@ func (s *Store) change(ctx context.Context, do func(*rows) error) error {
 	if err != nil {
 		return err
 	}
+	if err := mayWrite(path); err != nil {
+		return err
+	}
 	unlock, err := s.lock(ctx, path)
 	if err != nil {
 		return err

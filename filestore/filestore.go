@@ -95,7 +95,9 @@
 // on Linux its POSIX access control list, and so does the target of a symbolic
 // link, which stays a link. Other extended attributes, hard links, and access
 // control lists on other systems are lost. A file that is mounted by itself, as
-// containers sometimes have it, cannot be replaced: mount its folder.
+// containers sometimes have it, cannot be replaced: mount its folder. One that
+// this process may not write is not replaced either, though its folder would
+// allow that: the error matches tokenstore.ErrDenied.
 //
 // The SDKs take no lock and write in place, after they have emptied the file.
 // One that seems half written is read again, for up to 0.2 seconds by a find and

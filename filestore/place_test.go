@@ -127,6 +127,28 @@ func TestDenied(t *testing.T) {
 	}
 }
 
+// TestReadOnlyFileIsNotReplaced: whoever may write the folder, but took the
+// right to write the file from it, meant that.
+func TestReadOnlyFileIsNotReplaced(t *testing.T) {
+	store, path := opened(t, "java.txt")
+	unprivileged.Run(t)
+	if err := os.Chmod(path, 0o400); err != nil {
+		t.Fatal(err)
+	}
+	_, saved := store.SaveToken(t.Context(), fake)
+	for _, err := range []error{saved, store.DeleteToken(t.Context(), "1"), store.DeleteTokens(t.Context())} {
+		if !errors.Is(err, tokenstore.ErrDenied) {
+			t.Errorf("error: %v", err)
+		}
+	}
+	if content(t, path) != string(sample(t, "java.txt")) {
+		t.Error("the file was changed")
+	}
+	if files := folder(t, path); len(files) != 1 {
+		t.Errorf("files beside it: %v", files)
+	}
+}
+
 // TestEditInBetween: what others write in place is seen at once, and a change
 // between a read and a write of ours is not overwritten.
 func TestEditInBetween(t *testing.T) {
