@@ -97,7 +97,10 @@
 // control lists on other systems are lost. A file that is mounted by itself, as
 // containers sometimes have it, cannot be replaced: mount its folder. One that
 // this process may not write is not replaced either, though its folder would
-// allow that: the error matches tokenstore.ErrDenied.
+// allow that: the error matches tokenstore.ErrDenied. Nor can it be by a user who
+// cannot give the new one to its owner, in practice by anyone but the owner and
+// root. Whoever gives the store to another user gives away the folder, the token
+// file, and those with ".lock" and ".last-id" after its name.
 //
 // The SDKs take no lock and write in place, after they have emptied the file.
 // One that seems half written is read again, for up to 0.2 seconds by a find and

@@ -44,7 +44,7 @@ func lockFile(ctx context.Context, path string) (*flock.Flock, error) {
 		}
 		l := flock.New(name, flock.SetPermissions(newFileMode))
 		if _, err := l.TryLockContext(ctx, lockPause); err != nil {
-			return nil, errors.Join(fmt.Errorf("lock the file: %w", err), l.Close())
+			return nil, errors.Join(lockError(err), l.Close())
 		}
 		// Somebody may have removed the file that is locked now.
 		if stillThere(l, name) {
@@ -52,6 +52,14 @@ func lockFile(ctx context.Context, path string) (*flock.Flock, error) {
 		}
 		_ = l.Close()
 	}
+}
+
+// lockError says what to do about the lock of another user.
+func lockError(err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("lock the file: the one with %s after its name has to belong to the owner of the token file: %w", lockSuffix, err)
+	}
+	return fmt.Errorf("lock the file: %w", err)
 }
 
 func stillThere(l *flock.Flock, name string) bool {
@@ -74,8 +82,12 @@ func createLock(name, path string) error {
 		return err
 	}
 	defer func() { _ = f.Close() }() // Nothing was written.
-	if seen, err := look(path); err == nil && seen.exists() {
-		return keepOwner(f, seen.info)
+	seen, err := look(path)
+	if err == nil && seen.exists() {
+		err = keepOwner(f, seen.info)
 	}
-	return nil
+	if err != nil {
+		_ = os.Remove(name) // It would keep the owner out.
+	}
+	return err
 }
