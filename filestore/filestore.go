@@ -1,6 +1,6 @@
 // Package filestore keeps tokens in the token file of the Zoho CRM SDKs. It
 // reads the files of every SDK language and generation, and writes a form that
-// they read back.
+// they read back, with the exceptions below.
 //
 //	store, err := filestore.Open("tokens.txt")
 //
@@ -59,17 +59,25 @@
 // columns the tenth, as the SDKs do when they open it.
 //
 // A new file has ten columns, the name redirect_uri, line ends of LF, and
-// quotes where CSV needs them. All SDKs read it, but those for Node, TypeScript,
-// C# and Scala take no quotes, and split at every comma: a file that is made for
-// one of them is best opened with quotes=false, the first time. A file that they have written
-// shows it, by its missing last line end, the word null, a quote in the
-// middle of a value, or its header and line ends together. To such a file a
-// value is not written that would need quotes (it has a comma or a line break,
-// begins with a quote, or is the word null): the error matches
-// tokenstore.ErrInvalidToken and names the field. [WithQuotes] decides
-// otherwise. The Java SDK reads a backslash as an escape, also in its own
-// files, and the Python SDK reads no field of more than 131,072 characters, and
-// a carriage return as a line feed.
+// quotes where CSV needs them. The SDKs read it, with two exceptions.
+//
+// Those for Node, TypeScript, C# and Scala take no quotes, and split at every
+// comma: a file that is made for one of them is best opened with quotes=false,
+// the first time. A file that they have written shows it, by its missing last
+// line end, the word null, a quote in the middle of a value, or its header and
+// line ends together. To such a file a value is not written that would need
+// quotes (it has a comma or a line break, begins with a quote, or is the word
+// null): the error matches tokenstore.ErrInvalidToken and names the field.
+// [WithQuotes] decides otherwise.
+//
+// That for Scala fails at a row whose last fields are empty, as they are for a
+// token without an API domain. It writes the word null for what is absent, and
+// so does this package in a file where it finds the word: let the SDK make the
+// file, and save a token with absent values first.
+//
+// The Java SDK reads a backslash as an escape, also in its own files, and the
+// Python SDK reads no field of more than 131,072 characters, and a carriage
+// return as a line feed.
 //
 // # IDs
 //
