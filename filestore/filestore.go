@@ -105,21 +105,24 @@
 // control lists on other systems are lost. A file that is mounted by itself, as
 // containers sometimes have it, cannot be replaced: mount its folder. One that
 // this process may not write is not replaced either, though its folder would
-// allow that: the error matches tokenstore.ErrDenied. Nor can it be by a user who
-// cannot give the new one to its owner, in practice by anyone but the owner and
-// root. Whoever gives the store to another user gives away the folder, the token
-// file, and those with ".lock" and ".last-id" after its name.
+// allow that: the error matches tokenstore.ErrDenied. Nor is it if the new file
+// cannot be given to the owner of the old one: only that owner and root save.
+// Whoever gives the store to another user gives away the folder, the token file,
+// and those with ".lock" and ".last-id" after its name.
 //
 // The SDKs take no lock and write in place, after they have emptied the file.
 // One that seems half written is read again, for up to 0.2 seconds by a find and
-// for up to five by a save or a delete. A file that is empty, and was not 30
-// seconds ago, is never taken for one without tokens: the error matches
+// for up to five by a save or a delete. A file that has been empty for less than
+// 30 seconds is not taken for one without tokens: the error matches
 // tokenstore.ErrConflict, and a retry is worth it. Whoever wants an empty file
 // at once removes it. A file that changed between our read and our write is read
 // again and not overwritten: its bytes are compared in the last moment before
-// it is replaced. But what others write in that moment is lost, and an SDK
-// overwrites what came between its own read and write: of two programs on one
-// file, at most one should be an SDK that saves.
+// it is replaced.
+//
+// Not everything is told. A part of a file that ends with a whole line looks like
+// a file; what others write in that last moment is lost; and an SDK overwrites
+// what came between its own read and write. Of two programs on one file, at most
+// one should be an SDK that saves.
 package filestore
 
 import (

@@ -52,7 +52,7 @@ func TestSaveWaitsForHeldUpSDK(t *testing.T) {
 func TestEmptiedJustNowIsNoTruth(t *testing.T) {
 	store, path := opened(t, "java.txt")
 	filestore.Impatient(store)
-	emptied(t, path)
+	sdk := emptied(t, path)
 	_, find := store.FindToken(t.Context(), tokenstore.OAuthToken{UserName: "amelia@zylker.example:1"})
 	_, byID := store.FindTokenByID(t.Context(), "1")
 	_, list := store.GetTokens(t.Context())
@@ -71,7 +71,7 @@ func TestEmptiedJustNowIsNoTruth(t *testing.T) {
 	if got := content(t, path); got != "" {
 		t.Errorf("the file was written: %q", got)
 	}
-	if err := os.Remove(path); err != nil {
+	if err := errors.Join(sdk.Close(), os.Remove(path)); err != nil {
 		t.Fatal(err)
 	}
 	save(t, store, fake)

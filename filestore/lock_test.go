@@ -26,7 +26,7 @@ func asAnother(t *testing.T, prepare func(path string) error) string {
 		}
 		_, path = opened(t, "java.txt")
 		dir := filepath.Dir(path)
-		if err := errors.Join(os.Chmod(filepath.Dir(dir), 0o755), os.Chmod(dir, 0o777), prepare(path)); err != nil { //nolint:gosec // The other user must get there.
+		if err := errors.Join(os.Chmod(filepath.Dir(dir), 0o755), os.Chmod(dir, 0o777), prepare(path)); err != nil {
 			t.Fatal(err)
 		}
 		t.Setenv(variable, path)
@@ -39,7 +39,7 @@ func asAnother(t *testing.T, prepare func(path string) error) string {
 // keep the file's owner out.
 func TestRefusedSaveLeavesNoLock(t *testing.T) {
 	path := asAnother(t, func(path string) error {
-		return errors.Join(os.Chown(path, 12345, 12345), os.Chmod(path, 0o666)) //nolint:gosec // The other user may write it.
+		return errors.Join(os.Chown(path, 12345, 12345), os.Chmod(path, 0o666))
 	})
 	store, err := filestore.Open(path)
 	if err != nil {

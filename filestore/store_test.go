@@ -141,7 +141,11 @@ func TestNewRow(t *testing.T) {
 // a file of its own none is added, whatever rows it has got from others; and to
 // the files of other SDKs no word is added that they would take for a value.
 func TestNullForScala(t *testing.T) {
-	for name, ends := range map[string]string{"scala.txt": "4,new,null,null,null,1000.fake-new,null,null,null,null", "java.txt": "\n4,new,,,,1000.fake-new,,,,\n", "python-bom.txt": "\n4,new,,,,1000.fake-new,,,,\r\n"} {
+	for name, ends := range map[string]string{
+		"scala.txt":      "\n4,new,null,null,null,1000.fake-new,null,null,null,null",
+		"java.txt":       "\n4,new,,,,1000.fake-new,,,,\n",
+		"python-bom.txt": "\n4,new,,,,1000.fake-new,,,,\r\n",
+	} {
 		data := string(sample(t, name))
 		data = strings.Replace(data, ",https://www.zohoapis.com", ",", 1)                               // A row with an empty field,
 		data = strings.Replace(data, "https://zylker.example/cb,https://www.zohoapis.com", "null,x", 1) // and one with the word.
