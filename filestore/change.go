@@ -1,6 +1,7 @@
 package filestore
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +28,9 @@ func (s *Store) change(ctx context.Context, do func(*rows) error) error {
 	if err != nil {
 		return err
 	}
+	if err := mayWrite(path); err != nil {
+		return err
+	}
 	unlock, err := s.lock(ctx, path)
 	if err != nil {
 		return err
@@ -44,7 +48,7 @@ func (s *Store) change(ctx context.Context, do func(*rows) error) error {
 // attempt reads the file, changes it and writes it. It is not done if the file
 // was changed by others in the meantime.
 func (s *Store) attempt(ctx context.Context, path string, do func(*rows) error) (done bool, err error) {
-	snap, err := s.read(ctx, path)
+	snap, err := s.read(ctx, path, s.readings)
 	if err != nil {
 		return false, err
 	}
@@ -69,21 +73,43 @@ func (s *Store) attempt(ctx context.Context, path string, do func(*rows) error) 
 			return false, err
 		}
 	}
-	return replace(path, r.doc.bytes(), snap.stamp, true)
+	return replace(path, r.doc.bytes(), path, snap.stamp, func() (bool, error) { return s.still(path, snap) })
 }
 
-// replace puts data in the place of the file, unless the file is, with check,
-// no longer as it was seen. The owner and the mode stay.
-func replace(path string, data []byte, seen stamp, check bool) (done bool, err error) {
-	f, err := create(path, seen.mode())
+// still reports whether the file is as it was read. Its bytes are compared, too:
+// the stamp does not tell an edit within one tick of the file system's clock.
+func (s *Store) still(path string, snap *snapshot) (bool, error) {
+	now, err := look(path)
+	if err != nil || !now.same(snap.stamp) {
+		return false, err
+	}
+	if !now.exists() {
+		return true, nil
+	}
+	data, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
 	if err != nil {
 		return false, err
 	}
-	defer func() { _ = f.Cleanup() }() // What remains is removed by the next writer.
-	if seen.exists() {
-		if err := keepOwner(f.File, seen.info); err != nil {
-			return false, err
-		}
+	if !bytes.Equal(data, snap.doc.bytes()) {
+		s.last.Store(nil) // It has the same stamp, and would be taken again.
+		return false, nil
+	}
+	return true, nil
+}
+
+// replace puts data in the place of the file path, unless ready says no at the
+// last moment, with the owner and the permissions of the file like.
+func replace(path string, data []byte, like string, seen stamp, ready func() (bool, error)) (done bool, err error) {
+	f, err := create(path)
+	if err != nil {
+		return false, err
+	}
+	defer f.cleanup()
+	if err := keepAccess(f.File, like, seen); err != nil {
+		return false, err
 	}
 	if _, err := f.Write(data); err != nil {
 		return false, err
@@ -91,16 +117,13 @@ func replace(path string, data []byte, seen stamp, check bool) (done bool, err e
 	if err := f.Sync(); err != nil { // Here, so that little time passes between the look and the step.
 		return false, err
 	}
-	if check {
-		now, err := look(path)
-		if err != nil || !now.same(seen) {
-			return false, err
-		}
-	}
-	if err := f.CloseAtomicallyReplace(); err != nil {
+	if ok, err := ready(); err != nil || !ok {
 		return false, err
 	}
-	return true, syncFolder(path)
+	if err := f.takePlace(); err != nil {
+		return false, err
+	}
+	return true, nil
 }
 
 // look returns the present stamp of the file.
@@ -141,7 +164,8 @@ func readLastID(path string) (int64, error) {
 }
 
 // writeLastID notes a number as the highest ID.
-func writeLastID(path string, n int64, like stamp) error {
-	_, err := replace(path+lastIDSuffix, []byte(strconv.FormatInt(n, 10)+"\n"), like, false)
+func writeLastID(path string, n int64, seen stamp) error {
+	always := func() (bool, error) { return true, nil }
+	_, err := replace(path+lastIDSuffix, []byte(strconv.FormatInt(n, 10)+"\n"), path, seen, always)
 	return err
 }

@@ -16,6 +16,8 @@ var (
 	errClosed   = fmt.Errorf("%w: the store is closed: %w", tokenstore.ErrInvalidArgument, os.ErrClosed)
 	errReadOnly = fmt.Errorf("%w: the file is open for reading only", tokenstore.ErrDenied)
 	errChanging = fmt.Errorf("%w: the file changes all the time", tokenstore.ErrConflict)
+	errEmptied  = fmt.Errorf("%w: the file has only just been emptied, as the SDKs do before they write it; "+
+		"try again soon, or remove the file if it is to be empty", tokenstore.ErrConflict)
 	errNoFile   = fmt.Errorf("%w: a regular file is needed", tokenstore.ErrInvalidArgument)
 	errNoFolder = fmt.Errorf("%w: there is no such folder", tokenstore.ErrInvalidArgument)
 )

@@ -50,3 +50,16 @@ func Change(ctx context.Context, s *Store, token tokenstore.OAuthToken, between 
 		return err
 	}))
 }
+
+// Impatient makes the store give up soon on a file that is being written.
+func Impatient(s *Store) { s.readings = 3 }
+
+// Temporary leaves a temporary file for the place of path, as a writer does that
+// is at work or was killed, and returns its name.
+func Temporary(path string) (string, error) {
+	f, err := create(path)
+	if err != nil {
+		return "", err
+	}
+	return f.Name(), f.File.Close()
+}

@@ -9,18 +9,8 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"github.com/google/renameio/v2"
-
 	"example.com/tokenstore"
 )
-
-// newFile is a file that will take the place of another in one step.
-type newFile = renameio.PendingFile
-
-// create creates a new file for the place of path, with that mode.
-func create(path string, mode os.FileMode) (*newFile, error) {
-	return renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithStaticPermissions(mode))
-}
 
 // keepOwner gives the file f the owner and the group of another.
 func keepOwner(f *os.File, of os.FileInfo) error {

@@ -1,6 +1,6 @@
 // Package filestore keeps tokens in the token file of the Zoho CRM SDKs. It
 // reads the files of every SDK language and generation, and writes a form that
-// they read back.
+// they read back, with the exceptions below.
 //
 //	store, err := filestore.Open("tokens.txt")
 //
@@ -59,17 +59,25 @@
 // columns the tenth, as the SDKs do when they open it.
 //
 // A new file has ten columns, the name redirect_uri, line ends of LF, and
-// quotes where CSV needs them. All SDKs read it, but those for Node, TypeScript,
-// C# and Scala take no quotes, and split at every comma: a file that is made for
-// one of them is best opened with quotes=false, the first time. A file that they have written
-// shows it, by its missing last line end, the word null, a quote in the
-// middle of a value, or its header and line ends together. To such a file a
-// value is not written that would need quotes (it has a comma or a line break,
-// begins with a quote, or is the word null): the error matches
-// tokenstore.ErrInvalidToken and names the field. [WithQuotes] decides
-// otherwise. The Java SDK reads a backslash as an escape, also in its own
-// files, and the Python SDK reads no field of more than 131,072 characters, and
-// a carriage return as a line feed.
+// quotes where CSV needs them. The SDKs read it, with two exceptions.
+//
+// Those for Node, TypeScript, C# and Scala take no quotes, and split at every
+// comma: a file that is made for one of them is best opened with quotes=false,
+// the first time. A file that they have written shows it, by its missing last
+// line end, the word null, a quote in the middle of a value, or its header and
+// line ends together. To such a file a value is not written that would need
+// quotes (it has a comma or a line break, begins with a quote, or is the word
+// null): the error matches tokenstore.ErrInvalidToken and names the field.
+// [WithQuotes] decides otherwise.
+//
+// That for Scala fails at a row whose last fields are empty, as they are for a
+// token without an API domain. It writes the word null for what is absent, and
+// so does this package in a file where it finds the word: let the SDK make the
+// file, and save a token with absent values first.
+//
+// The Java SDK reads a backslash as an escape, also in its own files, and the
+// Python SDK reads no field of more than 131,072 characters, and a carriage
+// return as a line feed.
 //
 // # IDs
 //
@@ -92,15 +100,29 @@
 // which the next writer removes.
 //
 // A new file has mode 0600; one that exists keeps its mode and its owner, and
-// so does the target of a symbolic link, which stays a link. A file that is
-// mounted by itself, as containers sometimes have it, cannot be replaced: mount
-// its folder.
+// on Linux its POSIX access control list, and so does the target of a symbolic
+// link, which stays a link. Other extended attributes, hard links, and access
+// control lists on other systems are lost. A file that is mounted by itself, as
+// containers sometimes have it, cannot be replaced: mount its folder. One that
+// this process may not write is not replaced either, though its folder would
+// allow that: the error matches tokenstore.ErrDenied. Nor is it if the new file
+// cannot be given to the owner of the old one: only that owner and root save.
+// Whoever gives the store to another user gives away the folder, the token file,
+// and those with ".lock" and ".last-id" after its name.
 //
-// The SDKs take no lock and write in place. A file that changed between our
-// read and our write is read again and never overwritten unseen, and one that
-// seems half written is read again a moment later. But an SDK overwrites what
-// came between its own read and write: of two programs on one file, at most one
-// should be an SDK that saves.
+// The SDKs take no lock and write in place, after they have emptied the file.
+// One that seems half written is read again, for up to 0.2 seconds by a find and
+// for up to five by a save or a delete. A file that has been empty for less than
+// 30 seconds is not taken for one without tokens: the error matches
+// tokenstore.ErrConflict, and a retry is worth it. Whoever wants an empty file
+// at once removes it. A file that changed between our read and our write is read
+// again and not overwritten: its bytes are compared in the last moment before
+// it is replaced.
+//
+// Not everything is told. A part of a file that ends with a whole line looks like
+// a file; what others write in that last moment is lost; and an SDK overwrites
+// what came between its own read and write. Of two programs on one file, at most
+// one should be an SDK that saves.
 package filestore
 
 import (
@@ -117,6 +139,8 @@ import (
 type Store struct {
 	path   string
 	config config
+	// readings is how often a change reads a file that is being written.
+	readings int
 
 	// writing holds a value while a write is under way: the goroutines of one
 	// store queue here, in order, instead of polling for the file's lock.
@@ -136,7 +160,7 @@ var _ tokenstore.OpenStore = (*Store)(nil)
 // is created by the first save; with [WithReadOnly] that is an error. The file
 // is not read yet, and no file is held open between two calls.
 func Open(path string, options ...Option) (*Store, error) {
-	s := &Store{path: path, writing: make(chan struct{}, 1)}
+	s := &Store{path: path, readings: changeReadings, writing: make(chan struct{}, 1)}
 	if path != "" {
 		absolute, err := filepath.Abs(path)
 		if err != nil {

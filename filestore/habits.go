@@ -76,8 +76,8 @@ func (h *habits) row(r *record, s scanned) {
 // csv reports whether all who write the file seem to read quotes. A file with
 // a quoted field is such a file. The SDKs for Node, TypeScript and Scala leave
 // the last line without end, as that for PHP does; that for C# has the line
-// ends of its system under the name redirect_url, which those of the Java and
-// the Ruby SDK are not told from.
+// ends of its system under the name redirect_url, which those of the Java SDK
+// 8.0 (earlier ones quote every field) and the Ruby SDK are not told from.
 func (h *habits) csv() bool {
 	switch {
 	case h.quoted:
@@ -98,6 +98,15 @@ func needsQuotes(value string) bool {
 	return strings.ContainsAny(value, ",\"\r\n") || value == nullWord || strings.HasPrefix(value, byteOrderMark)
 }
 
+// nulls reports whether an absent value is written as the word null, as the
+// Scala SDK does, which fails at a row whose last fields are empty. A file of
+// its own may have got such rows from others; a file of others may have got the
+// word from a person.
+func (h *habits) nulls() bool {
+	scala := !h.final && !h.quoted && !h.redirectURI && !h.typescript
+	return h.nullWord && (scala || !h.empty)
+}
+
 // encode returns how the value is written in the column.
 func (h *habits) encode(c column, value string, quotes bool) (string, error) {
 	if !quotes && !h.plain(value) {
@@ -105,7 +114,7 @@ func (h *habits) encode(c column, value string, quotes bool) (string, error) {
 			" (if all who use the file read CSV, open it with quotes)", tokenstore.ErrInvalidToken, c)
 	}
 	switch {
-	case value == "" && h.nullWord && !h.empty:
+	case value == "" && h.nulls():
 		return nullWord, nil
 	case quotes && (needsQuotes(value) || (h.quoted && !h.unquoted)):
 		return `"` + strings.ReplaceAll(value, `"`, `""`) + `"`, nil

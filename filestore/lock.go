@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"regexp"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -46,7 +44,7 @@ func lockFile(ctx context.Context, path string) (*flock.Flock, error) {
 		}
 		l := flock.New(name, flock.SetPermissions(newFileMode))
 		if _, err := l.TryLockContext(ctx, lockPause); err != nil {
-			return nil, errors.Join(fmt.Errorf("lock the file: %w", err), l.Close())
+			return nil, errors.Join(lockError(err), l.Close())
 		}
 		// Somebody may have removed the file that is locked now.
 		if stillThere(l, name) {
@@ -54,6 +52,14 @@ func lockFile(ctx context.Context, path string) (*flock.Flock, error) {
 		}
 		_ = l.Close()
 	}
+}
+
+// lockError says what to do about the lock of another user.
+func lockError(err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("lock the file: the one with %s after its name has to belong to the owner of the token file: %w", lockSuffix, err)
+	}
+	return fmt.Errorf("lock the file: %w", err)
 }
 
 func stillThere(l *flock.Flock, name string) bool {
@@ -76,39 +82,12 @@ func createLock(name, path string) error {
 		return err
 	}
 	defer func() { _ = f.Close() }() // Nothing was written.
-	if seen, err := look(path); err == nil && seen.exists() {
-		return keepOwner(f, seen.info)
+	seen, err := look(path)
+	if err == nil && seen.exists() {
+		err = keepOwner(f, seen.info)
 	}
-	return nil
-}
-
-// leftover is the end of the name of a temporary file.
-var leftover = regexp.MustCompile(`^[0-9]{15,19}$`)
-
-// sweep removes the temporary files of writers that were killed. It is called
-// with the lock held, so that nobody is writing one, and does its work once.
-func (s *Store) sweep(path string) {
-	if s.swept.Swap(true) {
-		return
-	}
-	entries, err := os.ReadDir(filepath.Dir(path))
 	if err != nil {
-		return // A folder that cannot be listed keeps its leftovers.
+		_ = os.Remove(name) // It would keep the owner out.
 	}
-	for _, e := range entries {
-		if e.Type().IsRegular() && isLeftover(e.Name(), filepath.Base(path)) {
-			_ = os.Remove(filepath.Join(filepath.Dir(path), e.Name())) // A later writer tries again.
-		}
-	}
-}
-
-// isLeftover reports whether a name is that of a temporary file for the file,
-// or for the one with its last ID.
-func isLeftover(name, file string) bool {
-	for _, prefix := range []string{"." + file, "." + file + lastIDSuffix} {
-		if len(name) > len(prefix) && name[:len(prefix)] == prefix && leftover.MatchString(name[len(prefix):]) {
-			return true
-		}
-	}
-	return false
+	return err
 }

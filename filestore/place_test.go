@@ -6,7 +6,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -128,28 +127,25 @@ func TestDenied(t *testing.T) {
 	}
 }
 
-// TestLeftovers: what a killed writer leaves is removed, what is others' is not.
-func TestLeftovers(t *testing.T) {
+// TestReadOnlyFileIsNotReplaced: whoever may write the folder, but took the
+// right to write the file from it, meant that.
+func TestReadOnlyFileIsNotReplaced(t *testing.T) {
 	store, path := opened(t, "java.txt")
-	dir := filepath.Dir(path)
-	ours := []string{".tokens.txt123456789012345678", ".tokens.txt.last-id1234567890123456"}
-	others := []string{".tokens.txt12", ".tokens.txt.swp", "tokens.txt.bak", ".other.txt123456789012345678", ".tokens.txtx123456789012345678"}
-	for _, name := range append(slices.Clone(ours), others...) {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte("x"), 0o600); err != nil {
-			t.Fatal(err)
+	unprivileged.Run(t)
+	if err := os.Chmod(path, 0o400); err != nil {
+		t.Fatal(err)
+	}
+	_, saved := store.SaveToken(t.Context(), fake)
+	for _, err := range []error{saved, store.DeleteToken(t.Context(), "1"), store.DeleteTokens(t.Context())} {
+		if !errors.Is(err, tokenstore.ErrDenied) {
+			t.Errorf("error: %v", err)
 		}
 	}
-	save(t, store, fake)
-	names := folder(t, path)
-	for _, name := range ours {
-		if slices.Contains(names, name) {
-			t.Errorf("%s is still there", name)
-		}
+	if content(t, path) != string(sample(t, "java.txt")) {
+		t.Error("the file was changed")
 	}
-	for _, name := range others {
-		if !slices.Contains(names, name) {
-			t.Errorf("%s was removed", name)
-		}
+	if files := folder(t, path); len(files) != 1 {
+		t.Errorf("files beside it: %v", files)
 	}
 }
 

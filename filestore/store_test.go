@@ -137,6 +137,29 @@ func TestNewRow(t *testing.T) {
 	}
 }
 
+// TestNullForScala: the Scala SDK fails at a row whose last fields are empty. To
+// a file of its own none is added, whatever rows it has got from others; and to
+// the files of other SDKs no word is added that they would take for a value.
+func TestNullForScala(t *testing.T) {
+	for name, ends := range map[string]string{
+		"scala.txt":      "\n4,new,null,null,null,1000.fake-new,null,null,null,null",
+		"java.txt":       "\n4,new,,,,1000.fake-new,,,,\n",
+		"python-bom.txt": "\n4,new,,,,1000.fake-new,,,,\r\n",
+	} {
+		data := string(sample(t, name))
+		data = strings.Replace(data, ",https://www.zohoapis.com", ",", 1)                               // A row with an empty field,
+		data = strings.Replace(data, "https://zylker.example/cb,https://www.zohoapis.com", "null,x", 1) // and one with the word.
+		store, path := opened(t, name)
+		if err := os.WriteFile(path, []byte(data), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		save(t, store, fake)
+		if got := content(t, path); !strings.HasSuffix(got, ends) {
+			t.Errorf("%s ends %q, want %q", name, got[len(got)-40:], ends)
+		}
+	}
+}
+
 func TestDeleteLastRowWithoutLineEnd(t *testing.T) {
 	store, path := opened(t, "php.txt")
 	if err := store.DeleteToken(t.Context(), "3"); err != nil {

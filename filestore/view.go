@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"example.com/tokenstore"
-	"example.com/tokenstore/internal/pause"
 )
 
 // snapshot is a file as it was read at one moment. It is never changed.
@@ -69,7 +68,7 @@ func (s *Store) view(ctx context.Context) (*document, error) {
 	if err != nil {
 		return nil, err
 	}
-	snap, err := s.read(ctx, path)
+	snap, err := s.read(ctx, path, min(findReadings, s.readings))
 	if err != nil {
 		return nil, err
 	}
@@ -81,39 +80,6 @@ func (s *Store) usable(ctx context.Context) error {
 		return errClosed
 	}
 	return ctx.Err()
-}
-
-const (
-	readings    = 3
-	readingWait = 10 * time.Millisecond
-)
-
-// read reads the file. The SDKs write in place: a file that has changed just
-// now and is empty, or has lines that cannot be read, may be half written, and
-// is read again a moment later.
-func (s *Store) read(ctx context.Context, path string) (*snapshot, error) {
-	for n := 1; ; n++ {
-		snap, whole, err := s.readOnce(path)
-		if err != nil {
-			return nil, err
-		}
-		switch {
-		case !whole && n >= attempts:
-			return nil, errChanging
-		case whole && (n >= readings || !snap.suspect()):
-			s.last.Store(snap)
-			return snap, nil
-		}
-		if err := pause.For(ctx, readingWait); err != nil {
-			return nil, err
-		}
-	}
-}
-
-// suspect reports whether the file may be half written.
-func (s *snapshot) suspect() bool {
-	odd := len(s.doc.problem) > 0 || len(s.doc.records) == 0
-	return odd && s.stamp.exists() && !s.stamp.settled(s.at)
 }
 
 // readOnce reads the file, unless it is as it was read last. It is whole if it
