@@ -103,11 +103,11 @@ func (r Report) Complete() bool {
 
 // Import moves all tokens of the source into the destination. Nothing is
 // written to the source. An error means that the import did not come to its
-// end: a store could not be read, the destination stopped answering, or the
-// context ended. What is in the report has happened all the same.
+// end: a store could not be read, the destination took no row at all or stopped
+// answering, or the context ended. What is in the report has happened all the same.
 func Import(ctx context.Context, source, destination tokenstore.Store, options Options) (Report, error) {
 	tokens, err := source.GetTokens(ctx)
-	if err != nil && !errors.Is(err, tokenstore.ErrUnreadable) {
+	if err != nil && (tokens == nil || !errors.Is(err, tokenstore.ErrUnreadable)) {
 		return Report{}, fmt.Errorf("read the source: %w", err)
 	}
 	im := &importing{destination: destination, options: options, tokens: tokens, report: Report{Rows: []Row{}, Lost: []Lost{}}}
@@ -137,6 +137,8 @@ type importing struct {
 	report      Report
 	stored      []tokenstore.OAuthToken // what each row became, as far as it did
 	first       []int                   // the number of the row whose token each row is too, or 0
+	open        bool                    // the destination took a row, or refused one for what the row is
+	shut        error                   // what it said first when it refused one for another reason
 }
 
 // unread adds what the source could not read, each row or line by itself.
