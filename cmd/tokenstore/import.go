@@ -27,14 +27,16 @@ func importCommand() *cobra.Command {
   already there   the store had it, with the same values
   differs         the store has it with other values; left alone
   overwritten     the same, with --overwrite: it has the source's values now
-  folded          another row of the source is the same token, and was moved
+  folded          another row of the source is the same token, and was moved with
+                  what it lacked and this one has
   refused         the row cannot be moved; the reason stands beside it
   not written     the import ended before it: run it again
 
-The source is never written. Afterwards every token is found again by each of
-its keys and compared. An import may be run again, also after an interruption:
-it creates nothing twice. The exit code is 4 if a row was refused or differs,
-or a token is not found again.`,
+The source is never written, and no row is written over an earlier one.
+Afterwards every token is found again by each of its keys and compared. An
+import may be run again, also after an interruption: it creates nothing twice.
+The exit code is 4 if a row was refused or differs, or a token is not found
+again.`,
 		Example: `  tokenstore import file:sdk_tokens.txt --to sqlite:tokens.db
   tokenstore import file:sdk_tokens.txt --to vault://secret/crm --dry-run
   tokenstore import sqlite:zohooauth.db --to awssm://crm?region=eu-west-1 --json`,

@@ -89,6 +89,39 @@ func TestAnImportThatDoesNotBeginShowsNoTable(t *testing.T) {
 	}
 }
 
+func TestAnImportIntoWhatCannotBeWrittenIsAFault(t *testing.T) {
+	to := "sqlite:" + filepath.Join(t.TempDir(), "tokens.db")
+	if code, _, errs := try(t, "", "import", "memory:", "--to", to); code != exitOK {
+		t.Fatalf("exit code %d\n%s", code, errs)
+	}
+	code, out, errs := try(t, "", "import", "file:"+fixture(t, pythonFile), "--to", to+"?readonly=true")
+	if code != exitFault || !strings.Contains(errs, "write the destination") || !strings.Contains(out, "5 not written") {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+}
+
+// Damage behind the first page shows when the rows are read.
+func TestAnImportFromWhatCannotBeReadIsAFault(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tokens.db")
+	if code, _, errs := try(t, "", "import", "file:"+fixture(t, pythonFile), "--to", "sqlite:"+path); code != exitOK {
+		t.Fatalf("exit code %d\n%s", code, errs)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 4096; i < len(data); i++ {
+		data[i] ^= 0x5a
+	}
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs := try(t, "", "import", "sqlite:"+path, "--to", "memory:")
+	if code != exitFault || out != "" || !strings.Contains(errs, "read the source") {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+}
+
 func TestAnInterruptedCommandSaysSo(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -19,11 +19,12 @@ type failing struct {
 	left  int
 	saves int
 	err   error
+	only  string // the one user whose token is not saved; empty: anyone's
 }
 
 func (f *failing) SaveToken(ctx context.Context, t tokenstore.OAuthToken) (tokenstore.OAuthToken, error) {
 	f.saves++
-	if f.left == 0 {
+	if f.left == 0 && (f.only == "" || f.only == t.UserName) {
 		return tokenstore.OAuthToken{}, f.err
 	}
 	f.left--
@@ -61,13 +62,56 @@ func TestAStoreThatFailsEndsTheImport(t *testing.T) {
 // What one row alone has does not keep the others back.
 func TestARowThatIsRefusedDoesNotEndTheImport(t *testing.T) {
 	for _, kind := range []error{tokenstore.ErrTooLarge, tokenstore.ErrConflict, tokenstore.ErrDenied, tokenstore.ErrQuota} {
-		destination := &failing{Store: store(t), err: &tokenstore.Error{Op: "save token", Kind: kind}}
+		destination := &failing{Store: store(t), only: "u0", err: &tokenstore.Error{Op: "save token", Kind: kind}}
 		report, err := importer.Import(t.Context(), listed{tokens: many(2)}, destination, importer.Options{})
 		if err != nil || destination.saves != 2 {
 			t.Errorf("%v after %d saves, want none after 2", err, destination.saves)
 		}
-		expect(t, report, importer.Refused, importer.Refused)
+		expect(t, report, importer.Refused, importer.Created)
 	}
+	destination := &failing{Store: store(t), err: &tokenstore.Error{Op: "save token", Kind: tokenstore.ErrTooLarge}}
+	report, err := importer.Import(t.Context(), listed{tokens: many(2)}, destination, importer.Options{})
+	if err != nil {
+		t.Error(err)
+	}
+	expect(t, report, importer.Refused, importer.Refused)
+}
+
+// A destination that takes nothing is at fault, not the rows; and it is not
+// asked for each of thousands.
+func TestADestinationThatTakesNothingEndsTheImport(t *testing.T) {
+	for _, kind := range []error{tokenstore.ErrDenied, tokenstore.ErrQuota} {
+		for _, rows := range []int{1, 250} {
+			destination := &failing{Store: store(t), err: &tokenstore.Error{Op: "save token", Kind: kind}}
+			report, err := importer.Import(t.Context(), listed{tokens: many(rows)}, destination, importer.Options{})
+			if !errors.Is(err, kind) || destination.saves > 100 {
+				t.Errorf("%v after %d saves, want %v after 100 at most", err, destination.saves, kind)
+			}
+			if n := report.Count(importer.NotWritten); n != rows {
+				t.Errorf("%d of %d rows not written", n, rows)
+			}
+		}
+	}
+	// One that has taken a row is not shut, whatever it says to many others.
+	destination := &failing{Store: store(t), left: 1, err: &tokenstore.Error{Op: "save token", Kind: tokenstore.ErrDenied}}
+	report, err := importer.Import(t.Context(), listed{tokens: many(250)}, destination, importer.Options{})
+	if err != nil || report.Count(importer.Created) != 1 || report.Count(importer.Refused) != 249 {
+		t.Errorf("%v: %d created, %d refused", err, report.Count(importer.Created), report.Count(importer.Refused))
+	}
+}
+
+// Unreadable rows are rows of the report; an unreadable source is an error.
+func TestASourceThatCannotBeReadAtAllEndsTheImport(t *testing.T) {
+	fault := &tokenstore.Error{Op: "get tokens", Kind: tokenstore.ErrUnreadable}
+	report, err := importer.Import(t.Context(), listed{err: fault}, store(t), importer.Options{})
+	if !errors.Is(err, tokenstore.ErrUnreadable) || len(report.Rows) > 0 {
+		t.Errorf("%d rows, %v", len(report.Rows), err)
+	}
+	report, err = importer.Import(t.Context(), listed{tokens: []tokenstore.OAuthToken{}, err: fault}, store(t), importer.Options{})
+	if err != nil {
+		t.Error(err)
+	}
+	expect(t, report, importer.Refused)
 }
 
 func TestADestinationThatCannotBeReadGivesNoRows(t *testing.T) {

@@ -19,16 +19,17 @@ type Outcome string
 const (
 	// Created: the destination had no such token, and has it now.
 	Created Outcome = "created"
-	// Present: the destination had the token with the same values.
+	// Present: the destination had the token with the same values, or has them
+	// of an earlier row.
 	Present Outcome = "already there"
 	// Differs: the destination has the token with other values; they were left
-	// alone.
+	// alone. They may be those of an earlier row.
 	Differs Outcome = "differs"
 	// Overwritten: the destination had the token with other values, and has
 	// those of the source now.
 	Overwritten Outcome = "overwritten"
 	// Folded: another row of the source is the same token, and is the one that
-	// was moved.
+	// was moved, with what it lacked and this one has.
 	Folded Outcome = "folded"
 	// Refused: the row cannot be moved; Reason says why.
 	Refused Outcome = "refused"
@@ -102,11 +103,11 @@ func (r Report) Complete() bool {
 
 // Import moves all tokens of the source into the destination. Nothing is
 // written to the source. An error means that the import did not come to its
-// end: a store could not be read, the destination stopped answering, or the
-// context ended. What is in the report has happened all the same.
+// end: a store could not be read, the destination took no row at all or stopped
+// answering, or the context ended. What is in the report has happened all the same.
 func Import(ctx context.Context, source, destination tokenstore.Store, options Options) (Report, error) {
 	tokens, err := source.GetTokens(ctx)
-	if err != nil && !errors.Is(err, tokenstore.ErrUnreadable) {
+	if err != nil && (tokens == nil || !errors.Is(err, tokenstore.ErrUnreadable)) {
 		return Report{}, fmt.Errorf("read the source: %w", err)
 	}
 	im := &importing{destination: destination, options: options, tokens: tokens, report: Report{Rows: []Row{}, Lost: []Lost{}}}
@@ -120,7 +121,9 @@ func Import(ctx context.Context, source, destination tokenstore.Store, options O
 	if options.DryRun {
 		return im.report, nil
 	}
-	if err := im.write(ctx); err != nil {
+	err = im.write(ctx)
+	im.settle()
+	if err != nil {
 		return im.report, err
 	}
 	return im.report, im.verify(ctx)
@@ -133,6 +136,9 @@ type importing struct {
 	tokens      []tokenstore.OAuthToken
 	report      Report
 	stored      []tokenstore.OAuthToken // what each row became, as far as it did
+	first       []int                   // the number of the row whose token each row is too, or 0
+	open        bool                    // the destination took a row, or refused one for what the row is
+	shut        error                   // what it said first when it refused one for another reason
 }
 
 // unread adds what the source could not read, each row or line by itself.

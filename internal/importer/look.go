@@ -10,47 +10,83 @@ import (
 
 // look decides what becomes of each row, and writes nothing.
 func (im *importing) look(ctx context.Context) error {
-	im.stored = make([]tokenstore.OAuthToken, len(im.tokens))
 	there, err := im.destination.GetTokens(ctx)
 	if err != nil {
 		return fmt.Errorf("read the destination: %w", err)
 	}
+	source := im.tokens
+	im.stored, im.first = make([]tokenstore.OAuthToken, len(source)), make([]int, len(source))
 	known := newRows(there)
-	moved := fold(im.tokens)
-	for i, t := range im.tokens {
-		row := &im.report.Rows[i]
-		if first := moved[i]; first != i {
-			row.Outcome, row.Reason = Folded, fmt.Sprintf("into row %d", first+1)
+	tokens, into := fold(source)
+	im.tokens = tokens
+	for i := range source {
+		if row := &im.report.Rows[i]; into[i] != i {
+			row.Outcome, row.Reason = Folded, folded(source[i], tokens[into[i]], into[i]+1)
 			continue
 		}
-		im.decide(row, i, t, known)
+		im.decide(i, known)
 	}
 	return nil
 }
 
-// decide compares a row with what the destination has.
-func (im *importing) decide(row *Row, i int, t tokenstore.OAuthToken, known *rows) {
+// decide compares a row with what the destination has, or will have when the
+// rows before it are written. A token is the target of one row only.
+func (im *importing) decide(i int, known *rows) {
+	row, t, number := &im.report.Rows[i], im.tokens[i], i+1
 	if err := tokenstore.CheckInsert(t); err != nil {
 		row.Outcome, row.Reason = Refused, err.Error()
 		return
 	}
-	stored, ok := known.same(t)
-	if other, taken := known.byID[t.ID]; im.options.KeepIDs && taken && (!ok || other.ID != stored.ID) {
+	there := known.same(t)
+	if other := known.byID[t.ID]; im.options.KeepIDs && other != nil && other != there {
 		row.Outcome, row.Reason = Refused, "another token has this ID in the destination; without --keep-ids it gets a new one"
+		if other.row > 0 {
+			row.Reason = fmt.Sprintf("row %d has this ID in the destination; without --keep-ids this one gets a new one", other.row)
+		}
 		return
 	}
-	if !ok {
+	if there == nil {
 		row.Outcome = Created
+		if !im.options.KeepIDs {
+			t.ID = ""
+		}
+		known.set(&held{}, t, number)
 		return
 	}
-	row.ID, im.stored[i] = stored.ID, stored
-	switch {
-	case tokenstore.Update(stored, t) == stored:
-		row.Outcome = Present
+	row.ID = there.token.ID
+	updated := tokenstore.Update(there.token, t)
+	switch same := updated == there.token; {
+	case there.row > 0:
+		im.first[i] = there.row
+		row.Outcome, row.Reason = Present, fmt.Sprintf("as row %d", there.row)
+		if !same {
+			row.Outcome, row.Reason = Differs, fmt.Sprintf("left alone; row %d is the same token with other values", there.row)
+		}
+		return
+	case same:
+		row.Outcome, there.row = Present, number
 	case im.options.Overwrite:
 		row.Outcome = Overwritten
 	default:
 		row.Outcome, row.Reason = Differs, "left alone; --overwrite takes the source's values"
+	}
+	im.stored[i] = there.token
+	if row.Outcome == Overwritten {
+		known.set(there, updated, number)
+	}
+}
+
+// settle gives the rows whose token an earlier row is what became of that one.
+func (im *importing) settle() {
+	for i, number := range im.first {
+		if number == 0 {
+			continue
+		}
+		row, first := &im.report.Rows[i], im.report.Rows[number-1]
+		row.ID = first.ID
+		if first.Outcome == Refused || first.Outcome == NotWritten {
+			row.Outcome, row.Reason = first.Outcome, fmt.Sprintf("as row %d, which is the same token", number)
+		}
 	}
 }
 

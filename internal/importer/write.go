@@ -3,6 +3,7 @@ package importer
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"example.com/tokenstore"
 )
@@ -30,6 +31,10 @@ func (im *importing) write(ctx context.Context) error {
 			im.left(todo[done+n:]...)
 			return err
 		}
+		if !im.open && im.shut != nil {
+			im.left(todo...)
+			return fmt.Errorf("write the destination: %w", im.shut)
+		}
 		done += n
 		if im.options.Progress != nil {
 			im.options.Progress(done, total)
@@ -50,6 +55,12 @@ func (im *importing) left(rows ...int) {
 // follows: the caller has had enough, or the store does not answer.
 func ends(ctx context.Context, err error) bool {
 	return ctx.Err() != nil || errors.Is(err, tokenstore.ErrUnavailable) || errors.Is(err, tokenstore.ErrThrottled)
+}
+
+// shuts reports whether an error of one save may well be that of every save: a
+// permission is missing, or there is no room.
+func shuts(err error) bool {
+	return errors.Is(err, tokenstore.ErrDenied) || errors.Is(err, tokenstore.ErrQuota)
 }
 
 // save saves a few rows, together if the destination can.
@@ -78,12 +89,18 @@ func (im *importing) save(ctx context.Context, rows []int) error {
 		}
 		switch {
 		case err == nil:
+			im.open = true
 			im.stored[i], im.report.Rows[i].ID = stored[n], stored[n].ID
 		case ends(ctx, err):
 			end = err
 			im.left(i)
 		default:
 			im.refuse(i, err)
+			if !shuts(err) {
+				im.open = true
+			} else if im.shut == nil {
+				im.shut = err
+			}
 		}
 	}
 	return end

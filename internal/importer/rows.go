@@ -1,0 +1,56 @@
+package importer
+
+import (
+	"slices"
+
+	"example.com/tokenstore"
+)
+
+// rows are the tokens of the destination, as they are and as the rows that were
+// decided will make them. They are found by what makes two tokens the same: the
+// user, else a grant, refresh or access token.
+type rows struct {
+	byID  map[string]*held
+	byKey map[tokenstore.Key][]*held
+}
+
+// held is a token of the destination.
+type held struct {
+	token tokenstore.OAuthToken // without an ID, if it is yet to get one
+	row   int                   // the number of the row of the source that it is, or 0
+}
+
+func newRows(tokens []tokenstore.OAuthToken) *rows {
+	r := &rows{byID: map[string]*held{}, byKey: map[tokenstore.Key][]*held{}}
+	for _, t := range tokens {
+		r.set(&held{}, t, 0)
+	}
+	return r
+}
+
+// set makes a token what a row makes of it.
+func (r *rows) set(h *held, t tokenstore.OAuthToken, row int) {
+	h.token, h.row = t.Normal(), row
+	if t.ID != "" {
+		r.byID[t.ID] = h
+	}
+	for _, k := range tokenstore.KeysOf(t) {
+		if !slices.Contains(r.byKey[k], h) {
+			r.byKey[k] = append(r.byKey[k], h)
+		}
+	}
+}
+
+// same returns the token that a row means, or nil. A row of a user means that
+// user's token, or one without a user that the user adopts.
+func (r *rows) same(t tokenstore.OAuthToken) *held {
+	for _, k := range identity(t) {
+		for _, h := range r.byKey[k] {
+			// It may have had the key before a row changed it.
+			if user := h.token.UserName; tokenstore.Holds(h.token, k) && (t.UserName == "" || user == "" || user == t.UserName) {
+				return h
+			}
+		}
+	}
+	return nil
+}
