@@ -86,6 +86,9 @@ func dataSource(path string) string {
 		return "file:" + memory
 	}
 	path = filepath.ToSlash(filepath.Clean(path))
+	if path == memory {
+		path = "./" + path // It was written otherwise, and is a file.
+	}
 	if filepath.VolumeName(path) != "" {
 		path = "/" + path
 	}
