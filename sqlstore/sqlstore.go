@@ -145,8 +145,9 @@ func (s *Store) transaction(ctx context.Context, write bool, do func(*rows) erro
 	if err == nil || !s.dialect.outdated(err) {
 		return err
 	}
-	// Somebody may have changed the table since it was looked at.
-	if changed, lookErr := s.lookAgain(ctx); lookErr != nil || !changed {
+	// Somebody may have changed the table, or removed what stands beside it,
+	// since it was looked at.
+	if changed, lookErr := s.lookAgain(ctx, write); lookErr != nil || !changed {
 		return err
 	}
 	return s.repeat(ctx, write, do)
