@@ -37,6 +37,12 @@ type dialect interface {
 	// upgrade changes an older form of the table to the present one.
 	upgrade(ctx context.Context, tx *sql.Tx, t *table) error
 
+	// wipe asks the database to let go of what was deleted, where it keeps that
+	// for a while.
+	wipe(ctx context.Context, db *sql.DB) error
+
+	// explain adds to a driver's error what to do, where that is not plain.
+	explain(err error) error
 	// kind returns the sentinel of package tokenstore that a driver's error
 	// stands for, or nil.
 	kind(err error) error

@@ -33,6 +33,9 @@ func failure(op, id string, d dialect, err error) error {
 	if err == nil {
 		return nil
 	}
+	if d != nil {
+		err = d.explain(err)
+	}
 	e := &tokenstore.Error{Store: "sqlstore", Op: op, Name: tokenstore.Redact(id), Kind: tokenstore.Kind(err), Err: err}
 	ended := errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 	if e.Kind == nil && d != nil && !ended {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -209,6 +210,56 @@ func TestTableThatVanishes(t *testing.T) {
 	run(t, raw(t, path), "drop table oauthtoken")
 	_, err := s.FindTokenByID(context.Background(), "1")
 	fault(t, err, tokenstore.ErrUnreadable)
+}
+
+// Another program's tidying up costs no save: what the store needs is made
+// again.
+func TestACounterThatVanishesIsMadeAgain(t *testing.T) {
+	path := newPath(t)
+	s := open(t, path)
+	save(t, s, full("u1", "1"))
+	db := raw(t, path)
+	run(t, db, "drop table tokenstore_ids", "drop index tokenstore_oauthtoken_number")
+	if got := save(t, s, full("u2", "2")).ID; got != "2" {
+		t.Errorf("ID %q, want 2", got)
+	}
+	run(t, db, "drop table tokenstore_ids")
+	if err := s.DeleteToken(t.Context(), "2"); err != nil {
+		t.Error(err)
+	}
+	if got := save(t, s, full("u3", "3")).ID; got != "3" {
+		t.Errorf("ID %q, want 3", got)
+	}
+	if got := text(t, db, "select count(*) from sqlite_master where name like 'tokenstore%'"); got != "6" {
+		t.Errorf("%s indices and tables, want 6", got)
+	}
+}
+
+// The tokens of a file that was replaced under an open store are not those at
+// its path: that is no lack of a permission.
+func TestAFileThatIsReplacedIsTold(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("an open file is not replaced")
+	}
+	path := newPath(t)
+	s := open(t, path)
+	save(t, s, full("u1", "1"))
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path+".new", data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.SaveToken(t.Context(), full("u2", "2"))
+	fault(t, err, tokenstore.ErrUnavailable)
+	if err == nil || !strings.Contains(err.Error(), "close the store and open it again") {
+		t.Errorf("it does not say what to do: %v", err)
+	}
+	save(t, open(t, path), full("u2", "2"))
 }
 
 func TestNewChangesNothingOfTheDatabase(t *testing.T) {

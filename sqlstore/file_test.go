@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/sqlstore"
@@ -184,5 +185,81 @@ func TestDeletedCredentialsAreWipedFromTheFile(t *testing.T) {
 	}
 	if contains("refresh-that-will-be-deleted") || contains("secret-1") {
 		t.Error("a deleted token is still in the file")
+	}
+}
+
+// In WAL mode it is not dug out of the log either.
+func TestDeletedCredentialsAreWipedFromTheLog(t *testing.T) {
+	path := newPath(t)
+	db := raw(t, path)
+	run(t, db, "pragma journal_mode = wal")
+	_ = db.Close()
+	s := open(t, path)
+	contains := func(what string) bool {
+		for _, name := range []string{path, path + "-wal"} {
+			data, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if bytes.Contains(data, []byte(what)) {
+				return true
+			}
+		}
+		return false
+	}
+	one, other := save(t, s, full("u1", "one")), save(t, s, full("u2", "other"))
+	if !contains(one.RefreshToken) || !contains(other.RefreshToken) {
+		t.Fatal("the refresh tokens are in no file")
+	}
+	if err := s.DeleteToken(t.Context(), one.ID); err != nil || contains(one.RefreshToken) {
+		t.Errorf("after DeleteToken it is there: %t, %v", contains(one.RefreshToken), err)
+	}
+	if err := s.DeleteTokens(t.Context()); err != nil || contains(other.RefreshToken) {
+		t.Errorf("after DeleteTokens it is there: %t, %v", contains(other.RefreshToken), err)
+	}
+}
+
+// Who reads at the same time puts off the end of the log, and not the delete.
+func TestAReaderOfTheLogDoesNotFailADelete(t *testing.T) {
+	path := newPath(t)
+	db := raw(t, path)
+	run(t, db, "pragma journal_mode = wal")
+	s := open(t, path, sqlstore.WithBusyTimeout(20*time.Millisecond))
+	save(t, s, full("u", "1"))
+	tx, err := db.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var n int
+	if err := tx.QueryRow("select count(*) from oauthtoken").Scan(&n); err != nil || n != 1 {
+		t.Fatalf("%d rows, %v", n, err)
+	}
+	if err := s.DeleteTokens(t.Context()); err != nil {
+		t.Errorf("beside a reader: %v", err)
+	}
+	_ = tx.Rollback()
+	if n := len(all(t, s)); n != 0 {
+		t.Errorf("%d tokens, want none", n)
+	}
+}
+
+// A path in which only its form is that of a memory means a file.
+func TestOnlyTheNameItselfIsAMemory(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, path := range []string{"./:memory:", "folder/../:memory:"} {
+		if err := os.MkdirAll("folder", 0o700); err != nil {
+			t.Fatal(err)
+		}
+		s := open(t, path)
+		if err := s.DeleteTokens(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		save(t, s, full("u", "1"))
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(all(t, open(t, path))); n != 1 {
+			t.Errorf("%s: %d tokens after it was opened again, want 1", path, n)
+		}
 	}
 }

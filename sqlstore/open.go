@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"modernc.org/sqlite"
+
 	"example.com/tokenstore"
 )
 
@@ -43,6 +45,11 @@ func OpenSQLite(ctx context.Context, path string, options ...Option) (*Store, er
 		}
 		if err := cmp.Or(provide(path), mayRead(path)); err != nil {
 			return nil, failure("open", "", nil, err)
+		}
+		if c.readOnly || !mayWrite(path) {
+			if err := mayLook(ctx, path); err != nil {
+				return nil, failure("open", "", sqliteDialect{}, err)
+			}
 		}
 	}
 	connector, err := newConnector(source, c.busyTimeout)
@@ -79,6 +86,9 @@ func dataSource(path string) string {
 		return "file:" + memory
 	}
 	path = filepath.ToSlash(filepath.Clean(path))
+	if path == memory {
+		path = "./" + path // It was written otherwise, and is a file.
+	}
 	if filepath.VolumeName(path) != "" {
 		path = "/" + path
 	}
@@ -138,6 +148,49 @@ func (e absentError) Error() string { return string(e) }
 
 func (e absentError) Is(target error) bool {
 	return target == tokenstore.ErrInvalidArgument || target == fs.ErrNotExist
+}
+
+// mayLook returns an error if looking at the database would leave files beside
+// it that belong to this process's user: its owner could not write them, and no
+// program of the owner's could save any more.
+func mayLook(ctx context.Context, path string) error {
+	if !foreign(path) {
+		return nil
+	}
+	target, err := filepath.EvalSymlinks(path) // The files are beside the one that is meant.
+	if err != nil {
+		return pathError(err)
+	}
+	beside := func(suffix string) bool {
+		_, err := os.Stat(target + suffix)
+		return err == nil
+	}
+	if beside("-wal") && beside("-shm") {
+		return nil
+	}
+	wal, err := inWAL(ctx, path)
+	if err == nil && wal {
+		err = fmt.Errorf("%w: the journal mode is WAL, and to look would leave files beside the database that its owner cannot write; "+
+			"look as the file's owner, or at a copy", tokenstore.ErrDenied)
+	}
+	return err
+}
+
+// inWAL reports whether the journal mode of a database is WAL, and makes no
+// file. SQLite reads its header: to close it ourselves would drop the locks that
+// other connections of this process have on it. Without locks (nolock) there is
+// no WAL mode, and SQLite refuses to open such a database.
+func inWAL(ctx context.Context, path string) (bool, error) {
+	connector, err := sqlite.NewConnector(dataSource(path) + "?mode=ro&nolock=1")
+	if err != nil {
+		return false, err
+	}
+	db := sql.OpenDB(connector)
+	defer func() { _ = db.Close() }()
+	var version int64
+	err = db.QueryRowContext(ctx, "PRAGMA schema_version").Scan(&version)
+	// Other faults are found again, and told, when the database is opened.
+	return sqliteCode(err) == sqliteCantOpen, ctx.Err()
 }
 
 func createDirectly(path string) error {

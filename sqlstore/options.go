@@ -83,7 +83,9 @@ func WithUpgrade() Option {
 // of the table is not changed, and saves and deletes give an error that matches
 // tokenstore.ErrDenied. The table must be there, and so must the file for
 // [OpenSQLite], which then opens it for reading only; the error when one is
-// missing matches fs.ErrNotExist too. It is for a source to move from.
+// missing matches fs.ErrNotExist too. It is for a source to move from. Of a
+// database in WAL mode the package comment says what looking leaves beside it,
+// and to whom that is refused.
 func WithReadOnly() Option {
 	return func(c *config) error {
 		c.readOnly = true

@@ -242,9 +242,15 @@ const (
 	sqliteNotADB     = 26
 )
 
+// sqliteMoved is the extended code of sqliteReadOnly that says that the file is
+// no longer at its path.
+const sqliteMoved = 1032
+
 // sqliteCode returns the primary result code of a driver's error, 0 if it has
 // none.
-func sqliteCode(err error) int {
+func sqliteCode(err error) int { return extendedCode(err) & 0xff }
+
+func extendedCode(err error) int {
 	var coded interface {
 		error
 		Code() int
@@ -252,7 +258,21 @@ func sqliteCode(err error) int {
 	if !errors.As(err, &coded) {
 		return 0
 	}
-	return coded.Code() & 0xff
+	return coded.Code()
+}
+
+// wipe moves the log of a database in WAL mode into the file and empties it:
+// old pages are in it until then. In other modes it does nothing.
+func (sqliteDialect) wipe(ctx context.Context, db *sql.DB) error {
+	_, err := db.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
+	return err
+}
+
+func (sqliteDialect) explain(err error) error {
+	if extendedCode(err) != sqliteMoved {
+		return err
+	}
+	return fmt.Errorf("%w: the file was moved or replaced while it was open; close the store and open it again: %w", tokenstore.ErrUnavailable, err)
 }
 
 func (sqliteDialect) kind(err error) error {

@@ -22,6 +22,11 @@
 //   - a table tokenstore_ids with the highest number that ever was an ID. The
 //     table of tokens cannot remember it, since it forgets what is deleted, and
 //     an ID that comes again would let an old reference find a stranger's token.
+//     If it is removed, it is made again, and begins with the highest number
+//     that is left.
+//
+// One of the indices is partial and over an expression: every program that opens
+// the file needs SQLite 3.9 (of 2015) or newer from then on.
 //
 // Generated IDs are decimal numbers, one higher than the highest so far, as
 // those of the SDKs are, and counted as numbers. IDs that are no numbers are
@@ -41,15 +46,33 @@
 // the mode of a file that exists is not changed, nor is its journal mode.
 // Several processes may use one file. A writer waits for the others as long as
 // its context and [WithBusyTimeout] allow. Reading needs no permission to
-// write, except that SQLite puts two files beside a database whose journal mode
-// is WAL, unless they are there, also to read it. What is deleted or replaced is
-// overwritten with zeros.
+// write the file.
+//
+// Beside a database whose journal mode is WAL SQLite puts two files, also to
+// read it, and who may only read leaves them there; the owner's next close
+// removes them. They would be the reader's, and the owner could not write them:
+// on Unix, OpenSQLite refuses with tokenstore.ErrDenied to make them for
+// reading only, unless the process is the file's owner's or root's. Look as the
+// owner then, or at a copy.
+//
+// What is deleted or replaced is overwritten with zeros. In WAL mode that
+// reaches the file with SQLite's next checkpoint, and until then the old values
+// are in the -wal file. A delete makes a checkpoint that empties it, if nobody
+// who reads is in the way for a second; deleting again tries it again. A save
+// leaves it to SQLite. A database that the caller opened keeps its own settings
+// for all that.
+//
+// Close a store before its file is moved or replaced, for example by a backup
+// that is put back. One that is open goes on to find what was in the old file
+// until it is closed and opened again; its saves fail or, in WAL mode, go into
+// the old file and are lost with it.
 //
 // # Errors
 //
 // Errors match the sentinels of package tokenstore, and the driver's error with
-// errors.As. A busy or full database is unavailable; one that may only be read
-// is denied; one that is damaged or no database is unreadable. A row that
+// errors.As. A busy or full database is unavailable, and so, until it is opened
+// again, is one whose file was moved or replaced; one that may only be read is
+// denied; one that is damaged or no database is unreadable. A row that
 // cannot be read is unreadable too, and named by its rowid.
 package sqlstore
 
@@ -145,8 +168,9 @@ func (s *Store) transaction(ctx context.Context, write bool, do func(*rows) erro
 	if err == nil || !s.dialect.outdated(err) {
 		return err
 	}
-	// Somebody may have changed the table since it was looked at.
-	if changed, lookErr := s.lookAgain(ctx); lookErr != nil || !changed {
+	// Somebody may have changed the table, or removed what stands beside it,
+	// since it was looked at.
+	if changed, lookErr := s.lookAgain(ctx, write); lookErr != nil || !changed {
 		return err
 	}
 	return s.repeat(ctx, write, do)

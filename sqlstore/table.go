@@ -186,14 +186,18 @@ func (s *Store) prepare(ctx context.Context) error {
 	return nil
 }
 
-// lookAgain reads the form of the table anew and reports whether it changed.
-func (s *Store) lookAgain(ctx context.Context) (changed bool, err error) {
-	t, _, err := s.look(ctx)
+// lookAgain reads the form of the table anew, makes what a writer needs and
+// somebody removed, and reports whether anything changed.
+func (s *Store) lookAgain(ctx context.Context, write bool) (changed bool, err error) {
+	t, complete, err := s.look(ctx)
 	if err != nil {
 		return false, err
 	}
 	if err := t.usable(); err != nil {
 		return false, err
+	}
+	if write && !complete {
+		return true, s.prepare(ctx)
 	}
 	before := s.table.Swap(t)
 	return !slices.Equal(before.names, t.names), nil
