@@ -114,14 +114,18 @@ func (a *attempt) row(ctx context.Context, id string) (*row, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.keep(r)
+	a.keep(ctx, r)
 	return r, nil
 }
 
-func (a *attempt) keep(r *row) {
+func (a *attempt) keep(ctx context.Context, r *row) {
 	a.rows[r.id] = r
 	if r.state == live {
 		a.s.known.learn(a.s, r)
+	}
+	if a.s.otherPepper(r) && !a.s.pepperWarned.Swap(true) {
+		a.s.log.WarnContext(ctx, "a token was stored under another pepper, or without one; with this store's a save may insert a second token of a user",
+			"store", a.s.name, "id", Redact(r.id))
 	}
 }
 
@@ -133,7 +137,7 @@ func (a *attempt) load(ctx context.Context, ids []string) error {
 		return err
 	}
 	for _, r := range rows {
-		a.keep(r)
+		a.keep(ctx, r)
 	}
 	return nil
 }

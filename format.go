@@ -45,6 +45,10 @@ func (t OAuthToken) LogValue() slog.Value {
 	return slog.GroupValue(append(attrs, slog.Any("has", t.Credentials()))...)
 }
 
+// MarshalText returns the text of String, which has no credentials: encoding/xml
+// and others marshal by it.
+func (t OAuthToken) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
 // MarshalJSON returns the token without its credentials, for reports and logs.
 // [EncodeToken] gives the stored form.
 func (t OAuthToken) MarshalJSON() ([]byte, error) {

@@ -3,6 +3,7 @@ package tokenstore_test
 import (
 	"bytes"
 	"encoding/json"
+	"encoding/xml"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -95,5 +96,18 @@ func TestStringNamesWhatIsThere(t *testing.T) {
 	want := `OAuthToken{id: "k1", user: "u", api domain: "", has: refresh_token}`
 	if got != want {
 		t.Errorf("String() = %s, want %s", got, want)
+	}
+}
+
+// TestTextShowsNoCredential marshals a token as XML, which goes by MarshalText.
+func TestTextShowsNoCredential(t *testing.T) {
+	text, err := xml.Marshal(full())
+	if err != nil || !strings.Contains(string(text), full().UserName) {
+		t.Fatalf("%s, %v", text, err)
+	}
+	for _, credential := range []string{"fake-client-id", "fake-client-secret", "fake-refresh", "fake-access", "fake-grant"} {
+		if strings.Contains(string(text), credential) {
+			t.Errorf("a credential is in %s", text)
+		}
 	}
 }

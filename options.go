@@ -83,8 +83,10 @@ func WithoutAccessIndex() Option { return func(s *settings) { s.accessIndex = fa
 // WithPepper mixes a secret into the hashes of keys, so that nobody who sees
 // the names of secrets can tell whether a given user has a token. Every program
 // that uses the store needs it; a URL names a file that holds it, see
-// [URLOptions]. Losing or changing it hides all tokens from finds until a Reindex
-// with ChangePepper has indexed them again.
+// [URLOptions]. Without it, or under another one, tokens are not found, or only as
+// long as they are few (see [WithScanLimit]), and a save may insert a second token
+// of a user: the log warns of it once. To change the pepper, change it for all
+// programs, and run Reindex with ChangePepper.
 func WithPepper(pepper []byte) Option {
 	pepper = append([]byte(nil), pepper...)
 	return func(s *settings) { s.pepper = pepper }

@@ -141,12 +141,17 @@ func joined(err error) []error {
 }
 
 func (r *repair) fanOut(ctx context.Context) error {
-	if r.options.Fanout == 0 || r.options.DryRun {
+	if r.options.Fanout == 0 {
 		return nil
 	}
 	resharder, ok := r.s.index.(index.Resharder)
-	if !ok {
+	switch n := r.options.Fanout; {
+	case !ok:
 		return fmt.Errorf("%w: this index has no fan-out", ErrInvalidArgument)
+	case n < 1 || n > index.MaxFanout:
+		return fmt.Errorf("%w: a fan-out is 1 to %d", ErrInvalidArgument, index.MaxFanout)
+	case r.options.DryRun:
+		return nil
 	}
 	return resharder.Reshard(ctx, r.options.Fanout)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -453,5 +454,27 @@ func TestRepairUnderAnotherPepper(t *testing.T) {
 				t.Errorf("after the change: %v", err)
 			}
 		})
+	}
+}
+
+// TestAnotherPepperIsLoggedOnce has a program that forgot the pepper read a store.
+func TestAnotherPepperIsLoggedOnce(t *testing.T) {
+	ctx, secrets := t.Context(), memory.New()
+	for _, user := range []string{"fake-user-1", "fake-user-2"} {
+		if _, err := open(t, secrets, tokenstore.WithPepper([]byte("fake-pepper"))).SaveToken(ctx, tokenstore.OAuthToken{UserName: user, RefreshToken: "fake"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for pepper, want := range map[string]int{"": 1, "fake-other": 1, "fake-pepper": 0} {
+		var log strings.Builder
+		store := open(t, secrets, tokenstore.WithPepper([]byte(pepper)), tokenstore.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+		for _, user := range []string{"fake-user-1", "fake-user-2", "fake-user-1"} {
+			if _, err := store.FindToken(ctx, tokenstore.OAuthToken{UserName: user}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := strings.Count(log.String(), "another pepper"); got != want {
+			t.Errorf("pepper %q: logged %d times, want %d", pepper, got, want)
+		}
 	}
 }

@@ -78,7 +78,7 @@ func (r *repair) see(row *row) {
 		hashes = append(hashes, r.s.hash(k))
 	}
 	r.keys[row.id] = hashes
-	r.passed[row.id] = !r.options.ChangePepper && row.digest != "" && row.pepperMark() != r.s.pepperMark()
+	r.passed[row.id] = !r.options.ChangePepper && r.s.otherPepper(row)
 }
 
 // mark writes tokens that a person has edited, whose keys now stand in the index,

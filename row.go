@@ -241,19 +241,25 @@ func (s *SecretStore) digest(t OAuthToken) string {
 	for _, k := range s.keys(t) {
 		h.Write([]byte(s.hash(k)))
 	}
-	return s.pepperMark() + index.Base32(h.Sum(nil)[:10])
+	return s.pepperMark + index.Base32(h.Sum(nil)[:10])
 }
 
 // pepperMarkEnd ends the mark of a pepper.
 const pepperMarkEnd = ":"
 
-// pepperMark tells the store's pepper from others, and gives away next to nothing
-// of it. A store without a pepper has no mark.
-func (s *SecretStore) pepperMark() string {
-	if len(s.pepper) == 0 {
+// markOf tells a pepper from others, and gives away next to nothing of it. Where
+// there is no pepper there is no mark.
+func markOf(pepper []byte) string {
+	if len(pepper) == 0 {
 		return ""
 	}
-	return index.Hash(Key{Kind: "pepper"}, s.pepper)[:4] + pepperMarkEnd
+	return index.Hash(Key{Kind: "pepper"}, pepper)[:4] + pepperMarkEnd
+}
+
+// otherPepper reports whether the row was written last under another pepper than
+// the store's. One that a person has written has none.
+func (s *SecretStore) otherPepper(r *row) bool {
+	return r.state == live && r.digest != "" && r.pepperMark() != s.pepperMark
 }
 
 // pepperMark is that of the store which wrote the row last.

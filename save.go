@@ -40,10 +40,7 @@ var errAgain = fmt.Errorf("%w: changed by others meanwhile", ErrConflict)
 // again.
 func (s *SecretStore) SaveToken(ctx context.Context, token OAuthToken) (OAuthToken, error) {
 	stored, err := s.save(ctx, token)
-	if err != nil {
-		return OAuthToken{}, s.fail("save token", token.ID, err)
-	}
-	return stored, nil
+	return stored, s.fail("save token", token.ID, err)
 }
 
 func (s *SecretStore) save(ctx context.Context, token OAuthToken) (OAuthToken, error) {
@@ -70,7 +67,10 @@ func (s *SecretStore) save(ctx context.Context, token OAuthToken) (OAuthToken, e
 		}
 		return a.carryOut(ctx, p)
 	})
-	return stored, err
+	if err != nil {
+		return OAuthToken{}, err
+	}
+	return stored, nil
 }
 
 // lockKey says which saves of one process wait for each other.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/driver"
 	"example.com/tokenstore/driver/drivertest"
 	"example.com/tokenstore/driver/memory"
 )
@@ -135,5 +136,18 @@ func TestSaveTokensSaysWhich(t *testing.T) {
 	}
 	if stored[1].RefreshToken != "fake-refresh-2" || stored[2] != (tokenstore.OAuthToken{}) {
 		t.Errorf("SaveTokens returns %v", stored)
+	}
+}
+
+// TestSaveTokensThatAreNotSavedAreNotReturned has a service that takes no write,
+// not even the index's.
+func TestSaveTokensThatAreNotSavedAreNotReturned(t *testing.T) {
+	for name, form := range forms {
+		denied := drivertest.Inject(memory.New(), drivertest.FailMethod(drivertest.Put, drivertest.Outcome{Err: driver.ErrDenied}))
+		tokens := []tokenstore.OAuthToken{{UserName: "fake-user-1", RefreshToken: "fake-1"}, {UserName: "fake-user-2", RefreshToken: "fake-2"}}
+		stored, err := open(t, denied, form...).SaveTokens(t.Context(), tokens)
+		if !errors.Is(err, tokenstore.ErrDenied) || !slices.Equal(stored, make([]tokenstore.OAuthToken, 2)) {
+			t.Errorf("%s: %v, %v", name, stored, err)
+		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"example.com/tokenstore/driver"
@@ -39,6 +40,9 @@ type SecretStore struct {
 
 	createdMu   sync.Mutex
 	lastCreated int64
+
+	pepperMark   string      // of the pepper, in digests
+	pepperWarned atomic.Bool // that another one was seen
 }
 
 var _ OpenStore = (*SecretStore)(nil)
@@ -64,7 +68,7 @@ func NewSecretStore(secrets driver.Secrets, options ...Option) (*SecretStore, er
 
 // newSecretStore returns the store for settings that have been checked.
 func newSecretStore(secrets driver.Secrets, c settings) *SecretStore {
-	s := &SecretStore{settings: c, known: newKnown(c.now), tokens: c.prefix + "tokens/"}
+	s := &SecretStore{settings: c, known: newKnown(c.now), tokens: c.prefix + "tokens/", pepperMark: markOf(c.pepper)}
 	s.secrets = observe(secrets, s.observer, s.now)
 	s.batch, _ = driver.As[driver.BatchGetter](s.secrets)
 	s.retirer, _ = driver.As[driver.Retirer](s.secrets)

@@ -60,7 +60,11 @@ has to repair it (SecretStore.Reindex).`,
 		Args:    exactArgs("STORE"),
 		RunE: func(command *cobra.Command, args []string) error {
 			return withRepairable(command, args[0], func(store repairable) (tokenstore.Report, error) {
-				return store.Reindex(command.Context(), options)
+				report, err := store.Reindex(command.Context(), options)
+				if err == nil && options.DryRun && options.Fanout > 0 {
+					_, _ = fmt.Fprintf(command.ErrOrStderr(), "tokenstore: dry run: the index would be spread over %d documents\n", options.Fanout)
+				}
+				return report, err
 			})
 		},
 	}

@@ -46,7 +46,11 @@ func newFunction(ctx context.Context) (*function, error) {
 	if err != nil {
 		return nil, err
 	}
-	store, err := awssm.New(secretsmanager.NewFromConfig(cfg), awssm.WithPrefix(os.Getenv("TOKEN_PREFIX")))
+	prefix := os.Getenv("TOKEN_PREFIX")
+	if prefix == "" {
+		return nil, errors.New("TOKEN_PREFIX is not set; it begins the names of the store's secrets, such as crm/")
+	}
+	store, err := awssm.New(secretsmanager.NewFromConfig(cfg), awssm.WithPrefix(prefix))
 	if err != nil {
 		return nil, err
 	}
@@ -93,6 +97,9 @@ func (f *function) find(ctx context.Context, user string) (tokenstore.OAuthToken
 
 // company asks the CRM for the name of the token's organisation.
 func (f *function) company(ctx context.Context, token tokenstore.OAuthToken) (string, error) {
+	if token.APIDomain == "" {
+		return "", errors.New("the token has no api_domain, which says where its CRM is")
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, token.APIDomain+"/crm/v8/org", nil)
 	if err != nil {
 		return "", err

@@ -93,8 +93,8 @@ func (im *importing) settle() {
 // verify finds every token by each of its keys and by its ID, and compares it.
 func (im *importing) verify(ctx context.Context) error {
 	for i, want := range im.stored {
-		if want.ID == "" || im.report.Rows[i].Outcome == Folded {
-			continue
+		if outcome := im.report.Rows[i].Outcome; want.ID == "" || outcome == Folded || outcome == Differs {
+			continue // It was not moved.
 		}
 		for _, k := range tokenstore.KeysOf(want) {
 			found, err := im.destination.FindToken(ctx, tokenstore.QueryFor(k))
