@@ -37,7 +37,8 @@ type Report struct {
 	// Tokens is the number of tokens, Tombstones that of deleted ones that are
 	// remembered, and Foreign that of secrets that are not the store's.
 	Tokens, Tombstones, Foreign int
-	// Unreadable are the IDs, redacted, of secrets that cannot be understood.
+	// Unreadable are the IDs of secrets that cannot be understood. One that is
+	// neither generated nor a number is redacted.
 	// They are left alone.
 	Unreadable []string
 	// OtherPepper is the number of tokens that were stored under another pepper,

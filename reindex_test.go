@@ -38,7 +38,7 @@ func TestRepairLeavesWhatItCannotRead(t *testing.T) {
 			secrets.Edit(secret.Name, []byte(`{"a comma too many":"",}`))
 			now = now.Add(48 * time.Hour)
 			report, err := store.Reindex(ctx, tokenstore.ReindexOptions{})
-			if err != nil || len(report.Unreadable) != 1 || report.HintsRemoved != 0 {
+			if err != nil || !slices.Equal(report.Unreadable, []string{token.ID}) || report.HintsRemoved != 0 {
 				t.Errorf("the repair gives %+v, %v", report, err)
 			}
 			if tokens, err := store.GetTokens(ctx); !errors.Is(err, tokenstore.ErrUnreadable) || len(tokens) != 0 {
@@ -476,5 +476,24 @@ func TestAnotherPepperIsLoggedOnce(t *testing.T) {
 		if got := strings.Count(log.String(), "another pepper"); got != want {
 			t.Errorf("pepper %q: logged %d times, want %d", pepper, got, want)
 		}
+	}
+}
+
+// TestRepairShowsNoChosenID has an unreadable secret whose ID a caller chose.
+func TestRepairShowsNoChosenID(t *testing.T) {
+	ctx, secrets := t.Context(), memory.New()
+	store := open(t, secrets, noWait)
+	for id, want := range map[string]string{"1000.fake-refresh": "10…", "12345": "12345", "abcdefghijklmnopqrstuvwxyz": "abcdefghijklmnopqrstuvwxyz"} {
+		token, err := store.SaveToken(ctx, tokenstore.OAuthToken{ID: id, RefreshToken: "fake"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := store.SecretName(token.ID)
+		secrets.Edit(name, []byte("{"))
+		report, err := store.Check(ctx)
+		if err != nil || !slices.Equal(report.Unreadable, []string{want}) {
+			t.Errorf("unreadable %q, %v, want %q", report.Unreadable, err, want)
+		}
+		secrets.Remove(name)
 	}
 }

@@ -3,6 +3,7 @@ package tokenstore
 import (
 	"context"
 	"errors"
+	"regexp"
 	"slices"
 
 	"example.com/tokenstore/driver"
@@ -46,7 +47,7 @@ func (r *repair) chunk(ctx context.Context, ids []string) error {
 		case row.state == foreign:
 			r.report.Foreign++
 		case row.state == unreadable:
-			r.report.Unreadable = append(r.report.Unreadable, Redact(row.id))
+			r.report.Unreadable = append(r.report.Unreadable, shownID(row.id))
 		case row.state == tombstone:
 			tombstones = append(tombstones, row)
 		case row.state == live && r.passed[row.id]:
@@ -64,6 +65,18 @@ func (r *repair) chunk(ctx context.Context, ids []string) error {
 		return err
 	}
 	return r.mark(ctx, slices.DeleteFunc(tokens, func(row *row) bool { return !r.s.edited(row) }))
+}
+
+// plainID is an ID that this package generates, or that the SDKs count.
+var plainID = regexp.MustCompile(`^([a-z2-7]{26}|[0-9]{1,19})$`)
+
+// shownID returns an ID by which an operator finds the secret, unless a caller
+// chose it, and may have chosen what should not be seen.
+func shownID(id string) string {
+	if plainID.MatchString(id) {
+		return id
+	}
+	return Redact(id)
 }
 
 // see notes which keys a row holds, or that the repair leaves it alone.
