@@ -55,9 +55,11 @@ func TestGivenIDIsCreatedByOthersMeanwhile(t *testing.T) {
 	}
 }
 
+// newStore returns a store that makes one call after the other, as the tests'
+// interceptors take them.
 func newStore(t *testing.T, secrets driver.Secrets) *tokenstore.SecretStore {
 	t.Helper()
-	store, err := tokenstore.NewSecretStore(secrets)
+	store, err := tokenstore.NewSecretStore(secrets, tokenstore.WithParallelism(1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +146,7 @@ func TestSaveThatSleptBeginsAgain(t *testing.T) {
 			}
 		}
 		return err
-	}), clock, tokenstore.WithScanLimit(0))
+	}), clock, tokenstore.WithScanLimit(0), tokenstore.WithParallelism(1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,7 +251,7 @@ func TestRepairLooksAgain(t *testing.T) {
 		}
 		rotated = c.Method == drivertest.Put && c.Name == name
 		return drivertest.Outcome{}
-	}), clock)
+	}), clock, tokenstore.WithParallelism(1))
 	if _, err := dying.SaveToken(ctx, tokenstore.OAuthToken{UserName: "fake-user", RefreshToken: "fake-refresh-2"}); err != nil || !rotated {
 		t.Fatal(err)
 	}
