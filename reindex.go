@@ -37,9 +37,8 @@ type Report struct {
 	// Tokens is the number of tokens, Tombstones that of deleted ones that are
 	// remembered, and Foreign that of secrets that are not the store's.
 	Tokens, Tombstones, Foreign int
-	// Unreadable are the IDs of secrets that cannot be understood. One that is
-	// neither generated nor a number is redacted.
-	// They are left alone.
+	// Unreadable are the IDs of secrets that cannot be understood, and are left
+	// alone. An ID that is neither generated nor a number is redacted.
 	Unreadable []string
 	// OtherPepper is the number of tokens that were stored under another pepper,
 	// or without one. They are left alone, see ChangePepper.
@@ -146,12 +145,13 @@ func (r *repair) fanOut(ctx context.Context) error {
 		return nil
 	}
 	resharder, ok := r.s.index.(index.Resharder)
-	switch n := r.options.Fanout; {
-	case !ok:
+	if !ok {
 		return fmt.Errorf("%w: this index has no fan-out", ErrInvalidArgument)
-	case n < 1 || n > index.MaxFanout:
-		return fmt.Errorf("%w: a fan-out is 1 to %d", ErrInvalidArgument, index.MaxFanout)
-	case r.options.DryRun:
+	}
+	if err := index.CheckFanout(r.options.Fanout); err != nil {
+		return fmt.Errorf("%w: %w", ErrInvalidArgument, err)
+	}
+	if r.options.DryRun {
 		return nil
 	}
 	return resharder.Reshard(ctx, r.options.Fanout)

@@ -3,7 +3,6 @@ package tokenstore
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -136,8 +135,5 @@ func (s *settings) check() error {
 	if s.parallelism < 1 || s.attempts < 1 || s.scanLimit < 0 || s.grace < 0 {
 		return errors.New("parallelism and attempts must be at least 1, scan limit and grace not negative")
 	}
-	if s.fanout < 1 || s.fanout > index.MaxFanout {
-		return fmt.Errorf("the fan-out must be 1 to %d", index.MaxFanout)
-	}
-	return nil
+	return index.CheckFanout(s.fanout)
 }

@@ -16,6 +16,14 @@ import (
 // MaxFanout is the largest fan-out of a document index.
 const MaxFanout = 1024
 
+// CheckFanout returns an error if a document index cannot have that fan-out.
+func CheckFanout(n int) error {
+	if n < 1 || n > MaxFanout {
+		return fmt.Errorf("fan-out %d is not in 1 to %d", n, MaxFanout)
+	}
+	return nil
+}
+
 const (
 	rootName = "root"
 

@@ -29,8 +29,8 @@ type Resharder interface {
 // sealed documents answer the readers. A writer that meets a seal does the rest
 // itself, so nobody waits for a process that has died.
 func (x *Document) Reshard(ctx context.Context, fanout int) error {
-	if fanout < 1 || fanout > MaxFanout {
-		return fmt.Errorf("%w: fan-out %d is not in 1 to %d", driver.ErrInvalid, fanout, MaxFanout)
+	if err := CheckFanout(fanout); err != nil {
+		return fmt.Errorf("%w: %w", driver.ErrInvalid, err)
 	}
 	var err error
 	for attempt := range writeAttempts {

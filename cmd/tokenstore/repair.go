@@ -54,8 +54,8 @@ Secrets that cannot be read are named and left alone; then the exit code is 4.
 
 A store whose programs set a pepper needs it here, too: pepper_file=PATH in the
 URL. Tokens that were stored under another one, or none, are left alone unless the
-pepper is to change. Where programs set another form of index than the adapter's own, such a program
-has to repair it (SecretStore.Reindex).`,
+pepper is to change. Where programs set another form of index than the adapter's
+own, such a program has to repair it (SecretStore.Reindex).`,
 		Example: "  tokenstore reindex awssm://crm?region=eu-west-1 --dry-run\n  tokenstore reindex awssm://crm?region=eu-west-1 --fanout 16",
 		Args:    exactArgs("STORE"),
 		RunE: func(command *cobra.Command, args []string) error {
