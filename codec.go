@@ -1,13 +1,13 @@
 package tokenstore
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
 	"time"
 	"unicode/utf8"
+
+	"example.com/tokenstore/driver"
 )
 
 // field is one text field of a token in its stored form.
@@ -41,105 +41,51 @@ func EncodeToken(t OAuthToken) ([]byte, error) {
 	if err := t.Validate(); err != nil {
 		return nil, err
 	}
-	object := make(map[string]json.RawMessage, len(fields)+1)
-	t.put(object)
-	return encodeObject(object)
+	var object driver.Object
+	EncodeFields(t, &object)
+	return object.Encode(), nil
 }
 
-// encodeObject marshals without HTML escapes: people read the result in consoles.
-func encodeObject(object map[string]json.RawMessage) ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(object); err != nil {
-		return nil, err
-	}
-	return bytes.TrimRight(b.Bytes(), "\n"), nil
-}
-
-// put writes the token's fields into object and removes those that are empty.
-func (t OAuthToken) put(object map[string]json.RawMessage) {
+// EncodeFields writes the token's fields into object and removes those that are
+// empty. It is for stores that keep the fields which they do not know.
+func EncodeFields(t OAuthToken, object *driver.Object) {
 	for _, f := range fields {
-		putText(object, f.name, *f.of(&t))
+		object.Set(f.name, *f.of(&t))
 	}
-	putText(object, expiryField, FormatExpiry(t.Expiry))
-}
-
-// putText sets or, if text is empty, removes a field.
-func putText(object map[string]json.RawMessage, name, text string) {
-	if text == "" {
-		delete(object, name)
-		return
-	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	_ = enc.Encode(text) // A string always encodes.
-	object[name] = bytes.TrimRight(b.Bytes(), "\n")
+	object.Set(expiryField, FormatExpiry(t.Expiry))
 }
 
 // DecodeToken reads the stored form. It is lenient: a number or a boolean
-// stands for its text, null for nothing, unknown fields are passed over, and
+// stands for its text, null for nothing, unknown fields are ignored, and
 // an expiry of 10 digits is taken as seconds. What cannot be understood gives
 // an error that matches ErrUnreadable and holds nothing of the data.
 func DecodeToken(data []byte) (OAuthToken, error) {
-	object, err := decodeObject(data)
+	object, err := driver.DecodeObject(data)
 	if err != nil {
 		return OAuthToken{}, err
 	}
-	return tokenOf(object)
+	return DecodeFields(object)
 }
 
-// decodeObject reads a JSON object, and nothing but one. Its error quotes
-// nothing of the data, unlike those of encoding/json.
-func decodeObject(data []byte) (map[string]json.RawMessage, error) {
-	var object map[string]json.RawMessage
-	if err := json.Unmarshal(data, &object); err != nil || object == nil {
-		return nil, fmt.Errorf("%w: not a JSON object", ErrUnreadable)
-	}
-	return object, nil
-}
-
-// tokenOf reads the token's fields from a decoded object.
-func tokenOf(object map[string]json.RawMessage) (OAuthToken, error) {
+// DecodeFields is [DecodeToken] for stores that keep the fields which they do not
+// know.
+func DecodeFields(object driver.Object) (OAuthToken, error) {
 	var t OAuthToken
 	for _, f := range fields {
-		text, err := textOf(object, f.name)
+		text, err := object.Text(f.name)
 		if err != nil {
-			return OAuthToken{}, err
+			return OAuthToken{}, fmt.Errorf("field %s: %w", f.name, err)
 		}
 		*f.of(&t) = text
 	}
-	text, err := textOf(object, expiryField)
+	text, err := object.Text(expiryField)
 	if err != nil {
-		return OAuthToken{}, err
+		return OAuthToken{}, fmt.Errorf("field %s: %w", expiryField, err)
 	}
 	if t.Expiry, err = ParseExpiry(text); err != nil {
-		return OAuthToken{}, fmt.Errorf("%w: %s: %w", ErrUnreadable, expiryField, err)
+		return OAuthToken{}, fmt.Errorf("%w: field %s: %w", ErrUnreadable, expiryField, err)
 	}
 	return t, nil
-}
-
-// textOf returns the text of a field; a number or boolean stands for its text.
-func textOf(object map[string]json.RawMessage, name string) (string, error) {
-	raw, ok := object[name]
-	if !ok || len(raw) == 0 {
-		return "", nil
-	}
-	switch raw[0] {
-	case '"':
-		var text string
-		if err := json.Unmarshal(raw, &text); err != nil {
-			return "", fmt.Errorf("%w: %s is not a text", ErrUnreadable, name)
-		}
-		return text, nil
-	case '{', '[':
-		return "", fmt.Errorf("%w: %s is not a text", ErrUnreadable, name)
-	case 'n':
-		return "", nil
-	default:
-		return string(raw), nil
-	}
 }
 
 const (

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"example.com/tokenstore"
+	_ "example.com/tokenstore/secretstore" // opens memory:
 )
 
 // The six methods, on any store.

@@ -1,15 +1,11 @@
 package tokenstore
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -100,50 +96,4 @@ func CheckParams(u *url.URL, known ...string) error {
 		}
 	}
 	return nil
-}
-
-// ParamPepperFile is the parameter of a URL that [URLOptions] understands.
-const ParamPepperFile = "pepper_file"
-
-// maxPepper is more than any pepper is long, in bytes.
-const maxPepper = 4096
-
-// URLOptions returns the options that the parameters of a URL give which mean the
-// same for every store over a secret manager: pepper_file names the file that
-// holds the pepper, see [WithPepper]. A line break at the file's end is no part of
-// it.
-func URLOptions(u *url.URL) ([]Option, error) {
-	query := u.Query()
-	if !query.Has(ParamPepperFile) {
-		return nil, nil
-	}
-	invalid := func(err error) error {
-		return &Error{Op: "open " + u.Scheme, Kind: ErrInvalidArgument, Err: fmt.Errorf("%s: %w", ParamPepperFile, err)}
-	}
-	pepper, err := readPepper(query.Get(ParamPepperFile))
-	if err != nil {
-		var named *fs.PathError // Its text would quote the URL.
-		if errors.As(err, &named) {
-			err = named.Err
-		}
-		return nil, invalid(err)
-	}
-	return []Option{WithPepper(pepper)}, nil
-}
-
-func readPepper(path string) ([]byte, error) {
-	file, err := os.Open(path) // #nosec G304 -- whoever gives the URL chooses the file.
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = file.Close() }()
-	pepper, err := io.ReadAll(io.LimitReader(file, maxPepper+int64(len("\r\n"))+1))
-	if err != nil {
-		return nil, err
-	}
-	pepper = bytes.TrimSuffix(bytes.TrimSuffix(pepper, []byte("\n")), []byte("\r"))
-	if len(pepper) == 0 || len(pepper) > maxPepper {
-		return nil, fmt.Errorf("the file has to hold 1 to %d bytes", maxPepper)
-	}
-	return pepper, nil
 }

@@ -2,9 +2,6 @@ package tokenstore_test
 
 import (
 	"errors"
-	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -42,33 +39,6 @@ func TestOpenRefusesWhatItDoesNotKnow(t *testing.T) {
 		} else if strings.Contains(err.Error(), "fake-secret") {
 			t.Errorf("the error quotes the URL: %v", err)
 		}
-	}
-}
-
-func TestURLOptionsRefuseAPepperFileThatHoldsNone(t *testing.T) {
-	folder := t.TempDir()
-	file := func(name, content string) string {
-		path := filepath.Join(folder, name)
-		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	for path, says := range map[string]string{
-		"":                                   "", // As from a variable that is not set.
-		filepath.Join(folder, "fake-secret"): "",
-		folder:                               "",
-		file("empty", ""):                    "1 to 4096 bytes",
-		file("line", "\r\n"):                 "1 to 4096 bytes",
-		file("large", strings.Repeat("x", 4097)+"\r\n"): "1 to 4096 bytes",
-	} {
-		_, err := tokenstore.URLOptions(&url.URL{Scheme: "x", RawQuery: url.Values{tokenstore.ParamPepperFile: {path}}.Encode()})
-		if !errors.Is(err, tokenstore.ErrInvalidArgument) || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), folder) {
-			t.Errorf("%q: %v", filepath.Base(path), err)
-		}
-	}
-	if options, err := tokenstore.URLOptions(&url.URL{}); err != nil || len(options) != 0 {
-		t.Errorf("without the parameter: %d options, %v", len(options), err)
 	}
 }
 

@@ -1,15 +1,11 @@
+// The contract's decisions, in one place for every implementation of [Store].
+
 package tokenstore
 
 import (
 	"fmt"
 	"time"
-
-	"example.com/tokenstore/index"
 )
-
-// Key is a value by which a token is found. The functions of this file are the
-// contract's decisions, in one place for all who implement a [Store].
-type Key = index.Key
 
 // FindKeys returns the keys by which query is looked up, in order, once its ID
 // has found nothing: the first that finds a token decides. None means that
@@ -18,9 +14,9 @@ func FindKeys(query OAuthToken) []Key {
 	client := query.ClientID != "" && query.ClientSecret != ""
 	switch {
 	case query.UserName != "":
-		return []Key{{Kind: index.User, Value: query.UserName}}
+		return []Key{{Kind: UserKey, Value: query.UserName}}
 	case query.AccessToken != "" && query.ClientID == "" && query.ClientSecret == "":
-		return []Key{{Kind: index.Access, Value: query.AccessToken}}
+		return []Key{{Kind: AccessKey, Value: query.AccessToken}}
 	case client:
 		return grantThenRefresh(query)
 	}
@@ -40,10 +36,10 @@ func AdoptionKeys(t OAuthToken) []Key {
 func grantThenRefresh(t OAuthToken) []Key {
 	var keys []Key
 	if t.GrantToken != "" {
-		keys = append(keys, Key{Kind: index.Grant, Value: t.GrantToken})
+		keys = append(keys, Key{Kind: GrantKey, Value: t.GrantToken})
 	}
 	if t.RefreshToken != "" {
-		keys = append(keys, Key{Kind: index.Refresh, Value: t.RefreshToken})
+		keys = append(keys, Key{Kind: RefreshKey, Value: t.RefreshToken})
 	}
 	return keys
 }
@@ -52,10 +48,10 @@ func grantThenRefresh(t OAuthToken) []Key {
 func KeysOf(t OAuthToken) []Key {
 	var keys []Key
 	for _, k := range []Key{
-		{Kind: index.User, Value: t.UserName},
-		{Kind: index.Refresh, Value: t.RefreshToken},
-		{Kind: index.Grant, Value: t.GrantToken},
-		{Kind: index.Access, Value: t.AccessToken},
+		{Kind: UserKey, Value: t.UserName},
+		{Kind: RefreshKey, Value: t.RefreshToken},
+		{Kind: GrantKey, Value: t.GrantToken},
+		{Kind: AccessKey, Value: t.AccessToken},
 	} {
 		if k.Value != "" {
 			keys = append(keys, k)
@@ -70,13 +66,13 @@ func KeysOf(t OAuthToken) []Key {
 func QueryFor(k Key) OAuthToken {
 	query := OAuthToken{ClientID: "any", ClientSecret: "any"}
 	switch k.Kind {
-	case index.User:
+	case UserKey:
 		return OAuthToken{UserName: k.Value}
-	case index.Access:
+	case AccessKey:
 		return OAuthToken{AccessToken: k.Value}
-	case index.Grant:
+	case GrantKey:
 		query.GrantToken = k.Value
-	case index.Refresh:
+	case RefreshKey:
 		query.RefreshToken = k.Value
 	}
 	return query
@@ -88,13 +84,13 @@ func Holds(t OAuthToken, k Key) bool {
 		return false
 	}
 	switch k.Kind {
-	case index.User:
+	case UserKey:
 		return t.UserName == k.Value
-	case index.Refresh:
+	case RefreshKey:
 		return t.RefreshToken == k.Value
-	case index.Access:
+	case AccessKey:
 		return t.AccessToken == k.Value
-	case index.Grant:
+	case GrantKey:
 		return t.GrantToken == k.Value
 	}
 	return false

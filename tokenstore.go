@@ -1,9 +1,8 @@
-// Package tokenstore keeps OAuth tokens where a company keeps its secrets. It
-// defines what a token is ([OAuthToken]), what every store of tokens does
-// ([Store]), and the engine that does it over any secret manager
-// ([SecretStore]). The stores themselves are in packages of their own: awssm,
-// vault and gcpsm for secret managers, sqlstore and filestore for the formats of
-// the Zoho CRM SDKs.
+// Package tokenstore is the contract of this module: what a token is
+// ([OAuthToken]), what every store of tokens does ([Store]), how its errors are
+// told apart, and how a token is stored. The stores are in packages of their own:
+// awssm, vault and gcpsm for secret managers, over the engine in secretstore;
+// sqlstore and filestore for the formats of the Zoho CRM SDKs.
 //
 // # The token
 //

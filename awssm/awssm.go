@@ -54,6 +54,7 @@ import (
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/driver"
+	"example.com/tokenstore/secretstore"
 )
 
 // API is what is needed of the service's client; *secretsmanager.Client
@@ -73,7 +74,7 @@ type API interface {
 // New returns the store of tokens that client's account and region hold. An
 // option that cannot be used gives an error that matches
 // tokenstore.ErrInvalidArgument. It makes no call.
-func New(client API, options ...Option) (*tokenstore.SecretStore, error) {
+func New(client API, options ...Option) (*secretstore.Store, error) {
 	c, err := configure(options)
 	if err == nil && client == nil {
 		err = errors.New("the client is nil")
@@ -81,7 +82,7 @@ func New(client API, options ...Option) (*tokenstore.SecretStore, error) {
 	if err != nil {
 		return nil, &tokenstore.Error{Store: storeName, Op: "new", Kind: tokenstore.ErrInvalidArgument, Err: err}
 	}
-	return tokenstore.NewSecretStore(newSecrets(client, c), c.storeOptions()...)
+	return secretstore.New(newSecrets(client, c), c.storeOptions()...)
 }
 
 // NewSecrets returns the driver alone. It implements driver.BatchGetter,

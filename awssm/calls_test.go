@@ -14,6 +14,7 @@ import (
 	"example.com/tokenstore/awssm/awssmtest"
 	"example.com/tokenstore/driver"
 	"example.com/tokenstore/internal/adaptertest"
+	"example.com/tokenstore/secretstore"
 )
 
 // counter is a store that counts its calls of the service.
@@ -33,7 +34,7 @@ func newCounter(t *testing.T, fanout int) *counter {
 }
 
 // cold returns a store of a process that has read nothing yet.
-func (c *counter) cold() *tokenstore.SecretStore {
+func (c *counter) cold() *secretstore.Store {
 	c.Helper()
 	store, err := awssm.New(c.service, awssm.WithClock(c.clock.Now, c.clock.Sleep), awssm.WithFanout(c.fanout))
 	if err != nil {
@@ -140,8 +141,8 @@ func TestCallsOfAListOfAThousand(t *testing.T) {
 	for _, fanout := range []int{1, 16} {
 		c := newCounter(t, fanout)
 		c.made = made
-		store, err := tokenstore.NewSecretStore(boundless{c.driver()}, tokenstore.WithDocument(fanout), tokenstore.WithoutAccessIndex(),
-			tokenstore.WithClock(c.clock.Now), tokenstore.WithSleep(c.clock.Sleep))
+		store, err := secretstore.New(boundless{c.driver()}, secretstore.WithDocument(fanout), secretstore.WithoutAccessIndex(),
+			secretstore.WithClock(c.clock.Now), secretstore.WithSleep(c.clock.Sleep))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -17,6 +17,7 @@ import (
 	"example.com/tokenstore/awssm/awssmtest"
 	"example.com/tokenstore/conformance"
 	"example.com/tokenstore/driver"
+	"example.com/tokenstore/secretstore"
 )
 
 // world is a fake service with everything unpleasant on, and who uses it: each
@@ -52,7 +53,7 @@ func (w *world) secrets() (driver.Secrets, error) {
 	return awssm.NewSecrets(w.client(), w.options()...)
 }
 
-func (w *world) store() (*tokenstore.SecretStore, error) {
+func (w *world) store() (*secretstore.Store, error) {
 	if w.fanout != unlimited {
 		return awssm.New(w.client(), append(w.options(), awssm.WithFanout(w.fanout))...)
 	}
@@ -60,8 +61,8 @@ func (w *world) store() (*tokenstore.SecretStore, error) {
 	if err != nil {
 		return nil, err
 	}
-	return tokenstore.NewSecretStore(boundless{s}, tokenstore.WithDocument(16), tokenstore.WithoutAccessIndex(),
-		tokenstore.WithClock(w.clock.Now), tokenstore.WithSleep(w.clock.Sleep))
+	return secretstore.New(boundless{s}, secretstore.WithDocument(16), secretstore.WithoutAccessIndex(),
+		secretstore.WithClock(w.clock.Now), secretstore.WithSleep(w.clock.Sleep))
 }
 
 // boundless hides the limits of a driver.

@@ -9,10 +9,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
-	"example.com/tokenstore"
 	"example.com/tokenstore/awssm"
 	"example.com/tokenstore/awssm/awssmtest"
 	"example.com/tokenstore/internal/adaptertest"
+	"example.com/tokenstore/secretstore"
 )
 
 // dying is a process that ends after some requests: the last one is carried out
@@ -39,9 +39,9 @@ func (d *dying) Do(r *http.Request) (*http.Response, error) {
 }
 
 // Store and Dying return stores of processes, as adaptertest.World has them.
-func (w *world) Store() (*tokenstore.SecretStore, error) { return w.store() }
+func (w *world) Store() (*secretstore.Store, error) { return w.store() }
 
-func (w *world) Dying(call int, carried bool) (*tokenstore.SecretStore, error) {
+func (w *world) Dying(call int, carried bool) (*secretstore.Store, error) {
 	client := w.service.Client(func(o *secretsmanager.Options) {
 		o.HTTPClient, o.Retryer = &dying{w.service, call, carried}, aws.NopRetryer{}
 	})

@@ -11,6 +11,7 @@ import (
 	"example.com/tokenstore"
 	"example.com/tokenstore/awssm"
 	"example.com/tokenstore/awssm/awssmtest"
+	"example.com/tokenstore/secretstore"
 )
 
 func ExampleNew() {
@@ -69,7 +70,7 @@ func ExampleNewSecrets() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	store, err := tokenstore.NewSecretStore(secrets, tokenstore.WithEntries())
+	store, err := secretstore.New(secrets, secretstore.WithEntries())
 	if err != nil {
 		log.Fatal(err)
 	}

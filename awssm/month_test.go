@@ -10,6 +10,7 @@ import (
 	"example.com/tokenstore/awssm"
 	"example.com/tokenstore/awssm/awssmtest"
 	"example.com/tokenstore/internal/adaptertest"
+	"example.com/tokenstore/secretstore"
 )
 
 // The prices of AWS in US regions, without the customer's own key.
@@ -30,7 +31,7 @@ type month struct {
 	*testing.T
 	service *awssmtest.Service
 	clock   *awssmtest.Clock
-	store   *tokenstore.SecretStore
+	store   *secretstore.Store
 	want    []tokenstore.OAuthToken // what must be stored, the oldest first
 	serial  int
 }

@@ -13,12 +13,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/secretstore"
 )
 
 func init() { tokenstore.Register(storeName, open) }
 
 // The parameters of a URL.
-var parameters = []string{"region", "profile", "endpoint", "kms_key", "recovery_days", "fanout", tokenstore.ParamPepperFile}
+var parameters = []string{"region", "profile", "endpoint", "kms_key", "recovery_days", "fanout", secretstore.ParamPepperFile}
 
 // open opens the store that a URL names; see the package comment.
 func open(ctx context.Context, u *url.URL) (tokenstore.OpenStore, error) {
@@ -29,7 +30,7 @@ func open(ctx context.Context, u *url.URL) (tokenstore.OpenStore, error) {
 	if err != nil {
 		return nil, invalidURL(err)
 	}
-	common, err := tokenstore.URLOptions(u)
+	common, err := secretstore.URLOptions(u)
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ import (
 	"example.com/tokenstore/awssm/awssmtest"
 	"example.com/tokenstore/driver"
 	"example.com/tokenstore/internal/adaptertest"
+	"example.com/tokenstore/secretstore"
 )
 
 // TestRecoveringADeletedToken follows the page's steps. Processes that saw the
@@ -57,10 +58,10 @@ func TestRecoveringADeletedToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := after.Reindex(ctx, tokenstore.ReindexOptions{}); err != nil {
+	if _, err := after.Reindex(ctx, secretstore.ReindexOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range []*tokenstore.SecretStore{running, after} {
+	for _, s := range []*secretstore.Store{running, after} {
 		if !adaptertest.Present(t, s, saved) {
 			t.Error("the token is not as it was")
 		}
@@ -96,7 +97,7 @@ func TestBrokenIndex(t *testing.T) {
 	if err := w.service.Remove("tokenstore/index/root"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := after.Reindex(ctx, tokenstore.ReindexOptions{}); err != nil {
+	if _, err := after.Reindex(ctx, secretstore.ReindexOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	for _, user := range []string{"ada", "bob"} {
@@ -123,7 +124,7 @@ func TestIndexThatHasHadItsDay(t *testing.T) {
 	if !errors.Is(err, tokenstore.ErrQuota) || !strings.Contains(err.Error(), "fan-out") {
 		t.Fatal(err)
 	}
-	if _, err := store.Reindex(ctx, tokenstore.ReindexOptions{Fanout: 16}); err != nil {
+	if _, err := store.Reindex(ctx, secretstore.ReindexOptions{Fanout: 16}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := store.SaveToken(ctx, adaptertest.Token("one more")); err != nil {

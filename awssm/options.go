@@ -9,9 +9,9 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"example.com/tokenstore"
 	"example.com/tokenstore/driver"
 	"example.com/tokenstore/internal/pause"
+	"example.com/tokenstore/secretstore"
 )
 
 // storeName is how the store calls itself in errors and logs.
@@ -50,7 +50,7 @@ type settings struct {
 	clock        bool // now and sleep are the caller's
 	now          func() time.Time
 	sleep        func(context.Context, time.Duration) error
-	store        []tokenstore.Option
+	store        []secretstore.Option
 }
 
 // WithPrefix sets how the names of all secrets begin, "tokenstore/" by default;
@@ -100,9 +100,9 @@ func WithClock(now func() time.Time, sleep func(context.Context, time.Duration) 
 	return func(s *settings) { s.now, s.sleep, s.clock = now, sleep, true }
 }
 
-// WithStoreOptions passes options on to tokenstore.NewSecretStore, after this
+// WithStoreOptions passes options on to secretstore.New, after this
 // package's own.
-func WithStoreOptions(options ...tokenstore.Option) Option {
+func WithStoreOptions(options ...secretstore.Option) Option {
 	return func(s *settings) { s.store = append(s.store, options...) }
 }
 
@@ -152,17 +152,17 @@ func checkTags(tags map[string]string) error {
 }
 
 // storeOptions are the options for the engine.
-func (s *settings) storeOptions() []tokenstore.Option {
-	options := []tokenstore.Option{
-		tokenstore.WithName(storeName),
-		tokenstore.WithDocument(s.fanout),
-		tokenstore.WithoutAccessIndex(),
+func (s *settings) storeOptions() []secretstore.Option {
+	options := []secretstore.Option{
+		secretstore.WithName(storeName),
+		secretstore.WithDocument(s.fanout),
+		secretstore.WithoutAccessIndex(),
 	}
 	if s.clock {
-		options = append(options, tokenstore.WithClock(s.now), tokenstore.WithSleep(s.sleep))
+		options = append(options, secretstore.WithClock(s.now), secretstore.WithSleep(s.sleep))
 	}
 	if s.prefix != "" {
-		options = append(options, tokenstore.WithPrefix(s.prefix))
+		options = append(options, secretstore.WithPrefix(s.prefix))
 	}
 	return append(options, s.store...)
 }

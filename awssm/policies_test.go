@@ -18,6 +18,7 @@ import (
 	"example.com/tokenstore/awssm"
 	"example.com/tokenstore/awssm/awssmtest"
 	"example.com/tokenstore/internal/adaptertest"
+	"example.com/tokenstore/secretstore"
 )
 
 // actions returns what a policy file allows.
@@ -67,7 +68,7 @@ func (r *recorder) watch(o *secretsmanager.Options) {
 // role is a store that a policy's principal uses.
 type role struct {
 	*testing.T
-	store    *tokenstore.SecretStore
+	store    *secretstore.Store
 	recorder *recorder
 	allowed  []string
 }
@@ -133,7 +134,7 @@ func TestEachRoleMakesExactlyTheCallsOfItsPolicy(t *testing.T) {
 
 	operator := newRole(t, "operator", service, clock)
 	operator.must(operator.store.Check(t.Context()))
-	operator.must(operator.store.Reindex(t.Context(), tokenstore.ReindexOptions{}))
+	operator.must(operator.store.Reindex(t.Context(), secretstore.ReindexOptions{}))
 	operator.must(operator.store.SaveToken(t.Context(), adaptertest.Token("zoe")))
 	operator.must(nil, operator.store.DeleteTokens(t.Context()))
 	operator.must(operator.store.SaveToken(t.Context(), adaptertest.Token("zoe")))

@@ -220,3 +220,8 @@ func (a action) do(ctx context.Context, store tokenstore.Store) (token tokenstor
 	}
 	return token, err
 }
+
+func withClient(t tokenstore.OAuthToken) tokenstore.OAuthToken {
+	t.ClientID, t.ClientSecret = "fake-client", "fake-client"
+	return t
+}

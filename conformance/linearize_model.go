@@ -18,7 +18,7 @@ var oneUser = porcupine.Model{
 	},
 	DescribeOperation: func(input, output any) string {
 		in := input.(action)
-		return fmt.Sprintf("%s %s %s gives %s", in.kind, in.id, describeToken(in.token), describeToken(output.(tokenstore.OAuthToken)))
+		return fmt.Sprintf("%s %s %s gives %s", in.kind, in.id, described(in.token), described(output.(tokenstore.OAuthToken)))
 	},
 }
 
@@ -65,4 +65,9 @@ func (a action) finds(now tokenstore.OAuthToken) bool {
 		}
 	}
 	return false
+}
+
+// described shows a token with its values, which are fakes.
+func described(t tokenstore.OAuthToken) string {
+	return fmt.Sprintf("%s: user %q refresh %q access %q grant %q client %q", t.ID, t.UserName, t.RefreshToken, t.AccessToken, t.GrantToken, t.ClientID)
 }

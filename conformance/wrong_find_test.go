@@ -8,22 +8,23 @@ import (
 	"time"
 
 	"example.com/tokenstore"
-	"example.com/tokenstore/index"
 )
 
 // wrongFinds find another token than they should, or none.
 func wrongFinds() []wrongStore {
-	anyOf := func(kinds ...index.Kind) func(token) []tokenstore.Key {
+	anyOf := func(kinds ...tokenstore.KeyKind) func(token) []tokenstore.Key {
 		return func(q token) []tokenstore.Key { return keysIn(q, kinds...) }
 	}
 	return []wrongStore{
 		{"falls through after an unknown user", "F05", wrongRules(func(r *rules) {
 			r.keys = func(q token) []tokenstore.Key {
-				return append(keysIn(q, index.User), tokenstore.FindKeys(edited(q, func(q *token) { q.UserName = "" }))...)
+				return append(keysIn(q, tokenstore.UserKey), tokenstore.FindKeys(edited(q, func(q *token) { q.UserName = "" }))...)
 			}
 		})},
-		{"falls through after an unknown user to the access token", "find-id-unknown-then-user-final", wrongRules(func(r *rules) { r.keys = anyOf(index.User, index.Access) })},
-		{"falls through after an unknown access token", "F08", wrongRules(func(r *rules) { r.keys = anyOf(index.User, index.Access, index.Grant, index.Refresh) })},
+		{"falls through after an unknown user to the access token", "find-id-unknown-then-user-final", wrongRules(func(r *rules) { r.keys = anyOf(tokenstore.UserKey, tokenstore.AccessKey) })},
+		{"falls through after an unknown access token", "F08", wrongRules(func(r *rules) {
+			r.keys = anyOf(tokenstore.UserKey, tokenstore.AccessKey, tokenstore.GrantKey, tokenstore.RefreshKey)
+		})},
 		{"compares the client ID", "F22", wrongRules(func(r *rules) {
 			r.holds = func(row token, k tokenstore.Key, q token) bool {
 				return tokenstore.Holds(row, k) && (q.ClientID == "" || q.ClientID == row.ClientID)
@@ -31,12 +32,12 @@ func wrongFinds() []wrongStore {
 		})},
 		{"compares the client secret in a find by grant", "find-grant-client-not-compared", wrongRules(func(r *rules) {
 			r.holds = func(row token, k tokenstore.Key, q token) bool {
-				return tokenstore.Holds(row, k) && (k.Kind != index.Grant || q.ClientSecret == row.ClientSecret)
+				return tokenstore.Holds(row, k) && (k.Kind != tokenstore.GrantKey || q.ClientSecret == row.ClientSecret)
 			}
 		})},
 		{"compares the client of a user", "find-user-ignores-client", wrongRules(func(r *rules) {
 			r.holds = func(row token, k tokenstore.Key, q token) bool {
-				return tokenstore.Holds(row, k) && (k.Kind != index.User || q.ClientID == "" || q.ClientID == row.ClientID)
+				return tokenstore.Holds(row, k) && (k.Kind != tokenstore.UserKey || q.ClientID == "" || q.ClientID == row.ClientID)
 			}
 		})},
 		{"takes the first row if nothing applies", "F01", wrongRules(func(r *rules) { r.otherwise = takeFirst })},
@@ -58,12 +59,14 @@ func wrongFinds() []wrongStore {
 			}
 		})},
 		{"finds by access token beside both client values", "F11", wrongRules(func(r *rules) {
-			r.keys = func(q token) []tokenstore.Key { return append(tokenstore.FindKeys(q), keysIn(q, index.Access)...) }
+			r.keys = func(q token) []tokenstore.Key {
+				return append(tokenstore.FindKeys(q), keysIn(q, tokenstore.AccessKey)...)
+			}
 		})},
 		{"looks at the refresh token before the grant token", "F18", wrongRules(func(r *rules) { r.keys = reversed(tokenstore.FindKeys) })},
 		{"takes the first row that has the grant or the refresh token", "F31", wrongRules(func(r *rules) {
 			r.holds = func(row token, k tokenstore.Key, q token) bool {
-				return tokenstore.Holds(row, k) || (k.Kind == index.Grant && row.RefreshToken == q.RefreshToken && q.RefreshToken != "")
+				return tokenstore.Holds(row, k) || (k.Kind == tokenstore.GrantKey && row.RefreshToken == q.RefreshToken && q.RefreshToken != "")
 			}
 		})},
 		{"does not go on to the refresh token", "F19", wrongRules(func(r *rules) {
@@ -76,7 +79,7 @@ func wrongFinds() []wrongStore {
 		{"lets an empty grant token match", "F20", wrongRules(func(r *rules) {
 			r.keys = func(q token) []tokenstore.Key {
 				if q.UserName == "" && q.ClientID != "" && q.ClientSecret != "" && q.RefreshToken != "" {
-					return []tokenstore.Key{{Kind: index.Grant, Value: q.GrantToken}, {Kind: index.Refresh, Value: q.RefreshToken}}
+					return []tokenstore.Key{{Kind: tokenstore.GrantKey, Value: q.GrantToken}, {Kind: tokenstore.RefreshKey, Value: q.RefreshToken}}
 				}
 				return tokenstore.FindKeys(q)
 			}
@@ -123,7 +126,7 @@ func takeFirst(d *data, _ token) (token, error) {
 func looseKeys(enough func(token) bool) func(token) []tokenstore.Key {
 	return func(q token) []tokenstore.Key {
 		if q.UserName == "" && q.AccessToken == "" && enough(q) {
-			return keysIn(q, index.Grant, index.Refresh)
+			return keysIn(q, tokenstore.GrantKey, tokenstore.RefreshKey)
 		}
 		return tokenstore.FindKeys(q)
 	}

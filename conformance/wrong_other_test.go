@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"example.com/tokenstore"
-	"example.com/tokenstore/index"
 )
 
 // wrongDeletes delete too much, too little, or fail.
@@ -191,7 +190,7 @@ func wrongLists() []wrongStore {
 		{"cuts IDs", "id-long-pair", wrongIDs(func(id string) string { return id[:min(128, len(id))] })},
 		{"replaces in IDs what a name may not hold", "id-words", wrongIDs(strings.NewReplacer("/", "_", ":", "_", ".", "_").Replace)},
 		{"looks for IDs among the users too", "by-id-is-no-user", byID(func(ctx context.Context, s *reference, id string) (token, error) {
-			if row, ok, _ := s.data.ByKey(tokenstore.Key{Kind: index.User, Value: id}, false); ok {
+			if row, ok, _ := s.data.ByKey(tokenstore.Key{Kind: tokenstore.UserKey, Value: id}, false); ok {
 				return row, nil
 			}
 			return s.FindTokenByID(ctx, id)

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"example.com/tokenstore"
-	"example.com/tokenstore/index"
 )
 
 // wrongSaves write another row than they should, or other values.
@@ -125,7 +124,7 @@ func wrongAdoptions() []wrongStore {
 		{"adopts another user's token", "S04", wrongRules(func(r *rules) { r.adoptable = func(token) bool { return true } })},
 		{"adopts by access token", "adopt-never-by-access", wrongRules(func(r *rules) {
 			r.adoptionKeys = func(t token) []tokenstore.Key {
-				return append(tokenstore.AdoptionKeys(t), keysIn(t, index.Access)...)
+				return append(tokenstore.AdoptionKeys(t), keysIn(t, tokenstore.AccessKey)...)
 			}
 		})},
 		{"adopts without client values", "adopt-needs-client", wrongRules(func(r *rules) {
@@ -133,7 +132,7 @@ func wrongAdoptions() []wrongStore {
 				if t.UserName == "" {
 					return nil
 				}
-				return keysIn(t, index.Grant, index.Refresh)
+				return keysIn(t, tokenstore.GrantKey, tokenstore.RefreshKey)
 			}
 		})},
 		{"adopts with a client ID alone", "adopt-needs-client-secret", wrongRules(func(r *rules) {
@@ -141,7 +140,7 @@ func wrongAdoptions() []wrongStore {
 				if t.UserName == "" || t.ClientID == "" {
 					return nil
 				}
-				return keysIn(t, index.Grant, index.Refresh)
+				return keysIn(t, tokenstore.GrantKey, tokenstore.RefreshKey)
 			}
 		})},
 		{"adopts the newest", "adopt-oldest", wrongRules(func(r *rules) { r.newest = true })},

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"example.com/tokenstore"
-	"example.com/tokenstore/index"
 	"example.com/tokenstore/internal/rowstore"
 )
 
@@ -333,7 +332,7 @@ func TestRightRules(t *testing.T) {
 }
 
 // keysIn returns a key for each kind, in this order, whose value is set.
-func keysIn(t token, kinds ...index.Kind) []tokenstore.Key {
+func keysIn(t token, kinds ...tokenstore.KeyKind) []tokenstore.Key {
 	var keys []tokenstore.Key
 	for _, kind := range kinds {
 		for _, k := range tokenstore.KeysOf(t) {
@@ -346,7 +345,7 @@ func keysIn(t token, kinds ...index.Kind) []tokenstore.Key {
 }
 
 // valueOf returns the value that a row has for a kind of key.
-func valueOf(row token, kind index.Kind) string {
+func valueOf(row token, kind tokenstore.KeyKind) string {
 	for _, k := range keysIn(row, kind) {
 		return k.Value
 	}

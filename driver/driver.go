@@ -1,5 +1,5 @@
 // Package driver is what an adapter for a secret manager implements. Users of
-// a store never call it; they hold a tokenstore.SecretStore, which keeps the
+// a store never call it; they hold a secretstore.Store, which keeps the
 // contract over any Secrets.
 //
 // # What an adapter promises

@@ -13,6 +13,7 @@ import (
 	"example.com/tokenstore"
 	"example.com/tokenstore/gcpsm"
 	"example.com/tokenstore/gcpsm/gcpsmtest"
+	"example.com/tokenstore/secretstore"
 )
 
 var update = flag.Bool("update", false, "write the generated part of docs/calls.md anew")
@@ -92,7 +93,7 @@ func newCounter(t *testing.T, fanout int) *counter {
 }
 
 // process returns a store that has read nothing yet.
-func (c *counter) process() *tokenstore.SecretStore {
+func (c *counter) process() *secretstore.Store {
 	c.Helper()
 	store, err := gcpsm.New(c.api, "test-project", gcpsm.WithClock(c.clock.Now, c.clock.Sleep), gcpsm.WithFanout(c.fanout))
 	if err != nil {
@@ -108,18 +109,18 @@ type operation struct {
 	// most is how many calls it may make, by method, on one index secret. Nil
 	// promises nothing.
 	most calls
-	do   func(t *testing.T, s *tokenstore.SecretStore) error
+	do   func(t *testing.T, s *secretstore.Store) error
 }
 
 func operations() []operation {
-	find := func(q tokenstore.OAuthToken) func(*testing.T, *tokenstore.SecretStore) error {
-		return func(t *testing.T, s *tokenstore.SecretStore) error {
+	find := func(q tokenstore.OAuthToken) func(*testing.T, *secretstore.Store) error {
+		return func(t *testing.T, s *secretstore.Store) error {
 			_, err := s.FindToken(t.Context(), q)
 			return err
 		}
 	}
-	save := func(q tokenstore.OAuthToken) func(*testing.T, *tokenstore.SecretStore) error {
-		return func(t *testing.T, s *tokenstore.SecretStore) error {
+	save := func(q tokenstore.OAuthToken) func(*testing.T, *secretstore.Store) error {
+		return func(t *testing.T, s *secretstore.Store) error {
 			_, err := s.SaveToken(t.Context(), q)
 			return err
 		}
@@ -140,8 +141,8 @@ func operations() []operation {
 		{"save after a refresh, warm", true, refreshed, save(renewed)},
 		{"save after a rotation of the refresh token", false, nil, save(rotated)},
 		{"save a new token", false, nil, save(sampleToken("new"))},
-		{"delete", false, nil, func(t *testing.T, s *tokenstore.SecretStore) error { return s.DeleteToken(t.Context(), user1ID) }},
-		{"list 3 tokens", false, nil, func(t *testing.T, s *tokenstore.SecretStore) error {
+		{"delete", false, nil, func(t *testing.T, s *secretstore.Store) error { return s.DeleteToken(t.Context(), user1ID) }},
+		{"list 3 tokens", false, nil, func(t *testing.T, s *secretstore.Store) error {
 			all, err := s.GetTokens(t.Context())
 			if len(all) != 3 {
 				t.Errorf("%d tokens", len(all))

@@ -15,6 +15,7 @@ import (
 	"example.com/tokenstore/driver"
 	"example.com/tokenstore/gcpsm"
 	"example.com/tokenstore/gcpsm/gcpsmtest"
+	"example.com/tokenstore/secretstore"
 )
 
 const project = "test-project"
@@ -58,7 +59,7 @@ func (w *world) secrets() (driver.Secrets, error) {
 	return gcpsm.NewSecrets(client, project, w.options()...)
 }
 
-func (w *world) store() (*tokenstore.SecretStore, error) {
+func (w *world) store() (*secretstore.Store, error) {
 	client, err := w.client()
 	if err != nil {
 		return nil, err

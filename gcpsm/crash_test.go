@@ -10,10 +10,10 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"example.com/tokenstore"
 	"example.com/tokenstore/gcpsm"
 	"example.com/tokenstore/gcpsm/gcpsmtest"
 	"example.com/tokenstore/internal/adaptertest"
+	"example.com/tokenstore/secretstore"
 )
 
 // dying is a client of a process that ends after some calls: the last one is
@@ -64,9 +64,9 @@ func (d *dying) UpdateSecret(ctx context.Context, in *secretmanagerpb.UpdateSecr
 }
 
 // Store and Dying return stores of processes, as adaptertest.World has them.
-func (w *world) Store() (*tokenstore.SecretStore, error) { return w.store() }
+func (w *world) Store() (*secretstore.Store, error) { return w.store() }
 
-func (w *world) Dying(call int, carried bool) (*tokenstore.SecretStore, error) {
+func (w *world) Dying(call int, carried bool) (*secretstore.Store, error) {
 	client, err := w.client()
 	if err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 	"example.com/tokenstore"
 	"example.com/tokenstore/gcpsm"
 	"example.com/tokenstore/gcpsm/gcpsmtest"
+	"example.com/tokenstore/secretstore"
 )
 
 func ExampleNew() {
@@ -131,7 +132,7 @@ func ExampleNewSecrets() {
 		log.Print(err)
 		return
 	}
-	store, err := tokenstore.NewSecretStore(secrets, tokenstore.WithEntries())
+	store, err := secretstore.New(secrets, secretstore.WithEntries())
 	if err != nil {
 		log.Print(err)
 		return

@@ -55,17 +55,18 @@ import (
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/driver"
+	"example.com/tokenstore/secretstore"
 )
 
 // New returns the store of tokens that a project holds, which is given by its ID
 // or number. An option that cannot be used gives an error that matches
 // tokenstore.ErrInvalidArgument. It makes no call.
-func New(client API, project string, options ...Option) (*tokenstore.SecretStore, error) {
+func New(client API, project string, options ...Option) (*secretstore.Store, error) {
 	c, err := configure(client, project, options)
 	if err != nil {
 		return nil, &tokenstore.Error{Store: storeName, Op: "new", Kind: tokenstore.ErrInvalidArgument, Err: err}
 	}
-	return tokenstore.NewSecretStore(newSecrets(client, c), c.storeOptions()...)
+	return secretstore.New(newSecrets(client, c), c.storeOptions()...)
 }
 
 // NewSecrets returns the driver alone. It implements driver.Limited,

@@ -16,6 +16,7 @@ import (
 	"example.com/tokenstore/gcpsm"
 	"example.com/tokenstore/gcpsm/gcpsmtest"
 	"example.com/tokenstore/internal/adaptertest"
+	"example.com/tokenstore/secretstore"
 )
 
 // The prices of Google, without what is free: 6 versions and 10,000 accesses.
@@ -57,7 +58,7 @@ type month struct {
 	service *gcpsmtest.Service
 	clock   *gcpsmtest.Clock
 	api     gcpsm.API
-	store   *tokenstore.SecretStore
+	store   *secretstore.Store
 	want    []tokenstore.OAuthToken // what must be stored, the oldest first
 	serial  int
 }
@@ -72,7 +73,7 @@ func newMonth(t *testing.T) *month {
 }
 
 // process returns a store that has read nothing yet.
-func (m *month) process() *tokenstore.SecretStore {
+func (m *month) process() *secretstore.Store {
 	m.Helper()
 	store, err := gcpsm.New(m.api, "test-project", gcpsm.WithClock(m.clock.Now, m.clock.Sleep), gcpsm.WithFanout(16))
 	if err != nil {
@@ -141,7 +142,7 @@ func (m *month) hour(rotations, arrivals int) {
 func (m *month) repair() {
 	m.Helper()
 	m.billed()
-	if _, err := m.process().Reindex(m.Context(), tokenstore.ReindexOptions{}); err != nil {
+	if _, err := m.process().Reindex(m.Context(), secretstore.ReindexOptions{}); err != nil {
 		m.Fatalf("%v: %v", m.clock.Now(), err)
 	}
 }

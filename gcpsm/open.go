@@ -14,12 +14,13 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/secretstore"
 )
 
 func init() { tokenstore.Register(storeName, open) }
 
 // The parameters of a URL.
-var parameters = []string{"location", "replicas", "kms_key", "fanout", "transport", "endpoint", tokenstore.ParamPepperFile}
+var parameters = []string{"location", "replicas", "kms_key", "fanout", "transport", "endpoint", secretstore.ParamPepperFile}
 
 const (
 	transportGRPC = "grpc"
@@ -35,7 +36,7 @@ func open(ctx context.Context, u *url.URL) (tokenstore.OpenStore, error) {
 	if err != nil {
 		return nil, invalidURL(err)
 	}
-	common, err := tokenstore.URLOptions(u)
+	common, err := secretstore.URLOptions(u)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +53,7 @@ func open(ctx context.Context, u *url.URL) (tokenstore.OpenStore, error) {
 	if err != nil {
 		return nil, invalidURL(fmt.Errorf("the client cannot be made; are there application default credentials?: %w", err))
 	}
-	options = append(options, WithStoreOptions(tokenstore.WithClose(client.Close)))
+	options = append(options, WithStoreOptions(secretstore.WithClose(client.Close)))
 	return New(client, u.Host, options...)
 }
 

@@ -7,8 +7,8 @@ import (
 	"regexp"
 	"time"
 
-	"example.com/tokenstore"
 	"example.com/tokenstore/driver"
+	"example.com/tokenstore/secretstore"
 )
 
 // storeName is how the store calls itself in errors and logs.
@@ -49,7 +49,7 @@ type settings struct {
 	clock    bool // now and sleep are the caller's
 	now      func() time.Time
 	sleep    func(context.Context, time.Duration) error
-	store    []tokenstore.Option
+	store    []secretstore.Option
 }
 
 // replica is one location of a secret that is not replicated automatically.
@@ -100,9 +100,9 @@ func WithClock(now func() time.Time, sleep func(context.Context, time.Duration) 
 	return func(s *settings) { s.now, s.sleep, s.clock = now, sleep, true }
 }
 
-// WithStoreOptions passes options on to tokenstore.NewSecretStore, after this
+// WithStoreOptions passes options on to secretstore.New, after this
 // package's own.
-func WithStoreOptions(options ...tokenstore.Option) Option {
+func WithStoreOptions(options ...secretstore.Option) Option {
 	return func(s *settings) { s.store = append(s.store, options...) }
 }
 
@@ -166,17 +166,17 @@ func (s *settings) parent() string {
 }
 
 // storeOptions are the options for the engine.
-func (s *settings) storeOptions() []tokenstore.Option {
-	options := []tokenstore.Option{
-		tokenstore.WithName(storeName),
-		tokenstore.WithDocument(s.fanout),
-		tokenstore.WithoutAccessIndex(),
+func (s *settings) storeOptions() []secretstore.Option {
+	options := []secretstore.Option{
+		secretstore.WithName(storeName),
+		secretstore.WithDocument(s.fanout),
+		secretstore.WithoutAccessIndex(),
 	}
 	if s.clock {
-		options = append(options, tokenstore.WithClock(s.now), tokenstore.WithSleep(s.sleep))
+		options = append(options, secretstore.WithClock(s.now), secretstore.WithSleep(s.sleep))
 	}
 	if s.prefix != "" {
-		options = append(options, tokenstore.WithPrefix(s.prefix))
+		options = append(options, secretstore.WithPrefix(s.prefix))
 	}
 	return append(options, s.store...)
 }

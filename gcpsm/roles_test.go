@@ -15,6 +15,7 @@ import (
 	"example.com/tokenstore"
 	"example.com/tokenstore/gcpsm"
 	"example.com/tokenstore/gcpsm/gcpsmtest"
+	"example.com/tokenstore/secretstore"
 )
 
 // connect returns Google's client for a principal.
@@ -58,7 +59,7 @@ func permissions(t *testing.T, role string) []string {
 // role is a store that a principal with a role uses.
 type role struct {
 	*testing.T
-	store     *tokenstore.SecretStore
+	store     *secretstore.Store
 	principal *gcpsmtest.Principal
 	allowed   []string
 }
@@ -117,7 +118,7 @@ func TestEachRoleMakesExactlyTheCallsThatItIncludes(t *testing.T) {
 	writer.remove("fay")
 	clock.Advance(25 * time.Hour)
 	halted := newRole(t, "operator", service, clock, "secretmanager.secrets.delete")
-	halted.must(halted.store.Reindex(t.Context(), tokenstore.ReindexOptions{}))
+	halted.must(halted.store.Reindex(t.Context(), secretstore.ReindexOptions{}))
 	writer.must(writer.store.SaveToken(t.Context(), sampleToken("fay")))
 	writer.check()
 
@@ -154,7 +155,7 @@ func TestEachRoleMakesExactlyTheCallsThatItIncludes(t *testing.T) {
 		operator.must(operator.store.SaveToken(t.Context(), sampleToken(user)))
 		operator.remove(user)
 		clock.Advance(25 * time.Hour)
-		operator.must(operator.store.Reindex(t.Context(), tokenstore.ReindexOptions{}))
+		operator.must(operator.store.Reindex(t.Context(), secretstore.ReindexOptions{}))
 		service.Before(nil)
 	}
 	operator.check()

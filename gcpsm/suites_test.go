@@ -6,11 +6,11 @@ import (
 	"os"
 	"testing"
 
-	"example.com/tokenstore"
-	"example.com/tokenstore/conformance"
 	"example.com/tokenstore/driver"
 	"example.com/tokenstore/gcpsm/gcpsmtest"
 	"example.com/tokenstore/internal/adaptertest"
+	"example.com/tokenstore/secretstore"
+	"example.com/tokenstore/secretstore/enginetest"
 )
 
 // inWorld is a driver together with the service on which it works.
@@ -37,8 +37,8 @@ func (ws *worlds) fresh(t testing.TB) driver.Secrets {
 	return inWorld{s, w}
 }
 
-func (ws *worlds) service() conformance.Service {
-	return conformance.Service{
+func (ws *worlds) service() enginetest.Service {
+	return enginetest.Service{
 		Handle: func(s driver.Secrets) (driver.Secrets, error) {
 			first, ok := driver.As[inWorld](s)
 			if !ok {
@@ -58,8 +58,8 @@ func (ws *worlds) service() conformance.Service {
 	}
 }
 
-func documents(secrets driver.Secrets, options ...tokenstore.Option) (*tokenstore.SecretStore, error) {
-	return tokenstore.NewSecretStore(secrets, append([]tokenstore.Option{tokenstore.WithDocument(1), tokenstore.WithoutAccessIndex()}, options...)...)
+func documents(secrets driver.Secrets, options ...secretstore.Option) (*secretstore.Store, error) {
+	return secretstore.New(secrets, append([]secretstore.Option{secretstore.WithDocument(1), secretstore.WithoutAccessIndex()}, options...)...)
 }
 
 // long is n, or the number for a run that may take its time.
@@ -74,7 +74,7 @@ func TestCrashSuite(t *testing.T) {
 	t.Parallel()
 	adaptertest.OneAtATime(t)
 	ws := &worlds{config: gcpsmtest.Real(), clock: gcpsmtest.NewClock()}
-	conformance.Crash(t, ws.fresh, documents, conformance.CrashOptions{Service: ws.service(), Every: long(41, 1)})
+	enginetest.Crash(t, ws.fresh, documents, enginetest.CrashOptions{Service: ws.service(), Every: long(41, 1)})
 }
 
 func TestModelSuite(t *testing.T) {
@@ -82,7 +82,7 @@ func TestModelSuite(t *testing.T) {
 	for name, config := range map[string]gcpsmtest.Config{"real": gcpsmtest.Real(), "unpleasant": gcpsmtest.Unpleasant()} {
 		t.Run(name, func(t *testing.T) {
 			ws := &worlds{config: config, clock: gcpsmtest.NewClock()}
-			conformance.Model(t, ws.fresh, documents, conformance.ModelOptions{
+			enginetest.Model(t, ws.fresh, documents, enginetest.ModelOptions{
 				Service: ws.service(), Operations: long(250, 10000), WithoutAccessIndex: true,
 			})
 		})

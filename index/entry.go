@@ -2,10 +2,11 @@ package index
 
 import (
 	"fmt"
-	"maps"
 	"strconv"
 	"strings"
 	"time"
+
+	"example.com/tokenstore/driver"
 )
 
 const writtenField = "written"
@@ -23,11 +24,11 @@ type entry struct {
 func decodeEntry(o object) (*entry, error) {
 	e := &entry{object: o}
 	var err error
-	if e.written, err = o.takeNumber(writtenField); err != nil {
+	if e.written, err = e.takeNumber(writtenField); err != nil {
 		return nil, broken(o.name, err)
 	}
-	for _, f := range o.ids {
-		if err := e.read(f.id, f.text); err != nil {
+	for _, f := range e.ids() {
+		if err := e.read(idOf(f), textOf(f)); err != nil {
 			return nil, broken(o.name, err)
 		}
 	}
@@ -44,7 +45,7 @@ func (e *entry) read(id, text string) error {
 	}
 	for i, word := range words {
 		n, err := strconv.ParseInt(word, 10, 64)
-		if err != nil || n < 0 || n > maxNumber {
+		if err != nil || n < 0 || n > driver.MaxNumber {
 			return errHints
 		}
 		numbers[i] = n
@@ -57,8 +58,9 @@ func (e *entry) read(id, text string) error {
 // stored returns the object that holds the entry.
 func (e *entry) stored() object {
 	o := e.object
-	o.fields, o.ids = maps.Clone(e.fields), nil
-	o.setNumber(writtenField, e.written)
+	o.Object = e.Clone()
+	o.SetPrefix(idMark, nil)
+	o.SetNumber(writtenField, e.written)
 	for _, m := range e.marks {
 		text := fmt.Sprintf("%d %d", m.Generation, m.Claimed.Unix())
 		if m.order > 0 {

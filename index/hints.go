@@ -90,7 +90,7 @@ func (c Claim) check(length int) error {
 	if !validID(c.ID) {
 		return fmt.Errorf("%w: an ID in the index needs 1 to 128 ASCII letters, digits or underscores", driver.ErrInvalid)
 	}
-	if c.Generation < 0 || c.Generation > maxNumber {
+	if c.Generation < 0 || c.Generation > driver.MaxNumber {
 		return fmt.Errorf("%w: generation out of range", driver.ErrInvalid)
 	}
 	return nil

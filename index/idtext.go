@@ -71,7 +71,7 @@ func parseHead(word string) (Hint, bool) {
 	}
 	g, err1 := strconv.ParseInt(generation, 36, 64)
 	d, err2 := strconv.ParseInt(delta, 36, 64)
-	if err1 != nil || err2 != nil || g < 0 || g > maxNumber || d > maxNumber || d < -maxNumber {
+	if err1 != nil || err2 != nil || g < 0 || g > driver.MaxNumber || d > driver.MaxNumber || d < -driver.MaxNumber {
 		return Hint{}, false
 	}
 	return Hint{Generation: g, Claimed: time.Unix(g+d, 0).UTC()}, true
@@ -82,7 +82,7 @@ func parseKey(word, id string) (key string, order int64, ok bool) {
 	key, place, placed := strings.Cut(word, ".")
 	if placed {
 		var err error
-		if order, err = strconv.ParseInt(place, 36, 64); err != nil || order < 0 || order > maxNumber {
+		if order, err = strconv.ParseInt(place, 36, 64); err != nil || order < 0 || order > driver.MaxNumber {
 			return "", 0, false
 		}
 	}

@@ -17,38 +17,12 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base32"
-	"encoding/json"
 	"errors"
 	"iter"
 	"time"
+
+	"example.com/tokenstore"
 )
-
-// Kind is the kind of a key.
-type Kind string
-
-// The four kinds of keys.
-const (
-	User    Kind = "user"
-	Refresh Kind = "refresh"
-	Access  Kind = "access"
-	Grant   Kind = "grant"
-)
-
-// Key is one value by which a token is found. Its value may be a credential:
-// it is never stored, logged or printed, only its hash is.
-type Key struct {
-	Kind  Kind
-	Value string
-}
-
-// String returns the kind only.
-func (k Key) String() string { return string(k.Kind) + " key" }
-
-// GoString returns the kind only.
-func (k Key) GoString() string { return k.String() }
-
-// MarshalJSON gives the kind only, so that a log of a key shows no credential.
-func (k Key) MarshalJSON() ([]byte, error) { return json.Marshal(k.String()) }
 
 // HashLen is the length of a hash in characters.
 const HashLen = 26
@@ -62,7 +36,7 @@ func Base32(data []byte) string { return base32Lower.EncodeToString(data) }
 // Hash returns the key's hash: the first 128 bits of SHA-256 over kind and
 // value, or of HMAC-SHA-256 if there is a pepper, in lower-case base32. It is
 // also the ID that is derived from the key.
-func Hash(k Key, pepper []byte) string {
+func Hash(k tokenstore.Key, pepper []byte) string {
 	message := []byte(string(k.Kind) + "\x00" + k.Value)
 	if len(pepper) == 0 {
 		sum := sha256.Sum256(message)

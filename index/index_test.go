@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/tokenstore"
 	"example.com/tokenstore/driver"
 	"example.com/tokenstore/driver/drivertest"
 	"example.com/tokenstore/driver/memory"
@@ -72,11 +73,11 @@ func inEachForm(t *testing.T, test func(t *testing.T, f form)) {
 
 // hash returns the hash of a refresh token that is obviously none.
 func hash(n int) string {
-	return index.Hash(index.Key{Kind: index.Refresh, Value: fmt.Sprintf("fake-refresh-%d", n)}, nil)
+	return index.Hash(tokenstore.Key{Kind: tokenstore.RefreshKey, Value: fmt.Sprintf("fake-refresh-%d", n)}, nil)
 }
 
 func userHash(n int) string {
-	return index.Hash(index.Key{Kind: index.User, Value: fmt.Sprintf("fake-user-%d", n)}, nil)
+	return index.Hash(tokenstore.Key{Kind: tokenstore.UserKey, Value: fmt.Sprintf("fake-user-%d", n)}, nil)
 }
 
 // ids returns the IDs of hints.

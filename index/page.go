@@ -2,7 +2,6 @@ package index
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -65,11 +64,11 @@ func (p *page) frozen() bool { return p.sealed != 0 }
 // marks returns the hints of a key, in order of arrival.
 func (p *page) marks(key string) marks {
 	var found marks
-	for _, f := range p.ids {
+	for _, f := range p.ids() {
 		if !mayHold(f, key) {
 			continue
 		}
-		for _, h := range hintsOf(f.id, f.text) {
+		for _, h := range hintsOf(idOf(f), textOf(f)) {
 			if h.key == key {
 				found = append(found, h.mark)
 			}
@@ -80,8 +79,8 @@ func (p *page) marks(key string) marks {
 }
 
 // mayHold reports false if the field has no hint of the key.
-func mayHold(f idField, key string) bool {
-	return strings.Contains(f.text, key) || strings.HasPrefix(f.id, key)
+func mayHold(f driver.Field, key string) bool {
+	return strings.Contains(textOf(f), key) || strings.HasPrefix(idOf(f), key)
 }
 
 // claim adds or raises a hint.
@@ -96,10 +95,8 @@ func (p *page) release(key string, c Claim) { p.replace(key, c.ID, nil) }
 
 // replace gives an ID other hints of a key.
 func (p *page) replace(key, id string, m marks) {
-	var hints []held
-	if i, there := p.at(id); there {
-		hints = hintsOf(id, p.ids[i].text)
-	}
+	text, _ := p.Text(idMark + id)
+	hints := hintsOf(id, text)
 	hints = slices.DeleteFunc(hints, func(h held) bool { return h.key == key })
 	for _, hint := range m {
 		hints = append(hints, held{key, hint})
@@ -110,8 +107,8 @@ func (p *page) replace(key, id string, m marks) {
 // all returns all hints with their keys.
 func (p *page) all() []held {
 	var all []held
-	for _, f := range p.ids {
-		all = append(all, hintsOf(f.id, f.text)...)
+	for _, f := range p.ids() {
+		all = append(all, hintsOf(idOf(f), textOf(f))...)
 	}
 	return all
 }
@@ -136,8 +133,8 @@ func (p *page) decode(root bool) (err error) {
 			return err
 		}
 	}
-	for _, f := range p.ids {
-		if !readHints(f.id, f.text, func(string, mark) {}) {
+	for _, f := range p.ids() {
+		if !readHints(idOf(f), textOf(f), func(string, mark) {}) {
 			return errHints
 		}
 	}
@@ -158,11 +155,11 @@ func (p *page) decodeRoot() error {
 	}
 	p.layout = layout{epoch, int(fanout)}
 	p.takeFilled()
-	text, err := p.text(nextField)
+	text, err := p.Text(nextField)
 	if err != nil || text == "" {
 		return err
 	}
-	delete(p.fields, nextField)
+	p.Set(nextField, "")
 	var next layout
 	if _, err := fmt.Sscanf(text, "%d %d", &next.epoch, &next.fanout); err != nil ||
 		next.epoch <= epoch || next.fanout < 1 || next.fanout > MaxFanout {
@@ -175,7 +172,7 @@ func (p *page) decodeRoot() error {
 // takeFilled reads which documents were made: in hexadecimal, the first of them
 // in the lowest bit. What cannot be read only costs a reader its patience.
 func (p *page) takeFilled() {
-	if text, err := p.text(filledField); err == nil && len(text) <= MaxFanout/4 {
+	if text, err := p.Text(filledField); err == nil && len(text) <= MaxFanout/4 {
 		for n := range p.fanout {
 			if at := len(text) - 1 - n/4; at >= 0 {
 				digit, _ := strconv.ParseUint(text[at:at+1], 16, 8)
@@ -185,7 +182,7 @@ func (p *page) takeFilled() {
 			}
 		}
 	}
-	delete(p.fields, filledField)
+	p.Set(filledField, "")
 }
 
 // filledText returns the text that takeFilled reads.
@@ -206,23 +203,23 @@ func (p *page) filledText() string {
 // takeWrites reads the count of writes. It is only that: what cannot be read
 // begins anew.
 func (p *page) takeWrites() {
-	if text, err := p.text(writesField); err == nil {
+	if text, err := p.Text(writesField); err == nil {
 		p.writes = parseWrites(text)
 	}
-	delete(p.fields, writesField)
+	p.Set(writesField, "")
 }
 
 // stored returns the object that holds the page.
 func (p *page) stored() object {
 	o := p.object
-	o.fields = maps.Clone(p.fields)
-	o.setNumber(sealedField, p.sealed)
-	o.setText(writesField, p.writes.String())
-	o.setText(filledField, p.filledText())
-	o.setNumber(epochField, p.epoch)
-	o.setNumber(fanoutField, int64(p.fanout))
+	o.Object = p.Clone()
+	o.SetNumber(sealedField, p.sealed)
+	o.Set(writesField, p.writes.String())
+	o.Set(filledField, p.filledText())
+	o.SetNumber(epochField, p.epoch)
+	o.SetNumber(fanoutField, int64(p.fanout))
 	if p.next != nil {
-		o.setText(nextField, fmt.Sprintf("%d %d", p.next.epoch, p.next.fanout))
+		o.Set(nextField, fmt.Sprintf("%d %d", p.next.epoch, p.next.fanout))
 	}
 	return o
 }

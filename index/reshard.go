@@ -154,9 +154,10 @@ func (x *Document) finishOnce(ctx context.Context, root *page) error {
 	}
 	pages := x.split(old, *root.next)
 	swapped := *root
-	swapped.layout, swapped.next, swapped.filled, swapped.sealed, swapped.ids = *root.next, nil, nil, 0, nil
+	swapped.layout, swapped.next, swapped.filled, swapped.sealed = *root.next, nil, nil, 0
+	swapped.SetPrefix(idMark, nil)
 	if swapped.fanout == 1 {
-		swapped.ids = pages[0].ids
+		swapped.SetPrefix(idMark, pages[0].ids())
 		pages = []*page{&swapped}
 	} else {
 		for _, p := range pages {
@@ -265,7 +266,7 @@ func (x *Document) split(old []*page, next layout) []*page {
 		p.generation = generation
 		p.writes = p.writes.add(time.Unix(sealed, 0))
 		for _, id := range slices.Sorted(maps.Keys(byID)) {
-			p.ids = append(p.ids, idField{id, encodeHints(id, byID[id])})
+			p.setID(id, encodeHints(id, byID[id]))
 		}
 		pages = append(pages, p)
 	}

@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"example.com/tokenstore/driver"
 )
 
 // writes counts the writes of a document by the hour, the latest hour first. As
@@ -80,7 +82,7 @@ func parseWrites(text string) writes {
 		hourText, countText, _ := strings.Cut(word, ":")
 		hour, err1 := strconv.ParseInt(hourText, 36, 64)
 		count, err2 := strconv.ParseInt(countText, 10, 64)
-		if err1 != nil || err2 != nil || hour <= 0 || hour > maxNumber || count <= 0 || count > maxCount || i > wholeDay {
+		if err1 != nil || err2 != nil || hour <= 0 || hour > driver.MaxNumber || count <= 0 || count > maxCount || i > wholeDay {
 			return w
 		}
 		if i > 0 {

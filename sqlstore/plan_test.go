@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"example.com/tokenstore"
-	"example.com/tokenstore/index"
 )
 
 // No look-up reads the whole table or sorts, in the present form of the table
@@ -61,7 +60,7 @@ func checkPlans(t *testing.T, s *Store) {
 	queries := map[string]string{"id": r.selection(r.equals(idColumn)) + " LIMIT 1"}
 	for kind, column := range keyColumns {
 		queries[string(kind)] = r.selection(r.equals(column)) + " LIMIT 1"
-		if kind != index.User {
+		if kind != tokenstore.UserKey {
 			queries["ownerless "+string(kind)] = r.selection(r.keyCondition(tokenstore.Key{Kind: kind}, true)) + " LIMIT 1"
 		}
 	}

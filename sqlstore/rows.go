@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"example.com/tokenstore"
-	"example.com/tokenstore/index"
 )
 
 // rows is the table as one transaction sees it; it implements rowstore.Rows.
@@ -24,11 +23,11 @@ type rows struct {
 }
 
 // keyColumns says which column a kind of key is in.
-var keyColumns = map[index.Kind]string{
-	index.User:    userColumn,
-	index.Refresh: "refresh_token",
-	index.Access:  "access_token",
-	index.Grant:   "grant_token",
+var keyColumns = map[tokenstore.KeyKind]string{
+	tokenstore.UserKey:    userColumn,
+	tokenstore.RefreshKey: "refresh_token",
+	tokenstore.AccessKey:  "access_token",
+	tokenstore.GrantKey:   "grant_token",
 }
 
 // ByID returns the row with the given ID.

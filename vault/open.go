@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/vault/api/auth/kubernetes"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/secretstore"
 )
 
 func init() { tokenstore.Register(storeName, openURL) }
@@ -32,14 +33,14 @@ const (
 
 // openURL opens the store that a URL names; see the package comment.
 func openURL(_ context.Context, u *url.URL) (tokenstore.OpenStore, error) {
-	if err := tokenstore.CheckParams(u, "mount", "namespace", "reads", tokenstore.ParamPepperFile); err != nil {
+	if err := tokenstore.CheckParams(u, "mount", "namespace", "reads", secretstore.ParamPepperFile); err != nil {
 		return nil, err
 	}
 	options, err := urlOptions(u)
 	if err != nil {
 		return nil, openError(err)
 	}
-	common, err := tokenstore.URLOptions(u)
+	common, err := secretstore.URLOptions(u)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +59,7 @@ func openURL(_ context.Context, u *url.URL) (tokenstore.OpenStore, error) {
 		client.CloneConfig().HttpClient.CloseIdleConnections()
 		return nil
 	}
-	store, err := New(client, append(options, WithStoreOptions(common...), WithStoreOptions(tokenstore.WithClose(closer)))...)
+	store, err := New(client, append(options, WithStoreOptions(common...), WithStoreOptions(secretstore.WithClose(closer)))...)
 	if err != nil {
 		return nil, err
 	}

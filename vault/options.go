@@ -3,9 +3,8 @@ package vault
 import (
 	"time"
 
+	"example.com/tokenstore/secretstore"
 	"github.com/hashicorp/vault/api"
-
-	"example.com/tokenstore"
 )
 
 // Option changes what [New] and [NewSecrets] return.
@@ -17,7 +16,7 @@ type config struct {
 	maxSize, maxVersions     int
 	session                  *Session
 	login                    api.AuthMethod
-	store                    []tokenstore.Option
+	store                    []secretstore.Option
 	now                      func() time.Time
 }
 
@@ -83,9 +82,9 @@ func WithLogin(method api.AuthMethod) Option { return func(c *config) { c.login 
 // have it renewed in the background, or to share it with other stores.
 func WithSession(session *Session) Option { return func(c *config) { c.session = session } }
 
-// WithStoreOptions passes options on to tokenstore.NewSecretStore. Set the
+// WithStoreOptions passes options on to secretstore.New. Set the
 // prefix with [WithPrefix] instead.
-func WithStoreOptions(options ...tokenstore.Option) Option {
+func WithStoreOptions(options ...secretstore.Option) Option {
 	return func(c *config) { c.store = append(c.store, options...) }
 }
 

@@ -57,6 +57,7 @@ import (
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/driver"
+	"example.com/tokenstore/secretstore"
 )
 
 // ErrNotKV2 is matched by the error of a call to a mount that is not a secrets
@@ -69,13 +70,13 @@ var ErrNotKV2 = errors.New("the mount is not a KV version 2 secrets engine")
 // another one. Without options the mount is "secret" and the prefix
 // "tokenstore/". An option that cannot be used gives an error that matches
 // tokenstore.ErrInvalidArgument.
-func New(client *api.Client, options ...Option) (*tokenstore.SecretStore, error) {
+func New(client *api.Client, options ...Option) (*secretstore.Store, error) {
 	s, c, err := build(client, options)
 	if err != nil {
 		return nil, &tokenstore.Error{Store: storeName, Op: "new store", Kind: tokenstore.ErrInvalidArgument, Err: err}
 	}
-	own := []tokenstore.Option{tokenstore.WithName(storeName), tokenstore.WithEntries(), tokenstore.WithPrefix(c.prefix)}
-	return tokenstore.NewSecretStore(s, append(own, c.store...)...)
+	own := []secretstore.Option{secretstore.WithName(storeName), secretstore.WithEntries(), secretstore.WithPrefix(c.prefix)}
+	return secretstore.New(s, append(own, c.store...)...)
 }
 
 // NewSecrets returns the driver under [New], for those who build a store, or a

@@ -11,6 +11,7 @@ import (
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/internal/importer"
+	"example.com/tokenstore/secretstore"
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 )
@@ -106,7 +107,7 @@ func withDestination(ctx context.Context, to string, dryRun bool, do func(tokens
 	}
 	err := withStore(ctx, readOnly(to), do)
 	if errors.Is(err, fs.ErrNotExist) {
-		return do(tokenstore.NewMemory())
+		return do(secretstore.NewMemory())
 	}
 	return err
 }

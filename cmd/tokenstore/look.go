@@ -4,7 +4,6 @@ import (
 	"errors"
 
 	"example.com/tokenstore"
-	"example.com/tokenstore/index"
 	"github.com/spf13/cobra"
 )
 
@@ -108,12 +107,12 @@ func findQuery(command *cobra.Command, user string, refresh, access, grant bool)
 	if err != nil {
 		return tokenstore.OAuthToken{}, err
 	}
-	kind := index.Refresh
+	kind := tokenstore.RefreshKey
 	switch {
 	case access:
-		kind = index.Access
+		kind = tokenstore.AccessKey
 	case grant:
-		kind = index.Grant
+		kind = tokenstore.GrantKey
 	}
 	return tokenstore.QueryFor(tokenstore.Key{Kind: kind, Value: credential}), nil
 }

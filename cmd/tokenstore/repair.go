@@ -10,13 +10,14 @@ import (
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/index"
+	"example.com/tokenstore/secretstore"
 	"github.com/spf13/cobra"
 )
 
 // repairable is a store over a secret manager, which has an index to look at.
 type repairable interface {
-	Check(ctx context.Context) (tokenstore.Report, error)
-	Reindex(ctx context.Context, options tokenstore.ReindexOptions) (tokenstore.Report, error)
+	Check(ctx context.Context) (secretstore.Report, error)
+	Reindex(ctx context.Context, options secretstore.ReindexOptions) (secretstore.Report, error)
 }
 
 func checkCommand() *cobra.Command {
@@ -35,7 +36,7 @@ are none of its own.`,
 		Example: "  tokenstore check vault://secret/crm",
 		Args:    exactArgs("STORE"),
 		RunE: func(command *cobra.Command, args []string) error {
-			return withRepairable(command, args[0], func(store repairable) (tokenstore.Report, error) {
+			return withRepairable(command, args[0], func(store repairable) (secretstore.Report, error) {
 				return store.Check(command.Context())
 			})
 		},
@@ -43,7 +44,7 @@ are none of its own.`,
 }
 
 func reindexCommand() *cobra.Command {
-	var options tokenstore.ReindexOptions
+	var options secretstore.ReindexOptions
 	command := &cobra.Command{
 		Use:   "reindex STORE",
 		Short: "Repair the index: add missing keys, remove what crashes and edits left",
@@ -55,11 +56,11 @@ Secrets that cannot be read are named and left alone; then the exit code is 4.
 A store whose programs set a pepper needs it here, too: pepper_file=PATH in the
 URL. Tokens that were stored under another one, or none, are left alone unless the
 pepper is to change. Where programs set another form of index than the adapter's
-own, such a program has to repair it (SecretStore.Reindex).`,
+own, such a program has to repair it (secretstore.Store.Reindex).`,
 		Example: "  tokenstore reindex awssm://crm?region=eu-west-1 --dry-run\n  tokenstore reindex awssm://crm?region=eu-west-1 --fanout 16",
 		Args:    exactArgs("STORE"),
 		RunE: func(command *cobra.Command, args []string) error {
-			return withRepairable(command, args[0], func(store repairable) (tokenstore.Report, error) {
+			return withRepairable(command, args[0], func(store repairable) (secretstore.Report, error) {
 				report, err := store.Reindex(command.Context(), options)
 				if err == nil && options.DryRun && options.Fanout > 0 {
 					_, _ = fmt.Fprintf(command.ErrOrStderr(), "tokenstore: dry run: the index would be spread over %d documents\n", options.Fanout)
@@ -74,7 +75,7 @@ own, such a program has to repair it (SecretStore.Reindex).`,
 	return command
 }
 
-func withRepairable(command *cobra.Command, url string, do func(repairable) (tokenstore.Report, error)) error {
+func withRepairable(command *cobra.Command, url string, do func(repairable) (secretstore.Report, error)) error {
 	// Only stores without an index can be opened for reading only, and what is
 	// refused here makes no file.
 	return withStore(command.Context(), readOnly(url), func(store tokenstore.OpenStore) error {
@@ -129,7 +130,7 @@ type jsonStat struct {
 	MaxWrites   int    `json:"max_writes"`
 }
 
-func newJSONReport(r tokenstore.Report) jsonReport {
+func newJSONReport(r secretstore.Report) jsonReport {
 	stats := []jsonStat{}
 	for _, s := range r.Index {
 		stats = append(stats, jsonStat(s))
@@ -141,7 +142,7 @@ func newJSONReport(r tokenstore.Report) jsonReport {
 	}
 }
 
-func printReport(command *cobra.Command, r tokenstore.Report) error {
+func printReport(command *cobra.Command, r secretstore.Report) error {
 	w := command.OutOrStdout()
 	if asJSON, _ := command.Flags().GetBool("json"); asJSON {
 		return printJSON(w, newJSONReport(r))

@@ -11,6 +11,7 @@ import (
 	"example.com/tokenstore"
 	"example.com/tokenstore/driver/memory"
 	"example.com/tokenstore/index"
+	"example.com/tokenstore/secretstore"
 	"github.com/spf13/cobra"
 )
 
@@ -18,7 +19,7 @@ import (
 // secrets: the two that are nearly full stand at the top, and the others, which
 // would fill pages, are added up.
 func TestReportShowsWhatIsNearALimit(t *testing.T) {
-	var report tokenstore.Report
+	var report secretstore.Report
 	for i := range 1000 {
 		report.Index = append(report.Index, index.Stat{Name: fmt.Sprintf("index/%04d", i), Keys: 1, Hints: 2, Size: 100, MaxSize: 1000, MaxWrites: 90})
 	}
@@ -55,16 +56,16 @@ func TestReportShowsWhatIsNearALimit(t *testing.T) {
 func TestReportIsShownBesideABrokenIndexSecret(t *testing.T) {
 	secrets := memory.New()
 	tokenstore.Register("broken", func(context.Context, *url.URL) (tokenstore.OpenStore, error) {
-		return tokenstore.NewSecretStore(secrets)
+		return secretstore.New(secrets)
 	})
-	store, err := tokenstore.NewSecretStore(secrets)
+	store, err := secretstore.New(secrets)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := store.SaveToken(t.Context(), tokenstore.OAuthToken{UserName: "fake-user", RefreshToken: "fake-refresh"}); err != nil {
 		t.Fatal(err)
 	}
-	entry := "tokenstore/index/" + index.Hash(tokenstore.Key{Kind: index.Refresh, Value: "fake-refresh"}, nil)
+	entry := "tokenstore/index/" + index.Hash(tokenstore.Key{Kind: tokenstore.RefreshKey, Value: "fake-refresh"}, nil)
 	secrets.Edit(entry, []byte("{"))
 	for _, command := range []string{"check", "reindex"} {
 		code, out, errs := try(t, "", command, "broken:")

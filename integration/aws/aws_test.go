@@ -21,6 +21,7 @@ import (
 	"example.com/tokenstore/conformance"
 	"example.com/tokenstore/driver"
 	"example.com/tokenstore/integration/internal/need"
+	"example.com/tokenstore/secretstore"
 )
 
 func TestMain(m *testing.M) {
@@ -58,7 +59,7 @@ func (w *world) slot() awssm.Option {
 
 func (w *world) secrets() (driver.Secrets, error) { return awssm.NewSecrets(w.client, w.slot()) }
 
-func (w *world) store(prefix string) (*tokenstore.SecretStore, error) {
+func (w *world) store(prefix string) (*secretstore.Store, error) {
 	return awssm.New(w.client, w.slot(), awssm.WithPrefix(prefix))
 }
 
@@ -69,12 +70,12 @@ type limitless struct{ driver.Secrets }
 func (l limitless) Unwrap() driver.Secrets { return l.Secrets }
 func (limitless) Limits() driver.Limits    { return driver.Limits{} }
 
-func (w *world) boundless(prefix string) (*tokenstore.SecretStore, error) {
+func (w *world) boundless(prefix string) (*secretstore.Store, error) {
 	s, err := w.secrets()
 	if err != nil {
 		return nil, err
 	}
-	return tokenstore.NewSecretStore(limitless{s}, tokenstore.WithPrefix(prefix), tokenstore.WithDocument(1), tokenstore.WithoutAccessIndex())
+	return secretstore.New(limitless{s}, secretstore.WithPrefix(prefix), secretstore.WithDocument(1), secretstore.WithoutAccessIndex())
 }
 
 // edit saves a secret as a person does in the console.

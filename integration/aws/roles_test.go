@@ -16,6 +16,7 @@ import (
 	"example.com/tokenstore"
 	"example.com/tokenstore/awssm"
 	"example.com/tokenstore/integration/internal/need"
+	"example.com/tokenstore/secretstore"
 )
 
 // allowed returns the actions of a policy file, sorted.
@@ -58,7 +59,7 @@ func (r *recorder) watch(o *secretsmanager.Options) {
 }
 
 // role returns a store whose calls are noted.
-func role(t *testing.T, prefix string, slot int) (*tokenstore.SecretStore, *recorder) {
+func role(t *testing.T, prefix string, slot int) (*secretstore.Store, *recorder) {
 	t.Helper()
 	r := &recorder{calls: map[string]bool{}}
 	s, err := awssm.New(newClient(need.AWS(t), r.watch), awssm.WithPrefix(prefix), awssm.WithCandidate(slot))
@@ -112,7 +113,7 @@ func TestRoles(t *testing.T) {
 
 	operator, calls := role(t, prefix, 2)
 	must(operator.Check(ctx))
-	must(operator.Reindex(ctx, tokenstore.ReindexOptions{}))
+	must(operator.Reindex(ctx, secretstore.ReindexOptions{}))
 	must(operator.SaveToken(ctx, fakeToken("zoe")))
 	must(nil, operator.DeleteTokens(ctx))
 	must(operator.SaveToken(ctx, fakeToken("zoe")))

@@ -11,10 +11,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
-	"example.com/tokenstore"
-	"example.com/tokenstore/conformance"
 	"example.com/tokenstore/driver"
 	"example.com/tokenstore/integration/internal/need"
+	"example.com/tokenstore/secretstore"
+	"example.com/tokenstore/secretstore/enginetest"
 )
 
 // account is a driver together with the account on which it works.
@@ -41,8 +41,8 @@ func newAccount(t testing.TB) driver.Secrets {
 	return account{s, w}
 }
 
-func service() conformance.Service {
-	return conformance.Service{
+func service() enginetest.Service {
+	return enginetest.Service{
 		Handle: func(s driver.Secrets) (driver.Secrets, error) {
 			first, ok := driver.As[account](s)
 			if !ok {
@@ -61,8 +61,8 @@ func service() conformance.Service {
 	}
 }
 
-func documents(secrets driver.Secrets, options ...tokenstore.Option) (*tokenstore.SecretStore, error) {
-	return tokenstore.NewSecretStore(secrets, append([]tokenstore.Option{tokenstore.WithDocument(1), tokenstore.WithoutAccessIndex()}, options...)...)
+func documents(secrets driver.Secrets, options ...secretstore.Option) (*secretstore.Store, error) {
+	return secretstore.New(secrets, append([]secretstore.Option{secretstore.WithDocument(1), secretstore.WithoutAccessIndex()}, options...)...)
 }
 
 // TestModel compares random operations with a model. LocalStack takes a quarter
@@ -76,5 +76,5 @@ func TestModel(t *testing.T) {
 	if os.Getenv("TOKENSTORE_LONG") != "" {
 		operations = 2000
 	}
-	conformance.Model(t, newAccount, documents, conformance.ModelOptions{Service: service(), Operations: operations, WithoutAccessIndex: true})
+	enginetest.Model(t, newAccount, documents, enginetest.ModelOptions{Service: service(), Operations: operations, WithoutAccessIndex: true})
 }

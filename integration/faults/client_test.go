@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/secretstore"
 )
 
 const (
@@ -21,7 +22,7 @@ const (
 type client struct {
 	*worker
 	number int
-	store  *tokenstore.SecretStore
+	store  *secretstore.Store
 	raced  int // how many races it has taken part in
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/integration/internal/faultproxy"
+	"example.com/tokenstore/secretstore"
 )
 
 // processes is the number of processes in a fleet.
@@ -268,7 +269,7 @@ func (f *fleet) repair(t *testing.T, rows []tokenstore.OAuthToken) {
 	const day = 24 * time.Hour
 	ctx, later := t.Context(), f.site.inspect(t, 2*day)
 	for range 2 {
-		if _, err := later.Reindex(ctx, tokenstore.ReindexOptions{}); err != nil {
+		if _, err := later.Reindex(ctx, secretstore.ReindexOptions{}); err != nil {
 			t.Fatal(err)
 		}
 	}

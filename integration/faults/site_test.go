@@ -13,12 +13,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/hashicorp/vault/api"
 
-	"example.com/tokenstore"
 	"example.com/tokenstore/awssm"
 	"example.com/tokenstore/driver"
 	"example.com/tokenstore/integration/internal/faultproxy"
 	"example.com/tokenstore/integration/internal/need"
 	"example.com/tokenstore/integration/internal/vaultserver"
+	"example.com/tokenstore/secretstore"
 	"example.com/tokenstore/vault"
 )
 
@@ -43,9 +43,9 @@ const (
 
 // open returns stores for n clients of one process. number tells processes
 // apart.
-func (a access) open(number, n int, options ...tokenstore.Option) ([]*tokenstore.SecretStore, error) {
-	options = append(options, tokenstore.WithScanLimit(0)) // What the index does not know shall not be found.
-	stores := make([]*tokenstore.SecretStore, n)
+func (a access) open(number, n int, options ...secretstore.Option) ([]*secretstore.Store, error) {
+	options = append(options, secretstore.WithScanLimit(0)) // What the index does not know shall not be found.
+	stores := make([]*secretstore.Store, n)
 	for i := range stores {
 		var err error
 		switch {
@@ -65,7 +65,7 @@ func (a access) open(number, n int, options ...tokenstore.Option) ([]*tokenstore
 	return stores, nil
 }
 
-func (a access) vault(options []tokenstore.Option) (*tokenstore.SecretStore, error) {
+func (a access) vault(options []secretstore.Option) (*secretstore.Store, error) {
 	c := api.DefaultConfig()
 	if c.Error != nil {
 		return nil, c.Error
@@ -90,7 +90,7 @@ type limitless struct{ driver.Secrets }
 func (l limitless) Unwrap() driver.Secrets { return l.Secrets }
 func (limitless) Limits() driver.Limits    { return driver.Limits{} }
 
-func (a access) localstack(number int, options []tokenstore.Option) (*tokenstore.SecretStore, error) {
+func (a access) localstack(number int, options []secretstore.Option) (*secretstore.Store, error) {
 	client := secretsmanager.New(secretsmanager.Options{
 		Region: "eu-central-1", BaseEndpoint: aws.String("http://" + a.Address),
 		Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
@@ -100,8 +100,8 @@ func (a access) localstack(number int, options []tokenstore.Option) (*tokenstore
 	if err != nil {
 		return nil, err
 	}
-	return tokenstore.NewSecretStore(limitless{secrets}, append(options,
-		tokenstore.WithPrefix(a.Prefix), tokenstore.WithDocument(2), tokenstore.WithoutAccessIndex())...)
+	return secretstore.New(limitless{secrets}, append(options,
+		secretstore.WithPrefix(a.Prefix), secretstore.WithDocument(2), secretstore.WithoutAccessIndex())...)
 }
 
 // site is a server of a test, as the test itself sees it.
@@ -155,10 +155,10 @@ func (s *site) through(link *faultproxy.Proxy) access {
 
 // inspect returns a store without anything in between, for the test itself. Its
 // clock is ahead by as much as is given.
-func (s *site) inspect(t *testing.T, ahead time.Duration) *tokenstore.SecretStore {
+func (s *site) inspect(t *testing.T, ahead time.Duration) *secretstore.Store {
 	t.Helper()
 	const number = 7 // No process of a fleet has it.
-	stores, err := s.open(number, 1, tokenstore.WithClock(func() time.Time { return time.Now().Add(ahead) }))
+	stores, err := s.open(number, 1, secretstore.WithClock(func() time.Time { return time.Now().Add(ahead) }))
 	if err != nil {
 		t.Fatal(err)
 	}

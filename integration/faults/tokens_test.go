@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"example.com/tokenstore"
-	"example.com/tokenstore/index"
 )
 
 // secretMark begins every credential of the tests' tokens.
@@ -77,11 +76,11 @@ func withoutID(token tokenstore.OAuthToken) tokenstore.OAuthToken {
 // queryOf asks for a token by one of its keys.
 func queryOf(token tokenstore.OAuthToken, key tokenstore.Key) tokenstore.OAuthToken {
 	switch key.Kind {
-	case index.User:
+	case tokenstore.UserKey:
 		return tokenstore.OAuthToken{UserName: key.Value}
-	case index.Access:
+	case tokenstore.AccessKey:
 		return tokenstore.OAuthToken{AccessToken: key.Value}
-	case index.Grant:
+	case tokenstore.GrantKey:
 		return tokenstore.OAuthToken{ClientID: token.ClientID, ClientSecret: token.ClientSecret, GrantToken: key.Value}
 	default:
 		return byRefresh(token)

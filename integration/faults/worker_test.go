@@ -17,6 +17,7 @@ import (
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/integration/internal/need"
+	"example.com/tokenstore/secretstore"
 )
 
 // envOrders holds the orders of a process of a fleet, as JSON.
@@ -50,7 +51,7 @@ func TestMain(m *testing.M) {
 // worker is this process, being one of a fleet.
 type worker struct {
 	orders
-	stores []*tokenstore.SecretStore
+	stores []*secretstore.Store
 	stop   chan struct{} // closed when the work is to end
 
 	mu     sync.Mutex

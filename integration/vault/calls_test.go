@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/secretstore"
 	"example.com/tokenstore/vault"
 )
 
@@ -24,21 +25,21 @@ func TestCalls(t *testing.T) {
 	refreshed := tokenstore.OAuthToken{
 		UserName: stored.UserName, AccessToken: "fake-access-2", Expiry: time.UnixMilli(1_900_000_000_000),
 	}
-	find := func(query tokenstore.OAuthToken) func(*tokenstore.SecretStore) error {
-		return func(s *tokenstore.SecretStore) error {
+	find := func(query tokenstore.OAuthToken) func(*secretstore.Store) error {
+		return func(s *secretstore.Store) error {
 			_, err := s.FindToken(ctx, query)
 			return err
 		}
 	}
-	save := func(token tokenstore.OAuthToken) func(*tokenstore.SecretStore) error {
-		return func(s *tokenstore.SecretStore) error {
+	save := func(token tokenstore.OAuthToken) func(*secretstore.Store) error {
+		return func(s *secretstore.Store) error {
 			_, err := s.SaveToken(ctx, token)
 			return err
 		}
 	}
 	for _, c := range []struct {
 		name string
-		do   func(*tokenstore.SecretStore) error
+		do   func(*secretstore.Store) error
 		most int64
 	}{
 		{"find by user", find(tokenstore.OAuthToken{UserName: stored.UserName}), 1},

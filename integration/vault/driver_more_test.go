@@ -16,6 +16,7 @@ import (
 	"example.com/tokenstore"
 	"example.com/tokenstore/driver"
 	"example.com/tokenstore/integration/internal/vaultserver"
+	"example.com/tokenstore/secretstore"
 	"example.com/tokenstore/vault"
 )
 
@@ -233,9 +234,9 @@ func BenchmarkGetTokens(b *testing.B) {
 	client := newClient(b)
 	mount := newMount(b, client, "2")
 	parallel := newStore(b, client, vault.WithMount(mount))
-	sequential := newStore(b, client, vault.WithMount(mount), vault.WithStoreOptions(tokenstore.WithParallelism(1)))
+	sequential := newStore(b, client, vault.WithMount(mount), vault.WithStoreOptions(secretstore.WithParallelism(1)))
 	seed(b, newSecrets(b, client, vault.WithMount(mount)), tokens)
-	once := func(store *tokenstore.SecretStore) time.Duration {
+	once := func(store *secretstore.Store) time.Duration {
 		start := time.Now()
 		all, err := store.GetTokens(context.WithoutCancel(b.Context()))
 		if err != nil || len(all) != tokens {

@@ -16,6 +16,7 @@ import (
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/integration/internal/need"
+	"example.com/tokenstore/secretstore"
 	"example.com/tokenstore/vault"
 )
 
@@ -118,10 +119,10 @@ func TestLinearizable(t *testing.T) {
 	var next, total, conflicts atomic.Int64
 	var running sync.WaitGroup
 	for range sideBySide {
-		var stores [historyClients]*tokenstore.SecretStore
+		var stores [historyClients]*secretstore.Store
 		for i := range stores {
 			// A find of what is not there would read all tokens that other histories have left.
-			stores[i] = newStore(t, client, vault.WithMount(mount), vault.WithStoreOptions(tokenstore.WithScanLimit(0)))
+			stores[i] = newStore(t, client, vault.WithMount(mount), vault.WithStoreOptions(secretstore.WithScanLimit(0)))
 		}
 		running.Go(func() {
 			for h := next.Add(1); h <= histories && !t.Failed(); h = next.Add(1) {
@@ -153,7 +154,7 @@ func judge(t *testing.T, h int64, history []porcupine.Operation) {
 }
 
 // record runs one history on users that no other history has.
-func record(ctx context.Context, stores []*tokenstore.SecretStore, h int) (history []porcupine.Operation, gaveUp int, failed error) {
+func record(ctx context.Context, stores []*secretstore.Store, h int) (history []porcupine.Operation, gaveUp int, failed error) {
 	var mu sync.Mutex
 	var running sync.WaitGroup
 	start := time.Now()
@@ -207,7 +208,7 @@ func choose(random *rand.Rand, h, c, n int, seen map[string]row) action {
 }
 
 // act carries an action out.
-func act(ctx context.Context, store *tokenstore.SecretStore, in action) (outcome, error) {
+func act(ctx context.Context, store *secretstore.Store, in action) (outcome, error) {
 	var got tokenstore.OAuthToken
 	var err error
 	switch in.kind {

@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/secretstore"
 	"example.com/tokenstore/vault"
 )
 
@@ -19,7 +20,7 @@ func TestOperatorPatch(t *testing.T) {
 	client := newClient(t)
 	mount := newMount(t, client, "2")
 	operator := client.KVv2(mount)
-	stores := make([]*tokenstore.SecretStore, savers)
+	stores := make([]*secretstore.Store, savers)
 	for i := range stores {
 		stores[i] = newStore(t, client, vault.WithMount(mount))
 	}

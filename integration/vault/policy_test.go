@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/secretstore"
 	"example.com/tokenstore/vault"
 )
 
@@ -39,13 +40,13 @@ func TestPolicies(t *testing.T) {
 	root := newClient(t)
 	mount := newMount(t, root, "2")
 	clients := map[string]*api.Client{}
-	stores := map[string]*tokenstore.SecretStore{}
+	stores := map[string]*secretstore.Store{}
 	dayAhead := func() time.Time { return time.Now().Add(25 * time.Hour) }
 	for _, role := range []string{"reader", "writer", "operator"} {
 		clients[role] = roleClient(t, root, mount, role)
 		options := []vault.Option{vault.WithMount(mount)}
 		if role == "operator" {
-			options = append(options, vault.WithClock(dayAhead), vault.WithStoreOptions(tokenstore.WithClock(dayAhead)))
+			options = append(options, vault.WithClock(dayAhead), vault.WithStoreOptions(secretstore.WithClock(dayAhead)))
 		}
 		stores[role] = newStore(t, clients[role], options...)
 	}
@@ -83,7 +84,7 @@ func TestPolicies(t *testing.T) {
 
 	// The operator repairs, twice: the first time marks, the second removes.
 	for range 2 {
-		_, err := stores["operator"].Reindex(ctx, tokenstore.ReindexOptions{})
+		_, err := stores["operator"].Reindex(ctx, secretstore.ReindexOptions{})
 		must(t, err)
 	}
 	_, err = clients["operator"].KVv2(mount).Patch(ctx, "tokenstore/tokens/"+saved.ID, map[string]any{"refresh_token": "fake-refresh-rotated"}, api.WithMergeMethod(api.KVMergeMethodPatch))

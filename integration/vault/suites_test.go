@@ -16,6 +16,8 @@ import (
 	"example.com/tokenstore"
 	"example.com/tokenstore/conformance"
 	"example.com/tokenstore/driver"
+	"example.com/tokenstore/secretstore"
+	"example.com/tokenstore/secretstore/enginetest"
 	"example.com/tokenstore/vault"
 )
 
@@ -25,8 +27,8 @@ func TestModel(t *testing.T) {
 	t.Parallel() // It waits for the server most of the time.
 	client := newClient(t)
 	mount := newMount(t, client, "2")
-	conformance.Model(t, newBelow(client, mount), entries, conformance.ModelOptions{
-		Service: conformance.Service{
+	enginetest.Model(t, newBelow(client, mount), entries, enginetest.ModelOptions{
+		Service: enginetest.Service{
 			Handle: again(client, mount),
 			Edit: func(ctx context.Context, s driver.Secrets, name string, data []byte) error {
 				first, ok := driver.As[*below](s)
@@ -47,7 +49,7 @@ func TestLinearizableSuite(t *testing.T) {
 	client := newClient(t)
 	mount := newMount(t, client, "2")
 	conformance.Linearizable(t, func(t testing.TB) tokenstore.Store {
-		return newStore(t, client, vault.WithMount(mount), vault.WithStoreOptions(tokenstore.WithScanLimit(0)))
+		return newStore(t, client, vault.WithMount(mount), vault.WithStoreOptions(secretstore.WithScanLimit(0)))
 	}, conformance.LinearizableOptions{Operations: max(400, wantedOperations()/40)})
 }
 
@@ -59,11 +61,11 @@ var errForeign = errors.New("these secrets are not of this test")
 func TestCrash(t *testing.T) {
 	client := newClient(t)
 	mount := newMount(t, client, "2")
-	options := conformance.CrashOptions{Service: conformance.Service{Handle: again(client, mount)}}
-	crash := func(name string, options conformance.CrashOptions) {
+	options := enginetest.CrashOptions{Service: enginetest.Service{Handle: again(client, mount)}}
+	crash := func(name string, options enginetest.CrashOptions) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel() // It waits for the server most of the time.
-			conformance.Crash(t, newBelow(client, mount), entries, options)
+			enginetest.Crash(t, newBelow(client, mount), entries, options)
 		})
 	}
 	some := options
@@ -80,8 +82,8 @@ func TestCrash(t *testing.T) {
 	crash("all", options)
 }
 
-func entries(secrets driver.Secrets, options ...tokenstore.Option) (*tokenstore.SecretStore, error) {
-	return tokenstore.NewSecretStore(secrets, append(options, tokenstore.WithEntries())...)
+func entries(secrets driver.Secrets, options ...secretstore.Option) (*secretstore.Store, error) {
+	return secretstore.New(secrets, append(options, secretstore.WithEntries())...)
 }
 
 // below is a driver whose names all lie below a folder of its own: the suites

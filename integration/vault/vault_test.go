@@ -14,6 +14,7 @@ import (
 	"example.com/tokenstore"
 	"example.com/tokenstore/driver"
 	"example.com/tokenstore/integration/internal/need"
+	"example.com/tokenstore/secretstore"
 	"example.com/tokenstore/vault"
 )
 
@@ -72,7 +73,7 @@ func newSecrets(t testing.TB, client *api.Client, options ...vault.Option) drive
 	return secrets
 }
 
-func newStore(t testing.TB, client *api.Client, options ...vault.Option) *tokenstore.SecretStore {
+func newStore(t testing.TB, client *api.Client, options ...vault.Option) *secretstore.Store {
 	t.Helper()
 	store, err := vault.New(client, options...)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/secretstore"
 )
 
 // Token returns a token of a user, every value of it a fake.
@@ -21,10 +22,10 @@ func Token(user string) tokenstore.OAuthToken {
 // World is a service, empty at first, with those who use it.
 type World interface {
 	// Store returns the store of a new process.
-	Store() (*tokenstore.SecretStore, error)
+	Store() (*secretstore.Store, error)
 	// Dying returns the store of a process that ends at the call with this
 	// number: the call is carried out and its reply never read, or it is never sent.
-	Dying(call int, carried bool) (*tokenstore.SecretStore, error)
+	Dying(call int, carried bool) (*secretstore.Store, error)
 	// Advance moves the clock.
 	Advance(d time.Duration)
 }
@@ -32,15 +33,15 @@ type World interface {
 // change is one operation, from what is stored before to what is stored after.
 type change struct {
 	name string
-	do   func(context.Context, *tokenstore.SecretStore) error
+	do   func(context.Context, *secretstore.Store) error
 	// done reports whether the operation has happened; it fails if it has
 	// happened in part.
-	done func(t testing.TB, s *tokenstore.SecretStore) bool
+	done func(t testing.TB, s *secretstore.Store) bool
 }
 
 // Present reports whether the token of the user of want is stored and the same,
 // but for the ID. A stored token that is not found by each of its keys is a failure.
-func Present(t testing.TB, s *tokenstore.SecretStore, want tokenstore.OAuthToken) bool {
+func Present(t testing.TB, s *secretstore.Store, want tokenstore.OAuthToken) bool {
 	t.Helper()
 	got, err := s.FindToken(t.Context(), tokenstore.OAuthToken{UserName: want.UserName})
 	if errors.Is(err, tokenstore.ErrNotFound) {
@@ -66,8 +67,8 @@ func changes() []change {
 	adopted.RefreshToken, adopted.GrantToken = "1000.refresh.", "1000.grant."
 	saving := func(token tokenstore.OAuthToken) change {
 		return change{
-			do:   func(ctx context.Context, s *tokenstore.SecretStore) error { return save(ctx, s, token) },
-			done: func(t testing.TB, s *tokenstore.SecretStore) bool { return Present(t, s, token) },
+			do:   func(ctx context.Context, s *secretstore.Store) error { return save(ctx, s, token) },
+			done: func(t testing.TB, s *secretstore.Store) bool { return Present(t, s, token) },
 		}
 	}
 	named := func(name string, c change) change { c.name = name; return c }
@@ -79,14 +80,14 @@ func changes() []change {
 		named("insert again", saving(Token("gone"))),
 		{
 			name: "delete",
-			do: func(ctx context.Context, s *tokenstore.SecretStore) error {
+			do: func(ctx context.Context, s *secretstore.Store) error {
 				ada, err := s.FindToken(ctx, tokenstore.OAuthToken{UserName: "ada"})
 				if err != nil {
 					return err
 				}
 				return s.DeleteToken(ctx, ada.ID)
 			},
-			done: func(t testing.TB, s *tokenstore.SecretStore) bool { return !Present(t, s, Token("ada")) },
+			done: func(t testing.TB, s *secretstore.Store) bool { return !Present(t, s, Token("ada")) },
 		},
 	}
 }
@@ -146,8 +147,8 @@ func crash(t *testing.T, w World, c change, at int, carried bool) bool {
 	return died
 }
 
-func opened(t *testing.T) func(*tokenstore.SecretStore, error) *tokenstore.SecretStore {
-	return func(s *tokenstore.SecretStore, err error) *tokenstore.SecretStore {
+func opened(t *testing.T) func(*secretstore.Store, error) *secretstore.Store {
+	return func(s *secretstore.Store, err error) *secretstore.Store {
 		t.Helper()
 		if err != nil {
 			t.Fatal(err)
@@ -156,7 +157,7 @@ func opened(t *testing.T) func(*tokenstore.SecretStore, error) *tokenstore.Secre
 	}
 }
 
-func save(ctx context.Context, s *tokenstore.SecretStore, token tokenstore.OAuthToken) error {
+func save(ctx context.Context, s *secretstore.Store, token tokenstore.OAuthToken) error {
 	_, err := s.SaveToken(ctx, token)
 	return err
 }

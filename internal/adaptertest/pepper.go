@@ -17,5 +17,5 @@ func Pepper(t testing.TB, user string) (path, id string) {
 	if err := os.WriteFile(path, []byte("fake-pepper\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return path, index.Hash(tokenstore.Key{Kind: index.User, Value: user}, []byte("fake-pepper"))
+	return path, index.Hash(tokenstore.Key{Kind: tokenstore.UserKey, Value: user}, []byte("fake-pepper"))
 }

@@ -10,6 +10,7 @@ import (
 	"example.com/tokenstore"
 	"example.com/tokenstore/conformance"
 	"example.com/tokenstore/driver"
+	"example.com/tokenstore/secretstore"
 )
 
 // open returns the driver over a directory, as each process has its own.
@@ -60,12 +61,12 @@ func TestStore(t *testing.T) {
 
 // store remembers on which directory it lies.
 type store struct {
-	*tokenstore.SecretStore
+	*secretstore.Store
 	dir *Dir
 }
 
 func newStore(t testing.TB, dir *Dir) *store {
-	s, err := tokenstore.NewSecretStore(limited{dir}, tokenstore.WithName("example"))
+	s, err := secretstore.New(limited{dir}, secretstore.WithName("example"))
 	if err != nil {
 		t.Fatal(err)
 	}

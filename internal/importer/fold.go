@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"example.com/tokenstore"
-	"example.com/tokenstore/index"
 )
 
 // identity returns the keys that tell which token a row is, in order. The
@@ -20,7 +19,7 @@ func identity(t tokenstore.OAuthToken) []tokenstore.Key {
 		return keys
 	}
 	by := tokenstore.FindKeys(t)
-	return slices.DeleteFunc(keys, func(k tokenstore.Key) bool { return k.Kind == index.Access && !slices.Contains(by, k) })
+	return slices.DeleteFunc(keys, func(k tokenstore.Key) bool { return k.Kind == tokenstore.AccessKey && !slices.Contains(by, k) })
 }
 
 // fold returns, for each row, which row is moved for it: itself, or the best of

@@ -8,11 +8,12 @@ import (
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/internal/importer"
+	"example.com/tokenstore/secretstore"
 )
 
-func store(t *testing.T, tokens ...tokenstore.OAuthToken) *tokenstore.SecretStore {
+func store(t *testing.T, tokens ...tokenstore.OAuthToken) *secretstore.Store {
 	t.Helper()
-	s := tokenstore.NewMemory()
+	s := secretstore.NewMemory()
 	for _, token := range tokens {
 		if _, err := s.SaveToken(t.Context(), token); err != nil {
 			t.Fatal(err)

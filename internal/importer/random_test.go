@@ -9,6 +9,7 @@ import (
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/internal/importer"
+	"example.com/tokenstore/secretstore"
 	"pgregory.net/rapid"
 )
 
@@ -44,7 +45,7 @@ func drawTokens(t *rapid.T, name string, most int, ids ...string) []tokenstore.O
 // says the same, and nothing is lost of which it does not speak.
 func TestAnyImportDoesWhatItSays(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		destination := tokenstore.NewMemory()
+		destination := secretstore.NewMemory()
 		for _, token := range drawTokens(t, "stored", 4, "", "", "1", "2") {
 			_, _ = destination.SaveToken(t.Context(), token) // One without secrets is not stored.
 		}

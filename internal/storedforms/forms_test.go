@@ -16,6 +16,7 @@ import (
 	"example.com/tokenstore/driver/drivertest"
 	"example.com/tokenstore/driver/memory"
 	"example.com/tokenstore/filestore"
+	"example.com/tokenstore/secretstore"
 	"example.com/tokenstore/sqlstore"
 )
 
@@ -24,15 +25,15 @@ type form struct {
 	name, file string
 	// open opens the store in a file, which is a copy. Closing it writes the file.
 	open func(ctx context.Context, path string) (tokenstore.OpenStore, error)
-	// engine says that the store is a SecretStore: it has an index and tombstones.
+	// engine says that the store is a secretstore.Store: it has an index and tombstones.
 	engine bool
 }
 
 var forms = []form{
-	engine("entries", tokenstore.WithEntries()),
-	engine("document-1", tokenstore.WithDocument(1)),
-	engine("document-16", tokenstore.WithDocument(16), tokenstore.WithoutAccessIndex()),
-	engine("peppered", tokenstore.WithEntries(), tokenstore.WithPepper([]byte("a pepper of the tests"))),
+	engine("entries", secretstore.WithEntries()),
+	engine("document-1", secretstore.WithDocument(1)),
+	engine("document-16", secretstore.WithDocument(16), secretstore.WithoutAccessIndex()),
+	engine("peppered", secretstore.WithEntries(), secretstore.WithPepper([]byte("a pepper of the tests"))),
 	{name: "sqlite", file: "tokens.db", open: func(ctx context.Context, path string) (tokenstore.OpenStore, error) {
 		return sqlstore.OpenSQLite(ctx, path)
 	}},
@@ -45,7 +46,7 @@ var forms = []form{
 var clock = time.Date(2026, time.November, 24, 12, 0, 0, 0, time.UTC)
 
 // engine is the form of an engine with these options.
-func engine(name string, options ...tokenstore.Option) form {
+func engine(name string, options ...secretstore.Option) form {
 	return form{name: name, file: name + ".json", engine: true, open: func(ctx context.Context, path string) (tokenstore.OpenStore, error) {
 		secrets, err := load(ctx, path)
 		if err != nil {
@@ -59,13 +60,13 @@ func engine(name string, options ...tokenstore.Option) form {
 			}
 			return do(ctx)
 		})
-		return tokenstore.NewSecretStore(ticking, append(options,
-			tokenstore.WithScanLimit(0), tokenstore.WithParallelism(1), // A find has the index alone.
-			tokenstore.WithClock(func() time.Time { return now }),
-			tokenstore.WithRandom(func() float64 { return 0.5 }),
-			tokenstore.WithSleep(func(ctx context.Context, _ time.Duration) error { return ctx.Err() }),
-			tokenstore.WithRandomID(func() (string, error) { ids++; return fmt.Sprint("random", ids), nil }),
-			tokenstore.WithClose(func() error { return store(context.WithoutCancel(ctx), secrets, path) }),
+		return secretstore.New(ticking, append(options,
+			secretstore.WithScanLimit(0), secretstore.WithParallelism(1), // A find has the index alone.
+			secretstore.WithClock(func() time.Time { return now }),
+			secretstore.WithRandom(func() float64 { return 0.5 }),
+			secretstore.WithSleep(func(ctx context.Context, _ time.Duration) error { return ctx.Err() }),
+			secretstore.WithRandomID(func() (string, error) { ids++; return fmt.Sprint("random", ids), nil }),
+			secretstore.WithClose(func() error { return store(context.WithoutCancel(ctx), secrets, path) }),
 		)...)
 	}}
 }

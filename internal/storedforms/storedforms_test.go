@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/secretstore"
 )
 
 var update = flag.String("update", "", "the release whose fixtures are written, such as v2; none may be there")
@@ -72,7 +73,7 @@ func TestRead(t *testing.T) {
 		if _, err := s.FindToken(t.Context(), tokenstore.OAuthToken{UserName: deleted}); !errors.Is(err, tokenstore.ErrNotFound) {
 			t.Errorf("the deleted token: %v", err)
 		}
-		if s, ok := s.(*tokenstore.SecretStore); ok {
+		if s, ok := s.(*secretstore.Store); ok {
 			report, err := s.Check(t.Context())
 			if err != nil || report.KeysAdded+report.Foreign+len(report.Unreadable) > 0 || report.Tombstones != 1 {
 				t.Errorf("the repair finds %+v, %v", report, err)

@@ -1,0 +1,163 @@
+package tokenstore_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "example.com/tokenstore"
+
+// arrows are the packages of this module that each package may import. They run
+// one way: the contract knows nothing but the driver's sentinels, stores and the
+// index know the contract, the engine knows the index, adapters know the engine,
+// and only the command knows all of them.
+//
+// A pattern that ends in /... stands for the package and all below it.
+var arrows = map[string][]string{
+	".":                      {"driver"},
+	"driver":                 {},
+	"driver/memory":          {"driver"},
+	"driver/drivertest":      {"driver"},
+	"index":                  {".", "driver", "internal/..."},
+	"secretstore":            {".", "driver", "driver/memory", "index", "internal/..."},
+	"secretstore/enginetest": {".", "driver/...", "index", "secretstore"},
+	"awssm":                  {".", "driver", "secretstore", "internal/..."},
+	"vault":                  {".", "driver", "secretstore", "internal/..."},
+	"gcpsm":                  {".", "driver", "secretstore", "internal/..."},
+	"awssm/awssmtest":        {"driver/..."},
+	"gcpsm/gcpsmtest":        {"driver/..."},
+	"sqlstore":               {".", "internal/..."},
+	"filestore":              {".", "internal/..."},
+	"conformance":            {".", "driver/..."},
+	"cmd/tokenstore":         {"..."},
+}
+
+// internals are those of the internal packages.
+var internals = map[string][]string{
+	"internal/adaptertest":   {"..."},
+	"internal/exampledriver": {"driver"},
+	"internal/importer":      {".", "internal/rowstore"},
+	"internal/keylock":       {},
+	"internal/parallel":      {},
+	"internal/pause":         {},
+	"internal/recent":        {},
+	"internal/rowstore":      {"."},
+	"internal/staleness":     {"driver", "internal/recent"},
+	"internal/storedforms":   {},
+	"internal/unprivileged":  {},
+}
+
+// TestArrowsRunOneWay keeps every package from importing what it must not know.
+func TestArrowsRunOneWay(t *testing.T) {
+	for folder, imports := range packages(t) {
+		may, known := arrows[folder]
+		if strings.HasPrefix(folder, "internal/") {
+			may, known = internals[folder]
+		}
+		if !known {
+			t.Errorf("package %s is new: say in this table what it may import", folder)
+			continue
+		}
+		for _, to := range imports {
+			if !slices.ContainsFunc(may, func(pattern string) bool { return matches(pattern, to) }) {
+				t.Errorf("%s imports %s", folder, to)
+			}
+		}
+	}
+}
+
+// TestStoresOfFilesLinkNoEngine looks at all that a program links.
+func TestStoresOfFilesLinkNoEngine(t *testing.T) {
+	direct := packages(t)
+	for _, c := range []struct {
+		folder string
+		not    []string
+	}{
+		{".", []string{"internal", "index", "secretstore"}},
+		{"sqlstore", []string{"index", "secretstore"}},
+		{"filestore", []string{"index", "secretstore"}},
+	} {
+		var all []string
+		var visit func(string)
+		visit = func(folder string) {
+			for _, to := range direct[folder] {
+				if !slices.Contains(all, to) {
+					all = append(all, to)
+					visit(to)
+				}
+			}
+		}
+		visit(c.folder)
+		for _, not := range c.not {
+			if slices.ContainsFunc(all, func(to string) bool { return matches(not+"/...", to) }) {
+				t.Errorf("%s links %s: %v", c.folder, not, all)
+			}
+		}
+	}
+}
+
+// matches reports whether the folder is the pattern, or below it if the pattern
+// ends in "...".
+func matches(pattern, folder string) bool {
+	parent, below := strings.CutSuffix(pattern, "...")
+	if !below {
+		return folder == pattern
+	}
+	return parent == "" || folder == strings.TrimSuffix(parent, "/") || strings.HasPrefix(folder, parent)
+}
+
+// packages returns the folders of the module's packages and, for each, those of
+// the module that it imports outside tests.
+func packages(t *testing.T) map[string][]string {
+	t.Helper()
+	found := map[string][]string{}
+	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
+		name = filepath.ToSlash(name)
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if base := path.Base(name); base == "testdata" || len(base) > 1 && base[0] == '.' || isModule(name) {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return nil
+		}
+		folder := path.Dir(name)
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		imports := found[folder]
+		for _, spec := range file.Imports {
+			to, _ := strconv.Unquote(spec.Path.Value)
+			if to == module {
+				to = module + "/."
+			}
+			if to, ok := strings.CutPrefix(to, module+"/"); ok && !slices.Contains(imports, to) {
+				imports = append(imports, to)
+			}
+		}
+		found[folder] = imports
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// isModule reports whether the folder is a module of its own.
+func isModule(folder string) bool {
+	found, err := filepath.Glob(filepath.Join(filepath.FromSlash(folder), "go.mod"))
+	return folder != "." && err == nil && len(found) > 0
+}

@@ -1,0 +1,277 @@
+package driver
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Object is a flat JSON object whose values are strings: the form of all data
+// that the engine and its index store, so that a person can edit it in a cloud
+// console. The zero Object is empty. Copies of an Object share its fields, as
+// copies of a map do: change a [Object.Clone].
+//
+// Reading is lenient: a number or a boolean stands for its text, and null for
+// nothing. A value that is not understood is kept as it is. Printing, logging or
+// marshalling an Object shows none of its contents.
+type Object struct {
+	fields []Field // sorted by name
+}
+
+// Field is one field of an [Object].
+type Field struct {
+	Name  string
+	value string // the string itself, or JSON if raw is set
+	raw   bool
+}
+
+// MaxNumber is the largest number that an [Object] reads or writes. The sum of
+// two does not overflow.
+const MaxNumber = 1 << 53
+
+// DecodeObject reads data that is one JSON object. Anything else gives an error
+// that matches [ErrUnreadable] and, unlike those of encoding/json, quotes nothing
+// of the data.
+func DecodeObject(data []byte) (Object, error) {
+	fields, ok := scan(string(data))
+	if !ok {
+		var values map[string]json.RawMessage
+		if err := json.Unmarshal(data, &values); err != nil || values == nil {
+			return Object{}, fmt.Errorf("%w: not a JSON object", ErrUnreadable)
+		}
+		fields = make([]Field, 0, len(values))
+		for name, value := range values {
+			fields = append(fields, decodeField(name, value))
+		}
+	}
+	byName := func(a, b Field) int { return strings.Compare(a.Name, b.Name) }
+	if !slices.IsSortedFunc(fields, byName) {
+		slices.SortStableFunc(fields, byName)
+	}
+	return Object{fields}, nil
+}
+
+// decodeField keeps what is not a plain string as its JSON: a number in another
+// notation, or an escape, survives every write.
+func decodeField(name string, value json.RawMessage) Field {
+	if text := string(value); len(text) >= 2 && text[0] == '"' && plain(text[1:len(text)-1]) {
+		return Field{Name: name, value: text[1 : len(text)-1]}
+	}
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, value); err != nil { // It was read as JSON.
+		compact.Write(value)
+	}
+	return Field{Name: name, value: compact.String(), raw: true}
+}
+
+// scan reads an object in the form that Encode usually writes: strings without
+// escapes. It reports false for any other, also for one that has a name twice.
+// It is many times faster than encoding/json.
+func scan(data string) ([]Field, bool) {
+	if data == "{}" {
+		return nil, true
+	}
+	data, ok := strings.CutPrefix(data, "{")
+	fields := make([]Field, 0, 1+strings.Count(data, `":`))
+	sorted := true
+	for ok {
+		var f Field
+		if f.Name, data, ok = scanString(data); !ok || len(data) == 0 || data[0] != ':' {
+			return nil, false
+		}
+		if f.value, data, ok = scanString(data[1:]); !ok || len(data) == 0 {
+			return nil, false
+		}
+		if n := len(fields); n > 0 && f.Name <= fields[n-1].Name {
+			sorted = false
+		}
+		fields = append(fields, f)
+		if data[0] == '}' {
+			return fields, data == "}" && (sorted || !repeated(fields))
+		}
+		ok = data[0] == ','
+		data = data[1:]
+	}
+	return nil, false
+}
+
+// repeated reports whether a name occurs twice.
+func repeated(fields []Field) bool {
+	names := make(map[string]bool, len(fields))
+	for _, f := range fields {
+		if names[f.Name] {
+			return true
+		}
+		names[f.Name] = true
+	}
+	return false
+}
+
+// scanString cuts a plain JSON string from the beginning of data.
+func scanString(data string) (text, rest string, ok bool) {
+	if len(data) == 0 || data[0] != '"' {
+		return "", "", false
+	}
+	end := strings.IndexByte(data[1:], '"')
+	if end < 0 || !plain(data[1:1+end]) {
+		return "", "", false
+	}
+	return data[1 : 1+end], data[end+2:], true
+}
+
+// plain reports whether text needs no escapes in a JSON string.
+func plain(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
+// Encode returns the data. Equal objects give equal data.
+func (o Object) Encode() []byte {
+	size := len("{}")
+	for _, f := range o.fields {
+		size += len(f.Name) + len(f.value) + len(`"":"",`)
+	}
+	data := append(make([]byte, 0, size), '{')
+	for i, f := range o.fields {
+		if i > 0 {
+			data = append(data, ',')
+		}
+		data = append(appendQuoted(data, f.Name), ':')
+		if f.raw {
+			data = append(data, f.value...)
+		} else {
+			data = appendQuoted(data, f.value)
+		}
+	}
+	return append(data, '}')
+}
+
+// appendQuoted appends text as a JSON string, without HTML escapes: people read
+// the result in consoles.
+func appendQuoted(data []byte, text string) []byte {
+	if plain(text) {
+		return append(append(append(data, '"'), text...), '"')
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(text) // A string always encodes.
+	return append(data, bytes.TrimRight(b.Bytes(), "\n")...)
+}
+
+// Text returns the text of the field: a number or a boolean stands for its text,
+// null for nothing. Another value gives an error that matches [ErrUnreadable].
+func (f Field) Text() (string, error) {
+	if !f.raw {
+		return f.value, nil
+	}
+	switch f.value[0] {
+	case '"':
+		var text string
+		if err := json.Unmarshal([]byte(f.value), &text); err != nil {
+			return "", fmt.Errorf("%w: not a string", ErrUnreadable)
+		}
+		return text, nil
+	case '{', '[':
+		return "", fmt.Errorf("%w: not a string", ErrUnreadable)
+	case 'n':
+		return "", nil
+	}
+	return f.value, nil
+}
+
+// at returns where the field is or belongs, and whether it is there.
+func (o Object) at(name string) (int, bool) {
+	return slices.BinarySearchFunc(o.fields, name, func(f Field, name string) int { return strings.Compare(f.Name, name) })
+}
+
+// Has reports whether there is a field of that name, whatever its value.
+func (o Object) Has(name string) bool {
+	_, ok := o.at(name)
+	return ok
+}
+
+// Text returns a field's text, and "" if there is no such field. See [Field.Text].
+func (o Object) Text(name string) (string, error) {
+	if i, ok := o.at(name); ok {
+		return o.fields[i].Text()
+	}
+	return "", nil
+}
+
+// Number returns the number that a field holds, 0 to MaxNumber, and zero if there
+// is no such field. Anything else gives an error that matches [ErrUnreadable].
+func (o Object) Number(name string) (int64, error) {
+	text, err := o.Text(name)
+	if err != nil || text == "" {
+		return 0, err
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 0 || n > MaxNumber {
+		return 0, fmt.Errorf("%w: not a number", ErrUnreadable)
+	}
+	return n, nil
+}
+
+// Set sets a field, or removes it if text is empty.
+func (o *Object) Set(name, text string) {
+	i, there := o.at(name)
+	switch {
+	case there && text == "":
+		o.fields = slices.Delete(o.fields, i, i+1)
+	case there:
+		o.fields[i] = Field{Name: name, value: text}
+	case text != "":
+		o.fields = slices.Insert(o.fields, i, Field{Name: name, value: text})
+	}
+}
+
+// SetNumber sets a field, or removes it if n is zero.
+func (o *Object) SetNumber(name string, n int64) {
+	if n == 0 {
+		o.Set(name, "")
+		return
+	}
+	o.Set(name, strconv.FormatInt(n, 10))
+}
+
+// Clone returns a copy that can be changed on its own.
+func (o Object) Clone() Object { return Object{slices.Clone(o.fields)} }
+
+// WithPrefix returns the fields whose names begin with prefix, in order of their
+// names. The slice is the Object's own, valid until that is changed.
+func (o Object) WithPrefix(prefix string) []Field {
+	first, _ := o.at(prefix)
+	n := 0
+	for first+n < len(o.fields) && strings.HasPrefix(o.fields[first+n].Name, prefix) {
+		n++
+	}
+	return o.fields[first : first+n : first+n]
+}
+
+// SetPrefix replaces the fields whose names begin with prefix by others, which are
+// in order of their names and begin with it too.
+func (o *Object) SetPrefix(prefix string, fields []Field) {
+	first, _ := o.at(prefix)
+	o.fields = slices.Replace(slices.Clone(o.fields), first, first+len(o.WithPrefix(prefix)), fields...)
+}
+
+// String returns how many fields there are, and none of them.
+func (o Object) String() string { return fmt.Sprintf("object of %d fields", len(o.fields)) }
+
+// Format writes what String returns, whatever the verb.
+func (o Object) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(o.String())) }
+
+// LogValue returns what String returns.
+func (o Object) LogValue() slog.Value { return slog.StringValue(o.String()) }
+
+// MarshalText returns what String returns; encoding/json and others marshal by it.
+func (o Object) MarshalText() ([]byte, error) { return []byte(o.String()), nil }

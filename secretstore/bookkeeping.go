@@ -1,0 +1,95 @@
+// What a token's secret holds next to the token's own fields. A new field of the
+// engine's needs one entry in bookkeepingFields, and nothing else in this package
+// that reads or writes secrets.
+
+package secretstore
+
+import (
+	"slices"
+	"strconv"
+
+	"example.com/tokenstore/driver"
+)
+
+// bookkeeping is what the engine itself keeps in a token's secret.
+type bookkeeping struct {
+	generation int64  // counts the writes of the secret
+	created    int64  // epoch microseconds of the insert
+	deleted    int64  // epoch microseconds of the deletion
+	digest     string // of the keys that the last writer claimed
+}
+
+// bookkeepingField is one field of the bookkeeping.
+type bookkeepingField struct {
+	name string
+	// in says in which states of a row the field is written. In the others it is
+	// removed.
+	in []state
+	// marks reports that the field, next to a generation, shows that a secret is
+	// a store's: it never stands there by chance.
+	marks bool
+	text  func(*bookkeeping) string
+	read  func(*bookkeeping, driver.Object, string)
+}
+
+var bookkeepingFields = []bookkeepingField{
+	number("generation", false, func(b *bookkeeping) *int64 { return &b.generation }, live, tombstone),
+	number("created", true, func(b *bookkeeping) *int64 { return &b.created }, live),
+	number("deleted", true, func(b *bookkeeping) *int64 { return &b.deleted }, tombstone),
+	text("keys", true, func(b *bookkeeping) *string { return &b.digest }, live),
+}
+
+// number describes a field that holds a number, zero if it is missing or not one.
+func number(name string, marks bool, of func(*bookkeeping) *int64, in ...state) bookkeepingField {
+	return bookkeepingField{name, in, marks,
+		func(b *bookkeeping) string { return strconv.FormatInt(*of(b), 10) },
+		func(b *bookkeeping, object driver.Object, name string) { *of(b), _ = object.Number(name) }}
+}
+
+// text describes a field that holds a string, empty if it is missing or not one.
+func text(name string, marks bool, of func(*bookkeeping) *string, in ...state) bookkeepingField {
+	return bookkeepingField{name, in, marks,
+		func(b *bookkeeping) string { return *of(b) },
+		func(b *bookkeeping, object driver.Object, name string) { *of(b), _ = object.Text(name) }}
+}
+
+// readBookkeeping returns the bookkeeping in a secret.
+func readBookkeeping(object driver.Object) bookkeeping {
+	var b bookkeeping
+	for _, f := range bookkeepingFields {
+		f.read(&b, object, f.name)
+	}
+	return b
+}
+
+// hasBookkeeping reports whether a secret has the bookkeeping of a store: a
+// generation, and a field that marks it as a store's.
+func hasBookkeeping(object driver.Object) bool {
+	if !object.Has(bookkeepingFields[0].name) {
+		return false
+	}
+	for _, f := range bookkeepingFields {
+		if f.marks && object.Has(f.name) {
+			return true
+		}
+	}
+	return false
+}
+
+// data returns the data of the row's secret. A live row keeps the fields that are
+// not the engine's, known or not, in updates and in fences; a tombstone keeps
+// none.
+func (r *row) data() []byte {
+	var object driver.Object
+	if r.state == live {
+		object = r.object.Clone()
+	}
+	for _, f := range bookkeepingFields {
+		text := ""
+		if slices.Contains(f.in, r.state) {
+			text = f.text(&r.bookkeeping)
+		}
+		object.Set(f.name, text)
+	}
+	return object.Encode()
+}

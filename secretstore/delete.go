@@ -1,0 +1,158 @@
+package secretstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/index"
+)
+
+// DeleteToken removes the token with the given ID. Deleting an ID that is not
+// stored is not an error. If the token is deleted but the service still keeps
+// older versions of it, that is an error; calling it again finishes the job.
+func (s *Store) DeleteToken(ctx context.Context, id string) error {
+	const op = "delete token"
+	if id == "" {
+		return s.fail(op, "", fmt.Errorf("%w: the id is empty", tokenstore.ErrInvalidArgument))
+	}
+	return s.fail(op, id, s.bury(ctx, escapeID(id), true, func(a *attempt, claims []index.Claim) { s.release(ctx, a, id, claims) }))
+}
+
+// DeleteTokens removes all tokens of this store and nothing else. What could
+// not be removed is named in the error; calling it again finishes the job. If a
+// part of the index is lost, it finds the tokens of that part only with
+// permission to list.
+func (s *Store) DeleteTokens(ctx context.Context) error {
+	const op = "delete tokens"
+	ids, begun, broken, err := s.toDelete(ctx)
+	if err != nil {
+		return s.fail(op, "", err)
+	}
+	released := make([][]index.Claim, len(ids))
+	faults := make([]error, len(ids))
+	err = s.parallel(ctx, len(ids), func(ctx context.Context, i int) error {
+		err := s.bury(ctx, ids[i], begun(ids[i]), func(_ *attempt, claims []index.Claim) { released[i] = claims })
+		if err != nil {
+			// Its hints stay, so that the next call meets it and finishes.
+			faults[i], released[i] = s.fail(op, ids[i], err), nil
+		}
+		return ctx.Err()
+	})
+	// The tokens are gone, so their keys leave the index together.
+	s.release(ctx, s.attempt(), "", slices.Concat(released...))
+	return errors.Join(append(faults, s.fail(op, "", broken), s.fail(op, "", err))...)
+}
+
+// toDelete returns the escaped IDs of all tokens, and a function that tells
+// whether the deletion of one that is found deleted may be unfinished: where the
+// index has the list of all tokens, it has such tokens too. If the index cannot be
+// understood, the error of that is broken, and the service's list has to do.
+func (s *Store) toDelete(ctx context.Context) (ids []string, begun func(id string) bool, broken, err error) {
+	indexed, _, err := s.indexed(ctx)
+	if errors.Is(err, tokenstore.ErrUnreadable) {
+		broken, err = err, nil
+	}
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	listed, err := s.listSecrets(ctx)
+	if broken == nil {
+		err = s.mayList(err)
+	}
+	if err != nil {
+		return nil, nil, nil, errors.Join(broken, err)
+	}
+	_, lists := s.index.(index.Lister)
+	slices.Sort(indexed)
+	begun = func(id string) bool {
+		_, found := slices.BinarySearch(indexed, id)
+		return found || !lists
+	}
+	return union(indexed, listed), begun, broken, nil
+}
+
+// bury writes a tombstone over the live row with the given escaped ID, hands
+// the claims that are then to be released to release, and retires the tombstone
+// after that: where the service forgets its generation, a row that is inserted
+// again may start at a lower one, and a late release would take its hints. A
+// tombstone that is there already is retired again if begun is set.
+func (s *Store) bury(ctx context.Context, id string, begun bool, release func(*attempt, []index.Claim)) error {
+	unlock, err := s.locks.Lock(ctx, id)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return s.again(ctx, func() error {
+		a := s.attempt()
+		r, err := a.row(ctx, id)
+		if err != nil {
+			return err
+		}
+		switch r.state {
+		case unreadable:
+			return r.err
+		case tombstone:
+			if !begun {
+				return nil
+			}
+			return a.retireAgain(ctx, r)
+		case live:
+		default:
+			return nil
+		}
+		if err := a.tooOld(); err != nil {
+			return err
+		}
+		buried, err := s.write(ctx, s.buried(r, r.generation+1))
+		if err != nil {
+			return err
+		}
+		release(a, s.claims(s.keys(r.token), r))
+		return s.retire(ctx, buried)
+	})
+}
+
+// retireAgain finishes a deletion whose retirement was missed. Where a
+// retirement has its time, that of a tombstone found has passed: it gets a new one.
+func (a *attempt) retireAgain(ctx context.Context, r *row) error {
+	s := a.s
+	if s.retirer != nil && s.retirer.RetireWindow() > 0 {
+		if err := a.awaitRetirement(ctx, r); err != nil {
+			return err
+		}
+		var err error
+		if r, err = s.write(ctx, s.buried(r, r.generation+1)); err != nil {
+			return err
+		}
+	}
+	return s.retire(ctx, r)
+}
+
+// retire has the service drop what it keeps of a deleted token.
+func (s *Store) retire(ctx context.Context, r *row) error {
+	if s.retirer == nil {
+		return nil
+	}
+	err := s.retirer.Retire(ctx, r.name, r.revision)
+	if errors.Is(err, tokenstore.ErrConflict) {
+		return nil // Somebody has written over the tombstone.
+	}
+	if err != nil {
+		return fmt.Errorf("the token is deleted, but older versions of its secret may remain: %w", err)
+	}
+	return nil
+}
+
+// release removes the keys of deleted tokens from the index. What it cannot
+// remove does no harm, and the repair removes it later.
+func (s *Store) release(ctx context.Context, a *attempt, id string, claims []index.Claim) {
+	if len(claims) == 0 {
+		return
+	}
+	if err := a.view.Release(ctx, claims...); err != nil {
+		s.warn(ctx, "deleted, but old keys are still in the index", id, err)
+	}
+}

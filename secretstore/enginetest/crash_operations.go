@@ -1,0 +1,192 @@
+package enginetest
+
+import (
+	"context"
+	"errors"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/driver"
+	"example.com/tokenstore/driver/drivertest"
+	"example.com/tokenstore/secretstore"
+)
+
+// interruption is an operation that [Crash] interrupts.
+type interruption struct {
+	name string
+	do   func(context.Context, *secretstore.Store) error
+	// before, if set, changes the common starting state.
+	before func(context.Context, *site) error
+	// many says that the operation is about several tokens, each of which is as
+	// before or as after.
+	many bool
+	// edited says that the starting state has keys that no index knows: they are
+	// found only after the operation.
+	edited bool
+	// lost says that the starting state has no index: nothing needs to be found
+	// before the operation has come to its end.
+	lost bool
+}
+
+// user7 is a user whom the starting state does not know.
+const user7 = "new@zylker.example:7"
+
+// crashTokens are the tokens of the starting state.
+func crashTokens() []tokenstore.OAuthToken {
+	moved := tokenOf("", "moved")
+	given := tokenOf("given@zylker.example:4", "given")
+	given.ID = "given"
+	return []tokenstore.OAuthToken{
+		tokenOf(user1, "one"), tokenOf(user2, "two"), tokenOf("", "free"), tokenOf("gone@zylker.example:3", "gone"), given, moved,
+	}
+}
+
+// tokenOf is a token with all four keys, or three without a user.
+func tokenOf(user, name string) tokenstore.OAuthToken {
+	return withClient(tokenstore.OAuthToken{
+		UserName: user, RefreshToken: "r-" + name, GrantToken: "g-" + name, AccessToken: "a-" + name, APIDomain: "https://api.example",
+	})
+}
+
+// prepare makes the starting state: tokens with and without a user, with a given
+// ID, one that has moved away from the refresh token its ID is derived from, one
+// that was deleted, and what a process left that died in an insert.
+func (s *site) prepare(ctx context.Context) error {
+	store, err := s.process(nil)
+	if err != nil {
+		return err
+	}
+	for _, token := range crashTokens() {
+		if _, err := store.SaveToken(ctx, token); err != nil {
+			return err
+		}
+	}
+	moved := tokenOf("", "moved")
+	moved.ID, moved.RefreshToken = derivedID(moved), "r-moved-on"
+	if _, err := store.SaveToken(ctx, moved); err != nil {
+		return err
+	}
+	if err := store.DeleteToken(ctx, derivedID(tokenOf("gone@zylker.example:3", ""))); err != nil {
+		return err
+	}
+	return s.dieInInsert(ctx)
+}
+
+// dieInInsert leaves what a process leaves that has claimed its keys and has not
+// written its token.
+func (s *site) dieInInsert(ctx context.Context) error {
+	store, err := s.process(func(secrets driver.Secrets) driver.Secrets {
+		return drivertest.Inject(secrets, func(c drivertest.Call) drivertest.Outcome {
+			if c.Method == drivertest.Put && len(c.Name) > len(s.service.Prefix) && c.Name[len(s.service.Prefix)] == 't' {
+				return drivertest.Denied
+			}
+			return drivertest.Outcome{}
+		})
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := store.SaveToken(ctx, tokenOf("dead@zylker.example:5", "dead")); !errors.Is(err, tokenstore.ErrDenied) {
+		return errors.New("a save that could not write its token gave another error or none")
+	}
+	return s.settle(ctx)
+}
+
+func saving(name string, token tokenstore.OAuthToken) interruption {
+	return interruption{name: name, do: func(ctx context.Context, s *secretstore.Store) error {
+		_, err := s.SaveToken(ctx, token)
+		return err
+	}}
+}
+
+func repairing(name string, options secretstore.ReindexOptions) interruption {
+	return interruption{name: name, do: func(ctx context.Context, s *secretstore.Store) error {
+		_, err := s.Reindex(ctx, options)
+		return err
+	}}
+}
+
+// interruptions returns the operations that are interrupted.
+func interruptions(fanout int) []interruption {
+	adoption := tokenOf("adopts@zylker.example:6", "free")
+	adoption.AccessToken = "a-adopted"
+	byGrant := tokenOf("adopts@zylker.example:6", "free")
+	byGrant.RefreshToken = "r-adopted"
+	given := tokenOf(user7, "new")
+	given.ID = "new"
+	all := []interruption{
+		saving("insert", tokenOf(user7, "new")),
+		saving("insert without a user", tokenOf("", "new")),
+		saving("insert over a tombstone", tokenOf("gone@zylker.example:3", "gone")),
+		saving("insert over what a crash left", tokenOf("dead@zylker.example:5", "dead")),
+		saving("insert of a key that a crash claimed", withClient(tokenstore.OAuthToken{UserName: user7, RefreshToken: "r-dead"})),
+		saving("insert with an ID", given),
+		saving("insert under a random ID", withClient(tokenstore.OAuthToken{RefreshToken: "r-moved"})),
+		saving("update", tokenstore.OAuthToken{UserName: user1, AccessToken: "a-renewed"}),
+		saving("update by refresh token", withClient(tokenstore.OAuthToken{RefreshToken: "r-free", AccessToken: "a-renewed"})),
+		saving("update of nothing", tokenOf(user1, "one")),
+		saving("rotation", tokenstore.OAuthToken{UserName: user1, AccessToken: "a-rotated", RefreshToken: "r-rotated", GrantToken: "g-rotated"}),
+		saving("rotation to another's key", tokenstore.OAuthToken{UserName: user1, RefreshToken: "r-two"}),
+		saving("adoption by refresh token", adoption),
+		saving("adoption by grant token", byGrant),
+		editedSave(),
+		{name: "delete", do: func(ctx context.Context, s *secretstore.Store) error {
+			return s.DeleteToken(ctx, derivedID(tokenOf(user1, "")))
+		}},
+		{name: "delete tokens", many: true, do: func(ctx context.Context, s *secretstore.Store) error {
+			return s.DeleteTokens(ctx)
+		}},
+		savingMany(),
+		repairing("reindex", secretstore.ReindexOptions{}),
+		repairingLater(),
+		repairingLost(),
+	}
+	if fanout > 0 {
+		all = append(all, repairing("reindex to another fan-out", secretstore.ReindexOptions{Fanout: fanout}))
+	}
+	return all
+}
+
+// editedSave is a save of a token whose keys a person has changed.
+func editedSave() interruption {
+	i := saving("update of an edited token", tokenstore.OAuthToken{UserName: user1, AccessToken: "a-renewed"})
+	i.edited = true
+	i.before = func(ctx context.Context, s *site) error {
+		return s.editToken(ctx, derivedID(tokenOf(user1, "")), map[string]string{"refresh_token": "r-edited", "grant_token": ""})
+	}
+	return i
+}
+
+// savingMany saves, in one call, tokens that are inserted, updated, rotated and
+// adopted, and two that are about one token.
+func savingMany() interruption {
+	tokens := []tokenstore.OAuthToken{
+		tokenOf(user7, "new"),
+		{UserName: user1, AccessToken: "a-renewed"},
+		{UserName: user2, RefreshToken: "r-rotated"},
+		tokenOf("adopts@zylker.example:6", "free"),
+		tokenOf("dead@zylker.example:5", "dead"),
+		{UserName: user1, AccessToken: "a-newer"},
+	}
+	return interruption{name: "save tokens", many: true, do: func(ctx context.Context, s *secretstore.Store) error {
+		_, err := s.SaveTokens(ctx, tokens)
+		return err
+	}}
+}
+
+// repairingLater is a repair that has tombstones and hints to remove.
+func repairingLater() interruption {
+	i := repairing("reindex after the grace period", secretstore.ReindexOptions{})
+	i.before = func(_ context.Context, s *site) error {
+		s.advance(later)
+		return nil
+	}
+	return i
+}
+
+// repairingLost is a repair of an index that is gone.
+func repairingLost() interruption {
+	i := repairing("reindex of a lost index", secretstore.ReindexOptions{})
+	i.before = func(ctx context.Context, s *site) error { return s.loseIndex(ctx) }
+	i.lost = true
+	return i
+}

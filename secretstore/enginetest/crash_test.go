@@ -1,0 +1,71 @@
+package enginetest_test
+
+import (
+	"os"
+	"testing"
+
+	"example.com/tokenstore/driver"
+	"example.com/tokenstore/driver/memory"
+	"example.com/tokenstore/internal/adaptertest"
+	"example.com/tokenstore/secretstore"
+	"example.com/tokenstore/secretstore/enginetest"
+)
+
+// engineWith returns the engine with an index of the given form.
+func engineWith(form ...secretstore.Option) enginetest.NewEngine {
+	return func(secrets driver.Secrets, options ...secretstore.Option) (*secretstore.Store, error) {
+		return secretstore.New(secrets, append(options, form...)...)
+	}
+}
+
+// long asks for runs of minutes, as CI makes them.
+var long = os.Getenv("TOKENSTORE_LONG") != ""
+
+// every is how many calls of an operation there are for one that is interrupted.
+func every() int {
+	if long {
+		return 1
+	}
+	return 6
+}
+
+func newMemory(testing.TB) driver.Secrets { return memory.New() }
+
+func TestCrashEntries(t *testing.T) {
+	t.Parallel()
+	adaptertest.OneAtATime(t)
+	enginetest.Crash(t, newMemory, engineWith(secretstore.WithEntries()), enginetest.CrashOptions{Every: every()})
+}
+
+func TestCrashDocument(t *testing.T) {
+	t.Parallel()
+	adaptertest.OneAtATime(t)
+	enginetest.Crash(t, newMemory, engineWith(secretstore.WithDocument(1)), enginetest.CrashOptions{Every: every(), Fanout: 4})
+}
+
+func TestCrashDocument16(t *testing.T) {
+	t.Parallel()
+	adaptertest.OneAtATime(t)
+	enginetest.Crash(t, newMemory, engineWith(secretstore.WithDocument(16)), enginetest.CrashOptions{Every: every(), Fanout: 3})
+}
+
+// TestCrashBatched has a service that reads many secrets with one call, and an
+// index without access tokens.
+func TestCrashBatched(t *testing.T) {
+	t.Parallel()
+	adaptertest.OneAtATime(t)
+	batched := func(testing.TB) driver.Secrets { return memory.New().Batched() }
+	engine := engineWith(secretstore.WithDocument(1), secretstore.WithoutAccessIndex())
+	enginetest.Crash(t, batched, engine, enginetest.CrashOptions{Every: every(), Fanout: 2})
+}
+
+// TestCrashOnly interrupts the operation that is named, and none that comes
+// after it.
+func TestCrashOnly(t *testing.T) {
+	services := 0
+	count := func(t testing.TB) driver.Secrets { services++; return newMemory(t) }
+	enginetest.Crash(t, count, engineWith(secretstore.WithEntries()), enginetest.CrashOptions{Only: []string{"update of nothing"}})
+	if most := 10; services > most { // It makes one call.
+		t.Errorf("%d services for one operation of one call", services)
+	}
+}

@@ -1,0 +1,52 @@
+package enginetest_test
+
+import (
+	"context"
+	"runtime"
+	"testing"
+	"time"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/conformance"
+	"example.com/tokenstore/driver/drivertest"
+	"example.com/tokenstore/driver/memory"
+	"example.com/tokenstore/secretstore"
+)
+
+func TestLinearizableEntries(t *testing.T) {
+	t.Parallel()
+	linearizable(t, secretstore.WithEntries())
+}
+
+func TestLinearizableDocument(t *testing.T) {
+	t.Parallel()
+	linearizable(t, secretstore.WithDocument(1))
+}
+
+func TestLinearizableDocument16(t *testing.T) {
+	t.Parallel()
+	linearizable(t, secretstore.WithDocument(16))
+}
+
+func linearizable(t *testing.T, form secretstore.Option) {
+	// Each call lets others go first, as a network does.
+	secrets := drivertest.Intercept(memory.New(), func(ctx context.Context, _ drivertest.Call, do func(context.Context) error) error {
+		runtime.Gosched()
+		defer runtime.Gosched()
+		return do(ctx)
+	})
+	operations := few(1_000, 40_000)
+	// What takes no time at the service needs short pauses only. A search of all
+	// tokens would hide what the index has lost.
+	short := secretstore.WithSleep(func(ctx context.Context, d time.Duration) error {
+		time.Sleep(d / 50)
+		return ctx.Err()
+	})
+	conformance.Linearizable(t, func(t testing.TB) tokenstore.Store {
+		store, err := secretstore.New(secrets, form, short, secretstore.WithScanLimit(0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return store
+	}, conformance.LinearizableOptions{Operations: operations})
+}

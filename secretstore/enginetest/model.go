@@ -1,0 +1,237 @@
+package enginetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/driver"
+	"example.com/tokenstore/secretstore"
+)
+
+// ModelOptions are the options of [Model].
+type ModelOptions struct {
+	Service
+	// Operations is the least number of random operations; 0: 1,000.
+	Operations int
+	// Pepper is the one that the engine has.
+	Pepper []byte
+	// WithoutAccessIndex says that the engine leaves access tokens out of its index.
+	WithoutAccessIndex bool
+}
+
+// Model lets several processes do random operations on one store, one after the
+// other, and compares every answer with what a program does that keeps its
+// tokens in a slice. In between processes start again, die in a save, lose the
+// index and rebuild it; a person edits tokens in the service's console; and
+// others keep secrets of their own beside the store's. newSecrets returns a new,
+// empty service each time.
+//
+// A key that a person has edited is found through the index or not until the
+// token is saved or the index repaired; a find looks through all tokens for it.
+//
+// A failure is shrunk to few operations. The flags of package rapid, such as
+// -rapid.seed, apply; what they multiply is the number of operations.
+func Model(t *testing.T, newSecrets func(t testing.TB) driver.Secrets, engine NewEngine, options ModelOptions) {
+	t.Helper()
+	wanted := options.Operations
+	if wanted == 0 {
+		wanted = 1000
+	}
+	done, failed := 0, false
+	for done < wanted && !t.Failed() {
+		rapid.Check(t, func(rt *rapid.T) {
+			if done >= wanted && !failed {
+				return
+			}
+			succeeded := false
+			// A failure is run again and again while it is shrunk.
+			defer func() { failed = failed || !succeeded }()
+			w := newModelWorld(t, rt, newSite(t, newSecrets, engine, options.Service), options)
+			actions := w.actions()
+			for name, action := range actions {
+				actions[name] = func(rt *rapid.T) { done++; action(rt) }
+			}
+			rt.Repeat(actions)
+			w.end(rt)
+			succeeded = true
+		})
+	}
+	t.Logf("%d operations", done)
+}
+
+// modelClients is the number of processes.
+const modelClients = 3
+
+// modelWorld is a store in use, and the model of it.
+type modelWorld struct {
+	*site
+	ctx     context.Context
+	rows    *modelRows
+	scan    int // the engine's scan limit
+	clients []*secretstore.Store
+	last    int // the client that did the last operation
+	planted map[string]string
+}
+
+func newModelWorld(t *testing.T, rt *rapid.T, s *site, options ModelOptions) *modelWorld {
+	w := &modelWorld{
+		site: s, ctx: t.Context(), clients: make([]*secretstore.Store, modelClients), planted: map[string]string{},
+		scan: rapid.SampledFrom([]int{0, 1000}).Draw(rt, "scan limit"),
+	}
+	w.rows = &modelRows{pepper: options.Pepper, withoutAccess: options.WithoutAccessIndex, scan: w.scan > 0, foreign: map[string]bool{}}
+	for i := range w.clients {
+		w.restart(rt, i)
+	}
+	return w
+}
+
+// restart begins a client anew: it remembers nothing.
+func (w *modelWorld) restart(rt *rapid.T, i int) {
+	store, err := w.process(nil, secretstore.WithScanLimit(w.scan))
+	if err != nil {
+		rt.Fatalf("a client cannot be opened: %v", err)
+	}
+	w.clients[i] = store
+}
+
+const (
+	// step is the time between two operations. Generations rest on a clock whose
+	// seconds run ahead of the writes of any one secret.
+	step = time.Minute
+	// moment is the time between two operations of one client, if it is to see
+	// whether the service still shows it older states.
+	moment = 10 * time.Millisecond
+)
+
+// client draws the client that does the next operation. Another than the last
+// one sees what was written once the service shows it.
+func (w *modelWorld) client(rt *rapid.T) *secretstore.Store {
+	i := rapid.IntRange(0, modelClients-1).Draw(rt, "client")
+	if i == w.last && w.service.Settle > 0 {
+		w.advance(moment)
+	} else {
+		w.pass(rt, step)
+	}
+	w.last = i
+	return w.clients[i]
+}
+
+// pass lets so much time pass that the service has long caught up.
+func (w *modelWorld) pass(rt *rapid.T, d time.Duration) {
+	w.wait(rt)
+	w.advance(d)
+}
+
+func (w *modelWorld) wait(rt *rapid.T) {
+	if err := w.settle(w.ctx); err != nil {
+		rt.Fatal(err)
+	}
+}
+
+// end checks that what is left is what the model has, and what a repair makes
+// of it.
+func (w *modelWorld) end(rt *rapid.T) {
+	w.wait(rt)
+	w.restart(rt, 0)
+	w.list(rt, w.clients[0])
+	w.untouched(rt)
+	w.advance(later)
+	if _, err := w.clients[0].Reindex(w.ctx, secretstore.ReindexOptions{}); err != nil {
+		rt.Fatalf("reindex: %v", err)
+	}
+	w.rows.repaired()
+	w.wait(rt)
+	w.restart(rt, 0)
+	w.list(rt, w.clients[0])
+	for _, r := range w.rows.rows {
+		for _, k := range tokenstore.KeysOf(r.token) {
+			w.compareFind(rt, w.clients[0], tokenstore.QueryFor(k))
+		}
+	}
+	if err := clean(w.ctx, w.clients[0]); err != nil {
+		rt.Fatal(err)
+	}
+}
+
+// list compares all tokens, with their order.
+func (w *modelWorld) list(rt *rapid.T, s *secretstore.Store) {
+	tokens, err := s.GetTokens(w.ctx)
+	if err != nil {
+		rt.Fatalf("get tokens: %v", err)
+	}
+	var want []tokenstore.OAuthToken
+	for _, r := range w.rows.rows {
+		want = append(want, r.token)
+	}
+	if !slices.Equal(tokens, want) {
+		rt.Fatalf("the tokens are\n%s\nand should be\n%s", inOrder(tokens), inOrder(want))
+	}
+}
+
+// untouched compares the secrets of others, and the field that a person has
+// added to a token.
+func (w *modelWorld) untouched(rt *rapid.T) {
+	secrets, err := w.handle()
+	if err != nil {
+		rt.Fatal(err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(w.planted)) {
+		secret, err := secrets.Get(w.ctx, name)
+		if err != nil || string(secret.Data) != w.planted[name] {
+			rt.Fatalf("the secret %s of others was changed (%v)", name, err)
+		}
+	}
+	for _, r := range w.rows.rows {
+		if r.note == "" {
+			continue
+		}
+		note, err := w.readField(w.ctx, secretID(r.token.ID), noteField)
+		if err != nil || note != r.note {
+			rt.Fatalf("a field that a person has added to %s is %q and should be %q (%v)", describeToken(r.token), note, r.note, err)
+		}
+	}
+}
+
+func inOrder(tokens []tokenstore.OAuthToken) string {
+	text := ""
+	for _, t := range tokens {
+		text += describeToken(t) + " id " + t.ID + "\n"
+	}
+	return text
+}
+
+// compareFind compares a find with the model.
+func (w *modelWorld) compareFind(rt *rapid.T, s *secretstore.Store, query tokenstore.OAuthToken) {
+	got, err := s.FindToken(w.ctx, query)
+	outcomes := w.rows.find(query)
+	if errors.Is(err, tokenstore.ErrNotFound) && slices.Contains(outcomes, nil) {
+		return
+	}
+	if err == nil && slices.ContainsFunc(outcomes, func(r *modelRow) bool { return r != nil && r.token == got }) {
+		return
+	}
+	rt.Fatalf("find %s\ngives %s, %v\nand should give %s", describeToken(query), describeToken(got), err, describeOutcomes(outcomes))
+}
+
+func describeOutcomes(outcomes []*modelRow) string {
+	text := ""
+	for i, r := range outcomes {
+		if i > 0 {
+			text += " or "
+		}
+		if r == nil {
+			text += "nothing"
+		} else {
+			text += fmt.Sprint(describeToken(r.token))
+		}
+	}
+	return text
+}

@@ -1,0 +1,277 @@
+package enginetest
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/driver"
+	"example.com/tokenstore/driver/drivertest"
+	"example.com/tokenstore/index"
+	"example.com/tokenstore/secretstore"
+)
+
+// What the random tokens are made of. There is so little of it that they often
+// have something in common.
+var (
+	modelUsers   = []string{"", "", "u1", "u2", "u3"}
+	modelRefresh = []string{"", "r1", "r2", "r3", "r4"}
+	modelGrants  = []string{"", "", "", "g1", "g2", "g3"}
+	modelAccess  = []string{"", "a1", "a2", "a3", "a4"}
+	modelClient  = []string{"", client, client}
+	modelIDs     = []string{"x", "y / ü", foreignID, "unknown"}
+	modelDomains = []string{"", "", "https://api.example", "https://other.example"}
+)
+
+const (
+	foreignID = "theirs"
+	noteField = "note" // a field that the store does not know
+)
+
+// actions returns what may happen next. Some are there twice, to be drawn more
+// often.
+func (w *modelWorld) actions() map[string]func(*rapid.T) {
+	return map[string]func(*rapid.T){
+		"find": w.findAny, "find again": w.findAny, "find by key": w.findKey, "find by id": w.findID,
+		"save": w.saveAny, "save again": w.saveAny, "save more": w.saveAny, "save tokens": w.saveMany,
+		"list":   func(rt *rapid.T) { w.list(rt, w.client(rt)) },
+		"delete": w.deleteOne, "delete tokens": w.deleteAll,
+		"restart": w.startAgain,
+		"reindex": w.reindex, "lose index": w.lose, "die": w.die, "edit": w.edit, "edit again": w.edit, "plant": w.plant,
+	}
+}
+
+// startAgain begins a client anew. It sees what it wrote before as another client does.
+func (w *modelWorld) startAgain(rt *rapid.T) {
+	i := rapid.IntRange(0, modelClients-1).Draw(rt, "client")
+	w.restart(rt, i)
+	if i == w.last {
+		w.last = -1
+	}
+}
+
+// token draws a token, which may be a query, a part of a token or all of one.
+func (w *modelWorld) token(rt *rapid.T, label string) tokenstore.OAuthToken {
+	pick := func(from []string, what string) string { return rapid.SampledFrom(from).Draw(rt, label+" "+what) }
+	t := tokenstore.OAuthToken{
+		UserName: pick(modelUsers, "user"), RefreshToken: pick(modelRefresh, "refresh"), GrantToken: pick(modelGrants, "grant"),
+		AccessToken: pick(modelAccess, "access"), ClientID: pick(modelClient, "client"), APIDomain: pick(modelDomains, "domain"),
+	}
+	t.ClientSecret = t.ClientID
+	if rapid.IntRange(0, 4).Draw(rt, label+" expires") == 0 {
+		t.Expiry = time.Unix(2_000_000_000, 0).UTC()
+	}
+	if rapid.IntRange(0, 4).Draw(rt, label+" has an id") == 0 {
+		t.ID = w.id(rt, label)
+	}
+	return t
+}
+
+// id draws the ID of a stored token, or another.
+func (w *modelWorld) id(rt *rapid.T, label string) string {
+	ids := append([]string(nil), modelIDs...)
+	for _, r := range w.rows.rows {
+		ids = append(ids, r.token.ID)
+	}
+	return rapid.SampledFrom(ids).Draw(rt, label+" id")
+}
+
+func (w *modelWorld) findAny(rt *rapid.T) { w.compareFind(rt, w.client(rt), w.token(rt, "query")) }
+
+// findKey looks for a stored token by one of its keys.
+func (w *modelWorld) findKey(rt *rapid.T) {
+	keys := tokenstore.KeysOf(w.row(rt).token)
+	if len(keys) == 0 {
+		rt.Skip()
+	}
+	w.compareFind(rt, w.client(rt), tokenstore.QueryFor(rapid.SampledFrom(keys).Draw(rt, "key")))
+}
+
+// row draws a stored token.
+func (w *modelWorld) row(rt *rapid.T) *modelRow {
+	if len(w.rows.rows) == 0 {
+		rt.Skip()
+	}
+	return w.rows.rows[rapid.IntRange(0, len(w.rows.rows)-1).Draw(rt, "row")]
+}
+
+func (w *modelWorld) findID(rt *rapid.T) {
+	id := w.id(rt, "wanted")
+	got, err := w.client(rt).FindTokenByID(w.ctx, id)
+	r := w.rows.byID(id)
+	if r == nil && !errors.Is(err, tokenstore.ErrNotFound) || r != nil && (err != nil || got != r.token) {
+		rt.Fatalf("find by the ID %q gives %s, %v", id, describeToken(got), err)
+	}
+}
+
+func (w *modelWorld) saveAny(rt *rapid.T) {
+	token := w.token(rt, "token")
+	got, err := w.client(rt).SaveToken(w.ctx, token)
+	if err := w.rows.save(token, got, err); err != nil {
+		rt.Fatal(err)
+	}
+}
+
+// saveMany saves several tokens with one call, whose errors are joined: what was
+// not saved is empty.
+func (w *modelWorld) saveMany(rt *rapid.T) {
+	tokens := make([]tokenstore.OAuthToken, rapid.IntRange(1, 5).Draw(rt, "tokens"))
+	for i := range tokens {
+		tokens[i] = w.token(rt, fmt.Sprint("token ", i))
+	}
+	stored, err := w.client(rt).SaveTokens(w.ctx, tokens)
+	faults := 0
+	for i, token := range tokens {
+		var one error
+		if stored[i] == (tokenstore.OAuthToken{}) {
+			faults, one = faults+1, err
+		}
+		if err := w.rows.save(token, stored[i], one); err != nil {
+			rt.Fatalf("token %d of %d: %v", i+1, len(tokens), err)
+		}
+	}
+	if (err != nil) != (faults > 0) {
+		rt.Fatalf("%d tokens were not saved, and the error is %v", faults, err)
+	}
+}
+
+func (w *modelWorld) deleteOne(rt *rapid.T) {
+	id := w.id(rt, "deleted")
+	if err := w.client(rt).DeleteToken(w.ctx, id); err != nil {
+		rt.Fatalf("delete: %v", err)
+	}
+	w.rows.remove(id)
+}
+
+func (w *modelWorld) deleteAll(rt *rapid.T) {
+	if rapid.IntRange(0, 3).Draw(rt, "all") != 0 {
+		rt.Skip()
+	}
+	if err := w.client(rt).DeleteTokens(w.ctx); err != nil {
+		rt.Fatalf("delete tokens: %v", err)
+	}
+	w.rows.rows = nil
+}
+
+// reindex repairs the index or looks what a repair would do, within or after the
+// grace period.
+func (w *modelWorld) reindex(rt *rapid.T) {
+	if rapid.Bool().Draw(rt, "later") {
+		w.pass(rt, later)
+	}
+	store := w.client(rt)
+	if rapid.IntRange(0, 3).Draw(rt, "only check") == 0 {
+		if _, err := store.Check(w.ctx); err != nil {
+			rt.Fatalf("check: %v", err)
+		}
+		return
+	}
+	if _, err := store.Reindex(w.ctx, secretstore.ReindexOptions{}); err != nil {
+		rt.Fatalf("reindex: %v", err)
+	}
+	w.rows.repaired()
+}
+
+// lose removes the index and has it rebuilt.
+func (w *modelWorld) lose(rt *rapid.T) {
+	w.wait(rt)
+	if err := w.loseIndex(w.ctx); err != nil {
+		rt.Fatal(err)
+	}
+	w.wait(rt)
+	if _, err := w.client(rt).Reindex(w.ctx, secretstore.ReindexOptions{}); err != nil {
+		rt.Fatalf("reindex: %v", err)
+	}
+	w.rows.repaired()
+}
+
+// die lets a process die in a save, before it has written the token.
+func (w *modelWorld) die(rt *rapid.T) {
+	died := errors.New("the process is gone")
+	store, err := w.process(func(secrets driver.Secrets) driver.Secrets {
+		dead := false
+		return drivertest.Inject(secrets, func(c drivertest.Call) drivertest.Outcome {
+			if dead = dead || c.Method == drivertest.Put && strings.HasPrefix(c.Name, w.service.Prefix+"tokens/"); dead {
+				return drivertest.Outcome{Err: died}
+			}
+			return drivertest.Outcome{}
+		})
+	})
+	if err != nil {
+		rt.Fatal(err)
+	}
+	w.pass(rt, step)
+	// What does not come to the write of a token changes nothing.
+	_, _ = store.SaveToken(w.ctx, w.token(rt, "token"))
+	w.wait(rt)
+}
+
+// edit changes a field of a token as a person does.
+func (w *modelWorld) edit(rt *rapid.T) {
+	w.wait(rt)
+	r := w.row(rt)
+	fields := []string{"user_name", "refresh_token", "grant_token", "access_token", "api_domain", noteField, "keys", "generation"}
+	field := rapid.SampledFrom(fields).Draw(rt, "field")
+	edited, key := r.token, tokenstore.Key{}
+	text := ""
+	draw := func(from []string) string { return rapid.SampledFrom(from).Draw(rt, "text") }
+	switch field {
+	case "user_name":
+		text = draw(modelUsers)
+		edited.UserName, key = text, tokenstore.Key{Kind: tokenstore.UserKey, Value: text}
+	case "refresh_token":
+		text = draw(modelRefresh)
+		edited.RefreshToken, key = text, tokenstore.Key{Kind: tokenstore.RefreshKey, Value: text}
+	case "grant_token":
+		text = draw(modelGrants)
+		edited.GrantToken, key = text, tokenstore.Key{Kind: tokenstore.GrantKey, Value: text}
+	case "access_token":
+		text = draw(modelAccess)
+		edited.AccessToken, key = text, tokenstore.Key{Kind: tokenstore.AccessKey, Value: text}
+	case "api_domain":
+		text = draw(modelDomains)
+		edited.APIDomain = text
+	case noteField:
+		text = draw([]string{"", "fake note", "another fake note"})
+		r.note = text
+	}
+	if err := w.editToken(w.ctx, secretID(r.token.ID), map[string]string{field: text}); err != nil {
+		rt.Fatalf("edit: %v", err)
+	}
+	w.wait(rt)
+	if edited == (tokenstore.OAuthToken{ID: edited.ID}) {
+		w.rows.remove(edited.ID) // A secret without a field of a token is that of a deleted one.
+		return
+	}
+	if key.Value != "" && !tokenstore.Holds(r.token, key) {
+		if r.edited == nil {
+			r.edited = map[tokenstore.Key]bool{}
+		}
+		r.edited[key] = true
+	}
+	r.token = edited
+}
+
+// plant stores secrets of others beside the store's own, under a name that a
+// token could have, too.
+func (w *modelWorld) plant(rt *rapid.T) {
+	id := rapid.SampledFrom([]string{foreignID, index.Hash(tokenstore.Key{Kind: tokenstore.UserKey, Value: "u3"}, w.rows.pepper), "a/b"}).Draw(rt, "secret of others")
+	name, data := w.service.Prefix+"tokens/"+id, `{"password":"fake"}`
+	w.wait(rt)
+	secrets, err := w.handle()
+	if err != nil {
+		rt.Fatal(err)
+	}
+	if _, err := secrets.Get(w.ctx, name); !errors.Is(err, driver.ErrNotFound) {
+		rt.Skip()
+	}
+	if _, err := secrets.Put(w.ctx, driver.Secret{Name: name, Data: []byte(data)}); err != nil {
+		rt.Fatalf("plant: %v", err)
+	}
+	w.wait(rt)
+	w.planted[name], w.rows.foreign[id] = data, true
+}

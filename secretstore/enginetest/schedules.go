@@ -1,0 +1,298 @@
+package enginetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/driver"
+	"example.com/tokenstore/secretstore"
+)
+
+// NewEngine returns the engine under test over secrets. The suite's options
+// make it deterministic: a clock that stands still, no pauses, no randomness.
+type NewEngine func(secrets driver.Secrets, options ...secretstore.Option) (*secretstore.Store, error)
+
+// ScheduleOptions bound what [Schedules] explores.
+type ScheduleOptions struct {
+	// Full goes through all pairs of operations from all starting states, with
+	// a crash at every point. Without it, the pairs that the protocol names.
+	Full bool
+	// Switches bounds how often in one run a process that could go on has to
+	// wait for the other. Few races need more than three. Zero means no bound;
+	// then a pair of operations that make each other start again has so many
+	// interleavings that it takes minutes.
+	Switches int
+	// Threes is how many random interleavings of three operations are run.
+	Threes int
+	// Seed makes other random choices.
+	Seed uint64
+}
+
+// Schedules runs the engine through the interleavings of the backend calls of
+// two operations, all of them or those with few switches, depth first and by
+// replay, each with and without a crash of
+// one of them at every point, and through random interleavings of three. An
+// interleaving that comes to a point where another was is not run to its end.
+//
+// At the end of each, some order of the same operations, one after the other
+// and true to real time, must give the same rows and the same answers; every
+// row must be found by each of its keys through the index; an operation that
+// crashed or gave up must have happened wholly or not at all; and the repair
+// must leave nothing behind.
+func Schedules(t *testing.T, engine NewEngine, options ScheduleOptions) {
+	t.Helper()
+	runs := 0
+	for _, s := range scenarios(options.Full) {
+		t.Run(s.name(), func(t *testing.T) {
+			n, err := exploreAll(t.Context(), newExplorer(engine, s, options.Switches))
+			runs += n
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	t.Logf("%d interleavings of two operations", runs)
+	if options.Threes > 0 {
+		t.Run("threes", func(t *testing.T) { randomThrees(t, engine, options) })
+	}
+}
+
+// operation is one call of a store, by one process.
+type operation struct {
+	name string
+	// do returns what the caller sees, but for the errors.
+	do func(context.Context, *secretstore.Store) (tokenstore.OAuthToken, error)
+}
+
+// scenario is a starting state and operations that run at the same time.
+type scenario struct {
+	start []operation
+	ops   []operation
+}
+
+func (s scenario) name() string {
+	name := "from"
+	for _, op := range s.start {
+		name += " " + op.name
+	}
+	if len(s.start) == 0 {
+		name += " nothing"
+	}
+	name += ":"
+	for i, op := range s.ops {
+		if i > 0 {
+			name += " |"
+		}
+		name += " " + op.name
+	}
+	return name
+}
+
+// exploreAll explores a scenario without and with crashes.
+func exploreAll(ctx context.Context, e *explorer) (runs int, err error) {
+	if err := e.explore(ctx, noCrash); err != nil {
+		return e.runs, err
+	}
+	for process, longest := range slices.Clone(e.longest) {
+		for calls := range longest {
+			if err := e.explore(ctx, crash{process, calls}); err != nil {
+				return e.runs, err
+			}
+		}
+	}
+	return e.runs, nil
+}
+
+// randomThrees runs random interleavings of three random operations.
+func randomThrees(t *testing.T, engine NewEngine, options ScheduleOptions) {
+	r := rand.New(rand.NewPCG(options.Seed, 3))
+	ops, starts := allOperations(), allStarts()
+	for range options.Threes {
+		s := scenario{start: starts[r.IntN(len(starts))]}
+		for range 3 {
+			s.ops = append(s.ops, ops[r.IntN(len(ops))])
+		}
+		e := newExplorer(engine, s, 0)
+		dead := noCrash
+		if r.IntN(3) == 0 {
+			dead = crash{r.IntN(3), r.IntN(8)}
+		}
+		if err := e.random(t.Context(), r, dead); err != nil {
+			t.Errorf("%s: %v", s.name(), err)
+			return
+		}
+	}
+	t.Logf("%d random interleavings of three operations", options.Threes)
+}
+
+// The fakes of the scenarios.
+const (
+	user1, user2 = "u1@zylker.example:1", "u2@zylker.example:2"
+	client       = "fake-client"
+)
+
+func save(name string, token tokenstore.OAuthToken) operation {
+	return operation{"save " + name, func(ctx context.Context, s *secretstore.Store) (tokenstore.OAuthToken, error) {
+		return s.SaveToken(ctx, token)
+	}}
+}
+
+func find(name string, query tokenstore.OAuthToken) operation {
+	return operation{"find " + name, func(ctx context.Context, s *secretstore.Store) (tokenstore.OAuthToken, error) {
+		return s.FindToken(ctx, query)
+	}}
+}
+
+// remove deletes the token that query finds, as an application does: it looks
+// for the ID first.
+func remove(name string, query tokenstore.OAuthToken) operation {
+	return operation{"delete " + name, func(ctx context.Context, s *secretstore.Store) (tokenstore.OAuthToken, error) {
+		return tokenstore.OAuthToken{}, s.DeleteToken(ctx, derivedID(query))
+	}}
+}
+
+func repair() operation {
+	return operation{"reindex", func(ctx context.Context, s *secretstore.Store) (tokenstore.OAuthToken, error) {
+		_, err := s.Reindex(ctx, secretstore.ReindexOptions{})
+		return tokenstore.OAuthToken{}, err
+	}}
+}
+
+// withClient adds the client values that a find by refresh or grant token needs.
+func withClient(t tokenstore.OAuthToken) tokenstore.OAuthToken {
+	t.ClientID, t.ClientSecret = client, client
+	return t
+}
+
+var (
+	saveU1R1   = save("u1 r1", withClient(tokenstore.OAuthToken{UserName: user1, RefreshToken: "r1", AccessToken: "a1"}))
+	saveU1R2   = save("u1 r2", withClient(tokenstore.OAuthToken{UserName: user1, RefreshToken: "r2", AccessToken: "a2"}))
+	saveU2R1   = save("u2 r1", withClient(tokenstore.OAuthToken{UserName: user2, RefreshToken: "r1"}))
+	saveU1A3   = save("u1 a3", tokenstore.OAuthToken{UserName: user1, AccessToken: "a3"})
+	saveR1     = save("r1", withClient(tokenstore.OAuthToken{RefreshToken: "r1"}))
+	saveR1A4   = save("r1 a4", withClient(tokenstore.OAuthToken{RefreshToken: "r1", AccessToken: "a4"}))
+	saveG1     = save("g1", withClient(tokenstore.OAuthToken{GrantToken: "g1"}))
+	saveG1R1   = save("g1 r1", withClient(tokenstore.OAuthToken{GrantToken: "g1", RefreshToken: "r1"}))
+	saveU1G1R2 = save("u1 g1 r2", withClient(tokenstore.OAuthToken{UserName: user1, GrantToken: "g1", RefreshToken: "r2"}))
+	saveA1     = save("a1", tokenstore.OAuthToken{AccessToken: "a1"})
+	saveXU1    = save("id x u1", withClient(tokenstore.OAuthToken{ID: "x", UserName: user1, RefreshToken: "r1"}))
+	saveXR2    = save("id x r2", withClient(tokenstore.OAuthToken{ID: "x", RefreshToken: "r2"}))
+	findU1     = find("u1", tokenstore.OAuthToken{UserName: user1})
+	findR1     = find("r1", withClient(tokenstore.OAuthToken{RefreshToken: "r1"}))
+	findA1     = find("a1", tokenstore.OAuthToken{AccessToken: "a1"})
+	deleteU1   = remove("u1", tokenstore.OAuthToken{UserName: user1})
+	deleteR1   = remove("r1", tokenstore.OAuthToken{RefreshToken: "r1"})
+	deleteG1   = remove("g1", tokenstore.OAuthToken{GrantToken: "g1"})
+	reindex    = repair()
+)
+
+func allOperations() []operation {
+	return []operation{
+		saveU1R1, saveU1R2, saveU2R1, saveU1A3, saveR1, saveR1A4, saveG1, saveG1R1, saveU1G1R2, saveA1, saveXU1, saveXR2,
+		findU1, findR1, findA1, deleteU1, deleteR1, deleteG1, reindex,
+	}
+}
+
+// allStarts are the small starting states: nothing, one row, one row that was
+// deleted, and rows that share a key.
+func allStarts() [][]operation {
+	return [][]operation{
+		{}, {saveU1R1}, {saveR1}, {saveG1R1}, {saveU1R1, deleteU1}, {saveR1, deleteR1}, {saveU2R1, saveR1},
+		{saveU1R1, saveU1R2}, {saveXU1}, {saveA1},
+	}
+}
+
+// scenarios returns the pairs to explore. Operations that change nothing are
+// not paired with each other.
+func scenarios(full bool) []scenario {
+	if !full {
+		return namedPairs()
+	}
+	reads := map[string]bool{findU1.name: true, findR1.name: true, findA1.name: true}
+	ops := allOperations()
+	var all []scenario
+	for _, start := range allStarts() {
+		for i, a := range ops {
+			for _, b := range ops[i:] {
+				if !(reads[a.name] && reads[b.name]) {
+					all = append(all, scenario{start, []operation{a, b}})
+				}
+			}
+		}
+	}
+	return all
+}
+
+// namedPairs are the races that the protocol was made for.
+func namedPairs() []scenario {
+	return []scenario{
+		{nil, []operation{saveU1R1, saveU1R2}},                            // two inserts of one user
+		{nil, []operation{saveU1R1, saveXU1}},                             // the same, under different IDs
+		{nil, []operation{saveR1, saveR1A4}},                              // two inserts of one ownerless refresh token
+		{nil, []operation{saveG1, saveG1R1}},                              // an insert by a key that the other looks by first
+		{[]operation{saveR1}, []operation{saveU1R1, saveU1R2}},            // an insert of a user and an adoption by the same user
+		{[]operation{saveG1R1}, []operation{saveU1G1R2, saveU1R1}},        // two adoptions
+		{[]operation{saveR1}, []operation{saveU1R1, saveU2R1}},            // two users adopt one row
+		{[]operation{saveU1R1}, []operation{saveU1R2, deleteU1}},          // a save and a delete
+		{[]operation{saveU1R1, deleteU1}, []operation{saveU1R2, reindex}}, // a re-creation and a sweep
+		{[]operation{saveU1R1}, []operation{saveU1R2, saveU1R1}},          // a rotation there and back
+		{[]operation{saveU1R1}, []operation{saveU1R2, findR1}},
+		{[]operation{saveR1}, []operation{saveU1R1, findR1}},
+		{[]operation{saveU1R1}, []operation{deleteU1, saveU1R1}},
+		{[]operation{saveU1R1}, []operation{saveU1R2, reindex}},
+	}
+}
+
+// errGone is what a process gets for calls after it crashed. It is no outcome:
+// nobody is there to see it.
+var errGone = errors.New("the process is gone")
+
+// startTime is when the starting state is made, and runTime when the operations
+// run: later than any grace period.
+var (
+	startTime = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	runTime   = startTime.Add(48 * time.Hour)
+	endTime   = runTime.Add(48 * time.Hour)
+)
+
+// attempts bounds how often an operation starts again. What a third attempt
+// does from a state, a first one does too, from a state that some other
+// interleaving comes to.
+const attempts = 2
+
+// open returns the engine of one process, made deterministic.
+// again, if not nil, is called when the operation starts from the beginning.
+func (e *explorer) open(secrets driver.Secrets, process string, now time.Time, again func()) (*secretstore.Store, error) {
+	ids := 0
+	return e.engine(secrets,
+		secretstore.WithClock(func() time.Time { return now }),
+		secretstore.WithSleep(func(ctx context.Context, _ time.Duration) error { return ctx.Err() }),
+		secretstore.WithRandom(func() float64 { return 0.5 }),
+		secretstore.WithRandomID(func() (string, error) { ids++; return fmt.Sprintf("%s%s%d", randomMark, process, ids), nil }),
+		secretstore.WithLogger(slog.New(restarts{slog.DiscardHandler, again})),
+		secretstore.WithScanLimit(0), secretstore.WithParallelism(1), secretstore.WithAttempts(attempts), secretstore.WithGrace(24*time.Hour),
+	)
+}
+
+// restarts notices in the engine's log that an operation starts again.
+type restarts struct {
+	slog.Handler
+	again func()
+}
+
+func (r restarts) Enabled(context.Context, slog.Level) bool { return r.again != nil }
+
+func (r restarts) Handle(_ context.Context, record slog.Record) error {
+	if strings.HasSuffix(record.Message, "starting again") {
+		r.again()
+	}
+	return nil
+}

@@ -1,0 +1,337 @@
+package enginetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/driver"
+	"example.com/tokenstore/driver/drivertest"
+)
+
+// crash says that a process is gone after some of its calls.
+type crash struct{ process, calls int }
+
+var noCrash = crash{process: -1}
+
+// explorer runs one scenario again and again.
+type explorer struct {
+	engine   NewEngine
+	scenario scenario
+	runs     int
+	switches int   // the most switches of a run; 0: any number
+	longest  []int // calls of each process in the longest run
+	// expected are the outcomes of the operations one after the other, by order.
+	expected map[string]outcome
+}
+
+func newExplorer(engine NewEngine, s scenario, switches int) *explorer {
+	return &explorer{engine: engine, switches: switches, scenario: s, longest: make([]int, len(s.ops)), expected: map[string]outcome{}}
+}
+
+// node is a point of a run at which several processes wait at the gate.
+type node struct {
+	calls map[int]drivertest.Call // what each waiting process is about to do
+	left  []int                   // the processes that have not gone first yet
+	taken int                     // the process that goes
+	last  int                     // the process that went before, -1 if none did
+	// switches is how often a process had to wait, up to here, although it
+	// could have gone on.
+	switches int
+}
+
+func (n *node) next() bool {
+	if len(n.left) == 0 {
+		return false
+	}
+	n.taken, n.left = n.left[0], n.left[1:]
+	return true
+}
+
+// point is where a run stands when it has to choose who goes next.
+type point struct {
+	depth int // calls so far
+	calls map[int]drivertest.Call
+	// state digests what is stored, what every process was told, and which of
+	// them had returned before another began. The rest of a run depends on
+	// nothing else.
+	state uint64
+}
+
+// chooser decides who goes next; stop ends the run because another run has
+// been there.
+type chooser func(point) (process int, stop bool)
+
+// explore runs the scenario through its interleavings, depth first. Where a run
+// comes to a point at which another was, it ends.
+func (e *explorer) explore(ctx context.Context, dead crash) error {
+	var path []*node
+	// The process that may go on for nothing belongs to the point: it is the
+	// first that goes.
+	type key struct {
+		state           uint64
+		switches, first int
+	}
+	been := map[key]bool{}
+	for {
+		err := e.run(ctx, dead, func(p point) (int, bool) {
+			if p.depth < len(path) {
+				return path[p.depth].taken, false
+			}
+			n := e.node(path, p)
+			k := key{p.state, n.switches, n.left[0]}
+			if been[k] {
+				return 0, true
+			}
+			been[k] = true
+			n.next()
+			path = append(path, n)
+			return n.taken, false
+		})
+		if err != nil {
+			return fmt.Errorf("%w\n%s", err, e.describe(path, dead))
+		}
+		// Back to the last point with a branch that was not taken.
+		for len(path) > 0 && !path[len(path)-1].next() {
+			path = path[:len(path)-1]
+		}
+		if len(path) == 0 {
+			return nil
+		}
+	}
+}
+
+// node returns the point to which a path has come. The process that went last
+// goes first; another goes instead of it as long as there may be more switches.
+func (e *explorer) node(path []*node, p point) *node {
+	n := &node{calls: p.calls, left: slices.Sorted(maps.Keys(p.calls)), last: -1}
+	if len(path) == 0 {
+		return n
+	}
+	before := path[len(path)-1]
+	n.last, n.switches = before.taken, before.switches
+	if _, waits := before.calls[before.last]; waits && before.taken != before.last {
+		n.switches++
+	}
+	if i := slices.Index(n.left, n.last); i >= 0 {
+		n.left = append([]int{n.last}, slices.Delete(n.left, i, i+1)...)
+		if e.switches > 0 && n.switches >= e.switches {
+			n.left = n.left[:1]
+		}
+	}
+	return n
+}
+
+// random runs one random interleaving.
+func (e *explorer) random(ctx context.Context, r *rand.Rand, dead crash) error {
+	var order []string
+	err := e.run(ctx, dead, func(p point) (int, bool) {
+		waiting := slices.Sorted(maps.Keys(p.calls))
+		process := waiting[r.IntN(len(waiting))]
+		order = append(order, describeCall(process, p.calls[process]))
+		return process, false
+	})
+	if err != nil {
+		return fmt.Errorf("%w\n%s", err, strings.Join(order, "\n"))
+	}
+	return nil
+}
+
+// run runs the scenario once, and checks the outcome unless the chooser stopped
+// the run because another covers it.
+func (e *explorer) run(ctx context.Context, dead crash, choose chooser) error {
+	l := newLedger()
+	if err := e.prepare(ctx, l.process("start")); err != nil {
+		return err
+	}
+	r, err := e.newRace(ctx, l, dead)
+	if err != nil {
+		return err
+	}
+	if err := r.run(choose); err != nil || r.stopped {
+		return err
+	}
+	e.runs++
+	return e.check(ctx, l.process("end"), r)
+}
+
+// prepare makes the starting state.
+func (e *explorer) prepare(ctx context.Context, secrets driver.Secrets) error {
+	for i, op := range e.scenario.start {
+		store, err := e.open(secrets, fmt.Sprint("s", i), startTime, nil)
+		if err != nil {
+			return err
+		}
+		if _, err := op.do(ctx, store); err != nil {
+			return fmt.Errorf("starting state: %s: %w", op.name, err)
+		}
+	}
+	return nil
+}
+
+// result is how one operation of a race ended.
+type result struct {
+	process int
+	token   tokenstore.OAuthToken
+	err     error
+}
+
+// race is one run of the operations at the same time, and what was seen of it.
+type race struct {
+	explorer *explorer
+	ledger   *ledger
+	dead     crash
+	gate     *drivertest.Gate
+	done     chan result
+
+	steps   int // calls so far
+	running int // operations that have not returned
+	waiting map[int]*drivertest.Arrival
+	made    []int        // calls of each process
+	gone    map[int]bool // processes that crashed
+	stopped bool
+
+	results []result
+	// began and ended are when an operation made its first call and returned,
+	// as numbers of calls of all; zero: not yet.
+	began, ended []int
+}
+
+// newRace starts the operations. Each stands still at its first call.
+func (e *explorer) newRace(ctx context.Context, l *ledger, dead crash) (*race, error) {
+	n := len(e.scenario.ops)
+	r := &race{
+		explorer: e, ledger: l, dead: dead, gate: drivertest.NewGate(), done: make(chan result), running: n,
+		waiting: map[int]*drivertest.Arrival{}, made: make([]int, n), gone: map[int]bool{},
+		results: make([]result, n), began: make([]int, n), ended: make([]int, n),
+	}
+	for i := range n {
+		r.ended[i] = -1
+	}
+	for i, op := range e.scenario.ops {
+		name := fmt.Sprint(i)
+		store, err := e.open(r.gate.Wrap(name, l.process(name)), "p"+name, runTime, func() { l.restart(name) })
+		if err != nil {
+			return nil, err
+		}
+		go func() {
+			token, err := op.do(ctx, store)
+			r.done <- result{i, token, err}
+		}()
+	}
+	return r, nil
+}
+
+// run lets one call after another go, as the chooser says, until all operations
+// have returned.
+func (r *race) run(choose chooser) error {
+	for {
+		r.await()
+		if r.running == 0 {
+			return nil
+		}
+		calls := map[int]drivertest.Call{}
+		for process, a := range r.waiting {
+			calls[process] = a.Call
+		}
+		process, stop := choose(point{r.steps, calls, r.state()})
+		if stop {
+			r.stop()
+			continue
+		}
+		if err := r.let(process); err != nil {
+			return err
+		}
+	}
+}
+
+// await waits until each operation stands at the gate or has returned.
+func (r *race) await() {
+	for r.running > len(r.waiting) {
+		select {
+		case a := <-r.gate.Arrivals():
+			process := int(a.Process[0] - '0')
+			if r.stopped || process == r.dead.process && r.made[process] >= r.dead.calls {
+				r.gone[process] = true
+				a.Deny(errGone)
+				continue
+			}
+			r.waiting[process] = a
+		case res := <-r.done:
+			if r.gone[res.process] {
+				res.err = errGone // Whatever it returned, nobody was there to see it.
+			}
+			r.results[res.process], r.ended[res.process] = res, r.steps
+			r.running--
+		}
+	}
+}
+
+// let lets the call of a process go.
+func (r *race) let(process int) error {
+	a, ok := r.waiting[process]
+	if !ok {
+		return errors.New("a replay went another way: the engine is not deterministic")
+	}
+	delete(r.waiting, process)
+	if r.steps++; r.made[process] == 0 {
+		r.began[process] = r.steps
+	}
+	r.made[process]++
+	r.explorer.longest[process] = max(r.explorer.longest[process], r.made[process])
+	a.Allow()
+	return nil
+}
+
+// stop ends a run that is not to be judged.
+func (r *race) stop() {
+	r.stopped = true
+	for process, a := range r.waiting {
+		delete(r.waiting, process)
+		a.Deny(errGone)
+	}
+}
+
+// before reports whether operation i had returned before operation j began.
+func (r *race) before(i, j int) bool {
+	return !r.gone[i] && r.ended[i] >= 0 && r.began[j] > r.ended[i]
+}
+
+// state digests where the run stands; see point.
+func (r *race) state() uint64 {
+	var h maphash.Hash
+	h.SetSeed(ledgerSeed)
+	maphash.WriteComparable(&h, r.ledger.state())
+	for i := range r.results {
+		_, waits := r.waiting[i]
+		maphash.WriteComparable(&h, r.ledger.seen[strconv.Itoa(i)])
+		maphash.WriteComparable(&h, [2]bool{waits, r.gone[i]})
+		for j := range r.results {
+			maphash.WriteComparable(&h, r.before(i, j))
+		}
+	}
+	return h.Sum64()
+}
+
+// describe tells the interleaving of a run.
+func (e *explorer) describe(path []*node, dead crash) string {
+	var b strings.Builder
+	for _, n := range path {
+		b.WriteString(describeCall(n.taken, n.calls[n.taken]) + "\n")
+	}
+	if dead != noCrash {
+		fmt.Fprintf(&b, "process %d is gone after %d calls\n", dead.process, dead.calls)
+	}
+	return b.String()
+}
+
+func describeCall(process int, c drivertest.Call) string {
+	return fmt.Sprintf("process %d: %s %s%s", process, c.Method, c.Name, strings.Join(c.Names, ","))
+}

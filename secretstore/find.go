@@ -1,0 +1,349 @@
+package secretstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/driver"
+	"example.com/tokenstore/index"
+)
+
+// maxLooks is how often a key is looked up that has hints but no hit: it may
+// just be moving from one row to another.
+const maxLooks = 3
+
+// attempt is one try of one operation: what it has read it keeps, with the
+// revisions on which its writes will rest.
+type attempt struct {
+	s       *Store
+	view    index.View
+	rows    map[string]*row
+	started time.Time
+	finding bool // the operation is a find, and may search where the index is silent
+}
+
+func (s *Store) attempt() *attempt {
+	return &attempt{s: s, view: s.index.View(), rows: map[string]*row{}, started: s.wall()}
+}
+
+// wall returns the clock on the wall. The monotonic one stands still while a
+// machine is suspended, and would hide from an operation that it has slept.
+func (s *Store) wall() time.Time { return s.now().Round(0) }
+
+// FindToken returns the stored token that query is an example of. It writes
+// nothing. The first of user, access token, or grant and refresh token that
+// applies decides; see the package comment.
+func (s *Store) FindToken(ctx context.Context, query tokenstore.OAuthToken) (tokenstore.OAuthToken, error) {
+	a := s.attempt()
+	a.finding = true
+	r, _, err := a.resolve(ctx, query, tokenstore.FindKeys(query))
+	if err == nil && r == nil {
+		err = tokenstore.ErrNotFound
+	}
+	if err != nil {
+		return tokenstore.OAuthToken{}, s.fail("find token", query.ID, err)
+	}
+	return r.token, nil
+}
+
+// FindTokenByID returns the token with the given ID, or an error that matches
+// ErrNotFound.
+func (s *Store) FindTokenByID(ctx context.Context, id string) (tokenstore.OAuthToken, error) {
+	const op = "find token by id"
+	if id == "" {
+		return tokenstore.OAuthToken{}, s.fail(op, "", fmt.Errorf("%w: the id is empty", tokenstore.ErrInvalidArgument))
+	}
+	r, err := s.attempt().byID(ctx, id)
+	if err == nil && r == nil {
+		err = tokenstore.ErrNotFound
+	}
+	if err != nil {
+		return tokenstore.OAuthToken{}, s.fail(op, id, err)
+	}
+	return r.token, nil
+}
+
+// resolve returns the live row that query means, by its ID or else by the
+// first key that has a hit, and nil if there is none. missed are the keys by
+// which it looked and found nothing.
+func (a *attempt) resolve(ctx context.Context, query tokenstore.OAuthToken, keys []tokenstore.Key) (r *row, missed []tokenstore.Key, err error) {
+	if query.ID != "" {
+		if r, err = a.byID(ctx, query.ID); r != nil || err != nil {
+			return r, nil, err
+		}
+	}
+	return a.firstHit(ctx, keys, false)
+}
+
+// firstHit returns the row of the first key that has a hit, and the keys before
+// it.
+func (a *attempt) firstHit(ctx context.Context, keys []tokenstore.Key, ownerless bool) (r *row, missed []tokenstore.Key, err error) {
+	for i, k := range keys {
+		if r, err = a.byKey(ctx, k, ownerless); r != nil || err != nil {
+			return r, keys[:i], err
+		}
+	}
+	return nil, keys, nil
+}
+
+// byID returns the live row with the given ID, or nil.
+func (a *attempt) byID(ctx context.Context, id string) (*row, error) {
+	r, err := a.row(ctx, escapeID(id))
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case r.state == unreadable:
+		return nil, r.err
+	case r.state != live || r.token.ID != id:
+		return nil, nil
+	}
+	return r, nil
+}
+
+// row returns the row with the given escaped ID, as this attempt saw it first.
+func (a *attempt) row(ctx context.Context, id string) (*row, error) {
+	if r, ok := a.rows[id]; ok {
+		return r, nil
+	}
+	r, err := a.s.read(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	a.keep(ctx, r)
+	return r, nil
+}
+
+func (a *attempt) keep(ctx context.Context, r *row) {
+	a.rows[r.id] = r
+	if r.state == live {
+		a.s.known.learn(a.s, r)
+	}
+	if a.s.otherPepper(r) && !a.s.pepperWarned.Swap(true) {
+		a.s.log.WarnContext(ctx, "a token was stored under another pepper, or without one; with this store's a save may insert a second token of a user",
+			"store", a.s.name, "id", tokenstore.Redact(r.id))
+	}
+}
+
+// load reads those of the rows that this attempt has not seen yet.
+func (a *attempt) load(ctx context.Context, ids []string) error {
+	missing := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { _, ok := a.rows[id]; return ok })
+	rows, err := a.s.readAll(ctx, missing)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		a.keep(ctx, r)
+	}
+	return nil
+}
+
+// byKey returns the row that a find by the key finds, or nil; with ownerless
+// set, only rows without a user count.
+func (a *attempt) byKey(ctx context.Context, k tokenstore.Key, ownerless bool) (*row, error) {
+	if k.Kind == tokenstore.UserKey {
+		// A user's row mostly lies under the ID that is derived from the user,
+		// and needs no look at the index.
+		r, err := a.row(ctx, a.s.hash(k))
+		if err != nil {
+			return nil, err
+		}
+		if r.holds(k) {
+			return r, nil
+		}
+	}
+	var before string
+	for range maxLooks {
+		ids, err := a.candidates(ctx, k)
+		if err != nil {
+			return nil, err
+		}
+		if err := a.load(ctx, ids); err != nil {
+			return nil, err
+		}
+		r, settled, err := a.pick(k, ids, ownerless)
+		if r != nil || err != nil {
+			return r, err
+		}
+		now := a.revisions(ids)
+		if settled || now == before {
+			break
+		}
+		before = now
+		a.forget(ids)
+	}
+	return a.search(ctx, k, ownerless)
+}
+
+// candidates returns the escaped IDs of the rows that may hold the key.
+func (a *attempt) candidates(ctx context.Context, k tokenstore.Key) ([]string, error) {
+	hash := a.s.hash(k)
+	found, err := a.view.Lookup(ctx, hash)
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, hint := range found[0] {
+		ids = append(ids, hint.ID)
+	}
+	if r := a.rows[hash]; r != nil && r.state == unreadable && !slices.Contains(ids, hash) {
+		ids = append(ids, hash) // It has the ID of the key, and may well hold it.
+	}
+	if k.Kind == tokenstore.AccessKey && !a.s.accessIndex {
+		for _, id := range a.s.known.holders(hash) {
+			if !slices.Contains(ids, id) {
+				ids = append(ids, id)
+			}
+		}
+	}
+	return ids, nil
+}
+
+// pick returns, of the rows that hold the key, the one whose ID belongs to it,
+// else the oldest. settled reports that all of the rows hold the key, so that
+// it cannot be on its way from one to another.
+func (a *attempt) pick(k tokenstore.Key, ids []string, ownerless bool) (best *row, settled bool, err error) {
+	derived := a.s.hash(k)
+	settled = true
+	for _, id := range ids {
+		r := a.rows[id]
+		if r.state == unreadable {
+			err = r.fault()
+		}
+		if !r.holds(k) {
+			settled = false
+			continue
+		}
+		if ownerless && r.token.UserName != "" {
+			continue
+		}
+		if best == nil || r.id == derived || best.id != derived && older(r, best) < 0 {
+			best = r
+		}
+	}
+	if best != nil {
+		return best, true, nil
+	}
+	return nil, settled, err
+}
+
+// revisions returns a text that changes whenever one of the rows does.
+func (a *attempt) revisions(ids []string) string {
+	var b strings.Builder
+	for _, id := range ids {
+		b.WriteString(id + "=" + a.rows[id].revision + "\n")
+	}
+	return b.String()
+}
+
+// forget makes the attempt read the index and the rows again.
+func (a *attempt) forget(ids []string) {
+	a.view.Forget()
+	for _, id := range ids {
+		delete(a.rows, id)
+	}
+}
+
+// search reads the tokens one by one where the index cannot know: an access
+// token that it leaves out, and, for a find, a key that a person has changed in
+// the service's console.
+func (a *attempt) search(ctx context.Context, k tokenstore.Key, ownerless bool) (*row, error) {
+	leftOut := k.Kind == tokenstore.AccessKey && !a.s.accessIndex
+	if !leftOut && (!a.finding || a.s.scanLimit == 0) {
+		return nil, nil
+	}
+	r, err := a.searchAll(ctx, k, ownerless, leftOut)
+	if !leftOut && errors.Is(err, tokenstore.ErrDenied) {
+		// A role may well find and not list: what the index says stands.
+		return nil, nil
+	}
+	return r, err
+}
+
+// searchAll reads all tokens, or none if there are more than the scan limit and
+// not all is set. One that nobody can understand hides no other; one that may
+// not be read may be the token that is searched for.
+func (a *attempt) searchAll(ctx context.Context, k tokenstore.Key, ownerless, all bool) (*row, error) {
+	ids, err := a.s.list(ctx)
+	if err != nil || len(ids) == 0 || !all && len(ids) > a.s.scanLimit {
+		return nil, err
+	}
+	if err := a.load(ctx, ids); err != nil {
+		return nil, err
+	}
+	var barred error
+	ids = slices.DeleteFunc(ids, func(id string) bool {
+		r := a.rows[id]
+		if r.state == unreadable && !errors.Is(r.err, tokenstore.ErrUnreadable) {
+			barred = r.fault()
+		}
+		return r.state == unreadable
+	})
+	r, _, err := a.pick(k, ids, ownerless)
+	if r == nil && err == nil {
+		err = barred
+	}
+	return r, err
+}
+
+// list returns the escaped IDs of all tokens, from the index if it has them,
+// else from the service. Some may be gone. If there is no index, it may be lost:
+// then a role that may list sees the service's list.
+func (s *Store) list(ctx context.Context) ([]string, error) {
+	ids, ok, err := s.indexed(ctx)
+	if ok || err != nil {
+		return ids, err
+	}
+	ids, err = s.listSecrets(ctx)
+	return ids, s.mayList(err)
+}
+
+// indexed returns the escaped IDs of all tokens that the index has, and whether
+// there is an index that has them all.
+func (s *Store) indexed(ctx context.Context) (ids []string, ok bool, err error) {
+	if lister, lists := s.index.(index.Lister); lists {
+		return lister.IDs(ctx)
+	}
+	return nil, false, nil
+}
+
+// mayList returns the error of a listing by the service, unless the index has the
+// list of all tokens and the role may not see the service's: then that of the
+// index stands.
+func (s *Store) mayList(err error) error {
+	if _, ok := s.index.(index.Lister); ok && errors.Is(err, tokenstore.ErrDenied) {
+		return nil
+	}
+	return err
+}
+
+// union returns all IDs of both lists, sorted, each once.
+func union(a, b []string) []string {
+	all := slices.Concat(a, b)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// listSecrets returns the escaped IDs of all tokens from the service's listing.
+func (s *Store) listSecrets(ctx context.Context) ([]string, error) {
+	var ids []string
+	for name, err := range s.secrets.List(ctx, s.tokens) {
+		if err != nil {
+			if errors.Is(err, driver.ErrNotFound) {
+				return nil, nil
+			}
+			return nil, err
+		}
+		id := strings.TrimPrefix(name, s.tokens)
+		if _, ok := unescapeID(id); ok || strings.HasPrefix(id, hashedName) {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids, nil
+}

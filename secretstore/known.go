@@ -1,0 +1,98 @@
+package secretstore
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/internal/recent"
+	"example.com/tokenstore/internal/staleness"
+)
+
+// known is what a process remembers: the states of tokens, so that no reader goes
+// backwards; since when a tombstone stands; and who holds an access token that is
+// not in the index, so that a find by it is cheap.
+type known struct {
+	states *staleness.Memory // by secret name
+
+	now        func() time.Time
+	mu         sync.Mutex
+	tombstones recent.Map[burial]   // by secret name
+	access     recent.Map[[]string] // by hash of the access token: escaped IDs
+}
+
+// burial is a deletion, and when this process has seen its tombstone first,
+// whatever the generation.
+type burial struct {
+	deleted int64
+	since   time.Time
+}
+
+func newKnown(now func() time.Time) *known {
+	return &known{states: staleness.NewMemory(now), now: now}
+}
+
+// seen is what a row shows of its secret.
+func (r *row) seen() staleness.State {
+	return staleness.State{Revision: r.revision, Generation: r.generation, Uncounted: r.uncounted, Empty: r.state != live}
+}
+
+// see compares a row that was read with the latest state of it that was seen,
+// and remembers it if it is fresh; asked is when the read began. What is not ours
+// tells nothing.
+func (k *known) see(r *row, asked time.Time) (staleness.Order, staleness.Sighting) {
+	if r.state == foreign || r.state == unreadable {
+		return staleness.Fresh, staleness.Sighting{}
+	}
+	if r.state == tombstone {
+		k.since(r)
+	}
+	return k.states.See(r.name, r.seen(), asked)
+}
+
+// since returns when this process has seen a tombstone first.
+func (k *known) since(r *row) time.Time {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	b, ok := k.tombstones.Get(r.name)
+	if !ok || b.deleted != r.deleted {
+		b = burial{r.deleted, k.now()}
+		k.tombstones.Put(r.name, b)
+	}
+	return b.since
+}
+
+// wrote remembers a row that this process has written.
+func (k *known) wrote(s *Store, r *row) {
+	k.states.Wrote(r.name, r.seen())
+	switch r.state {
+	case live:
+		k.learn(s, r)
+	case tombstone:
+		k.since(r)
+	}
+}
+
+// learn remembers the access token of a live row, if the index leaves it out.
+func (k *known) learn(s *Store, r *row) {
+	if s.accessIndex || r.token.AccessToken == "" {
+		return
+	}
+	hash := s.hash(tokenstore.Key{Kind: tokenstore.AccessKey, Value: r.token.AccessToken})
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	ids, _ := k.access.Get(hash)
+	if !slices.Contains(ids, r.id) {
+		ids = append(ids, r.id)
+	}
+	k.access.Put(hash, ids)
+}
+
+// holders returns the escaped IDs of rows that were seen with the access token.
+func (k *known) holders(hash string) []string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	ids, _ := k.access.Get(hash)
+	return slices.Clone(ids)
+}

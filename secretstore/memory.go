@@ -1,0 +1,32 @@
+package secretstore
+
+import (
+	"context"
+	"errors"
+	"net/url"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/driver/memory"
+)
+
+// NewMemory returns a store that keeps its tokens in this process's memory: the
+// engine over an in-process driver, for tests and for trying it out. To give it
+// options, use New over package driver/memory.
+func NewMemory() *Store {
+	c := defaults()
+	c.name = "memory"
+	return newStore(memory.New(), c)
+}
+
+func init() {
+	tokenstore.Register("memory", func(_ context.Context, u *url.URL) (tokenstore.OpenStore, error) {
+		if err := tokenstore.CheckParams(u); err != nil {
+			return nil, err
+		}
+		if u.Opaque != "" || u.Host != "" || u.Path != "" {
+			return nil, &tokenstore.Error{Store: "memory", Op: "open", Kind: tokenstore.ErrInvalidArgument,
+				Err: errors.New("a memory store has no name: write memory: and nothing behind it")}
+		}
+		return NewMemory(), nil
+	})
+}

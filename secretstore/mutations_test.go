@@ -1,0 +1,272 @@
+package secretstore_test
+
+// mutation is a fault that is planted in the engine.
+type mutation struct {
+	name     string
+	file     string
+	old, new string
+	// suite is the package and the pattern of the tests that find it.
+	suite string
+	long  bool // they find it only if TOKENSTORE_LONG is set
+}
+
+const (
+	schedules  = "./secretstore/enginetest TestSchedulesDocument$"
+	scheduled  = schedules + "/"
+	crashes    = "./secretstore/enginetest TestCrashEntries/"
+	linear     = "./secretstore/enginetest TestLinearizableEntries"
+	model      = "./secretstore/enginetest TestModelEntries"
+	contract   = "./secretstore TestStoreOverMemory/^entries$/"
+	staleSuite = "./secretstore TestStoreOverStaleReads/^entries$"
+	races      = "./secretstore "
+	staleness  = "internal/staleness/staleness.go"
+)
+
+// mutations are the rules of the engine, each taken away: first those by which it
+// finds tokens without transactions, then those of the contract.
+var mutations = []mutation{
+	{
+		"the token is written before its keys are claimed", "secretstore/save.go",
+		"\tif len(p.claims) > 0 {\n\t\tothers, err := a.view.Claim",
+		"\tearly, err := a.s.write(ctx, p.next)\n\tif err != nil {\n\t\treturn err\n\t}\n\tp.next = early\n\tif len(p.claims) > 0 {\n\t\tothers, err := a.view.Claim",
+		crashes + "insert$", true,
+	},
+	{
+		"a release ignores the generation", "secretstore/save.go",
+		"a.s.claims(p.releases, p.target)", "a.s.claims(p.releases, &row{id: p.target.id, bookkeeping: bookkeeping{generation: p.target.generation + 1000}})",
+		scheduled + "^from_save_u1_r1:_save_u1_r2_._save_u1_r1$", true,
+	},
+	{
+		"a claim does not tell of others", "index/hints.go",
+		"\t\tif h.ID != id {\n", "\t\tif false {\n",
+		scheduled + "^from_nothing:_save_u1_r1_._save_id_x_u1$", true,
+	},
+	{
+		"rows not yet matching are not fenced", "secretstore/settle.go",
+		"\tif r.state == foreign || r.state == unreadable {", "\tif r.state == live || r.state == foreign || r.state == unreadable {",
+		scheduled + "^from_save_r1:_save_u1_r1_._save_u1_r2$", true,
+	},
+	{
+		"nothing is fenced where nothing is stored", "secretstore/settle.go",
+		"\tif r.state == foreign || r.state == unreadable {", "\tif r.state == absent || r.state == foreign || r.state == unreadable {",
+		scheduled + "^from_nothing:_save_g1_._save_g1_r1$", true,
+	},
+	{
+		"keys on which nothing rests are not settled", "secretstore/settle.go",
+		"\tfor i, k := range p.claims {\n", "\tfor i, k := range p.claims {\n\t\tif _, rests := p.rests[k]; !rests {\n\t\t\tcontinue\n\t\t}\n",
+		races + "TestInsertWhoseKeyIsTakenOver", false,
+	},
+	{
+		"a hit beside a claim is passed over", "secretstore/settle.go",
+		"\t\t\treturn errAgain\n", "\t\t\treturn nil\n",
+		scheduled + "^from_nothing:_save_u1_r1_._save_id_x_u1$", true,
+	},
+	{
+		"owned rows are passed over by any key", "secretstore/settle.go",
+		"rests && !(ownerless && r.token.UserName != \"\")", "rests && (ownerless || !ownerless) && r.token.UserName == \"\"",
+		scheduled + "^from_nothing:_save_u1_r1_._save_id_x_u1$", true,
+	},
+	{
+		"a fence does not raise the generation", "secretstore/row.go",
+		"generation = max(s.nextGeneration(r), generation)", "generation = max(r.generation, min(generation, 0))",
+		scheduled + "^from", true,
+	},
+	{
+		"a find looks only once", "secretstore/find.go",
+		"const maxLooks = 3", "const maxLooks = 1",
+		races + "TestFindFollowsAMovingKey", false,
+	},
+	{
+		"an inserted row forgets the generation of the tombstone", "secretstore/row.go",
+		"\tif r.state == absent {\n\t\treturn max(", "\tif r.state != live {\n\t\treturn 1\n\t}\n\tif r.state == absent {\n\t\treturn max(",
+		scheduled + "^from_save_u1_r1:_delete", true,
+	},
+	{
+		"keys are released before the token is deleted", "secretstore/delete.go",
+		"\t\tburied, err := s.write(", "\t\trelease(a, s.claims(s.keys(r.token), r))\n\t\tburied, err := s.write(",
+		crashes + "delete$", true,
+	},
+	{
+		"a deletion releases the keys of a later row too", "secretstore/delete.go",
+		"\t\trelease(a, s.claims(s.keys(r.token), r))", "\t\tr.generation += 10\n\t\trelease(a, s.claims(s.keys(r.token), r))",
+		scheduled + "^from_save_u1_r1:_delete", true,
+	},
+	{
+		"a deletion leaves no tombstone", "secretstore/delete.go",
+		"\t\tburied, err := s.write(ctx, s.buried(r, r.generation+1))\n",
+		"\t\tbury := s.secrets.Delete(ctx, r.name, r.revision)\n\t\tburied, err := r, bury\n",
+		races + "TestInsertOverWhatIsDeletedMeanwhile", false,
+	},
+	{
+		"a repair removes the hints of saves under way", "secretstore/repair_hints.go",
+		"case r.s.now().Sub(hint.Claimed) <= r.s.grace:", "case r.s.now().Sub(hint.Claimed) < 0:",
+		scheduled + "_save_u1_r2_._reindex$", true,
+	},
+	{
+		"a repair removes hints without another look", "secretstore/repair_hints.go",
+		"return r.hit(c.Hash, c.ID) })\n\tr.report", "return false && r.hit(c.Hash, c.ID) })\n\tr.report",
+		races + "TestRepairLooksAgain", false,
+	},
+	{
+		"a repair adds no keys", "secretstore/repair_tokens.go",
+		"if len(missing) > 0 && !r.options.DryRun {", "if len(missing) < 0 {",
+		crashes + "reindex_of_a_lost_index", false,
+	},
+	{
+		"a repair sweeps no tombstones", "secretstore/repair_tokens.go",
+		"\terr := r.s.secrets.Delete(ctx, old[i].name, old[i].revision)", "\terr := error(nil)",
+		crashes + "delete$", false,
+	},
+	{
+		"a conflict is taken for success", "secretstore/save.go",
+		"\t_, err := a.s.write(ctx, p.next)\n", "\t_, err := a.s.write(ctx, p.next)\n\tif errors.Is(err, driver.ErrConflict) {\n\t\treturn nil\n\t}\n",
+		scheduled + "^from_nothing:_save_r1_._save_r1_a4$", true,
+	},
+	{
+		"a conflict is written over", "secretstore/secret.go",
+		"\tif err != nil {\n\t\treturn nil, err\n\t}\n\tstored := *r\n",
+		"\tif errors.Is(err, driver.ErrConflict) {\n\t\tnow, _ := s.secrets.Get(ctx, r.name)\n\t\trevision, err = s.secrets.Put(ctx, driver.Secret{Name: r.name, Data: data, Revision: now.Revision})\n\t}\n\tif err != nil {\n\t\treturn nil, err\n\t}\n\tstored := *r\n",
+		linear, false,
+	},
+	{
+		"a deletion that lost against a save counts as done", "secretstore/delete.go",
+		"\t\tburied, err := s.write(ctx, s.buried(r, r.generation+1))\n\t\tif err != nil {\n",
+		"\t\tburied, err := s.write(ctx, s.buried(r, r.generation+1))\n\t\tif errors.Is(err, tokenstore.ErrConflict) {\n\t\t\treturn nil\n\t\t}\n\t\tif err != nil {\n",
+		linear, true,
+	},
+	{
+		"an insert does not rest on the keys by which it looked for a token to adopt", "secretstore/save.go",
+		"\t\tp.restOn(missed, true)\n", "",
+		linear, true,
+	},
+	{
+		"an operation tries for ever", "secretstore/save.go",
+		"if tries == s.attempts {", "if tries == -s.attempts {",
+		races + "TestSaveGivesUp", false,
+	},
+	{
+		"an operation that slept goes on", "secretstore/save.go",
+		"if a.s.now().Sub(a.started) > maxAge {", "if a.s.now().Sub(a.started) > 10000*maxAge {",
+		races + "TestSaveThatSleptBeginsAgain", false,
+	},
+	{
+		"a hit is not checked", "secretstore/row.go",
+		"return r.state == live && tokenstore.Holds(r.token, k)", "return r.state == live",
+		model, true,
+	},
+	{
+		"an older state is taken", staleness,
+		"\t\treturn Older\n", "\t\treturn Fresh\n",
+		staleSuite, false,
+	},
+	{
+		"a row that is gone for a moment is taken for deleted", staleness,
+		"case s.Revision == \"\" && before.Empty,", "case s.Revision == \"\",",
+		staleSuite, false,
+	},
+	{
+		"a state without a generation is taken for the latest", staleness,
+		" && !s.Uncounted && !before.Uncounted", "",
+		races + "TestPasteOverAHighGeneration", false,
+	},
+	{
+		"a state that is read again counts as another", staleness,
+		"s.Revision != \"\" && s.Revision == before.Revision:", "false:",
+		races + "TestTokenWithoutGeneration", false,
+	},
+	{
+		"a state whose order nothing tells is taken for the latest", staleness,
+		"case asked.Sub(before.Since) < patience:", "case false:",
+		races + "TestEditIsNotReadBackwards", false,
+	},
+	{
+		"a reader that gives up forgets a later state", staleness,
+		"now != seen {", "false && now != seen {",
+		races + "TestReaderThatGivesUp", false,
+	},
+	{
+		"a repair indexes tokens that have another pepper", "secretstore/repair_tokens.go",
+		"r.passed[row.id] = !r.options.ChangePepper && ", "r.passed[row.id] = false && ",
+		races + "TestRepairUnderAnotherPepper", false,
+	},
+	{
+		"a lost index is taken for an empty one", "secretstore/find.go",
+		"if ok || err != nil {", "if _, lists := s.index.(index.Lister); ok || lists || err != nil {",
+		races + "TestLostIndexHidesNoToken", false,
+	},
+	{
+		"a deletion of all tokens trusts a damaged index", "secretstore/delete.go",
+		"return union(indexed, listed), begun, broken, nil", "return union(indexed, listed[:0]), begun, broken, nil",
+		races + "TestDeleteTokensOfALostIndex", false,
+	},
+	{
+		"a repair does not mark the edits that it has seen to", "secretstore/repair_tokens.go",
+		"return r.mark(ctx, slices.DeleteFunc(tokens, func(row *row) bool { return !r.s.edited(row) }))", "return nil",
+		races + "TestRepairSeesToAnEdit", false,
+	},
+	{
+		"a repair removes a hint that was claimed again", "index/hints.go",
+		"(c.Claimed.IsZero() || c.Claimed.Equal(h.Claimed))", "true",
+		races + "TestRepairLeavesAHintThatIsClaimedAgain", false,
+	},
+	{
+		"a person's edit is not noticed", "secretstore/row.go",
+		"return r.digest != s.digest(r.token)", "return false && r.digest != s.digest(r.token)",
+		crashes + "update_of_an_edited_token", false,
+	},
+	{
+		"the last hint of an edited token is released", "secretstore/settle.go",
+		"if r.state == live && a.s.edited(r) {", "if false {",
+		races + "TestEditedTokenStaysListed", false,
+	},
+	{
+		"a token without keys is not in the index", "secretstore/row.go",
+		"\t\treturn []tokenstore.Key{{Kind: idKey, Value: t.ID}}\n", "\t\treturn nil\n",
+		races + "TestTokenWithoutKeysStaysListed", false,
+	},
+	{
+		"unknown fields are dropped", "secretstore/row.go",
+		"next.object = r.object.Clone()", "next.object = driver.Object{}",
+		model, true,
+	},
+	{
+		"tokens saved together may depend on each other", "secretstore/savemany.go",
+		"if seen[m] {", "if seen[m] && i < 0 {",
+		races + "TestSaveTokensSeeTheKeysOfThoseBefore", false,
+	},
+	{
+		"a save does not see what one before it in the same call has changed", "secretstore/savemany.go",
+		"case p.unchanged && !written[p.next.token.ID]:", "case p.unchanged:",
+		races + "TestSaveTokensOfOneRow", false,
+	},
+	{
+		"a save that begins again is no younger", "secretstore/savemany.go",
+		"\tif p.target.state != live {\n", "\tif false {\n",
+		races + "TestSaveTokensKeepsOrder", false,
+	},
+	{
+		"a token of another user is adopted", "secretstore/find.go",
+		"if ownerless && r.token.UserName != \"\" {", "if false {",
+		model, true,
+	},
+	{
+		"the derived ID does not win", "secretstore/find.go",
+		"if best == nil || r.id == derived || best.id != derived && older(r, best) < 0 {", "if best == nil || derived != \"\" && older(r, best) < 0 {",
+		model, true,
+	},
+	{
+		"the youngest of several wins", "secretstore/find.go",
+		"best.id != derived && older(r, best) < 0", "best.id != derived && older(r, best) > 0",
+		model, true,
+	},
+	{
+		"secrets of others are taken for tokens", "secretstore/row.go",
+		"\t\tr.state, r.err = foreign, nil\n\t\treturn r\n", "",
+		model, true,
+	},
+	{
+		"an expiry outlives its access token", "rules.go",
+		"\t\tupdated.Expiry = time.Time{}\n", "",
+		contract, false,
+	},
+}

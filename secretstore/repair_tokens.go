@@ -1,0 +1,184 @@
+package secretstore
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"slices"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/driver"
+	"example.com/tokenstore/index"
+)
+
+// tokens goes through all secrets of tokens: it claims missing keys and sweeps
+// old tombstones.
+func (r *repair) tokens(ctx context.Context) error {
+	indexed, _, err := r.s.indexed(ctx)
+	if err := r.pass(err); err != nil {
+		return err
+	}
+	listed, err := r.s.listSecrets(ctx)
+	if err != nil {
+		return err
+	}
+	ids := union(listed, indexed)
+	done := 0
+	for chunk := range slices.Chunk(ids, reindexChunk) {
+		if err := r.chunk(ctx, chunk); err != nil {
+			return err
+		}
+		done += len(chunk)
+		if r.options.Progress != nil {
+			r.options.Progress(done, len(ids))
+		}
+	}
+	return nil
+}
+
+func (r *repair) chunk(ctx context.Context, ids []string) error {
+	rows, err := r.s.readAll(ctx, ids)
+	if err != nil {
+		return err
+	}
+	var tokens, tombstones []*row
+	for _, row := range rows {
+		r.see(row)
+		switch {
+		case row.state == foreign:
+			r.report.Foreign++
+		case row.state == unreadable:
+			r.report.Unreadable = append(r.report.Unreadable, shownID(row.id))
+		case row.state == tombstone:
+			tombstones = append(tombstones, row)
+		case row.state == live && r.passed[row.id]:
+			r.report.Tokens++
+			r.report.OtherPepper++
+		case row.state == live:
+			r.report.Tokens++
+			tokens = append(tokens, row)
+		}
+	}
+	if err := r.sweep(ctx, tombstones); err != nil {
+		return err
+	}
+	if tokens, err = r.claim(ctx, tokens); err != nil {
+		return err
+	}
+	return r.mark(ctx, slices.DeleteFunc(tokens, func(row *row) bool { return !r.s.edited(row) }))
+}
+
+// plainID is an ID that this package generates, or that the SDKs count.
+var plainID = regexp.MustCompile(`^([a-z2-7]{26}|[0-9]{1,19})$`)
+
+// shownID returns an ID by which an operator finds the secret, unless a caller
+// chose it, and may have chosen what should not be seen.
+func shownID(id string) string {
+	if plainID.MatchString(id) {
+		return id
+	}
+	return tokenstore.Redact(id)
+}
+
+// see notes which keys a row holds, or that the repair leaves it alone.
+func (r *repair) see(row *row) {
+	delete(r.keys, row.id)
+	r.passed[row.id] = row.state == unreadable
+	if row.state != live {
+		return
+	}
+	var hashes []string
+	for _, k := range r.s.keys(row.token) {
+		hashes = append(hashes, r.s.hash(k))
+	}
+	r.keys[row.id] = hashes
+	r.passed[row.id] = !r.options.ChangePepper && r.s.otherPepper(row)
+}
+
+// mark writes tokens that a person has edited, whose keys now stand in the index,
+// as their writer would: the keys that the edit has taken away leave the index,
+// and if another edit brings them back, the next save has to know.
+func (r *repair) mark(ctx context.Context, edited []*row) error {
+	if r.options.DryRun {
+		return nil
+	}
+	return r.s.parallel(ctx, len(edited), func(ctx context.Context, i int) error {
+		_, err := r.s.write(ctx, r.s.written(edited[i], edited[i].token))
+		if errors.Is(err, driver.ErrConflict) {
+			return nil // Somebody has saved it, and seen to its keys.
+		}
+		return err
+	})
+}
+
+// claim adds those keys of the tokens that have no hint, and returns the tokens
+// all of whose keys stand in the index then. A secret of the index that cannot be
+// understood hides the keys in it, and no others.
+func (r *repair) claim(ctx context.Context, tokens []*row) (done []*row, err error) {
+	var claims []index.Claim
+	for _, row := range tokens {
+		claims = append(claims, r.s.claims(r.s.keys(row.token), row)...)
+	}
+	view := r.s.index.View()
+	hints, known, err := r.look(ctx, view, claims)
+	if err != nil {
+		return nil, err
+	}
+	var missing []index.Claim
+	barred := map[string]bool{} // IDs of tokens with a key that cannot be seen to.
+	for i, c := range claims {
+		switch {
+		case !known[i]:
+			barred[c.ID] = true
+		case !slices.ContainsFunc(hints[i], func(h index.Hint) bool { return h.ID == c.ID }):
+			missing = append(missing, c)
+		}
+	}
+	r.report.KeysAdded += len(missing)
+	if len(missing) > 0 && !r.options.DryRun {
+		if _, err := view.Claim(ctx, missing...); err != nil {
+			return nil, err
+		}
+	}
+	return slices.DeleteFunc(tokens, func(row *row) bool { return barred[row.id] }), nil
+}
+
+// look returns the hints of each key, and whether they are known: those in a
+// secret that cannot be understood are not.
+func (r *repair) look(ctx context.Context, view index.View, claims []index.Claim) (hints [][]index.Hint, known []bool, err error) {
+	hashes := make([]string, len(claims))
+	known = make([]bool, len(claims))
+	for i, c := range claims {
+		hashes[i], known[i] = c.Hash, true
+	}
+	if hints, err = view.Lookup(ctx, hashes...); !errors.Is(err, driver.ErrUnreadable) {
+		return hints, known, err
+	}
+	hints = make([][]index.Hint, len(claims))
+	for i, hash := range hashes { // One by one, so that one does not hide the others.
+		one, err := view.Lookup(ctx, hash)
+		if known[i] = err == nil; known[i] {
+			hints[i] = one[0]
+		} else if err := r.pass(err); err != nil {
+			return nil, nil, err
+		}
+	}
+	return hints, known, nil
+}
+
+// sweep deletes the tombstones that are older than the grace period.
+func (r *repair) sweep(ctx context.Context, tombstones []*row) error {
+	old := slices.DeleteFunc(tombstones, func(row *row) bool { return r.s.now().Sub(row.deletedAt()) <= r.s.grace })
+	r.report.Tombstones += len(tombstones) - len(old)
+	r.report.TombstonesSwept += len(old)
+	if r.options.DryRun {
+		return nil
+	}
+	return r.s.parallel(ctx, len(old), func(ctx context.Context, i int) error {
+		err := r.s.secrets.Delete(ctx, old[i].name, old[i].revision)
+		if errors.Is(err, driver.ErrConflict) {
+			return nil // The ID is in use again.
+		}
+		return err
+	})
+}

@@ -1,0 +1,358 @@
+package secretstore
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/driver"
+	"example.com/tokenstore/index"
+)
+
+const (
+	// firstPause and maxPause bound the random pauses between attempts.
+	firstPause = 5 * time.Millisecond
+	maxPause   = 500 * time.Millisecond
+	// retirementPause is the first of the pauses, which double, between two looks
+	// whether a tombstone has been retired.
+	retirementPause = 100 * time.Millisecond
+	// maxAge is how old an attempt may be when it writes. It keeps a process
+	// that slept from writing on knowledge older than the grace period.
+	maxAge = 2 * time.Minute
+	// maxSkew is how much the clocks of two machines may differ.
+	maxSkew = 5 * time.Minute
+)
+
+// startingAgain is logged when an operation starts from the beginning, and has
+// forgotten what it had read.
+const startingAgain = "changed by others meanwhile; starting again"
+
+// errAgain says that what an attempt rests on has changed.
+var errAgain = fmt.Errorf("%w: changed by others meanwhile", tokenstore.ErrConflict)
+
+// SaveToken updates the token that a find of it finds, or inserts it, and
+// returns the token as now stored; see the package comment. It tries again
+// when others change the same token at the same time, and gives up with an
+// error that matches ErrConflict. After any error the same save may be done
+// again.
+func (s *Store) SaveToken(ctx context.Context, token tokenstore.OAuthToken) (tokenstore.OAuthToken, error) {
+	stored, err := s.save(ctx, token)
+	return stored, s.fail("save token", token.ID, err)
+}
+
+func (s *Store) save(ctx context.Context, token tokenstore.OAuthToken) (tokenstore.OAuthToken, error) {
+	if err := token.Validate(); err != nil {
+		return tokenstore.OAuthToken{}, err
+	}
+	if key := s.lockKey(token); key != "" {
+		unlock, err := s.locks.Lock(ctx, key)
+		if err != nil {
+			return tokenstore.OAuthToken{}, err
+		}
+		defer unlock()
+	}
+	var stored tokenstore.OAuthToken
+	err := s.again(ctx, func() error {
+		a := s.attempt()
+		p, err := a.plan(ctx, token)
+		if err != nil {
+			return err
+		}
+		stored = p.next.token
+		if p.unchanged {
+			return nil
+		}
+		return a.carryOut(ctx, p)
+	})
+	if err != nil {
+		return tokenstore.OAuthToken{}, err
+	}
+	return stored, nil
+}
+
+// lockKey says which saves of one process wait for each other.
+func (s *Store) lockKey(token tokenstore.OAuthToken) string {
+	if token.ID != "" {
+		return escapeID(token.ID)
+	}
+	if keys := tokenstore.FindKeys(token); len(keys) > 0 {
+		return s.hash(keys[0])
+	}
+	return ""
+}
+
+// again does an operation until nobody else has come in between.
+func (s *Store) again(ctx context.Context, operation func() error) error {
+	pause := firstPause
+	for tries := 1; ; tries++ {
+		err := operation()
+		if !errors.Is(err, driver.ErrConflict) {
+			return err
+		}
+		if tries == s.attempts {
+			return fmt.Errorf("%w: changed %d times by others meanwhile; retry", tokenstore.ErrConflict, tries)
+		}
+		if err := s.sleep(ctx, time.Duration(s.random()*float64(pause))); err != nil {
+			return err
+		}
+		pause = min(2*pause, maxPause)
+		s.log.DebugContext(ctx, startingAgain, "store", s.name, "attempt", tries+1)
+	}
+}
+
+// plan is what a save is going to do.
+type plan struct {
+	target    *row // what is written over: a live row, a tombstone, or nothing
+	next      *row // what is written
+	unchanged bool // nothing needs to be written
+	claims    []tokenstore.Key
+	releases  []tokenstore.Key
+	// rests are the keys by which the row was looked for and not found, and on
+	// which the decision rests. The value tells whether only a row without a
+	// user would have counted.
+	rests map[tokenstore.Key]bool
+}
+
+// plan decides which row a save goes to and what it becomes.
+func (a *attempt) plan(ctx context.Context, token tokenstore.OAuthToken) (*plan, error) {
+	p := &plan{rests: map[tokenstore.Key]bool{}}
+	r, missed, err := a.resolve(ctx, token, tokenstore.FindKeys(token))
+	if err != nil {
+		return nil, err
+	}
+	p.restOn(missed, false)
+	if r == nil {
+		r, missed, err = a.firstHit(ctx, tokenstore.AdoptionKeys(token), true)
+		if err != nil {
+			return nil, err
+		}
+		p.restOn(missed, true)
+	}
+	if r == nil {
+		return p, a.planInsert(ctx, p, token)
+	}
+	return p, a.planUpdate(p, r, token)
+}
+
+func (p *plan) restOn(keys []tokenstore.Key, ownerless bool) {
+	for _, k := range keys {
+		p.rests[k] = ownerless
+	}
+}
+
+func (a *attempt) planUpdate(p *plan, r *row, token tokenstore.OAuthToken) error {
+	updated := tokenstore.Update(r.token, token)
+	edited := a.s.edited(r)
+	if updated == r.token && !edited {
+		p.unchanged, p.next = true, r
+		return nil
+	}
+	p.target, p.next = r, a.s.written(r, updated)
+	before, after := a.s.keys(r.token), a.s.keys(updated)
+	if edited {
+		// A person has changed the row. Which of its keys stand in the index is
+		// not known: claim them all.
+		before = nil
+	}
+	p.claims = without(after, before)
+	p.releases = without(a.s.keys(r.token), after)
+	return a.s.checkSize(p.next)
+}
+
+func (a *attempt) planInsert(ctx context.Context, p *plan, token tokenstore.OAuthToken) error {
+	if err := tokenstore.CheckInsert(token); err != nil {
+		return err
+	}
+	target, err := a.place(ctx, token)
+	if err != nil {
+		return err
+	}
+	if err := a.awaitRetirement(ctx, target); err != nil {
+		return err
+	}
+	if token.ID == "" {
+		token.ID, _ = unescapeID(target.id) // A generated ID needs no escape.
+	}
+	p.target, p.next = target, a.s.written(target, token)
+	p.claims = a.s.keys(token)
+	return a.s.checkSize(p.next)
+}
+
+// place returns the row that an insert is written to: that of the given ID,
+// else that of the derived one, else, if it is taken, that of a random one.
+func (a *attempt) place(ctx context.Context, token tokenstore.OAuthToken) (*row, error) {
+	if token.ID != "" {
+		r, err := a.row(ctx, escapeID(token.ID))
+		if err == nil && r.state == live && r.token.ID == token.ID {
+			return nil, errAgain // created since it was looked for
+		}
+		if err == nil && r.state != absent && r.state != tombstone {
+			err = fmt.Errorf("%w: the secret of this id holds something else", tokenstore.ErrUnreadable)
+		}
+		return r, err
+	}
+	r, err := a.row(ctx, a.s.hash(tokenstore.KeysOf(token)[0]))
+	if err != nil || r.state == absent || r.state == tombstone {
+		return r, err
+	}
+	id, err := a.s.randomID()
+	if err != nil {
+		return nil, fmt.Errorf("generate an ID: %w", err)
+	}
+	return a.row(ctx, escapeID(id))
+}
+
+// awaitRetirement waits until nobody can be retiring the tombstone any more
+// that is to be written over. Mostly that is done in a moment, so it looks now
+// and then whether the service has taken the tombstone away.
+func (a *attempt) awaitRetirement(ctx context.Context, r *row) error {
+	if a.s.retirer == nil || r.state != tombstone {
+		return nil
+	}
+	// The tombstone has the time of another machine's clock, which only tells
+	// that it is old. For how long it has stood here this clock says.
+	window, now := a.s.retirer.RetireWindow(), a.s.now()
+	if window == 0 || now.Sub(r.deletedAt()).Abs() >= window+maxSkew {
+		return nil
+	}
+	left := window - now.Sub(a.s.known.since(r))
+	if left <= 0 {
+		return nil
+	}
+	for pause := retirementPause; left > 0; pause *= 2 {
+		pause = min(pause, left)
+		if err := a.s.sleep(ctx, pause); err != nil {
+			return err
+		}
+		left -= pause
+		if seen, err := a.s.read(ctx, r.id); err != nil || seen.revision != r.revision {
+			return cmp.Or(err, errAgain)
+		}
+	}
+	return errAgain
+}
+
+func (s *Store) checkSize(r *row) error {
+	if s.maxSize == 0 {
+		return nil
+	}
+	if size := len(r.data()); size > s.maxSize {
+		return fmt.Errorf("%w: %d bytes, and the service stores %d", tokenstore.ErrTooLarge, size, s.maxSize)
+	}
+	return nil
+}
+
+// carryOut writes what was planned: keys first, then the token, which decides,
+// then the keys that the token no longer holds.
+func (a *attempt) carryOut(ctx context.Context, p *plan) error {
+	if err := a.tooOld(); err != nil {
+		return err
+	}
+	if len(p.claims) > 0 {
+		others, err := a.view.Claim(ctx, a.s.claims(p.claims, p.next)...)
+		if err != nil {
+			return err
+		}
+		if err := a.settle(ctx, p, others); err != nil {
+			return err
+		}
+	}
+	if err := a.commit(ctx, p); err != nil {
+		return err
+	}
+	a.secure(ctx, p)
+	a.release(ctx, p)
+	return nil
+}
+
+// secure looks whether the keys of inserted rows are still in the index. Where
+// a deletion reserves the name and hides the tombstone, somebody may have
+// inserted and deleted the same row since its keys were claimed, and released
+// them: the insert then succeeds all the same. DeleteToken releases before it
+// retires, so that nothing is released after this look. DeleteTokens releases
+// afterwards, in one write for all: by then a row that was inserted again has a
+// higher generation, the clock's seconds, unless the deleted one was saved more
+// than once a second. The save has happened; what fails here the repair makes
+// good.
+func (a *attempt) secure(ctx context.Context, plans ...*plan) {
+	if a.s.retirer == nil || a.s.retirer.RetireWindow() == 0 {
+		return
+	}
+	var claims []index.Claim
+	var hashes []string
+	for _, p := range plans {
+		if p.target.state == absent {
+			claims = append(claims, a.s.claims(p.claims, p.next)...)
+		}
+	}
+	if len(claims) == 0 {
+		return
+	}
+	for _, c := range claims {
+		hashes = append(hashes, c.Hash)
+	}
+	a.view.Forget()
+	hints, err := a.view.Lookup(ctx, hashes...)
+	var lost []index.Claim
+	for i := range hints {
+		if !slices.ContainsFunc(hints[i], func(h index.Hint) bool { return h.ID == claims[i].ID && h.Generation >= claims[i].Generation }) {
+			lost = append(lost, claims[i])
+		}
+	}
+	if len(lost) > 0 {
+		_, err = a.view.Claim(ctx, lost...)
+	}
+	if err != nil {
+		a.s.warn(ctx, "saved, but some keys may be missing from the index", claims[0].ID, err)
+	}
+}
+
+// commit writes the token, by compare-and-swap. This is what decides.
+func (a *attempt) commit(ctx context.Context, p *plan) error {
+	if err := a.tooOld(); err != nil {
+		return err
+	}
+	_, err := a.s.write(ctx, p.next)
+	return err
+}
+
+// release takes the keys out of the index that the written tokens no longer
+// hold. The saves have happened: what cannot be released does no harm, and the
+// repair removes it later.
+func (a *attempt) release(ctx context.Context, plans ...*plan) {
+	var claims []index.Claim
+	for _, p := range plans {
+		claims = append(claims, a.s.claims(p.releases, p.target)...)
+	}
+	if len(claims) == 0 {
+		return
+	}
+	if err := a.view.Release(ctx, claims...); err != nil {
+		a.s.warn(ctx, "saved, but old keys are still in the index", claims[0].ID, err)
+	}
+}
+
+func (a *attempt) tooOld() error {
+	if a.s.now().Sub(a.started) > maxAge {
+		return errAgain
+	}
+	return nil
+}
+
+// claims returns the keys as claims of a row in its generation.
+func (s *Store) claims(keys []tokenstore.Key, r *row) []index.Claim {
+	claims := make([]index.Claim, len(keys))
+	for i, k := range keys {
+		claims[i] = index.Claim{Hash: s.hash(k), ID: r.id, Generation: r.generation}
+	}
+	return claims
+}
+
+// without returns the keys that are not among those to leave out.
+func without(keys, leaveOut []tokenstore.Key) []tokenstore.Key {
+	return slices.DeleteFunc(slices.Clone(keys), func(k tokenstore.Key) bool { return slices.Contains(leaveOut, k) })
+}

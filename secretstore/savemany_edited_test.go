@@ -1,0 +1,40 @@
+package secretstore_test
+
+import (
+	"testing"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/driver/memory"
+	"example.com/tokenstore/secretstore"
+)
+
+// A person has given a token a user, which no index knows. The save of it in
+// the middle of a call makes the user known, also to the saves after it.
+func TestSaveTokensAfterAnEdit(t *testing.T) {
+	secrets := memory.New()
+	store, err := secretstore.New(secrets, secretstore.WithDocument(1), secretstore.WithScanLimit(0), noWait)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := tokenstore.OAuthToken{ClientID: "client", ClientSecret: "fake", RefreshToken: "1000.fake"}
+	saved, err := store.SaveToken(t.Context(), first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := secrets.Get(t.Context(), "tokenstore/tokens/"+saved.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret.Data = editedData(t, secret.Data, func(fields map[string]any) { fields["user_name"] = "ada" })
+	if _, err := secrets.Put(t.Context(), secret); err != nil {
+		t.Fatal(err)
+	}
+	first.AccessToken = "1000.access"
+	stored, err := store.SaveTokens(t.Context(), []tokenstore.OAuthToken{first, {UserName: "ada", APIDomain: "https://api.example"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if stored[1].ID != saved.ID || stored[1].AccessToken != "1000.access" {
+		t.Errorf("the second save went to %s", stored[1])
+	}
+}

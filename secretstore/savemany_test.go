@@ -1,0 +1,154 @@
+package secretstore_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/driver"
+	"example.com/tokenstore/driver/drivertest"
+	"example.com/tokenstore/driver/memory"
+	"example.com/tokenstore/secretstore"
+)
+
+// TestSaveTokensOfOneRow saves one token under three names in one call: by its
+// user, and twice by its ID with what it had before. Each save sees the one
+// before it.
+func TestSaveTokensOfOneRow(t *testing.T) {
+	store := newStore(t, memory.New())
+	first, err := store.SaveToken(t.Context(), tokenstore.OAuthToken{UserName: "fake-user", RefreshToken: "fake-refresh-1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	moved := first
+	moved.APIDomain = "https://api.example"
+	tokens := []tokenstore.OAuthToken{
+		{UserName: "fake-user", APIDomain: moved.APIDomain},
+		{ID: first.ID},
+		{ID: "unknown", RefreshToken: "fake-refresh-2", AccessToken: "fake-access"},
+	}
+	stored, err := store.SaveTokens(t.Context(), tokens)
+	if err != nil || stored[0] != moved || stored[1] != moved {
+		t.Errorf("two saves of one token: %v, %v, %v", stored[0] == moved, stored[1] == moved, err)
+	}
+	rotated := []tokenstore.OAuthToken{
+		{UserName: "fake-user", RefreshToken: "fake-refresh-3"},
+		{ID: first.ID, RefreshToken: "fake-refresh-1"},
+	}
+	if stored, err = store.SaveTokens(t.Context(), rotated); err != nil || stored[1] != moved {
+		t.Errorf("a token is rotated and rotated back: %v, %v", stored[1] == moved, err)
+	}
+	if found, err := store.FindTokenByID(t.Context(), first.ID); err != nil || found != moved {
+		t.Errorf("the later of two saves in one call was lost: %v", err)
+	}
+}
+
+// TestSaveTokensKeepsOrder has a save in the middle of a call begin again. The
+// tokens are as old as their order says all the same.
+func TestSaveTokensKeepsOrder(t *testing.T) {
+	store := newStore(t, memory.New())
+	withClient := func(refresh string) tokenstore.OAuthToken {
+		return tokenstore.OAuthToken{ClientID: "fake-client", ClientSecret: "fake-secret", RefreshToken: refresh}
+	}
+	user := tokenstore.OAuthToken{UserName: "fake-user", RefreshToken: "fake-refresh-1"}
+	if _, err := store.SaveToken(t.Context(), user); err != nil {
+		t.Fatal(err)
+	}
+	user.RefreshToken = "fake-refresh-2"
+	// The first save takes away the key by which the second would be the same token.
+	tokens := []tokenstore.OAuthToken{user, withClient("fake-refresh-1"), withClient("fake-refresh-3")}
+	stored, err := store.SaveTokens(t.Context(), tokens)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if listed, err := store.GetTokens(t.Context()); err != nil || !slices.Equal(listed, stored) {
+		t.Errorf("the tokens are listed in another order than they were saved in: %v", err)
+	}
+}
+
+// TestSaveTokensSeeTheKeysOfThoseBefore moves a key, in one call, to a token that
+// is older than the one which had it alone. The save after it, by that key, goes
+// to the older one.
+func TestSaveTokensSeeTheKeysOfThoseBefore(t *testing.T) {
+	store := newStore(t, memory.New())
+	older := client(tokenstore.OAuthToken{ID: "older", UserName: "fake-user", RefreshToken: "fake-refresh-1"})
+	younger := client(tokenstore.OAuthToken{ID: "younger", RefreshToken: "fake-refresh-2"})
+	for _, token := range []tokenstore.OAuthToken{older, younger} {
+		if _, err := store.SaveToken(t.Context(), token); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stored, err := store.SaveTokens(t.Context(), []tokenstore.OAuthToken{
+		{UserName: "fake-user", RefreshToken: "fake-refresh-2"},
+		client(tokenstore.OAuthToken{RefreshToken: "fake-refresh-2", AccessToken: "fake-access"}),
+	})
+	if err != nil || stored[1].ID != "older" {
+		t.Errorf("the second save goes to the token %q, %v", stored[1].ID, err)
+	}
+}
+
+// TestSaveTokensOnASlowService saves tokens that take a second each, so that
+// what was planned for the later ones gets too old. The index is written a few
+// times all the same, and not once for each of them.
+func TestSaveTokensOnASlowService(t *testing.T) {
+	secrets, now := memory.New(), time.Unix(1_700_000_000, 0)
+	var saves, claims int
+	store := open(t, drivertest.Intercept(secrets, func(ctx context.Context, c drivertest.Call, do func(context.Context) error) error {
+		switch {
+		case c.Method != drivertest.Put:
+		case strings.Contains(c.Name, "/index/"):
+			claims++
+		default:
+			saves++
+			now = now.Add(time.Second)
+		}
+		return do(ctx)
+	}), secretstore.WithDocument(1), secretstore.WithClock(func() time.Time { return now }))
+	tokens := make([]tokenstore.OAuthToken, 500)
+	for i := range tokens {
+		tokens[i] = tokenstore.OAuthToken{UserName: fmt.Sprint("fake-user-", i), RefreshToken: fmt.Sprint("fake-refresh-", i)}
+	}
+	stored, err := store.SaveTokens(t.Context(), tokens)
+	if err != nil || slices.Contains(stored, tokenstore.OAuthToken{}) {
+		t.Errorf("not all are saved: %v", err)
+	}
+	if claims > 10 || saves != len(tokens) {
+		t.Errorf("%d tokens cost %d writes of tokens and %d of the index", len(tokens), saves, claims)
+	}
+}
+
+// TestSaveTokensSaysWhich names the place of what could not be saved, however
+// the call was divided.
+func TestSaveTokensSaysWhich(t *testing.T) {
+	store := newStore(t, memory.New())
+	tokens := []tokenstore.OAuthToken{
+		{UserName: "fake-user", RefreshToken: "fake-refresh-1"},
+		{UserName: "fake-user", RefreshToken: "fake-refresh-2"},
+		{UserName: "nothing to insert"},
+	}
+	stored, err := store.SaveTokens(t.Context(), tokens)
+	if !errors.Is(err, tokenstore.ErrInvalidToken) || !strings.Contains(err.Error(), "save token 3 of 3") {
+		t.Errorf("SaveTokens gives %v", err)
+	}
+	if stored[1].RefreshToken != "fake-refresh-2" || stored[2] != (tokenstore.OAuthToken{}) {
+		t.Errorf("SaveTokens returns %v", stored)
+	}
+}
+
+// TestSaveTokensThatAreNotSavedAreNotReturned has a service that takes no write,
+// not even the index's.
+func TestSaveTokensThatAreNotSavedAreNotReturned(t *testing.T) {
+	for name, form := range forms {
+		denied := drivertest.Inject(memory.New(), drivertest.FailMethod(drivertest.Put, drivertest.Outcome{Err: driver.ErrDenied}))
+		tokens := []tokenstore.OAuthToken{{UserName: "fake-user-1", RefreshToken: "fake-1"}, {UserName: "fake-user-2", RefreshToken: "fake-2"}}
+		stored, err := open(t, denied, form...).SaveTokens(t.Context(), tokens)
+		if !errors.Is(err, tokenstore.ErrDenied) || !slices.Equal(stored, make([]tokenstore.OAuthToken, 2)) {
+			t.Errorf("%s: %v, %v", name, stored, err)
+		}
+	}
+}

@@ -1,0 +1,151 @@
+// Package secretstore is the engine of the stores over secret managers: it keeps
+// the contract of package tokenstore over any driver.Secrets whose only strong
+// operation is a compare-and-swap of one secret. Most programs use it through an
+// adapter (awssm, vault, gcpsm) and never import it.
+//
+// Each token is one JSON secret. An index (package index) maps users, refresh,
+// access and grant tokens to the IDs of the tokens that may hold them.
+// docs/design.md says why that is enough; its operations are one to a file.
+//
+// Importing the package registers the URL "memory:", a store in the memory of the
+// process.
+package secretstore
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/driver"
+	"example.com/tokenstore/index"
+	"example.com/tokenstore/internal/keylock"
+)
+
+// Store is a tokenstore.Store over any secret manager. It keeps each token as one
+// JSON secret and finds it through an index that lies in the same secrets; its
+// driver needs no more than a compare-and-swap of one secret. The constructors
+// of the adapters return one.
+//
+// It is safe for concurrent use. What it remembers between calls only saves
+// reads: any number of processes may use the same secrets.
+type Store struct {
+	settings
+
+	secrets driver.Secrets
+	batch   driver.BatchGetter // nil if the service reads one secret at a time
+	retirer driver.Retirer     // nil if the service keeps nothing of what was overwritten
+	pruner  driver.Pruner      // nil if older versions cost nothing, or go by themselves
+	maxSize int                // of a secret's data in bytes; 0: unknown
+
+	index  index.Index
+	tokens string // prefix of the tokens' secrets
+	known  *known
+	// locks keep the goroutines that save one token from conflicts with each other
+	// at the service, which cost calls. Nothing but speed depends on them.
+	locks keylock.Locks
+
+	createdMu   sync.Mutex
+	lastCreated int64
+
+	pepperMark   string      // of the pepper, in digests
+	pepperWarned atomic.Bool // that another one was seen
+}
+
+var _ tokenstore.OpenStore = (*Store)(nil)
+
+// New returns the store that keeps its tokens in secrets. Without
+// options it has the prefix "tokenstore/" and an index of one secret per key.
+// It makes no call. Everyone who uses the same secrets must give the same
+// prefix, pepper and form of index. An option that cannot be used, and secrets that
+// are nil, give an error that matches ErrInvalidArgument.
+func New(secrets driver.Secrets, options ...Option) (*Store, error) {
+	if secrets == nil {
+		return nil, &tokenstore.Error{Op: "new store", Kind: tokenstore.ErrInvalidArgument, Err: errors.New("secrets is nil")}
+	}
+	c := defaults()
+	for _, option := range options {
+		option(&c)
+	}
+	if err := c.check(); err != nil {
+		return nil, &tokenstore.Error{Store: c.name, Op: "new store", Kind: tokenstore.ErrInvalidArgument, Err: err}
+	}
+	return newStore(secrets, c), nil
+}
+
+// newStore returns the store for settings that have been checked.
+func newStore(secrets driver.Secrets, c settings) *Store {
+	s := &Store{settings: c, known: newKnown(c.now), tokens: c.prefix + "tokens/", pepperMark: markOf(c.pepper)}
+	s.secrets = observe(secrets, s.observer, s.now)
+	s.batch, _ = driver.As[driver.BatchGetter](s.secrets)
+	s.retirer, _ = driver.As[driver.Retirer](s.secrets)
+	s.pruner, _ = driver.As[driver.Pruner](s.secrets)
+	if limited, ok := driver.As[driver.Limited](s.secrets); ok {
+		s.maxSize = limited.Limits().MaxSize
+	}
+	s.index = s.newIndex(s.secrets, index.Config{Prefix: s.prefix + "index/", Now: s.wall, Sleep: s.sleep, Jitter: s.random, Parallelism: s.parallelism})
+	return s
+}
+
+// Close releases what the store's opener made. A store from a constructor holds
+// nothing, and closing it does nothing.
+func (s *Store) Close() error {
+	if s.close == nil {
+		return nil
+	}
+	return s.close()
+}
+
+// fail wraps an error of an operation. A nil error stays nil.
+func (s *Store) fail(op, id string, err error) error {
+	if err == nil {
+		return nil
+	}
+	kind := tokenstore.Kind(err)
+	if kind == nil && errors.Is(err, driver.ErrInvalid) {
+		kind = tokenstore.ErrInvalidArgument
+	}
+	return &tokenstore.Error{Store: s.name, Op: op, Name: tokenstore.Redact(id), Kind: kind, Err: err}
+}
+
+// warn logs what went wrong after the outcome of an operation was settled, and
+// what leaves only something for the repair to remove.
+func (s *Store) warn(ctx context.Context, message, id string, err error) {
+	s.log.WarnContext(ctx, message, "store", s.name, "id", tokenstore.Redact(id), "error", err)
+}
+
+// Option changes how a Store works.
+type Option func(*settings)
+
+type settings struct {
+	name, prefix string
+	pepper       []byte
+	now          func() time.Time
+	sleep        func(context.Context, time.Duration) error
+	random       func() float64
+	randomID     func() (string, error)
+	log          *slog.Logger
+	observer     func(context.Context, Call)
+	scanLimit    int
+	parallelism  int
+	attempts     int
+	grace        time.Duration
+	accessIndex  bool
+	fanout       int // of a document index
+	newIndex     func(driver.Secrets, index.Config) index.Index
+	close        func() error
+}
+
+func (s *settings) check() error {
+	if !strings.HasSuffix(s.prefix, "/") || driver.CheckName(strings.TrimSuffix(s.prefix, "/")) != nil {
+		return errors.New("the prefix must be a path that ends in a slash, such as tokenstore/")
+	}
+	if s.parallelism < 1 || s.attempts < 1 || s.scanLimit < 0 || s.grace < 0 {
+		return errors.New("parallelism and attempts must be at least 1, scan limit and grace not negative")
+	}
+	return index.CheckFanout(s.fanout)
+}
