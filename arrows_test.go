@@ -42,6 +42,7 @@ var arrows = map[string][]string{
 // internals are those of the internal packages.
 var internals = map[string][]string{
 	"internal/adaptertest":   {"..."},
+	"internal/escape":        {},
 	"internal/exampledriver": {"driver"},
 	"internal/importer":      {".", "internal/rowstore"},
 	"internal/keylock":       {},

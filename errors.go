@@ -25,6 +25,9 @@ var (
 	ErrTooLarge = driver.ErrTooLarge
 	// ErrUnreadable: what is stored cannot be understood.
 	ErrUnreadable = driver.ErrUnreadable
+	// ErrNoContainer: the place that would hold the store does not exist: the
+	// mount, namespace, project, region or folder. It says nothing about any token.
+	ErrNoContainer = driver.ErrNoContainer
 	// ErrDenied: the credentials are missing, expired or lack a permission.
 	ErrDenied = driver.ErrDenied
 	// ErrThrottled: too many calls; the same call succeeds later.
@@ -102,7 +105,7 @@ func Redact(name string) string {
 // kinds are the sentinels in the order in which [Kind] looks for them.
 var kinds = []error{
 	ErrNotFound, ErrInvalidToken, ErrInvalidArgument, ErrConflict, ErrTooLarge,
-	ErrUnreadable, ErrDenied, ErrThrottled, ErrQuota, ErrUnavailable,
+	ErrUnreadable, ErrNoContainer, ErrDenied, ErrThrottled, ErrQuota, ErrUnavailable,
 }
 
 // Kind returns the sentinel of this package that err matches, or nil.

@@ -34,7 +34,7 @@ func (s *secrets) Put(ctx context.Context, secret driver.Secret) (string, error)
 	if err != nil {
 		return "", err
 	}
-	if err := checkData(secret.Data); err != nil {
+	if err := driver.CheckData(secret.Data, maxSize); err != nil {
 		return "", err
 	}
 	release, err := s.acquire(ctx, encoded)

@@ -1,17 +1,14 @@
 package awssm
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
-	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -171,17 +168,6 @@ func (s *secrets) scheduled(ctx context.Context, encoded string, f *fault) bool 
 	}
 	d, df := s.describe(ctx, encoded)
 	return df == nil && d.deleted
-}
-
-// checkData returns an error if data cannot be a secret's value.
-func checkData(data []byte) error {
-	switch {
-	case len(data) > maxSize:
-		return fmt.Errorf("%w: %d bytes, and the service stores %d", driver.ErrTooLarge, len(data), maxSize)
-	case !utf8.Valid(data) || !json.Valid(data) || !bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")):
-		return fmt.Errorf("%w: the data is not a JSON object in UTF-8", driver.ErrInvalid)
-	}
-	return nil
 }
 
 // newVersion returns an ID, a random UUID, for a version that is to be written. The service

@@ -28,6 +28,15 @@
 // Get and List may be stale where the service gives no better; what they
 // return was true at some moment.
 //
+// # Absence
+//
+// Only an answer about this very secret is [ErrNotFound]. A call that fails as a
+// whole says nothing about any of the names in it, and a container that does not
+// exist (a mount, namespace, project or region) is [ErrNoContainer]: whoever took
+// one of them for absence would drop the index of tokens that are all still
+// there. A GetBatch that is refused as a whole is an error of the call, or the
+// adapter reads the names singly.
+//
 // # Errors
 //
 // Errors match one of the sentinels of this package with errors.Is, and the
@@ -44,7 +53,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"strings"
 	"time"
 )
 
@@ -56,8 +64,12 @@ const Reserved = "driver_"
 //
 //	fmt.Errorf("%w: %w", driver.ErrThrottled, err)
 var (
-	// ErrNotFound: there is no secret of this name, or it is deleted.
+	// ErrNotFound: the service has answered that there is no secret of this name,
+	// or that it is deleted. See "Absence" above for what is not this error.
 	ErrNotFound = errors.New("secret not found")
+	// ErrNoContainer: the place that would hold the secret does not exist: the
+	// mount, namespace, project, region or folder. It says nothing about any secret.
+	ErrNoContainer = errors.New("the place for the secrets does not exist")
 	// ErrConflict: the revision is not the current one, or the name is taken.
 	// Nothing was written.
 	ErrConflict = errors.New("conflict")
@@ -87,6 +99,10 @@ type Secret struct {
 	// Revision identifies the write that stored Data. In a Put it is the
 	// revision that is to be replaced; empty means that there must be none.
 	Revision string
+	// Restored says that somebody has put older data back, by the service's own
+	// means: a rollback, a restored version, a label moved back. An adapter sets it
+	// where the service lets it be seen. A Put ignores it.
+	Restored bool
 }
 
 // Secrets is a store of secrets with compare-and-swap.
@@ -203,16 +219,4 @@ func As[T any](s Secrets) (T, bool) {
 	}
 	var none T
 	return none, false
-}
-
-// CheckName returns an error that matches ErrInvalid if name is not a logical
-// name: it is empty, or has an empty, "." or ".." segment.
-func CheckName(name string) error {
-	for segment := range strings.SplitSeq(name, "/") {
-		switch segment {
-		case "", ".", "..":
-			return fmt.Errorf("%w: a name needs non-empty segments other than . and .. between its slashes", ErrInvalid)
-		}
-	}
-	return nil
 }

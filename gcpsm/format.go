@@ -3,7 +3,6 @@ package gcpsm
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -34,14 +33,10 @@ const (
 
 // checkData returns the fields of data that can be stored.
 func checkData(data []byte) (map[string]json.RawMessage, error) {
-	if len(data) > maxSize {
-		return nil, fmt.Errorf("%w: %d bytes, and at most %d are stored", driver.ErrTooLarge, len(data), maxSize)
+	if err := driver.CheckData(data, maxSize); err != nil {
+		return nil, err
 	}
-	fields := object(data)
-	if fields == nil {
-		return nil, fmt.Errorf("%w: the data is not a JSON object in UTF-8", driver.ErrInvalid)
-	}
-	return fields, nil
+	return object(data), nil
 }
 
 // object returns the fields of a JSON object, and nil if data is something else.

@@ -1,23 +1,19 @@
 package gcpsm
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"strings"
 
 	"example.com/tokenstore/driver"
-	"example.com/tokenstore/index"
+	"example.com/tokenstore/internal/escape"
 )
 
 const (
 	// maxName is the length of a secret's ID: letters, digits, hyphens and
 	// underscores. https://docs.cloud.google.com/secret-manager/docs/reference/rest/v1/projects.secrets/create
 	maxName = 255
-	// escape begins an escape. A second one stands for a slash, two hexadecimal
-	// digits in upper case stand for a byte, and hashMark for a hash.
-	escape   = '-'
-	hashMark = 'h'
+	// hashMark begins a hash. No escape begins so.
+	hashMark = "-h"
 	// longest is the length of an encoded name that is kept beside a secret whose
 	// ID is a hash. Annotations take 16 KiB.
 	longest = 8000
@@ -25,12 +21,14 @@ const (
 	nameKey = "tokenstore-name"
 )
 
-var (
-	hashLen = len(index.Base32(make([]byte, sha256.Size)))
-	// keptLen is how much of a hashed name stands in the secret's ID, at most: it
-	// ends where an escape does.
-	keptLen = maxName - hashLen - len("-h")
-)
+// keptLen is how much of a hashed name stands in the secret's ID, at most: it
+// ends where an escape does.
+const keptLen = maxName - len(hashMark) - escape.HashLen
+
+// names escapes what an ID may not contain. A slash becomes two hyphens.
+var names = escape.Alphabet{Mark: '-', Upper: true, Slash: true, Plain: func(name string, i int) bool {
+	return escape.Alphanumeric(name[i]) || name[i] == '_'
+}}
 
 // SecretID returns the ID that the secret of a logical name has in the service,
 // for those who look for it there: "tokenstore/tokens/abc" is
@@ -47,15 +45,14 @@ func encodeName(name string) (id, full string, err error) {
 	if err := driver.CheckName(name); err != nil {
 		return "", "", err
 	}
-	encoded := encodeText(name)
+	encoded := names.Escape(name)
 	switch {
 	case len(encoded) <= maxName:
 		return encoded, "", nil
 	case len(encoded) > longest:
 		return "", "", fmt.Errorf("%w: the name is longer than %d", driver.ErrInvalid, longest)
 	}
-	sum := sha256.Sum256([]byte(encoded))
-	return encoded[:whole(encoded, keptLen)] + string(escape) + string(hashMark) + index.Base32(sum[:]), encoded, nil
+	return encoded[:whole(encoded, keptLen)] + hashMark + escape.Hash(encoded), encoded, nil
 }
 
 // whole returns the greatest length up to n at which no escape is cut.
@@ -71,42 +68,20 @@ func whole(encoded string, n int) int {
 // encoded text begins.
 func tokenLen(encoded string) int {
 	switch {
-	case encoded[0] != escape:
+	case encoded[0] != names.Mark:
 		return 1
-	case len(encoded) > 1 && encoded[1] == escape:
+	case len(encoded) > 1 && encoded[1] == names.Mark:
 		return len("--")
 	}
 	return len("-XX")
 }
 
-// encodeText escapes what an ID may not contain, byte for byte.
-func encodeText(text string) string {
-	var b strings.Builder
-	for i := range len(text) {
-		switch c := text[i]; {
-		case plain(c):
-			b.WriteByte(c)
-		case c == '/':
-			b.WriteByte(escape)
-			b.WriteByte(escape)
-		default:
-			fmt.Fprintf(&b, "%c%02X", escape, c)
-		}
-	}
-	return b.String()
-}
-
-// plain reports whether a byte stands for itself.
-func plain(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_'
-}
-
 // decodeName returns the logical name of a secret, given the name that may be
 // kept beside it. It is false for a secret whose ID was not made by encodeName.
 func decodeName(id, kept string) (string, bool) {
-	name, ok := decodeText(id)
+	name, ok := names.Unescape(id)
 	if !ok {
-		name, ok = decodeText(kept)
+		name, ok = names.Unescape(kept)
 	}
 	if !ok {
 		return "", false
@@ -115,34 +90,10 @@ func decodeName(id, kept string) (string, bool) {
 	return name, err == nil && again == id
 }
 
-func decodeText(text string) (string, bool) {
-	var b strings.Builder
-	for i := 0; i < len(text); i++ {
-		switch {
-		case text[i] != escape:
-			b.WriteByte(text[i])
-			continue
-		case i+1 < len(text) && text[i+1] == escape:
-			b.WriteByte('/')
-			i++
-			continue
-		case i+2 >= len(text):
-			return "", false
-		}
-		c, err := hex.DecodeString(text[i+1 : i+3])
-		if err != nil {
-			return "", false
-		}
-		b.Write(c)
-		i += 2
-	}
-	return b.String(), true
-}
-
 // filterFor returns a text that the IDs of all names with the given prefix
 // contain: nothing that a hash may have replaced, and no hyphen at its start,
 // where a filter would take it for something else.
 func filterFor(prefix string) string {
-	encoded := encodeText(prefix)
-	return strings.TrimLeft(encoded[:min(len(encoded), keptLen-len("-XX"))], string(escape))
+	encoded := names.Escape(prefix)
+	return strings.TrimLeft(encoded[:min(len(encoded), keptLen-len("-XX"))], string(names.Mark))
 }

@@ -16,22 +16,16 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
-	"encoding/base32"
 	"errors"
 	"iter"
 	"time"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/internal/escape"
 )
 
 // HashLen is the length of a hash in characters.
 const HashLen = 26
-
-var base32Lower = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
-
-// Base32 returns data in lower-case base32 without padding, which any service
-// takes in a name.
-func Base32(data []byte) string { return base32Lower.EncodeToString(data) }
 
 // Hash returns the key's hash: the first 128 bits of SHA-256 over kind and
 // value, or of HMAC-SHA-256 if there is a pepper, in lower-case base32. It is
@@ -40,11 +34,11 @@ func Hash(k tokenstore.Key, pepper []byte) string {
 	message := []byte(string(k.Kind) + "\x00" + k.Value)
 	if len(pepper) == 0 {
 		sum := sha256.Sum256(message)
-		return Base32(sum[:16])
+		return escape.Base32(sum[:16])
 	}
 	mac := hmac.New(sha256.New, pepper)
 	mac.Write(message)
-	return Base32(mac.Sum(nil)[:16])
+	return escape.Base32(mac.Sum(nil)[:16])
 }
 
 // Hint says that the token with this ID may hold a key.

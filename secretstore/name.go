@@ -1,12 +1,6 @@
 package secretstore
 
-import (
-	"crypto/sha256"
-	"encoding/hex"
-	"strings"
-
-	"example.com/tokenstore/index"
-)
+import "example.com/tokenstore/internal/escape"
 
 const (
 	// maxNameLen bounds a token's part of a secret's name, so that any service
@@ -22,47 +16,23 @@ const (
 // it into the service's own; see awssm.SecretName and gcpsm.SecretID.
 func (s *Store) SecretName(id string) string { return s.tokens + escapeID(id) }
 
+// ids is how an ID stands in names of secrets and in the index.
+var ids = escape.Alphabet{Mark: '_', Plain: func(id string, i int) bool { return escape.Alphanumeric(id[i]) }}
+
 // escapeID returns the form of an ID that stands in names of secrets and in the
 // index: ASCII letters and digits as they are, any other byte as _ and two
 // hexadecimal digits. An ID that gets too long is hashed; its secret's data
 // has the ID itself.
 func escapeID(id string) string {
-	var b strings.Builder
-	for i := range len(id) {
-		c := id[i]
-		if 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' {
-			b.WriteByte(c)
-			continue
-		}
-		b.WriteByte('_')
-		b.WriteString(hex.EncodeToString([]byte{c}))
+	if name := ids.Escape(id); len(name) <= maxNameLen {
+		return name
 	}
-	if b.Len() <= maxNameLen {
-		return b.String()
-	}
-	sum := sha256.Sum256([]byte(id))
-	return hashedName + index.Base32(sum[:])
+	return hashedName + escape.Hash(id)
 }
 
 // unescapeID is the reverse of escapeID. It reports false for a hashed name and
 // for what escapeID does not make.
 func unescapeID(name string) (string, bool) {
-	var b strings.Builder
-	for i := 0; i < len(name); i++ {
-		if name[i] != '_' {
-			b.WriteByte(name[i])
-			continue
-		}
-		if i+2 >= len(name) {
-			return "", false
-		}
-		c, err := hex.DecodeString(name[i+1 : i+3])
-		if err != nil {
-			return "", false
-		}
-		b.Write(c)
-		i += 2
-	}
-	id := b.String()
-	return id, escapeID(id) == name
+	id, ok := ids.Unescape(name)
+	return id, ok && escapeID(id) == name
 }

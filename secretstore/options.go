@@ -9,6 +9,7 @@ import (
 
 	"example.com/tokenstore/driver"
 	"example.com/tokenstore/index"
+	"example.com/tokenstore/internal/escape"
 	"example.com/tokenstore/internal/pause"
 )
 
@@ -48,7 +49,7 @@ func randomID() (string, error) {
 	if _, err := rand.Read(b[:]); err != nil {
 		return "", err
 	}
-	return index.Base32(b[:]), nil
+	return escape.Base32(b[:]), nil
 }
 
 // WithName sets the store's name in errors and logs, for example "vault".

@@ -11,6 +11,7 @@ import (
 	"example.com/tokenstore"
 	"example.com/tokenstore/driver"
 	"example.com/tokenstore/index"
+	"example.com/tokenstore/internal/escape"
 )
 
 // maxGeneration is more than any token comes to, and leaves room to count on.
@@ -190,7 +191,7 @@ func (s *Store) digest(t tokenstore.OAuthToken) string {
 	for _, k := range s.keys(t) {
 		h.Write([]byte(s.hash(k)))
 	}
-	return s.pepperMark + index.Base32(h.Sum(nil)[:10])
+	return s.pepperMark + escape.Base32(h.Sum(nil)[:10])
 }
 
 // pepperMarkEnd ends the mark of a pepper.

@@ -240,10 +240,7 @@ func (s *Store) checkSize(r *row) error {
 	if s.maxSize == 0 {
 		return nil
 	}
-	if size := len(r.data()); size > s.maxSize {
-		return fmt.Errorf("%w: %d bytes, and the service stores %d", tokenstore.ErrTooLarge, size, s.maxSize)
-	}
-	return nil
+	return driver.CheckSize(len(r.data()), s.maxSize)
 }
 
 // carryOut writes what was planned: keys first, then the token, which decides,

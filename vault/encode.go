@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -26,11 +25,11 @@ type write struct {
 	nonce  string
 }
 
-// newWrite returns the write of data, which must be a JSON object.
+// newWrite returns the write of data, which driver.CheckData has passed.
 func newWrite(data []byte) (write, error) {
 	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(data, &fields); err != nil || fields == nil {
-		return write{}, fmt.Errorf("%w: the data is not a JSON object", driver.ErrInvalid)
+	if err := json.Unmarshal(data, &fields); err != nil {
+		return write{}, driver.ErrInvalid
 	}
 	exact := map[string]string{}
 	for name, value := range fields {

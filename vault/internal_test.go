@@ -21,12 +21,12 @@ func TestEscape(t *testing.T) {
 	names := []string{"a", "A", "a.b", "a..b", "...", "a=b", "a=3db", "ü/ö", "a b", "a\x00", "\xff", "%", "a/b", ".a", "tokens/x_y-z"}
 	seen := map[string]string{}
 	for _, name := range names {
-		path := escape(name)
+		path := paths.Escape(name)
 		if other, taken := seen[path]; taken {
 			t.Errorf("%q and %q share a path", name, other)
 		}
 		seen[path] = name
-		if back, ok := unescape(path); !ok || back != name {
+		if back, ok := nameOf(path); !ok || back != name {
 			t.Errorf("%q comes back as %q", name, back)
 		}
 		if strings.Contains(path, "..") || url.PathEscape(strings.ReplaceAll(path, "/", "")) != strings.ReplaceAll(path, "/", "") && !strings.Contains(path, "=") {
@@ -34,7 +34,7 @@ func TestEscape(t *testing.T) {
 		}
 	}
 	for _, path := range []string{"A Note", "a=2", "a=", "a=2F", "a=61", "a..b", "ü"} {
-		if name, ok := unescape(path); ok {
+		if name, ok := nameOf(path); ok {
 			t.Errorf("%q passes for the path of %q", path, name)
 		}
 	}

@@ -31,7 +31,7 @@ func (s *secrets) walk(ctx context.Context, folder, prefix string, yield func(st
 		return false
 	}
 	for _, key := range keys {
-		name, ours := unescape(key)
+		name, ours := nameOf(key)
 		name = folder + name
 		isFolder := strings.HasSuffix(key, "/")
 		switch {

@@ -25,8 +25,8 @@ func (s *secrets) Put(ctx context.Context, secret driver.Secret) (string, error)
 	if err != nil {
 		return "", err
 	}
-	if len(secret.Data) > s.maxSize {
-		return "", fmt.Errorf("%w: %d bytes, at most %d are stored", driver.ErrTooLarge, len(secret.Data), s.maxSize)
+	if err := driver.CheckData(secret.Data, s.maxSize); err != nil {
+		return "", err
 	}
 	if err := s.ensure(ctx); err != nil {
 		return "", err

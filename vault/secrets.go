@@ -34,7 +34,9 @@ var (
 
 // path returns the path of a name in one of the mount's parts: data, metadata,
 // destroy.
-func (s *secrets) path(part, name string) string { return s.mount + "/" + part + "/" + escape(name) }
+func (s *secrets) path(part, name string) string {
+	return s.mount + "/" + part + "/" + paths.Escape(name)
+}
 
 // Limits returns the size of the largest secret.
 func (s *secrets) Limits() driver.Limits { return driver.Limits{MaxSize: s.maxSize} }

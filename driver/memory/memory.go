@@ -11,7 +11,6 @@ package memory
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"iter"
 	"maps"
@@ -80,11 +79,8 @@ func (s *Secrets) Put(ctx context.Context, put driver.Secret) (string, error) {
 	if err := check(ctx, put.Name); err != nil {
 		return "", err
 	}
-	if !isObject(put.Data) {
-		return "", fmt.Errorf("%w: the data is not a JSON object", driver.ErrInvalid)
-	}
-	if max := s.limits.MaxSize; max > 0 && len(put.Data) > max {
-		return "", fmt.Errorf("%w: %d bytes, at most %d are stored", driver.ErrTooLarge, len(put.Data), max)
+	if err := driver.CheckData(put.Data, s.limits.MaxSize); err != nil {
+		return "", err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -195,11 +191,6 @@ func check(ctx context.Context, name string) error {
 		return err
 	}
 	return driver.CheckName(name)
-}
-
-func isObject(data []byte) bool {
-	trimmed := bytes.TrimLeft(data, " \t\r\n")
-	return len(trimmed) > 0 && trimmed[0] == '{' && json.Valid(data)
 }
 
 func conflict(expected, current string) error {

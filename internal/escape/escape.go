@@ -1,0 +1,96 @@
+// Package escape maps text to what a service allows in a name, so that no two
+// texts share a name. What it returns is part of stored forms and never changes.
+package escape
+
+import (
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/hex"
+	"strings"
+)
+
+// Alphabet says which bytes a name may contain, and how the others are written.
+type Alphabet struct {
+	// Mark begins an escape: the two hexadecimal digits of a byte follow.
+	Mark byte
+	// Plain reports whether the byte at text[i] stands for itself. It is false
+	// for Mark.
+	Plain func(text string, i int) bool
+	// Upper has the digits in upper case.
+	Upper bool
+	// Slash has a slash written as Mark twice.
+	Slash bool
+}
+
+// Alphanumeric reports whether c is an ASCII letter or digit.
+func Alphanumeric(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+}
+
+// Escape returns text with every byte escaped that does not stand for itself.
+func (a Alphabet) Escape(text string) string {
+	var b strings.Builder
+	for i := range len(text) {
+		switch c := text[i]; {
+		case a.Plain(text, i):
+			b.WriteByte(c)
+		case a.Slash && c == '/':
+			b.Write([]byte{a.Mark, a.Mark})
+		default:
+			b.WriteString(a.Byte(c))
+		}
+	}
+	return b.String()
+}
+
+// Byte returns the escape of one byte.
+func (a Alphabet) Byte(c byte) string {
+	digits := hex.EncodeToString([]byte{c})
+	if a.Upper {
+		digits = strings.ToUpper(digits)
+	}
+	return string(a.Mark) + digits
+}
+
+// Unescape returns the text whose escaped form is name, and false if an escape is
+// incomplete. It reads more than Escape writes: whoever must know that Escape made
+// the name escapes the text again and compares.
+func (a Alphabet) Unescape(name string) (string, bool) {
+	var b strings.Builder
+	for i := 0; i < len(name); i++ {
+		switch {
+		case name[i] != a.Mark:
+			b.WriteByte(name[i])
+			continue
+		case a.Slash && i+1 < len(name) && name[i+1] == a.Mark:
+			b.WriteByte('/')
+			i++
+			continue
+		case i+2 >= len(name):
+			return "", false
+		}
+		c, err := hex.DecodeString(name[i+1 : i+3])
+		if err != nil {
+			return "", false
+		}
+		b.Write(c)
+		i += 2
+	}
+	return b.String(), true
+}
+
+var base32Lower = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
+
+// Base32 returns data in lower-case base32 without padding, which every service
+// allows in a name.
+func Base32(data []byte) string { return base32Lower.EncodeToString(data) }
+
+// HashLen is the length of a [Hash].
+const HashLen = 52
+
+// Hash returns the SHA-256 of text in base32. It replaces what is too long for a
+// name.
+func Hash(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return Base32(sum[:])
+}
