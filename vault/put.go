@@ -21,11 +21,11 @@ func (s *secrets) Put(ctx context.Context, secret driver.Secret) (string, error)
 	if err := check(ctx, secret.Name); err != nil {
 		return "", err
 	}
-	w, err := newWrite(secret.Data)
-	if err != nil {
+	if err := driver.CheckData(secret.Data, s.maxSize); err != nil {
 		return "", err
 	}
-	if err := driver.CheckData(secret.Data, s.maxSize); err != nil {
+	w, err := newWrite(secret.Data)
+	if err != nil {
 		return "", err
 	}
 	if err := s.ensure(ctx); err != nil {
