@@ -1,7 +1,7 @@
-# Plain targets for contributors; .ci/run is the whole check.
+# Short names for what contributors run; .ci/run runs every check.
 SERVERS := ../ci/servers
 GOTEST  := go test -count=1 -timeout=40m
-# REQUIRED: the server is started here, so a test that misses it is a failure.
+# REQUIRED: these targets start the servers, so a test without its server fails.
 REQUIRED := TOKENSTORE_INTEGRATION=required
 
 .PHONY: test race lint format tidy vet fuzz readme check integration integration-localstack integration-vault integration-sdk integration-faults integration-containers
@@ -9,10 +9,10 @@ REQUIRED := TOKENSTORE_INTEGRATION=required
 test: ## the unit tests: no network, no container
 	go test ./...
 
-race: ## with the race detector, but for what one goroutine does at a time
+race: ## with the race detector; single-goroutine tests are skipped
 	go test -race -short ./...
 
-vet: ## go vet in every module, and for every system
+vet: ## go vet in every module, for every operating system
 	ci/vet.sh
 
 lint: ## golangci-lint in every module; builds it the first time
@@ -25,7 +25,7 @@ format: ## gofmt -l, bash -n
 tidy: ## go mod tidy -diff in every module
 	ci/tidy.sh
 
-readme: ## the README's commands print what it shows
+readme: ## check that the README's commands print what it shows
 	ci/readme.sh
 
 fuzz: ## every fuzz target for a minute; FUZZTIME=10s for less
@@ -46,8 +46,8 @@ integration-sdk: ## the Zoho SDKs for Python and Node.js
 integration-faults: ## fleets of processes behind a bad network, killed processes and servers, and a soak of SOAK=2m
 	cd integration && $(REQUIRED) $(SERVERS)/localstack.sh $(SERVERS)/vault.sh $(GOTEST) -v ./faults -faults.soak=$(or $(SOAK),2m)
 
-# The tests that need the program vault or the Zoho SDKs are left out, and no
-# variable names a server, which would be used instead of a container.
+# Skips the tests that need the vault binary or the Zoho SDKs, and unsets the
+# variables that name a server, which would be used instead of a container.
 integration-containers: ## both servers in containers of their public images; needs Docker
 	docker info >/dev/null
 	cd integration && env -u VAULT_ADDR -u VAULT_TOKEN -u TOKENSTORE_TEST_AWS_ENDPOINT $(REQUIRED) \

@@ -1,3 +1,5 @@
+// The examples of the package's documentation.
+
 package tokenstore_test
 
 import (
@@ -9,35 +11,56 @@ import (
 	_ "example.com/tokenstore/secretstore" // opens memory:
 )
 
-// The six methods, on any store.
+// Example saves a token, finds it by its refresh token, and deletes it.
 func Example() {
-	ctx := context.Background()
+	if err := run(context.Background()); err != nil {
+		fmt.Println(err)
+	}
+	// Output:
+	// amelia@zylker.com:60001234567
+	// deleted
+}
+
+func run(ctx context.Context) error {
 	store, err := tokenstore.Open(ctx, "memory:")
 	if err != nil {
-		panic(err)
+		return err
 	}
 	defer store.Close()
 
-	saved, err1 := store.SaveToken(ctx, tokenstore.OAuthToken{
-		UserName: "amelia@zylker.com:60001234567", ClientID: "1000.CLIENT", ClientSecret: "…", RefreshToken: "1000.refresh",
+	saved, err := store.SaveToken(ctx, tokenstore.OAuthToken{
+		UserName:     "amelia@zylker.com:60001234567",
+		ClientID:     "1000.CLIENT",
+		ClientSecret: "client-secret",
+		RefreshToken: "1000.refresh",
 	})
-	found, err2 := store.FindToken(ctx, tokenstore.OAuthToken{UserName: "amelia@zylker.com:60001234567"})
-	same, err3 := store.FindTokenByID(ctx, saved.ID)
-	all, err4 := store.GetTokens(ctx)
-	err5 := store.DeleteToken(ctx, saved.ID)
-	err6 := store.DeleteTokens(ctx)
-	_, gone := store.FindToken(ctx, tokenstore.OAuthToken{UserName: "amelia@zylker.com:60001234567"})
-	fmt.Println(found == same, len(all), errors.Is(gone, tokenstore.ErrNotFound), errors.Join(err1, err2, err3, err4, err5, err6))
-	// Output: true 1 true <nil>
+	if err != nil {
+		return err
+	}
+
+	query := tokenstore.QueryFor(tokenstore.Key{Kind: tokenstore.RefreshKey, Value: "1000.refresh"})
+	found, err := store.FindToken(ctx, query)
+	if err != nil {
+		return err
+	}
+	fmt.Println(found.UserName)
+
+	if err := store.DeleteToken(ctx, saved.ID); err != nil {
+		return err
+	}
+	if _, err := store.FindTokenByID(ctx, saved.ID); errors.Is(err, tokenstore.ErrNotFound) {
+		fmt.Println("deleted")
+	}
+	return nil
 }
 
-// A token that is printed shows no credential.
+// Printing a token shows no credential.
 func ExampleOAuthToken_String() {
 	fmt.Println(tokenstore.OAuthToken{ID: "1", UserName: "amelia@zylker.com:1", RefreshToken: "1000.secret"})
 	// Output: OAuthToken{id: "1", user: "amelia@zylker.com:1", api domain: "", has: refresh_token}
 }
 
-// Retryable tells whether the same call may succeed later.
+// Retryable reports whether the same call may succeed later.
 func ExampleRetryable() {
 	err := &tokenstore.Error{Store: "awssm", Op: "save token", Kind: tokenstore.ErrThrottled}
 	fmt.Println(tokenstore.Retryable(err), tokenstore.Retryable(tokenstore.ErrDenied))

@@ -1,3 +1,5 @@
+// The pages show no Go that is not compiled, and no link that leads nowhere.
+
 package tokenstore_test
 
 import (
@@ -14,7 +16,7 @@ var (
 	link    = regexp.MustCompile(`\]\(([^)#]+)[^)]*\)`)
 )
 
-// documents are the pages whose Go is compiled and whose links lead somewhere.
+// documents returns the pages that are checked, by name.
 func documents(t *testing.T) map[string]string {
 	t.Helper()
 	pages := map[string]string{}
@@ -22,7 +24,7 @@ func documents(t *testing.T) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range append(names, "README.md", "CONTRIBUTING.md") {
+	for _, name := range append(names, "README.md", "CONTRIBUTING.md", "SECURITY.md", "examples/README.md") {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
@@ -32,8 +34,8 @@ func documents(t *testing.T) map[string]string {
 	return pages
 }
 
-// Every Go snippet stands, line for line, in a file that is compiled: an
-// example, a test, or the code itself.
+// TestSnippetsAreCompiled checks that every Go snippet is in a compiled file, line
+// for line: an example, a test, or the code itself.
 func TestSnippetsAreCompiled(t *testing.T) {
 	var code strings.Builder
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
@@ -67,6 +69,7 @@ func withoutIndent(text string) string {
 	return b.String()
 }
 
+// TestLinksLeadSomewhere checks the links to files of this repository.
 func TestLinksLeadSomewhere(t *testing.T) {
 	for name, page := range documents(t) {
 		for _, m := range link.FindAllStringSubmatch(page, -1) {

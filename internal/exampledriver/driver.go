@@ -1,4 +1,4 @@
-// Package exampledriver is the worked example of docs/adapters.md, for reading.
+// Package exampledriver is the worked example of docs/adapters.md. Read it; do not import it.
 package exampledriver
 
 import (
@@ -24,10 +24,10 @@ import (
 	"example.com/tokenstore/driver"
 )
 
-// Dir keeps secrets in a directory that any number of processes may use at once.
+// Dir keeps secrets in a directory that any number of processes may use at the same time.
 type Dir struct{ Root *os.Root }
 
-// Get reads without a lock: files are replaced whole.
+// Get needs no lock: Put replaces the whole file at once.
 func (d *Dir) Get(ctx context.Context, name string) (driver.Secret, error) {
 	if err := cmp.Or(ctx.Err(), driver.CheckName(name)); err != nil {
 		return driver.Secret{}, err
@@ -36,7 +36,7 @@ func (d *Dir) Get(ctx context.Context, name string) (driver.Secret, error) {
 	if err != nil {
 		return driver.Secret{}, fault(err)
 	}
-	data := content // as it stands, if a person wrote something else than an object
+	data := content // returned as it is if a person wrote something other than an object
 	if object := fields(content); object != nil {
 		maps.DeleteFunc(object, func(field string, _ json.RawMessage) bool { return strings.HasPrefix(field, driver.Reserved) })
 		data, _ = json.Marshal(object)
@@ -44,7 +44,7 @@ func (d *Dir) Get(ctx context.Context, name string) (driver.Secret, error) {
 	return driver.Secret{Name: name, Data: data, Revision: revisionOf(content)}, nil
 }
 
-// Put adds a field of our own, so that no write, and no revision, equals another.
+// Put adds a field of its own, so that no two writes, and no two revisions, are equal.
 func (d *Dir) Put(ctx context.Context, s driver.Secret) (string, error) {
 	object := fields(s.Data)
 	if object == nil {
@@ -56,16 +56,16 @@ func (d *Dir) Put(ctx context.Context, s driver.Secret) (string, error) {
 	return revisionOf(content), err
 }
 
-// Delete looks whether the secret is there only after it has tried.
+// Delete checks whether the secret is gone only after it has tried to delete it.
 func (d *Dir) Delete(ctx context.Context, name, revision string) error {
 	err := d.change(ctx, name, revision, d.Root.Remove)
 	if _, after := d.Get(ctx, name); errors.Is(after, driver.ErrNotFound) {
-		return nil // whoever removed it
+		return nil // this process removed it, or another did
 	}
 	return err
 }
 
-// List walks the directory and passes over what Put does not make.
+// List walks the directory and skips files that Put does not create.
 func (d *Dir) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		err := fs.WalkDir(d.Root.FS(), ".", func(file string, _ fs.DirEntry, err error) error {
@@ -83,7 +83,7 @@ func (d *Dir) List(ctx context.Context, prefix string) iter.Seq2[string, error] 
 	}
 }
 
-// change compares, and calls do, while no other process writes.
+// change compares the revision and calls do, while no other process can write.
 func (d *Dir) change(ctx context.Context, name, revision string, do func(file string) error) error {
 	lock := flock.New(filepath.Join(d.Root.Name(), ".lock"))
 	if _, err := lock.TryLockContext(ctx, time.Millisecond); err != nil {
@@ -109,8 +109,8 @@ func (d *Dir) replace(file string, content []byte) error {
 
 var special, escape = regexp.MustCompile(`[^a-z0-9-]`), regexp.MustCompile(`_[0-9a-f]+_`)
 
-// fileOf escapes capitals too, since some file systems fold case, and makes
-// directories of what is too long for a file's name.
+// fileOf escapes capitals too, since some file systems ignore case, and splits a
+// name that is too long for a file name into directories.
 func fileOf(name string) string {
 	rest, dir := special.ReplaceAllStringFunc(name, func(c string) string { return fmt.Sprintf("_%x_", c) }), ""
 	for ; len(rest) > 100; rest = rest[100:] {
@@ -128,14 +128,14 @@ func nameOf(file string) string {
 }
 
 func fields(data []byte) (object map[string]json.RawMessage) {
-	_ = json.Unmarshal(data, &object) // nil if it is no object
+	_ = json.Unmarshal(data, &object) // nil if it is not an object
 	return object
 }
 
-// revisionOf hashes all of the file, so that a person's edit is a new revision.
+// revisionOf hashes the whole file, so that a person's edit is a new revision.
 func revisionOf(content []byte) string { return fmt.Sprintf("%x", sha256.Sum256(content)) }
 
-// fault gives an error of the file system its sentinel.
+// fault wraps an error of the file system in the matching sentinel.
 func fault(err error) error {
 	switch {
 	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
