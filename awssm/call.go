@@ -1,11 +1,22 @@
+// Each call of the service goes through here, and each of its faults becomes one
+// of package driver's sentinels: what a call may have done although it failed, and
+// what an error may say without quoting the service, is decided in one place.
+
 package awssm
 
 import (
 	"context"
 	"errors"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
 
 	"example.com/tokenstore/driver"
@@ -64,3 +75,231 @@ func call[In, Out any](ctx context.Context, op string, do operation[In, Out], in
 
 // once keeps the client from repeating a call.
 func once(o *secretsmanager.Options) { o.Retryer = aws.NopRetryer{} }
+
+// fault is a call that failed.
+type fault struct {
+	op   string // the service's operation
+	code string // the service's error code, or what else can be said safely
+	kind error  // a sentinel of package driver, or the context's error
+	lost bool   // an attempt may have been carried out without a reply
+	err  error
+}
+
+// Error holds neither the service's message nor anything of the request.
+func (f *fault) Error() string { return f.kind.Error() + ": " + f.op + ": " + f.code }
+
+// Unwrap returns the kind and the SDK's error.
+func (f *fault) Unwrap() []error { return []error{f.kind, f.err} }
+
+// give returns the fault as an error for the caller: a context's error as it
+// is, and what would mean "not found" to a reader as a conflict to a writer.
+func (f *fault) give() error {
+	if f.ended() {
+		return f.kind
+	}
+	return f
+}
+
+// ended reports whether the call failed because the caller's context ended.
+func (f *fault) ended() bool {
+	return errors.Is(f.kind, context.Canceled) || errors.Is(f.kind, context.DeadlineExceeded)
+}
+
+// as returns the fault with another kind.
+func (f *fault) as(kind error) error {
+	g := *f
+	g.kind = kind
+	return g.give()
+}
+
+// unknown returns the error for a write that may have been carried out when f
+// kept the look from telling.
+func (f *fault) unknown(write *fault) error {
+	if f.ended() {
+		return f.kind
+	}
+	return write.as(driver.ErrUnavailable)
+}
+
+// newFault classifies the error of a call.
+func newFault(ctx context.Context, op string, err error, t *attempts) *fault {
+	f := &fault{op: op, err: err, lost: t.lost}
+	if cause := ctx.Err(); cause != nil && (errors.Is(err, cause) || isCanceled(err)) {
+		f.kind, f.code, f.lost = cause, "the context ended", true
+		return f
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		// A timeout of the client itself: not to be taken for the caller's.
+		f.err = sealed{err}
+	}
+	f.kind, f.code = classify(err)
+	if t.ran && !t.sent && errors.Is(f.kind, driver.ErrUnavailable) {
+		f.kind, f.code = unsigned(err)
+		return f
+	}
+	f.lost = f.lost || errors.Is(f.kind, driver.ErrUnavailable)
+	return f
+}
+
+// unsigned returns the sentinel for a call of which nothing was sent, since there
+// were no credentials to sign with, and what can be said of it.
+func unsigned(err error) (kind error, code string) { //nolint:staticcheck // The kind is a result, not a failure of the function.
+	var region *aws.MissingRegionError
+	var network net.Error
+	switch {
+	case errors.As(err, &region):
+		return driver.ErrInvalid, "no region is set"
+	case errors.As(err, &network):
+		return driver.ErrUnavailable, "no credentials, their source does not answer: " + networkText(err)
+	case status(err) >= http.StatusInternalServerError:
+		return driver.ErrUnavailable, "no credentials, their source answers with status " + strconv.Itoa(status(err))
+	}
+	return driver.ErrDenied, "no credentials, or they cannot be refreshed"
+}
+
+// isCanceled reports whether the SDK says that the context ended.
+func isCanceled(err error) bool {
+	var c *aws.RequestCanceledError
+	var s *smithy.CanceledError
+	return errors.As(err, &c) || errors.As(err, &s)
+}
+
+// sealed keeps an error reachable with errors.As but not with errors.Is.
+type sealed struct{ err error }
+
+func (s sealed) Error() string      { return "the client's own timeout" }
+func (s sealed) As(target any) bool { return errors.As(s.err, target) }
+
+// credentialCodes are the codes of missing, expired or wrong credentials, and
+// forbiddenCodes those that only another policy mends. The service models none of
+// them.
+var credentialCodes = map[string]bool{
+	"UnrecognizedClientException": true,
+	"InvalidClientTokenId":        true, "InvalidSignatureException": true, "SignatureDoesNotMatch": true,
+	"IncompleteSignature": true, "IncompleteSignatureException": true, "MissingAuthenticationToken": true,
+	"MissingAuthenticationTokenException": true, "ExpiredToken": true, "ExpiredTokenException": true,
+	"OptInRequired":  true,
+	"RequestExpired": true, "RequestTimeTooSkewed": true, // The clock is wrong.
+}
+
+var forbiddenCodes = map[string]bool{
+	"AccessDeniedException": true, "AccessDenied": true, "NotAuthorized": true, "UnauthorizedOperation": true,
+}
+
+// unansweredCodes are the codes of requests that may have been carried out.
+var unansweredCodes = map[string]bool{
+	"RequestTimeout": true, "RequestTimeoutException": true, "RequestAbortedException": true,
+}
+
+// classify returns the sentinel for an error of the SDK and what can be said of
+// it without quoting it.
+func classify(err error) (kind error, code string) { //nolint:staticcheck // The kind is a result, not a failure of the function.
+	var api smithy.APIError
+	if !errors.As(err, &api) {
+		if kind := classifyStatus(status(err)); kind != nil {
+			return kind, "status " + strconv.Itoa(status(err))
+		}
+		return driver.ErrUnavailable, networkText(err)
+	}
+	code = api.ErrorCode()
+	var quota *types.LimitExceededException
+	switch {
+	case errors.As(err, &quota) || code == quotaCode:
+		return driver.ErrQuota, code
+	case credentialCodes[code], forbiddenCodes[code]:
+		return driver.ErrDenied, code
+	case unansweredCodes[code]:
+		return driver.ErrUnavailable, code
+	}
+	if _, ok := retry.DefaultThrottleErrorCodes[code]; ok {
+		return driver.ErrThrottled, code
+	}
+	return classifyTyped(err, api), code
+}
+
+const quotaCode = "LimitExceededException"
+
+// classifyTyped sorts the errors that the service's model names.
+func classifyTyped(err error, api smithy.APIError) error {
+	var (
+		missing  *types.ResourceNotFoundException
+		exists   *types.ResourceExistsException
+		internal *types.InternalServiceError
+		encrypt  *types.EncryptionFailure
+		decrypt  *types.DecryptionFailure
+		unmet    *types.PreconditionNotMetException
+	)
+	switch {
+	case errors.As(err, &missing):
+		return driver.ErrNotFound
+	case errors.As(err, &exists), errors.As(err, &unmet):
+		return driver.ErrConflict
+	case errors.As(err, &encrypt), errors.As(err, &decrypt):
+		return driver.ErrDenied
+	case errors.As(err, &internal), api.ErrorFault() == smithy.FaultServer:
+		return driver.ErrUnavailable
+	}
+	if kind := classifyStatus(status(err)); kind != nil {
+		return kind
+	}
+	return driver.ErrInvalid
+}
+
+// classifyStatus sorts what only the HTTP status tells, such as the answers of a
+// proxy; nil if it tells nothing.
+func classifyStatus(status int) error {
+	switch {
+	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusProxyAuthRequired:
+		return driver.ErrDenied
+	case status == http.StatusRequestEntityTooLarge:
+		return driver.ErrTooLarge
+	case status == http.StatusTooManyRequests:
+		return driver.ErrThrottled
+	case status == http.StatusRequestTimeout, status >= http.StatusInternalServerError:
+		return driver.ErrUnavailable
+	}
+	return nil
+}
+
+// status returns the HTTP status of the reply, zero if there was none.
+func status(err error) int {
+	var r interface{ HTTPStatusCode() int }
+	if errors.As(err, &r) {
+		return r.HTTPStatusCode()
+	}
+	return 0
+}
+
+// networkText says why no reply came; errors of package net hold addresses only.
+func networkText(err error) string {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Error()
+	}
+	var dns *net.DNSError
+	if errors.As(err, &dns) {
+		return dns.Error()
+	}
+	return "no usable reply"
+}
+
+// isParameter reports whether the service refused a parameter; for a move of
+// AWSCURRENT that is how it says that the label is elsewhere.
+func (f *fault) isParameter() bool {
+	var p *types.InvalidParameterException
+	return errors.As(f.err, &p)
+}
+
+// isRequest reports whether the state of the secret forbids the call; mostly it
+// is scheduled for deletion.
+func (f *fault) isRequest() bool {
+	var r *types.InvalidRequestException
+	return errors.As(f.err, &r)
+}
+
+// saysDeleted reports whether the service's message speaks of deletion. Where it
+// does not, DescribeSecret has to tell.
+func (f *fault) saysDeleted() bool {
+	var r *types.InvalidRequestException
+	return errors.As(f.err, &r) && strings.Contains(strings.ToLower(r.ErrorMessage()), "delet")
+}

@@ -1,3 +1,7 @@
+// Logical names and the names of secrets, one for one: what the service does not
+// allow is escaped, what is too long is hashed, and a listing gives the logical
+// names back.
+
 package awssm
 
 import (

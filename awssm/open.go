@@ -1,3 +1,5 @@
+// A URL opens a store, so that a program or the command needs no Go code for it.
+
 package awssm
 
 import (

@@ -1,3 +1,6 @@
+// What a caller may choose, with the service's limits for it, checked before the
+// first call.
+
 package awssm
 
 import (

@@ -1,3 +1,7 @@
+// A write takes two calls: a version is stored under a candidate label, and
+// AWSCURRENT is moved to it. Here is how the second becomes a compare-and-swap, and
+// how a write whose reply was lost is told from one that never happened.
+
 package awssm
 
 import (
@@ -172,36 +176,80 @@ func (s *secrets) refusal(ctx context.Context, encoded string, f *fault) (error,
 	return f.give(), true
 }
 
-// result is what became of a move whose reply was lost.
+// result is what became of a move that did not succeed at once.
 type result int
 
 const (
 	unknown   result = iota
-	moved            // it was carried out
+	moved            // it was applied
 	untouched        // base is still current, as far as one can see
 	refused          // another version took the place of base
+	compare          // the ages of the versions decide: see between
 )
 
-// outcome looks what became of a move. AWSPREVIOUS goes to the version from
-// which AWSCURRENT is taken; so it tells one step of what came after. A secret
-// that is gone tells nothing if the move may have come before.
+// sight is what a description shows of a move from base to a candidate.
+type sight int
+
+const (
+	nothing   sight = iota // the secret could not be described
+	ours                   // the candidate is current, or was until the latest move
+	gone                   // the secret is gone or scheduled for deletion
+	before                 // base is current, and the candidate is there
+	tooEarly               // base is current, and the candidate is not there
+	displaced              // another version was put in the place of base itself
+	another                // another version is current
+)
+
+// outcomes is the decision: what became of a move, by what is seen afterwards, if a
+// reply was lost so that the move may have been applied, and if it was certainly
+// refused.
+//
+// AWSPREVIOUS goes to the version from which AWSCURRENT is taken; so it tells one
+// step of what came after the move. A secret that is gone tells nothing if the move
+// may have come before. A description without the candidate, which is stored, is
+// outdated.
+var outcomes = [...]struct{ lost, certain result }{
+	nothing:   {lost: unknown, certain: unknown},
+	ours:      {lost: moved, certain: moved},
+	gone:      {lost: unknown, certain: refused},
+	before:    {lost: untouched, certain: untouched},
+	tooEarly:  {lost: unknown, certain: unknown},
+	displaced: {lost: refused, certain: refused},
+	another:   {lost: compare, certain: refused},
+}
+
+// see returns what a description says about a move from base to the candidate id.
+func see(d description, f *fault, id, base string) sight {
+	switch {
+	case f != nil && errors.Is(f.kind, driver.ErrNotFound):
+		return gone
+	case f != nil:
+		return nothing
+	case d.current == id, d.previous == id:
+		return ours
+	case d.deleted:
+		return gone
+	case d.current == base && d.stages[id] != nil:
+		return before
+	case d.current == base:
+		return tooEarly
+	case d.previous == base && base != "":
+		return displaced
+	}
+	return another
+}
+
+// outcome looks up what became of a move.
 func (s *secrets) outcome(ctx context.Context, encoded, id, base string, lost bool) result {
 	d, f := s.describe(ctx, encoded)
-	switch {
-	case f == nil && (d.current == id || d.previous == id):
-		return moved
-	case f != nil && errors.Is(f.kind, driver.ErrNotFound) || d.deleted:
-		if lost {
-			return unknown
-		}
-		return refused
-	case f != nil:
-		return unknown
-	case d.current == base && d.stages[id] != nil:
-		return untouched
-	case d.current != base && d.previous == base && base != "":
-		return refused
-	case d.current != base && (!lost || s.between(ctx, encoded, base, id)):
+	o := outcomes[see(d, f, id, base)]
+	if !lost {
+		return o.certain
+	}
+	if o.lost != compare {
+		return o.lost
+	}
+	if s.between(ctx, encoded, base, id) {
 		return refused
 	}
 	return unknown

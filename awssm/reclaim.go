@@ -1,3 +1,7 @@
+// How a creator gets a name that is taken by something that is no secret any more,
+// or not yet: one that is scheduled for deletion, being deleted, or without a
+// version, or that its own lost call has created.
+
 package awssm
 
 import (

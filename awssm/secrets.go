@@ -1,17 +1,24 @@
+// What the driver holds, and how it reads: one secret, many with one call, the
+// names of all. Only an answer about one secret says that this one is absent.
+
 package awssm
 
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"example.com/tokenstore/driver"
 	"example.com/tokenstore/internal/keylock"
@@ -33,6 +40,17 @@ const (
 	// at most; two are the service's own, and ten are left to people.
 	candidates     = 8
 	candidateLabel = "tokenstore-candidate-"
+)
+
+const (
+	batchSize = 20  // secrets in one BatchGetSecretValue
+	pageSize  = 100 // secrets in one page of ListSecrets
+	// parallel is how many calls one GetBatch makes at a time; the service bears
+	// 100 batch reads a second.
+	parallel = 4
+	// batchAgain is after how long a role that might not read in batches is asked
+	// again: it may have got the permission.
+	batchAgain = 10 * time.Minute
 )
 
 // secrets is the driver.
@@ -217,4 +235,177 @@ func (s *secrets) wrote(encoded string) write {
 func (s *secrets) outdated(encoded, revision string) bool {
 	w := s.wrote(encoded)
 	return revision != "" && s.set.now().Sub(w.at) < outdatedFor && slices.Contains(w.replaced, revision)
+}
+
+// List pages through ListSecrets. What was created or deleted in the last five
+// minutes may be missing or still there.
+func (s *secrets) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		in := &secretsmanager.ListSecretsInput{MaxResults: aws.Int32(pageSize)}
+		if filter := filterFor(prefix); filter != "" {
+			in.Filters = []types.Filter{{Key: types.FilterNameStringTypeName, Values: []string{filter}}}
+		}
+		seen := map[string]bool{}
+		for {
+			out, f := call(ctx, "ListSecrets", s.api.ListSecrets, in)
+			if f != nil {
+				yield("", f.give())
+				return
+			}
+			for _, entry := range out.SecretList {
+				name, ok := decodeName(aws.ToString(entry.Name), aws.ToString(entry.Description))
+				if !ok || seen[name] || entry.DeletedDate != nil || !strings.HasPrefix(name, prefix) {
+					continue
+				}
+				seen[name] = true
+				if err := ctx.Err(); err != nil {
+					yield("", err)
+					return
+				}
+				if !yield(name, nil) {
+					return
+				}
+			}
+			if aws.ToString(out.NextToken) == "" {
+				if err := ctx.Err(); err != nil {
+					yield("", err)
+				}
+				return
+			}
+			in.NextToken = out.NextToken
+		}
+	}
+}
+
+// GetBatch reads 20 secrets with one call. A role that may not do that reads
+// them one by one.
+func (s *secrets) GetBatch(ctx context.Context, names []string) ([]driver.Secret, error) {
+	b := &batch{s: s, names: map[string]string{}}
+	var encoded []string
+	for _, name := range names {
+		e, _, err := encodeName(name)
+		if err != nil {
+			b.fail(name, err)
+			continue
+		}
+		if _, twice := b.names[e]; !twice {
+			b.names[e] = name
+			encoded = append(encoded, e)
+		}
+	}
+	chunks := slices.Collect(slices.Chunk(encoded, batchSize))
+	each(chunks, func(chunk []string) { b.read(ctx, chunk) })
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return b.secrets, errors.Join(b.errs...)
+}
+
+// batch is what one GetBatch has gathered.
+type batch struct {
+	s     *secrets
+	names map[string]string // the logical names by those of the secrets
+
+	mu      sync.Mutex
+	secrets []driver.Secret
+	errs    []error
+}
+
+func (b *batch) add(encoded string, v version) {
+	if v.marked() {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.secrets = append(b.secrets, driver.Secret{Name: b.names[encoded], Data: v.data, Revision: v.id})
+}
+
+func (b *batch) fail(name string, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.errs = append(b.errs, &driver.NameError{Name: name, Err: err})
+}
+
+// read reads one chunk, and one by one what the batch did not give.
+func (b *batch) read(ctx context.Context, chunk []string) {
+	rest, forbidden := chunk, false
+	if len(chunk) > 1 && b.s.set.now().UnixNano() >= b.s.noBatch.Load() {
+		var f *fault
+		if rest, f = b.together(ctx, chunk); f != nil {
+			switch {
+			case errors.Is(f.kind, driver.ErrDenied):
+				// Expired credentials or a key out of order pass.
+				forbidden = forbiddenCodes[f.code]
+			case !errors.Is(f.kind, driver.ErrInvalid):
+				for _, encoded := range chunk {
+					b.fail(b.names[encoded], f.give())
+				}
+				return
+			}
+			rest = chunk
+		}
+	}
+	for _, encoded := range rest {
+		if ctx.Err() != nil {
+			return
+		}
+		if b.single(ctx, encoded) && forbidden {
+			// The credentials are good; it is that permission which is missing.
+			b.s.noBatch.Store(b.s.set.now().Add(batchAgain).UnixNano())
+		}
+	}
+}
+
+// together reads a chunk with one call and returns the names of which it said
+// nothing definite.
+func (b *batch) together(ctx context.Context, chunk []string) (rest []string, f *fault) {
+	out, f := call(ctx, "BatchGetSecretValue", b.s.api.BatchGetSecretValue, &secretsmanager.BatchGetSecretValueInput{SecretIdList: chunk})
+	if f != nil {
+		return nil, f
+	}
+	settled := map[string]bool{}
+	for _, entry := range out.SecretValues {
+		encoded := aws.ToString(entry.Name)
+		if _, asked := b.names[encoded]; asked {
+			settled[encoded] = true
+			b.add(encoded, version{id: aws.ToString(entry.VersionId), data: valueOf(entry.SecretString, entry.SecretBinary)})
+		}
+	}
+	for _, e := range out.Errors {
+		// Absent, or without a version. Every other fault shows itself better in
+		// a read of its own.
+		var missing types.ResourceNotFoundException
+		if code := aws.ToString(e.ErrorCode); code == missing.ErrorCode() {
+			settled[aws.ToString(e.SecretId)] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(chunk), func(encoded string) bool { return settled[encoded] }), nil
+}
+
+// single reads one secret, and reports whether the role may do that.
+func (b *batch) single(ctx context.Context, encoded string) bool {
+	name := b.names[encoded]
+	secret, err := b.s.Get(ctx, name)
+	switch {
+	case errors.Is(err, driver.ErrNotFound):
+	case err != nil:
+		b.fail(name, err)
+	default:
+		b.add(encoded, version{id: secret.Revision, data: secret.Data})
+	}
+	return err == nil || errors.Is(err, driver.ErrNotFound)
+}
+
+// each calls f for every chunk, a few at a time.
+func each(chunks [][]string, f func([]string)) {
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, parallel)
+	for _, chunk := range chunks {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			f(chunk)
+		})
+	}
+	wg.Wait()
 }

@@ -1,3 +1,6 @@
+// Deletion. The service deletes unconditionally; what makes it safe is a mark that
+// is written by compare-and-swap, and time.
+
 package awssm
 
 import (

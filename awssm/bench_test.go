@@ -1,0 +1,143 @@
+// What the tests of this package work with: a driver on a fake service, and clients
+// that answer as they are told.
+
+package awssm
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"example.com/tokenstore/awssm/awssmtest"
+	"example.com/tokenstore/driver"
+)
+
+// bench is a driver on a fake service.
+type bench struct {
+	*testing.T
+	service *awssmtest.Service
+	clock   *awssmtest.Clock
+	secrets *secrets
+}
+
+func newBench(t *testing.T, config awssmtest.Config, options ...Option) *bench {
+	t.Helper()
+	clock := awssmtest.NewClock()
+	b := &bench{T: t, clock: clock, service: awssmtest.New(config, clock)}
+	b.secrets = b.another(b.service, options...)
+	return b
+}
+
+// another returns a second driver, as another process has it.
+func (b *bench) another(api API, options ...Option) *secrets {
+	b.Helper()
+	s, err := NewSecrets(api, append([]Option{WithClock(b.clock.Now, b.clock.Sleep)}, options...)...)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return s.(*secrets)
+}
+
+func (b *bench) put(name, data, revision string) string {
+	b.Helper()
+	r, err := b.secrets.Put(b.Context(), driver.Secret{Name: name, Data: []byte(data), Revision: revision})
+	if err != nil {
+		b.Fatalf("put %s: %v", name, err)
+	}
+	return r
+}
+
+func (b *bench) get(name string) driver.Secret {
+	b.Helper()
+	secret, err := b.secrets.Get(b.Context(), name)
+	if err != nil {
+		b.Fatalf("get %s: %v", name, err)
+	}
+	return secret
+}
+
+func (b *bench) wantPut(name, data, revision string, want error) {
+	b.Helper()
+	if _, err := b.secrets.Put(b.Context(), driver.Secret{Name: name, Data: []byte(data), Revision: revision}); !errors.Is(err, want) {
+		b.Fatalf("put %s: %v, want %v", name, err, want)
+	}
+}
+
+func (b *bench) wantAbsent(name string) {
+	b.Helper()
+	if _, err := b.secrets.Get(b.Context(), name); !errors.Is(err, driver.ErrNotFound) {
+		b.Fatalf("get %s: %v, want not found", name, err)
+	}
+}
+
+func (b *bench) wantData(name, want string) {
+	b.Helper()
+	if got := string(b.get(name).Data); got != want {
+		b.Fatalf("%s holds %s, want %s", name, got, want)
+	}
+}
+
+func (b *bench) retire(name, revision string) {
+	b.Helper()
+	if err := b.secrets.Retire(b.Context(), name, revision); err != nil {
+		b.Fatal(err)
+	}
+}
+
+func (b *bench) wantScheduled(name string, want bool) {
+	b.Helper()
+	if _, ok := b.service.Scheduled(name); ok != want {
+		b.Fatalf("%s scheduled for deletion: %v", name, ok)
+	}
+}
+
+var errReset = errors.New("connection reset by peer")
+
+// scripted answers the first requests of one operation as it is told, and
+// passes on all others.
+type scripted struct {
+	service *awssmtest.Service
+	op      string
+	answers []string // error codes, or "lost": carried out, and the reply lost
+}
+
+func (s *scripted) Do(r *http.Request) (*http.Response, error) {
+	if !strings.HasSuffix(r.Header.Get("X-Amz-Target"), "."+s.op) || len(s.answers) == 0 {
+		return s.service.Do(r)
+	}
+	answer := s.answers[0]
+	s.answers = s.answers[1:]
+	if answer == "lost" {
+		if reply, err := s.service.Do(r); err == nil {
+			_ = reply.Body.Close()
+		}
+		return nil, errReset
+	}
+	return answering{http.StatusBadRequest, fmt.Sprintf(`{"__type":%q,"message":"none"}`, answer)}.Do(r)
+}
+
+// script returns the driver of a process whose client gets these answers.
+func (b *bench) script(op string, answers ...string) *secrets {
+	b.Helper()
+	return b.another(b.service.Client(func(o *secretsmanager.Options) {
+		o.HTTPClient = &scripted{b.service, op, answers}
+	}))
+}
+
+// answering answers every request with the same status and body.
+type answering struct {
+	status int
+	body   string
+}
+
+func (a answering) Do(r *http.Request) (*http.Response, error) {
+	return &http.Response{
+		StatusCode: a.status, Request: r, Header: http.Header{"Content-Type": {"application/x-amz-json-1.1"}},
+		Body: io.NopCloser(strings.NewReader(a.body)), ContentLength: int64(len(a.body)),
+	}, nil
+}
