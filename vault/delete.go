@@ -1,3 +1,6 @@
+// Deleting. Vault has no conditional removal of a name, so a deletion is a marked
+// version first, and the name goes later.
+
 package vault
 
 import (

@@ -1,3 +1,6 @@
+// The stored form: a token's fields as the fields of a Vault secret, next to this
+// package's own.
+
 package vault
 
 import (

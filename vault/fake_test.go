@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -107,4 +108,47 @@ func secretsOf(t *testing.T, client *api.Client, options ...vault.Option) driver
 func stored(version int, fields string) string {
 	metadata, _ := json.Marshal(map[string]any{"version": version, "created_time": "2030-01-02T03:04:05.678Z"})
 	return `{"data":{"data":` + fields + `,"metadata":` + string(metadata) + `}}`
+}
+
+func cas(r sent) int {
+	options, _ := r.body["options"].(map[string]any)
+	n, ok := options["cas"].(float64)
+	if !ok {
+		return -1
+	}
+	return int(n)
+}
+
+// memory is a server that keeps the versions of one secret.
+type memory struct {
+	versions []map[string]any
+	lose     int // how many replies to writes are lost
+}
+
+func (m *memory) say(r sent) (int, string) {
+	if strings.HasPrefix(r.path, "/v1/sys/") {
+		return 200, mountReply
+	}
+	if r.method == http.MethodGet {
+		n := len(m.versions)
+		if version, ok := strings.CutPrefix(r.query, "version="); ok {
+			_ = json.Unmarshal([]byte(version), &n)
+		}
+		if n == 0 || n > len(m.versions) {
+			return 404, absentReply
+		}
+		fields, _ := json.Marshal(m.versions[n-1])
+		return 200, stored(n, string(fields))
+	}
+	if cas(r) != len(m.versions) {
+		return 400, mismatch
+	}
+	fields, _ := r.body["data"].(map[string]any)
+	m.versions = append(m.versions, fields)
+	if m.lose > 0 {
+		m.lose--
+		return 502, ""
+	}
+	n, _ := json.Marshal(len(m.versions))
+	return 200, `{"data":{"version":` + string(n) + `,"created_time":"2030-01-02T03:04:05.678Z"}}`
 }

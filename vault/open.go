@@ -1,3 +1,5 @@
+// Opening a store by URL, with the server and the credentials of the environment.
+
 package vault
 
 import (

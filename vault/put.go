@@ -1,3 +1,6 @@
+// Writing. A write is a check-and-set, and one whose reply was lost is recognised
+// by its nonce instead of being reported as a conflict or done twice.
+
 package vault
 
 import (

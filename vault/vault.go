@@ -51,7 +51,6 @@ package vault
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/hashicorp/vault/api"
 
@@ -119,18 +118,4 @@ func build(client *api.Client, options []Option) (*secrets, config, error) {
 		marks:       newMarks(),
 		shapes:      newShapes(),
 	}, c, nil
-}
-
-func (c *config) check() error {
-	c.mount = strings.Trim(c.mount, "/")
-	if driver.CheckName(c.mount) != nil {
-		return errors.New("the mount is not a path")
-	}
-	if !strings.HasSuffix(c.prefix, "/") || driver.CheckName(strings.TrimSuffix(c.prefix, "/")) != nil {
-		return errors.New("the prefix must be a path that ends in a slash, such as tokenstore/")
-	}
-	if c.maxSize < 1 || c.maxVersions < 0 {
-		return errors.New("the largest size must be positive and the number of versions not negative")
-	}
-	return nil
 }
