@@ -27,7 +27,11 @@ import (
 // Options such as approle.WithMountPath are passed on. What the login cannot be
 // made of, such as an empty role ID, is an error.
 func LoginAppRole(roleID string, secretID approle.SecretID, options ...approle.LoginOption) (api.AuthMethod, error) {
-	return approle.NewAppRoleAuth(roleID, &secretID, options...)
+	method, err := approle.NewAppRoleAuth(roleID, &secretID, options...)
+	if err != nil {
+		return nil, err
+	}
+	return methodFunc(method.Login), nil // The client's own type prints its secret ID.
 }
 
 // LoginKubernetes logs in with the token of the pod's service account, which
@@ -81,6 +85,9 @@ func (f methodFunc) Login(ctx context.Context, client *api.Client) (*api.Secret,
 
 // lookUpSelf asks Vault about a token, and returns it as a login would.
 func lookUpSelf(ctx context.Context, client *api.Client, token string) (*api.Secret, error) {
+	if err := sendable(token); err != nil {
+		return nil, err
+	}
 	limited := ctx
 	if limit := client.ClientTimeout(); limit > 0 { // Raw reads do not look at it.
 		var cancel context.CancelFunc
@@ -89,7 +96,7 @@ func lookUpSelf(ctx context.Context, client *api.Client, token string) (*api.Sec
 	}
 	resp, err := client.WithRequestCallbacks(func(r *api.Request) { r.ClientToken = token }).
 		Logical().ReadRawWithDataWithContext(limited, "auth/token/lookup-self", nil)
-	r, err := received(ctx, "look at the token", resp, err)
+	r, err := received(ctx, "look at the token", http.MethodGet, resp, err)
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +136,7 @@ func loginError(ctx context.Context, err error) error {
 	switch {
 	case errors.As(err, &known), errors.Is(err, driver.ErrDenied):
 		return err
-	case errors.As(err, &network), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+	case errors.As(err, &network), errors.Is(err, errElsewhere), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return classify(ctx, "log in", err)
 	}
 	return &failure{kind: driver.ErrDenied, op: "log in", text: "the credential cannot be read", cause: err}

@@ -112,6 +112,9 @@ func (c *config) check() error {
 	if !strings.HasSuffix(c.prefix, "/") || driver.CheckName(strings.TrimSuffix(c.prefix, "/")) != nil {
 		return errors.New("the prefix must be a path that ends in a slash, such as tokenstore/")
 	}
+	if first, _, _ := strings.Cut(c.prefix, "/"); first == "data" || first == "metadata" {
+		return errors.New("the prefix begins with " + first + "/, which the API has between the mount and a secret's path: leave it out")
+	}
 	if c.maxSize < 1 || c.maxVersions < 0 {
 		return errors.New("the largest size must be positive and the number of versions not negative")
 	}

@@ -27,6 +27,7 @@ type secrets struct {
 	now         func() time.Time
 	takeOver    time.Duration
 
+	isolated  atomic.Bool // the server has namespaces, or none is asked for
 	isKV2     atomic.Bool // the mount was seen to be KV version 2
 	noPruning atomic.Bool // the token may not set numbers of versions
 	noPatch   atomic.Bool // the token, or the server, may not patch
@@ -51,7 +52,7 @@ func (s *secrets) Limits() driver.Limits { return driver.Limits{MaxSize: s.maxSi
 
 // Get reads the current version. It is one call.
 func (s *secrets) Get(ctx context.Context, name string) (driver.Secret, error) {
-	if err := check(ctx, name); err != nil {
+	if err := s.begin(ctx, name); err != nil {
 		return driver.Secret{}, err
 	}
 	st, err := s.read(ctx, name, 0)
@@ -61,14 +62,18 @@ func (s *secrets) Get(ctx context.Context, name string) (driver.Secret, error) {
 	if !st.live() {
 		return driver.Secret{}, driver.ErrNotFound
 	}
-	return driver.Secret{Name: name, Data: data(st.fields), Revision: st.revision.String()}, nil
+	return driver.Secret{Name: name, Data: data(st.fields), Revision: st.revision.String(), Restored: st.restored()}, nil
 }
 
-func check(ctx context.Context, name string) error {
+// begin is what every operation on a name starts with.
+func (s *secrets) begin(ctx context.Context, name string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return driver.CheckName(name)
+	if err := driver.CheckName(name); err != nil {
+		return err
+	}
+	return s.isolate(ctx)
 }
 
 // isConflict reports whether err says that another version is the current one.
@@ -80,6 +85,10 @@ func isConflict(err error) bool { return errors.Is(err, driver.ErrConflict) }
 // they may have been created again.
 func (s *secrets) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
+		if err := s.isolate(ctx); err != nil {
+			yield("", err)
+			return
+		}
 		folder := prefix[:strings.LastIndex(prefix, "/")+1]
 		s.walk(ctx, folder, prefix, yield)
 	}
@@ -206,6 +215,14 @@ func (s state) stage() string { return s.text(deletedField) }
 // nonce returns the nonce of the write. A version that a person wrote has none,
 // or that of the version it was made from.
 func (s state) nonce() string { return s.text(nonceField) }
+
+// restored reports whether the content was stored by this package as another
+// version than the one that it is now: by a rollback, by a copy, or with an edit on
+// top of it. Content without the number is older than the number, or a person's.
+func (s state) restored() bool {
+	written := s.text(versionField)
+	return written != "" && written != strconv.FormatInt(s.version, 10)
+}
 
 func (s state) text(field string) string {
 	var text string

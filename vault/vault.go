@@ -60,8 +60,9 @@ import (
 )
 
 // ErrNotKV2 is matched by the error of a call to a mount that is not a secrets
-// engine of kind KV version 2: it is version 1, another engine, or not there.
-var ErrNotKV2 = errors.New("the mount is not a KV version 2 secrets engine")
+// engine of kind KV version 2: it is version 1, another engine, or not there. It
+// matches driver.ErrNoContainer, as the error of a missing namespace does.
+var ErrNotKV2 = fmt.Errorf("%w: the mount is not a KV version 2 secrets engine", driver.ErrNoContainer)
 
 // New returns the store that keeps its tokens behind client. It makes no call.
 // The client stays the caller's: it is not changed, and its token is used as it
@@ -74,6 +75,10 @@ func New(client *api.Client, options ...Option) (*secretstore.Store, error) {
 	if err != nil {
 		return nil, &tokenstore.Error{Store: storeName, Op: "new store", Kind: tokenstore.ErrInvalidArgument, Err: err}
 	}
+	return newStore(s, c)
+}
+
+func newStore(s *secrets, c config) (*secretstore.Store, error) {
 	own := []secretstore.Option{secretstore.WithName(storeName), secretstore.WithEntries(), secretstore.WithPrefix(c.prefix)}
 	return secretstore.New(s, append(own, c.store...)...)
 }
