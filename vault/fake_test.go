@@ -34,7 +34,7 @@ type script struct {
 }
 
 const (
-	mountReply  = `{"data":{"type":"kv","options":{"version":"2"}}}`
+	mountReply  = `{"data":{"type":"kv","path":"secret/","options":{"version":"2"}}}`
 	written     = `{"data":{"version":3,"created_time":"2030-01-02T03:04:05.678Z"}}`
 	mismatch    = `{"errors":["check-and-set parameter did not match the current version"]}`
 	absentReply = `{"errors":[]}`
@@ -88,7 +88,7 @@ func (s *script) requests() []sent {
 // always gives one reply to everything but looks at the mount.
 func always(status int, body string) func(sent) (int, string) {
 	return func(r sent) (int, string) {
-		if r.path == "/v1/sys/internal/ui/mounts/secret" {
+		if strings.HasPrefix(r.path, "/v1/sys/internal/ui/mounts/secret") {
 			return http.StatusOK, mountReply
 		}
 		return status, body

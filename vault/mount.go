@@ -66,7 +66,7 @@ func (s *secrets) isolate(ctx context.Context) error {
 	r, err := s.link.do(ctx, call{op: op, method: http.MethodGet, path: "sys/health", root: true, params: url.Values{
 		"standbyok": {"true"}, "perfstandbyok": {"true"}, "drsecondarycode": {"200"}, "sealedcode": {"200"}, "uninitcode": {"200"},
 	}})
-	if err != nil && (errors.Is(err, driver.ErrUnavailable) || errors.Is(err, driver.ErrThrottled) || ctx.Err() != nil) {
+	if err != nil && r.status != http.StatusNotFound && (errors.Is(err, driver.ErrUnavailable) || errors.Is(err, driver.ErrThrottled) || ctx.Err() != nil) {
 		return err
 	}
 	var health struct {
