@@ -1,3 +1,6 @@
+// Deleting. Vault has no conditional removal of a name, so a deletion is a marked
+// version first, and the name goes later.
+
 package vault
 
 import (
@@ -23,7 +26,7 @@ import (
 // process has met and that are old enough: first a second mark, by
 // check-and-set, for which creators wait, then the name.
 func (s *secrets) Delete(ctx context.Context, name, text string) error {
-	if err := check(ctx, name); err != nil {
+	if err := s.begin(ctx, name); err != nil {
 		return err
 	}
 	if err := s.ensure(ctx); err != nil {
@@ -59,7 +62,7 @@ func (s *secrets) Delete(ctx context.Context, name, text string) error {
 // number, so that no later write can be hit. A standby may show an older version
 // for a while, which must not pass for one that was written since.
 func (s *secrets) Retire(ctx context.Context, name, text string) error {
-	if err := check(ctx, name); err != nil {
+	if err := s.begin(ctx, name); err != nil {
 		return err
 	}
 	old, ok := parseRevision(text)

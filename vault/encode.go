@@ -1,3 +1,6 @@
+// The stored form: a token's fields as the fields of a Vault secret, next to this
+// package's own.
+
 package vault
 
 import (
@@ -5,6 +8,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"strconv"
 	"strings"
 
@@ -16,6 +20,7 @@ const (
 	nonceField   = driver.Reserved + "nonce"
 	exactField   = driver.Reserved + "exact"
 	deletedField = driver.Reserved + "deleted"
+	versionField = driver.Reserved + "version"
 )
 
 // write is what one Put sends: the fields of the secret, among them the nonce
@@ -83,8 +88,14 @@ func (w write) patch(over int64, has []string) ([]byte, bool) {
 	return request(over, fields), true
 }
 
+// request returns a write over the given version. The check-and-set decides which
+// version it makes, so that the number can be stored with it: content that is met
+// under another number was put back, or copied, by somebody else.
 func request(over int64, fields map[string]json.RawMessage) []byte {
-	return mustMarshal(map[string]any{"options": map[string]int64{"cas": over}, "data": fields})
+	numbered := make(map[string]json.RawMessage, len(fields)+1)
+	maps.Copy(numbered, fields)
+	numbered[versionField] = mustMarshal(strconv.FormatInt(over+1, 10))
+	return mustMarshal(map[string]any{"options": map[string]int64{"cas": over}, "data": numbered})
 }
 
 // mustMarshal marshals what cannot fail: texts, numbers, and JSON that was

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -33,7 +34,7 @@ type script struct {
 }
 
 const (
-	mountReply  = `{"data":{"type":"kv","options":{"version":"2"}}}`
+	mountReply  = `{"data":{"type":"kv","path":"secret/","options":{"version":"2"}}}`
 	written     = `{"data":{"version":3,"created_time":"2030-01-02T03:04:05.678Z"}}`
 	mismatch    = `{"errors":["check-and-set parameter did not match the current version"]}`
 	absentReply = `{"errors":[]}`
@@ -70,7 +71,7 @@ func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	status, body := s.say(got)
-	if got.path != "/v1/sys/internal/ui/mounts/secret" || status >= 400 {
+	if got.path != "/v1/sys/internal/ui/mounts/secret" && got.path != "/v1/sys/health" || status >= 400 {
 		s.seen = append(s.seen, got)
 	}
 	w.WriteHeader(status)
@@ -87,7 +88,7 @@ func (s *script) requests() []sent {
 // always gives one reply to everything but looks at the mount.
 func always(status int, body string) func(sent) (int, string) {
 	return func(r sent) (int, string) {
-		if r.path == "/v1/sys/internal/ui/mounts/secret" {
+		if strings.HasPrefix(r.path, "/v1/sys/internal/ui/mounts/secret") {
 			return http.StatusOK, mountReply
 		}
 		return status, body
@@ -107,4 +108,47 @@ func secretsOf(t *testing.T, client *api.Client, options ...vault.Option) driver
 func stored(version int, fields string) string {
 	metadata, _ := json.Marshal(map[string]any{"version": version, "created_time": "2030-01-02T03:04:05.678Z"})
 	return `{"data":{"data":` + fields + `,"metadata":` + string(metadata) + `}}`
+}
+
+func cas(r sent) int {
+	options, _ := r.body["options"].(map[string]any)
+	n, ok := options["cas"].(float64)
+	if !ok {
+		return -1
+	}
+	return int(n)
+}
+
+// memory is a server that keeps the versions of one secret.
+type memory struct {
+	versions []map[string]any
+	lose     int // how many replies to writes are lost
+}
+
+func (m *memory) say(r sent) (int, string) {
+	if strings.HasPrefix(r.path, "/v1/sys/") {
+		return 200, mountReply
+	}
+	if r.method == http.MethodGet {
+		n := len(m.versions)
+		if version, ok := strings.CutPrefix(r.query, "version="); ok {
+			_ = json.Unmarshal([]byte(version), &n)
+		}
+		if n == 0 || n > len(m.versions) {
+			return 404, absentReply
+		}
+		fields, _ := json.Marshal(m.versions[n-1])
+		return 200, stored(n, string(fields))
+	}
+	if cas(r) != len(m.versions) {
+		return 400, mismatch
+	}
+	fields, _ := r.body["data"].(map[string]any)
+	m.versions = append(m.versions, fields)
+	if m.lose > 0 {
+		m.lose--
+		return 502, ""
+	}
+	n, _ := json.Marshal(len(m.versions))
+	return 200, `{"data":{"version":` + string(n) + `,"created_time":"2030-01-02T03:04:05.678Z"}}`
 }

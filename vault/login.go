@@ -1,3 +1,5 @@
+// Logins, and the session that repeats them when a token ends.
+
 package vault
 
 import (
@@ -9,12 +11,15 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/hashicorp/vault/api"
 	"github.com/hashicorp/vault/api/auth/approle"
 	"github.com/hashicorp/vault/api/auth/kubernetes"
 
 	"example.com/tokenstore/driver"
+	"example.com/tokenstore/internal/pause"
 )
 
 // LoginAppRole logs in with a role ID and a secret ID. The secret ID comes from
@@ -22,7 +27,11 @@ import (
 // Options such as approle.WithMountPath are passed on. What the login cannot be
 // made of, such as an empty role ID, is an error.
 func LoginAppRole(roleID string, secretID approle.SecretID, options ...approle.LoginOption) (api.AuthMethod, error) {
-	return approle.NewAppRoleAuth(roleID, &secretID, options...)
+	method, err := approle.NewAppRoleAuth(roleID, &secretID, options...)
+	if err != nil {
+		return nil, err
+	}
+	return methodFunc(method.Login), nil // The client's own type prints its secret ID.
 }
 
 // LoginKubernetes logs in with the token of the pod's service account, which
@@ -76,6 +85,9 @@ func (f methodFunc) Login(ctx context.Context, client *api.Client) (*api.Secret,
 
 // lookUpSelf asks Vault about a token, and returns it as a login would.
 func lookUpSelf(ctx context.Context, client *api.Client, token string) (*api.Secret, error) {
+	if err := sendable(token); err != nil {
+		return nil, err
+	}
 	limited := ctx
 	if limit := client.ClientTimeout(); limit > 0 { // Raw reads do not look at it.
 		var cancel context.CancelFunc
@@ -84,7 +96,7 @@ func lookUpSelf(ctx context.Context, client *api.Client, token string) (*api.Sec
 	}
 	resp, err := client.WithRequestCallbacks(func(r *api.Request) { r.ClientToken = token }).
 		Logical().ReadRawWithDataWithContext(limited, "auth/token/lookup-self", nil)
-	r, err := received(ctx, "look at the token", resp, err)
+	r, err := received(ctx, "look at the token", http.MethodGet, resp, err)
 	if err != nil {
 		return nil, err
 	}
@@ -124,8 +136,198 @@ func loginError(ctx context.Context, err error) error {
 	switch {
 	case errors.As(err, &known), errors.Is(err, driver.ErrDenied):
 		return err
-	case errors.As(err, &network), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+	case errors.As(err, &network), errors.Is(err, errElsewhere), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return classify(ctx, "log in", err)
 	}
 	return &failure{kind: driver.ErrDenied, op: "log in", text: "the credential cannot be read", cause: err}
+}
+
+// Session is a login that lasts: it has a token ready for each call, and logs
+// in again when the token has expired, or is about to. It goes by the clock on
+// the wall, so that a process that was frozen for hours (AWS Lambda) notices at
+// its next call. It is safe for concurrent use.
+type Session struct {
+	client *api.Client
+	method api.AuthMethod
+
+	turn chan struct{} // held by the one that logs in
+
+	mu      sync.Mutex
+	secret  *api.Secret // of the last login; nil before the first
+	expires time.Time   // zero: never
+}
+
+// NewSession returns a session that logs in by method, in the namespace of the
+// client. It makes no call, and does not change the client. A client or a method
+// that is nil is an error.
+func NewSession(client *api.Client, method api.AuthMethod) (*Session, error) {
+	if client == nil || method == nil {
+		return nil, errors.New("vault: a session needs a client and a method")
+	}
+	clone, err := clientClone(client)
+	if err != nil {
+		return nil, err
+	}
+	s := &Session{client: clone, method: method, turn: make(chan struct{}, 1)}
+	s.turn <- struct{}{}
+	return s, nil
+}
+
+// Token returns a token that has not expired, and logs in if there is none. The
+// error of a login that is refused matches driver.ErrDenied.
+func (s *Session) Token(ctx context.Context) (string, error) {
+	if token, ok := s.current(); ok {
+		return token, nil
+	}
+	if err := s.take(ctx); err != nil {
+		return "", err
+	}
+	defer s.give()
+	if token, ok := s.current(); ok { // Another one has logged in meanwhile.
+		return token, nil
+	}
+	return s.login(ctx)
+}
+
+// replace returns another token than the refused one. If Vault still knows that
+// one, it lacks a permission, which a login cannot give: then it is returned.
+func (s *Session) replace(ctx context.Context, refused string) (string, error) {
+	if err := s.take(ctx); err != nil {
+		return "", err
+	}
+	defer s.give()
+	if token, ok := s.current(); ok && token != refused {
+		return token, nil
+	}
+	if _, err := lookUpSelf(ctx, s.client, refused); !errors.Is(err, driver.ErrDenied) {
+		return refused, err
+	}
+	return s.login(ctx)
+}
+
+func (s *Session) take(ctx context.Context) error {
+	select {
+	case <-s.turn:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s *Session) give() { s.turn <- struct{}{} }
+
+// current returns the token, and false if there is none that can be used.
+func (s *Session) current() (string, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.secret == nil || !s.expires.IsZero() && !time.Now().Before(s.expires) {
+		return "", false
+	}
+	return s.secret.Auth.ClientToken, true
+}
+
+// login logs in. The caller has the turn.
+func (s *Session) login(ctx context.Context) (string, error) {
+	started := time.Now()
+	secret, err := s.method.Login(ctx, s.client)
+	if err != nil {
+		return "", loginError(ctx, err)
+	}
+	if secret == nil || secret.Auth == nil || secret.Auth.ClientToken == "" {
+		return "", &failure{kind: driver.ErrDenied, op: "log in", text: "the reply has no token"}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.secret = secret
+	s.expires = expiry(started, secret.Auth.LeaseDuration)
+	return secret.Auth.ClientToken, nil
+}
+
+// maxMargin and a tenth of the lease is how long before its end a token is no
+// longer used.
+const maxMargin = time.Minute
+
+// expiry returns when a token is replaced, by the clock on the wall.
+func expiry(from time.Time, seconds int) time.Time {
+	if seconds <= 0 {
+		return time.Time{}
+	}
+	lease := time.Duration(seconds) * time.Second
+	// Round takes away the monotonic clock, which stands still in a frozen process.
+	return from.Add(lease - min(lease/10, maxMargin)).Round(0)
+}
+
+const (
+	firstPause = time.Second
+	lastPause  = time.Minute
+)
+
+// Run keeps the session's token renewed, and logs in again where it cannot be,
+// until the context ends. It is for services that run for long and saves them
+// logins; nothing breaks without it. Failures are tried again, more and more
+// slowly, and show in the calls of the store meanwhile. It returns the
+// context's error.
+func (s *Session) Run(ctx context.Context) error {
+	wait := firstPause
+	for {
+		if _, err := s.Token(ctx); err == nil {
+			wait = firstPause
+			s.renew(ctx)
+		}
+		if err := pause.For(ctx, wait); err != nil {
+			return err
+		}
+		wait = min(2*wait, lastPause)
+	}
+}
+
+// renew watches the present token until it cannot be renewed any further.
+func (s *Session) renew(ctx context.Context) {
+	s.mu.Lock()
+	secret := s.secret
+	s.mu.Unlock()
+	if secret == nil { // Another Run has dropped it.
+		return
+	}
+	if secret.Auth.LeaseDuration <= 0 {
+		<-ctx.Done()
+		return
+	}
+	watcher, err := s.client.NewLifetimeWatcher(&api.LifetimeWatcherInput{Secret: secret})
+	if err != nil {
+		return
+	}
+	go watcher.Start()
+	defer watcher.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case renewed := <-watcher.RenewCh():
+			if renewed.Secret.Auth != nil {
+				s.extend(secret, renewed.RenewedAt, renewed.Secret.Auth.LeaseDuration)
+			}
+		case <-watcher.DoneCh(): //nolint:errcheck // Whatever ended it, a login is next.
+			s.drop(secret)
+			return
+		}
+	}
+}
+
+// extend moves the expiry of the token of a login, if it is still the present one.
+func (s *Session) extend(of *api.Secret, from time.Time, seconds int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.secret == of {
+		s.expires = expiry(from, seconds)
+	}
+}
+
+// drop has the next call log in.
+func (s *Session) drop(of *api.Secret) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.secret == of {
+		s.secret = nil
+	}
 }

@@ -1,3 +1,5 @@
+// Logical names as Vault paths.
+
 package vault
 
 import "example.com/tokenstore/internal/escape"

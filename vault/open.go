@@ -1,3 +1,5 @@
+// Opening a store by URL, with the server and the credentials of the environment.
+
 package vault
 
 import (
@@ -8,12 +10,14 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/vault/api"
 	"github.com/hashicorp/vault/api/auth/approle"
 	"github.com/hashicorp/vault/api/auth/kubernetes"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/driver"
 	"example.com/tokenstore/secretstore"
 )
 
@@ -32,7 +36,7 @@ const (
 )
 
 // openURL opens the store that a URL names; see the package comment.
-func openURL(_ context.Context, u *url.URL) (tokenstore.OpenStore, error) {
+func openURL(ctx context.Context, u *url.URL) (tokenstore.OpenStore, error) {
 	if err := tokenstore.CheckParams(u, "mount", "namespace", "reads", secretstore.ParamPepperFile); err != nil {
 		return nil, err
 	}
@@ -59,11 +63,34 @@ func openURL(_ context.Context, u *url.URL) (tokenstore.OpenStore, error) {
 		client.CloneConfig().HttpClient.CloseIdleConnections()
 		return nil
 	}
-	store, err := New(client, append(options, WithStoreOptions(common...), WithStoreOptions(secretstore.WithClose(closer)))...)
+	options = append(options, WithStoreOptions(common...), WithStoreOptions(secretstore.WithClose(closer)))
+	s, c, err := build(client, options)
+	if err != nil {
+		return nil, openError(err)
+	}
+	if err := s.refused(ctx); err != nil {
+		return nil, openError(err)
+	}
+	store, err := newStore(s, c)
 	if err != nil {
 		return nil, err
 	}
 	return store, nil
+}
+
+// openWithin is how long an opening waits for the server's word on namespaces.
+const openWithin = 5 * time.Second
+
+// refused returns why a store must not be opened: a namespace is set, and the
+// server would ignore it. A server that does not answer in time is asked by the
+// first call, which then fails.
+func (s *secrets) refused(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, openWithin)
+	defer cancel()
+	if err := s.isolate(ctx); errors.Is(err, driver.ErrNoContainer) {
+		return err
+	}
+	return nil
 }
 
 func openError(err error) error {

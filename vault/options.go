@@ -1,10 +1,16 @@
+// The options of New and NewSecrets.
+
 package vault
 
 import (
+	"errors"
+	"strings"
 	"time"
 
-	"example.com/tokenstore/secretstore"
 	"github.com/hashicorp/vault/api"
+
+	"example.com/tokenstore/driver"
+	"example.com/tokenstore/secretstore"
 )
 
 // Option changes what [New] and [NewSecrets] return.
@@ -96,4 +102,21 @@ func WithClock(now func() time.Time) Option {
 			c.now = now
 		}
 	}
+}
+
+func (c *config) check() error {
+	c.mount = strings.Trim(c.mount, "/")
+	if driver.CheckName(c.mount) != nil {
+		return errors.New("the mount is not a path")
+	}
+	if !strings.HasSuffix(c.prefix, "/") || driver.CheckName(strings.TrimSuffix(c.prefix, "/")) != nil {
+		return errors.New("the prefix must be a path that ends in a slash, such as tokenstore/")
+	}
+	if first, _, _ := strings.Cut(c.prefix, "/"); first == "data" || first == "metadata" {
+		return errors.New("the prefix begins with " + first + "/, which the API has between the mount and a secret's path: leave it out")
+	}
+	if c.maxSize < 1 || c.maxVersions < 0 {
+		return errors.New("the largest size must be positive and the number of versions not negative")
+	}
+	return nil
 }

@@ -1,3 +1,6 @@
+// Writing. A write is a check-and-set, and one whose reply was lost is recognised
+// by its nonce instead of being reported as a conflict or done twice.
+
 package vault
 
 import (
@@ -18,7 +21,7 @@ import (
 // Put writes one version. It is one call, unless the name was deleted before,
 // another write came in between, or the reply was lost.
 func (s *secrets) Put(ctx context.Context, secret driver.Secret) (string, error) {
-	if err := check(ctx, secret.Name); err != nil {
+	if err := s.begin(ctx, secret.Name); err != nil {
 		return "", err
 	}
 	if err := driver.CheckData(secret.Data, s.maxSize); err != nil {

@@ -287,3 +287,78 @@ func TestLostPatchThenUnknown(t *testing.T) {
 		t.Errorf("Put sent %s", methods)
 	}
 }
+
+// TestRequests shows what goes over the wire: one request each, to paths that
+// have nothing but plain characters.
+func TestRequests(t *testing.T) {
+	server, client := play(t, func(r sent) (int, string) {
+		switch {
+		case strings.HasPrefix(r.path, "/v1/sys/"):
+			return 200, mountReply
+		case r.method == http.MethodGet:
+			return 200, stored(2, `{"a":"b","gone":"c","driver_nonce":"x"}`)
+		}
+		return 200, written
+	})
+	secrets := secretsOf(t, client, vault.WithNamespace("team"), vault.WithReads(vault.ReadsActiveNode))
+	got, err := secrets.Get(t.Context(), "tokens/a b/ü..%")
+	if err != nil || string(got.Data) != `{"a":"b","gone":"c"}` {
+		t.Fatalf("%s, %v", got.Data, err)
+	}
+	revision, err := secrets.Put(t.Context(), driver.Secret{Name: got.Name, Data: []byte(`{"a":"new","n":1}`), Revision: got.Revision})
+	if err != nil || revision == got.Revision {
+		t.Fatal(revision, err)
+	}
+	if _, err := secrets.Put(t.Context(), driver.Secret{Name: "new", Data: []byte(`{"a":"b"}`)}); err != nil {
+		t.Fatal(err)
+	}
+	seen := server.requests()
+	const path = "/v1/secret/data/tokens/a=20b/=c3=bc.=2e=25"
+	if len(seen) != 3 || seen[0].path != path || seen[1].path != path || seen[2].path != "/v1/secret/data/new" {
+		t.Fatalf("%+v", seen)
+	}
+	read, patch, create := seen[0], seen[1], seen[2]
+	if read.forward != "active-node" || read.namespace != "team" || read.token != "fake-vault-token" {
+		t.Errorf("read: %+v", read)
+	}
+	data, _ := patch.body["data"].(map[string]any)
+	gone, named := data["gone"]
+	if patch.method != http.MethodPatch || patch.contentType != "application/merge-patch+json" || cas(patch) != 2 ||
+		data["a"] != "new" || !named || gone != nil || data["driver_nonce"] == "" || patch.forward != "" {
+		t.Errorf("patch: %+v", patch)
+	}
+	if create.method != http.MethodPut || cas(create) != 0 {
+		t.Errorf("create: %+v", create)
+	}
+	if client.Namespace() != "" || client.Token() != "fake-vault-token" {
+		t.Error("the caller's client was changed")
+	}
+}
+
+// TestLostReply loses the reply to a write that was carried out. The client
+// repeats it, the repetition fails on what the write itself has stored, and yet
+// it is no conflict.
+func TestLostReply(t *testing.T) {
+	m := &memory{lose: 1}
+	_, client := play(t, m.say)
+	secrets := secretsOf(t, client)
+	first, err := secrets.Put(t.Context(), driver.Secret{Name: "a", Data: []byte(`{"n":"1"}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.lose = 3 // All attempts: the write is looked up.
+	second, err := secrets.Put(t.Context(), driver.Secret{Name: "a", Data: []byte(`{"n":"2"}`), Revision: first})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := secrets.Get(t.Context(), "a")
+	if err != nil || got.Revision != second || len(m.versions) != 2 {
+		t.Errorf("%d versions, %v", len(m.versions), err)
+	}
+	// Another write that comes first is a conflict, also after a lost reply.
+	m.versions = append(m.versions, map[string]any{"n": "of another"})
+	m.lose = 1
+	if _, err := secrets.Put(t.Context(), driver.Secret{Name: "a", Data: []byte(`{"n":"3"}`), Revision: second}); !errors.Is(err, driver.ErrConflict) {
+		t.Errorf("error: %v", err)
+	}
+}

@@ -1,8 +1,16 @@
+// Reading: one secret, the names below a prefix, and what Vault has under a name.
+
 package vault
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"iter"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -19,6 +27,7 @@ type secrets struct {
 	now         func() time.Time
 	takeOver    time.Duration
 
+	isolated  atomic.Bool // the server has namespaces, or none is asked for
 	isKV2     atomic.Bool // the mount was seen to be KV version 2
 	noPruning atomic.Bool // the token may not set numbers of versions
 	noPatch   atomic.Bool // the token, or the server, may not patch
@@ -43,7 +52,7 @@ func (s *secrets) Limits() driver.Limits { return driver.Limits{MaxSize: s.maxSi
 
 // Get reads the current version. It is one call.
 func (s *secrets) Get(ctx context.Context, name string) (driver.Secret, error) {
-	if err := check(ctx, name); err != nil {
+	if err := s.begin(ctx, name); err != nil {
 		return driver.Secret{}, err
 	}
 	st, err := s.read(ctx, name, 0)
@@ -53,15 +62,233 @@ func (s *secrets) Get(ctx context.Context, name string) (driver.Secret, error) {
 	if !st.live() {
 		return driver.Secret{}, driver.ErrNotFound
 	}
-	return driver.Secret{Name: name, Data: data(st.fields), Revision: st.revision.String()}, nil
+	return driver.Secret{Name: name, Data: data(st.fields), Revision: st.revision.String(), Restored: st.restored()}, nil
 }
 
-func check(ctx context.Context, name string) error {
+// begin is what every operation on a name starts with.
+func (s *secrets) begin(ctx context.Context, name string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return driver.CheckName(name)
+	if err := driver.CheckName(name); err != nil {
+		return err
+	}
+	return s.isolate(ctx)
 }
 
 // isConflict reports whether err says that another version is the current one.
 func isConflict(err error) bool { return errors.Is(err, driver.ErrConflict) }
+
+// List yields the names that begin with prefix. Vault lists one folder at a
+// time, in one reply however large it is. Its list has deleted names too: of
+// those that are known, or said by Vault, to be deleted each is looked at, since
+// they may have been created again.
+func (s *secrets) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		if err := s.isolate(ctx); err != nil {
+			yield("", err)
+			return
+		}
+		folder := prefix[:strings.LastIndex(prefix, "/")+1]
+		s.walk(ctx, folder, prefix, yield)
+	}
+}
+
+// walk yields the names in folder, and below, that begin with prefix. It
+// reports false when the sequence has ended.
+func (s *secrets) walk(ctx context.Context, folder, prefix string, yield func(string, error) bool) bool {
+	keys, suspect, err := s.keys(ctx, folder)
+	if err != nil {
+		yield("", err)
+		return false
+	}
+	for _, key := range keys {
+		name, ours := nameOf(key)
+		name = folder + name
+		isFolder := strings.HasSuffix(key, "/")
+		switch {
+		case !ours || !strings.HasPrefix(name, prefix):
+			continue
+		case isFolder:
+			if !s.walk(ctx, name, prefix, yield) {
+				return false
+			}
+			continue
+		}
+		deleted, err := s.deleted(ctx, name, suspect[key])
+		if err != nil {
+			yield("", err)
+			return false
+		}
+		if !deleted && !yield(name, nil) {
+			return false
+		}
+	}
+	return true
+}
+
+// deleted reports whether a name is deleted that is suspected to be.
+func (s *secrets) deleted(ctx context.Context, name string, suspect bool) (bool, error) {
+	if !isName(name) { // Nobody can ask for it.
+		return true, nil
+	}
+	if !suspect && !s.marks.has(name) {
+		return false, nil
+	}
+	st, err := s.read(ctx, name, 0)
+	return err == nil && !st.live(), err
+}
+
+func isName(name string) bool { return driver.CheckName(name) == nil }
+
+// keys returns what one folder holds, as Vault has it, and which of it may be
+// deleted. Folders end in a slash.
+func (s *secrets) keys(ctx context.Context, folder string) (all []string, suspect map[string]bool, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, nil, err
+	}
+	if err := s.ensure(ctx); err != nil {
+		return nil, nil, err
+	}
+	all, err = s.list(ctx, folder, url.Values{"list": {"true"}})
+	if err != nil || len(all) == 0 {
+		return nil, nil, err
+	}
+	// Vault leaves out also what it will delete some day, so that each of these
+	// has to be looked at; older servers leave out nothing.
+	kept, err := s.list(ctx, folder, url.Values{"list": {"true"}, "exclude_deleted": {"true"}})
+	if err != nil || len(kept) == len(all) {
+		return all, nil, err
+	}
+	suspect = make(map[string]bool, len(all))
+	for _, key := range all {
+		suspect[key] = true
+	}
+	for _, key := range kept {
+		delete(suspect, key)
+	}
+	return all, suspect, nil
+}
+
+func (s *secrets) list(ctx context.Context, folder string, params url.Values) ([]string, error) {
+	r, err := s.link.do(ctx, call{op: "list", method: http.MethodGet, path: s.path("metadata", folder), params: params})
+	if err != nil || r.status == http.StatusNotFound { // There is no such folder.
+		return nil, err
+	}
+	var got struct {
+		Data struct {
+			Keys []string `json:"keys"`
+		} `json:"data"`
+	}
+	if err := json.Unmarshal(r.body, &got); err != nil {
+		return nil, unusable("list")
+	}
+	return got.Data.Keys, nil
+}
+
+// The stages of a deleted secret, as driver_deleted has them.
+const (
+	stageKept     = "kept"     // The name may be taken again, by the number of the mark.
+	stageRemoving = "removing" // The name is about to vanish; creators wait for that.
+)
+
+// state is what Vault has under one name.
+type state struct {
+	// revision is that of the current version, or of the one asked for. Its
+	// version is zero if there is none.
+	revision
+	// fields are nil if the version was deleted or destroyed at the service.
+	fields map[string]json.RawMessage
+	// known is false for the zero state, when nobody has looked.
+	known bool
+}
+
+// stored reports whether there is a version at all, readable or not.
+func (s state) stored() bool { return s.version > 0 }
+
+// live reports whether there is a secret that was not deleted.
+func (s state) live() bool { return s.fields != nil && s.stage() == "" }
+
+// stage returns the stage of a deleted secret, or "".
+func (s state) stage() string { return s.text(deletedField) }
+
+// nonce returns the nonce of the write. A version that a person wrote has none,
+// or that of the version it was made from.
+func (s state) nonce() string { return s.text(nonceField) }
+
+// restored reports whether the content was stored by this package as another
+// version than the one that it is now: by a rollback, by a copy, or with an edit on
+// top of it. Content without the number is older than the number, or a person's.
+func (s state) restored() bool {
+	written := s.text(versionField)
+	return written != "" && written != strconv.FormatInt(s.version, 10)
+}
+
+func (s state) text(field string) string {
+	var text string
+	_ = json.Unmarshal(s.fields[field], &text)
+	return text
+}
+
+// read returns what is stored under a name, as its current version, or as the
+// given one if that is not zero.
+func (s *secrets) read(ctx context.Context, name string, version int64) (state, error) {
+	c := call{op: "read", method: http.MethodGet, path: s.path("data", name)}
+	if version > 0 {
+		c.params = url.Values{"version": {strconv.FormatInt(version, 10)}}
+	}
+	r, err := s.link.do(ctx, c)
+	if err != nil {
+		return state{}, err
+	}
+	st, err := parseState(r)
+	if err != nil {
+		return state{}, err
+	}
+	s.shapes.saw(name, st)
+	if version == 0 {
+		s.marks.saw(name, st)
+	}
+	if st.stored() {
+		s.isKV2.Store(true)
+	} else if err := s.ensure(ctx); err != nil {
+		return state{}, err
+	}
+	return st, nil
+}
+
+// parseState tells apart: a secret (200), a version that was deleted or
+// destroyed at the service (404 with metadata), and nothing (404 without).
+func parseState(r reply) (state, error) {
+	var got struct {
+		Data struct {
+			Data     map[string]json.RawMessage `json:"data"`
+			Metadata struct {
+				Version int64  `json:"version"`
+				Created string `json:"created_time"`
+			} `json:"metadata"`
+		} `json:"data"`
+	}
+	err := json.Unmarshal(r.body, &got)
+	st := state{revision{got.Data.Metadata.Version, got.Data.Metadata.Created}, got.Data.Data, true}
+	if r.status == http.StatusNotFound {
+		if err != nil {
+			return state{}, unusable("read")
+		}
+		st.fields = nil
+		return st, nil
+	}
+	if err != nil {
+		return state{}, unusable("read")
+	}
+	if !st.stored() || st.created == "" { // Version 1 answers without metadata.
+		return state{}, &failure{kind: ErrNotKV2, op: "read", text: "the reply has no version"}
+	}
+	return st, nil
+}
+
+// unusable is the error of a reply that is not one of Vault's, such as that of
+// a proxy between.
+func unusable(op string) error {
+	return &failure{kind: driver.ErrUnavailable, op: op, text: "the reply is not one of Vault's"}
+}

@@ -51,7 +51,6 @@ package vault
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/hashicorp/vault/api"
 
@@ -61,8 +60,9 @@ import (
 )
 
 // ErrNotKV2 is matched by the error of a call to a mount that is not a secrets
-// engine of kind KV version 2: it is version 1, another engine, or not there.
-var ErrNotKV2 = errors.New("the mount is not a KV version 2 secrets engine")
+// engine of kind KV version 2: it is version 1, another engine, or not there. It
+// matches driver.ErrNoContainer, as the error of a missing namespace does.
+var ErrNotKV2 = fmt.Errorf("%w: the mount is not a KV version 2 secrets engine", driver.ErrNoContainer)
 
 // New returns the store that keeps its tokens behind client. It makes no call.
 // The client stays the caller's: it is not changed, and its token is used as it
@@ -75,6 +75,10 @@ func New(client *api.Client, options ...Option) (*secretstore.Store, error) {
 	if err != nil {
 		return nil, &tokenstore.Error{Store: storeName, Op: "new store", Kind: tokenstore.ErrInvalidArgument, Err: err}
 	}
+	return newStore(s, c)
+}
+
+func newStore(s *secrets, c config) (*secretstore.Store, error) {
 	own := []secretstore.Option{secretstore.WithName(storeName), secretstore.WithEntries(), secretstore.WithPrefix(c.prefix)}
 	return secretstore.New(s, append(own, c.store...)...)
 }
@@ -119,18 +123,4 @@ func build(client *api.Client, options []Option) (*secrets, config, error) {
 		marks:       newMarks(),
 		shapes:      newShapes(),
 	}, c, nil
-}
-
-func (c *config) check() error {
-	c.mount = strings.Trim(c.mount, "/")
-	if driver.CheckName(c.mount) != nil {
-		return errors.New("the mount is not a path")
-	}
-	if !strings.HasSuffix(c.prefix, "/") || driver.CheckName(strings.TrimSuffix(c.prefix, "/")) != nil {
-		return errors.New("the prefix must be a path that ends in a slash, such as tokenstore/")
-	}
-	if c.maxSize < 1 || c.maxVersions < 0 {
-		return errors.New("the largest size must be positive and the number of versions not negative")
-	}
-	return nil
 }

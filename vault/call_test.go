@@ -152,3 +152,32 @@ func TestNotKV2(t *testing.T) {
 		t.Errorf("Put: %v", err)
 	}
 }
+
+// TestUpgrade asks a mount again that becomes version 2 just now.
+func TestUpgrade(t *testing.T) {
+	left := 2
+	server, client := play(t, func(r sent) (int, string) {
+		if left--; left >= 0 {
+			return 400, `{"errors":["Upgrading from non-versioned to versioned data. This backend will be unavailable for a brief period and will resume service shortly."]}`
+		}
+		return 200, stored(1, `{"a":"b"}`)
+	})
+	if _, err := secretsOf(t, client).Get(t.Context(), "a"); err != nil || len(server.requests()) != 3 {
+		t.Errorf("%d requests, %v", len(server.requests()), err)
+	}
+}
+
+// TestCallersToken uses the token that the caller's client has at the moment.
+func TestCallersToken(t *testing.T) {
+	server, client := play(t, always(200, stored(1, `{"a":"b"}`)))
+	secrets := secretsOf(t, client)
+	for _, token := range []string{"fake-1", "fake-2"} {
+		client.SetToken(token)
+		if _, err := secrets.Get(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if seen := server.requests(); seen[0].token != "fake-1" || seen[1].token != "fake-2" {
+		t.Error("the token is not that of the caller's client")
+	}
+}

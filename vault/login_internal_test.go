@@ -1,0 +1,27 @@
+package vault
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/hashicorp/vault/api"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/driver"
+)
+
+// TestRenewNothing: a session whose token has been dropped since, by another
+// Run, has nothing to renew and goes on to the next login.
+func TestRenewNothing(t *testing.T) {
+	(&Session{}).renew(t.Context())
+}
+
+// TestLoginErrors: what Vault answers to wrong credentials, status 400, is
+// denied, though in other calls it is not.
+func TestLoginErrors(t *testing.T) {
+	for status, want := range map[int]error{400: driver.ErrDenied, 405: driver.ErrDenied, 403: driver.ErrDenied, 429: driver.ErrThrottled, 473: driver.ErrUnavailable, 503: driver.ErrUnavailable} {
+		if err := loginError(t.Context(), &api.ResponseError{StatusCode: status}); !errors.Is(tokenstore.Kind(err), want) || errors.Is(err, driver.ErrInvalid) {
+			t.Errorf("%d: %v", status, err)
+		}
+	}
+}

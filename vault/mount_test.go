@@ -1,0 +1,231 @@
+package vault_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/driver"
+	"example.com/tokenstore/secretstore"
+	"example.com/tokenstore/vault"
+)
+
+const (
+	noNamespace = `{"errors":["namespace not found"]}`
+	noHandler   = `{"errors":["no handler for route \"secret/data/tokens/a\". route entry not found."]}`
+	noPath      = `{"errors":["1 error occurred:\n\t* unsupported path\n\n"]}`
+	noRoute     = `{"data":null,"warnings":["Invalid path for a versioned K/V secrets engine. See the API docs for the appropriate API endpoints to use."]}`
+	deletedOne  = `{"data":{"data":null,"metadata":{"version":2,"created_time":"2030-01-02T03:04:05.678Z","deletion_time":"2030-01-02T03:04:06Z"}}}`
+)
+
+// TestAbsence: of all that comes with status 404, only the engine's own answer
+// about a path says that nothing is there.
+func TestAbsence(t *testing.T) {
+	for _, c := range []struct {
+		name, body string
+		want       error // of a Get
+	}{
+		{"nothing", absentReply, driver.ErrNotFound},
+		{"deleted", deletedOne, driver.ErrNotFound},
+		{"no namespace", noNamespace, driver.ErrNoContainer},
+		{"no mount", noHandler, driver.ErrNoContainer},
+		{"another engine", noPath, driver.ErrNoContainer},
+		{"another route", noRoute, driver.ErrNoContainer},
+		{"a proxy's page", "<html>404", driver.ErrUnavailable},
+		{"a proxy's object", "{}", driver.ErrUnavailable},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, client := play(t, always(404, c.body))
+			secrets := secretsOf(t, client)
+			if _, err := secrets.Get(t.Context(), "tokens/a"); !errors.Is(err, c.want) || c.want != driver.ErrNotFound && errors.Is(err, driver.ErrNotFound) {
+				t.Errorf("Get: %v", err)
+			}
+			if c.want == driver.ErrNotFound {
+				return
+			}
+			for op, err := range everyWrite(t.Context(), secrets) {
+				if !errors.Is(err, c.want) || tokenstore.Retryable(err) != (c.want == driver.ErrUnavailable) {
+					t.Errorf("%s: %v", op, err)
+				}
+			}
+			for name, err := range secrets.List(t.Context(), "tokens/") {
+				if !errors.Is(err, c.want) {
+					t.Errorf("List: %q, %v", name, err)
+				}
+			}
+		})
+	}
+}
+
+// everyWrite returns what each call that changes something says.
+func everyWrite(ctx context.Context, secrets driver.Secrets) map[string]error {
+	const revision = "2@2030-01-02T03:04:05.678Z"
+	data := []byte(`{"a":"b"}`)
+	_, create := secrets.Put(ctx, driver.Secret{Name: "tokens/a", Data: data})
+	_, replace := secrets.Put(ctx, driver.Secret{Name: "tokens/a", Data: data, Revision: revision})
+	retirer, _ := driver.As[driver.Retirer](secrets)
+	return map[string]error{
+		"create": create, "replace": replace,
+		"delete": secrets.Delete(ctx, "tokens/a", revision), "retire": retirer.Retire(ctx, "tokens/a", revision),
+	}
+}
+
+// TestNoContainerEnds: in a place that does not exist no operation of a store
+// finds an empty store, or waits for ever for something to appear.
+func TestNoContainerEnds(t *testing.T) {
+	for _, body := range []string{noNamespace, noHandler, noPath, noRoute} {
+		_, client := play(t, always(404, body))
+		store, err := vault.New(client)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx := context.Background() // Without a deadline.
+		token := tokenstore.OAuthToken{UserName: "ada", ClientID: "c", ClientSecret: "s", RefreshToken: "fake-refresh"}
+		for op, do := range map[string]func() error{
+			"find":    func() error { _, err := store.FindToken(ctx, token); return err },
+			"save":    func() error { _, err := store.SaveToken(ctx, token); return err },
+			"list":    func() error { _, err := store.GetTokens(ctx); return err },
+			"delete":  func() error { return store.DeleteTokens(ctx) },
+			"reindex": func() error { _, err := store.Reindex(ctx, secretstore.ReindexOptions{}); return err },
+			"save many": func() error {
+				_, err := store.SaveTokens(ctx, []tokenstore.OAuthToken{token})
+				return err
+			},
+		} {
+			done := make(chan error, 1)
+			go func() { done <- do() }()
+			select {
+			case err := <-done:
+				if !errors.Is(err, tokenstore.ErrNoContainer) || errors.Is(err, tokenstore.ErrNotFound) || tokenstore.Retryable(err) {
+					t.Errorf("%s, %s: %v", body, op, err)
+				}
+			case <-time.After(20 * time.Second):
+				t.Fatalf("%s, %s: does not end", body, op)
+			}
+		}
+	}
+}
+
+// TestNamespaces: a server that would ignore a namespace, and show everybody the
+// same secrets, is refused; its health tells.
+func TestNamespaces(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		status  int
+		health  string
+		refused bool
+	}{
+		{"Vault", 200, `{"version":"1.21.0","enterprise":false}`, true},
+		{"an older Vault", 200, `{"version":"1.12.3"}`, true},
+		{"Vault Enterprise", 200, `{"version":"1.21.0+ent","enterprise":true}`, false},
+		{"an older Vault Enterprise", 200, `{"version":"1.12.3+ent.hsm"}`, false},
+		{"OpenBao", 200, `{"version":"2.7.2"}`, false},
+		{"OpenBao before namespaces", 200, `{"version":"2.2.0"}`, true},
+		{"a page that is kept private", 403, `{"errors":["permission denied"]}`, false},
+		{"no such page", 404, "<html>", false},
+		{"an unknown version", 200, `{"version":"next"}`, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			asked := 0
+			server, client := play(t, func(r sent) (int, string) {
+				if r.path != "/v1/sys/health" {
+					return always(404, absentReply)(r)
+				}
+				if asked++; r.namespace != "" || r.token != "" {
+					t.Errorf("the health was asked for in a namespace, or with a token: %+v", r)
+				}
+				return c.status, c.health
+			})
+			secrets := secretsOf(t, client, vault.WithNamespace("tenant-a"))
+			want := driver.ErrNotFound
+			if c.refused {
+				want = driver.ErrNoContainer
+			}
+			for range 2 {
+				if _, err := secrets.Get(t.Context(), "a"); !errors.Is(err, want) || tokenstore.Retryable(err) {
+					t.Errorf("Get: %v", err)
+				}
+			}
+			if !c.refused && asked != 1 {
+				t.Errorf("the health was asked for %d times", asked)
+			}
+			if c.refused {
+				for op, err := range everyWrite(t.Context(), secrets) {
+					if !errors.Is(err, driver.ErrNoContainer) {
+						t.Errorf("%s: %v", op, err)
+					}
+				}
+				for name, err := range secrets.List(t.Context(), "") {
+					if !errors.Is(err, driver.ErrNoContainer) {
+						t.Errorf("List: %q, %v", name, err)
+					}
+				}
+				for _, r := range server.requests() {
+					t.Errorf("%s %s was sent", r.method, r.path)
+				}
+			}
+
+			t.Setenv("VAULT_ADDR", client.Address())
+			t.Setenv("VAULT_TOKEN", "fake-vault-token")
+			opened := func(url string) {
+				t.Helper()
+				store, err := tokenstore.Open(t.Context(), url)
+				if c.refused != errors.Is(err, tokenstore.ErrInvalidArgument) || !c.refused && err != nil {
+					t.Errorf("open: %v", err)
+				}
+				if err == nil {
+					_ = store.Close()
+				}
+			}
+			opened("vault://secret?namespace=tenant-a")
+			t.Setenv("VAULT_NAMESPACE", "tenant-a")
+			opened("vault://secret")
+		})
+	}
+}
+
+// TestNamespaceUnasked: a server that does not answer is no reason not to open a
+// store; its calls fail until it does.
+func TestNamespaceUnasked(t *testing.T) {
+	down := true
+	_, client := play(t, func(r sent) (int, string) {
+		switch {
+		case down:
+			return 503, `{"errors":["Vault is sealed"]}`
+		case r.path == "/v1/sys/health":
+			return 200, `{"version":"2.7.2"}`
+		}
+		return always(404, absentReply)(r)
+	})
+	t.Setenv("VAULT_ADDR", client.Address())
+	t.Setenv("VAULT_TOKEN", "fake-vault-token")
+	store, err := tokenstore.Open(t.Context(), "vault://secret?namespace=tenant-a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	if _, err := store.FindToken(t.Context(), tokenstore.OAuthToken{UserName: "ada"}); !errors.Is(err, tokenstore.ErrUnavailable) {
+		t.Errorf("find on a server that is down: %v", err)
+	}
+	down = false
+	if _, err := store.FindToken(t.Context(), tokenstore.OAuthToken{UserName: "ada"}); !errors.Is(err, tokenstore.ErrNotFound) {
+		t.Errorf("find on a server that is up: %v", err)
+	}
+}
+
+// TestAPIPaths: a path of the API, as it stands in a policy, is no store.
+func TestAPIPaths(t *testing.T) {
+	t.Setenv("VAULT_TOKEN", "fake-vault-token")
+	for _, url := range []string{"vault://secret/data/crm", "vault://secret/metadata/crm", "vault://secret/data", "vault:///data/crm?mount=team/kv"} {
+		if _, err := tokenstore.Open(t.Context(), url); !errors.Is(err, tokenstore.ErrInvalidArgument) || !strings.Contains(err.Error(), "leave it out") {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+	_, client := play(t, always(404, absentReply))
+	if _, err := secretsOf(t, client, vault.WithMount("secret/data"), vault.WithPrefix("database/")).Get(t.Context(), "a"); err == nil {
+		t.Error("a mount with a path behind it is taken")
+	}
+}
