@@ -1,5 +1,8 @@
 package gcpsm
 
+// A compare-and-swap made of additions: a version is added, and then its writer finds
+// out by the rule in history.go whether it counts.
+
 import (
 	"context"
 	"errors"
