@@ -1,5 +1,8 @@
 package gcpsm
 
+// Logical names have slashes and any characters; the service's IDs have neither. So
+// names are escaped, and what gets too long is hashed, with the name kept beside it.
+
 import (
 	"fmt"
 	"strings"

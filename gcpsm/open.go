@@ -1,5 +1,7 @@
 package gcpsm
 
+// The gcpsm: URL, for programs that choose their store by configuration.
+
 import (
 	"context"
 	"errors"

@@ -1,5 +1,8 @@
 package gcpsm
 
+// What can be set, for the store and for the driver, and the checks of it: a mistake
+// shows when the store is made, not with the first call.
+
 import (
 	"context"
 	"errors"

@@ -1,5 +1,8 @@
 package gcpsm
 
+// A Put adds a version; see swap.go for how that becomes a compare-and-swap. A new name
+// needs a secret first, and a name that was deleted is taken over its mark.
+
 import (
 	"context"
 	"crypto/rand"

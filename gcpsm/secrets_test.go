@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"testing"
 	"time"
 
-	"cloud.google.com/go/secretmanager/apiv1/secretmanagerpb"
 	"github.com/googleapis/gax-go/v2/apierror"
 	"google.golang.org/grpc/codes"
 
@@ -268,136 +266,6 @@ func TestDamagedDataAreReadAgain(t *testing.T) {
 		} else if err != nil && !errors.Is(err, driver.ErrUnavailable) {
 			t.Fatal(err)
 		}
-	}
-}
-
-func TestRemovalAfterADay(t *testing.T) {
-	b := newBench(t, gcpsmtest.Real())
-	r := b.put(`{"n":"1"}`, "")
-	r = b.put(`{"tombstone":"1"}`, r)
-	retirer, _ := driver.As[driver.Retirer](b.s)
-	b.noError(retirer.Retire(t.Context(), "a/x", r))
-	if got := b.service.Versions(id); got != 1 {
-		t.Errorf("%d versions: those before a tombstone are destroyed at once", got)
-	}
-	b.clock.Advance(25 * time.Hour)
-	b.noError(b.s.Delete(t.Context(), "a/x", r))
-	if ids := b.service.IDs(); len(ids) != 0 {
-		t.Errorf("there is still %v", ids)
-	}
-	b.wantAbsent()
-	b.put(`{"n":"2"}`, "")
-	b.want(`{"n":"2"}`)
-	b.wantPut(`{"n":"late"}`, r, driver.ErrConflict)
-}
-
-// TestRemovalMeetsACreator lets somebody take the name at every call of a
-// removal: what was created is never removed.
-func TestRemovalMeetsACreator(t *testing.T) {
-	for _, method := range []string{"AddSecretVersion", "DestroySecretVersion", "GetSecret", "AccessSecretVersion", "DeleteSecret"} {
-		b := newBench(t, gcpsmtest.Real())
-		tombstone := b.put(`{"tombstone":"1"}`, b.put(`{"n":"1"}`, ""))
-		b.clock.Advance(25 * time.Hour)
-		other, done := b.another(), false
-		b.service.Before(func(m, _ string) {
-			if m != method || done {
-				return
-			}
-			done = true
-			got, err := other.Get(context.Background(), "a/x")
-			if err != nil && !errors.Is(err, driver.ErrNotFound) {
-				t.Error(err)
-			}
-			if _, err := other.Put(context.Background(), driver.Secret{Name: "a/x", Data: []byte(`{"n":"2"}`), Revision: got.Revision}); err != nil {
-				t.Errorf("%s: the creator: %v", method, err)
-			}
-		})
-		if err := b.s.Delete(t.Context(), "a/x", tombstone); err != nil && !errors.Is(err, driver.ErrConflict) {
-			t.Errorf("%s: %v", method, err)
-		}
-		if !done {
-			t.Errorf("a removal makes no call of %s", method)
-		}
-		b.clock.Advance(time.Hour)
-		b.want(`{"n":"2"}`)
-	}
-}
-
-func TestMarksThatWereLeftAreRemovedLater(t *testing.T) {
-	b := newBench(t, gcpsmtest.Real())
-	b.noError(b.s.Delete(t.Context(), "a/x", b.put(`{}`, "")))
-	b.wantAbsent()
-	if len(b.service.IDs()) != 1 {
-		t.Error("a young secret is removed at once")
-	}
-	b.clock.Advance(25 * time.Hour)
-	repair := b.another()
-	for name, err := range repair.List(t.Context(), "") {
-		t.Errorf("listed: %s, %v", name, err)
-	}
-	r, err := repair.Put(t.Context(), driver.Secret{Name: "b", Data: []byte(`{}`)})
-	b.noError(err)
-	b.noError(repair.Delete(t.Context(), "b", r))
-	if ids := b.service.IDs(); !slices.Equal(ids, []string{"b"}) {
-		t.Errorf("there is still %v", ids)
-	}
-}
-
-func TestNewSecretsLookAsTheOptionsSay(t *testing.T) {
-	for location, options := range map[string][]gcpsm.Option{
-		"":             {gcpsm.WithReplica("europe-west3", "projects/p/locations/europe-west3/keyRings/r/cryptoKeys/k"), gcpsm.WithReplica("europe-west4", "projects/p/locations/europe-west4/keyRings/r/cryptoKeys/k")},
-		"europe-west3": {gcpsm.WithLocation("europe-west3"), gcpsm.WithKMSKey("projects/p/locations/europe-west3/keyRings/r/cryptoKeys/k")},
-	} {
-		config := gcpsmtest.Real()
-		config.Location = location
-		b := newBench(t, config)
-		client, err := b.client()
-		b.noError(err)
-		s, err := gcpsm.NewSecrets(client, project, append(b.options(), append(options, gcpsm.WithLabels(map[string]string{"team": "crm"}))...)...)
-		b.noError(err)
-		_, err = s.Put(t.Context(), driver.Secret{Name: "a/x", Data: []byte(`{}`)})
-		b.noError(err)
-		parent := "projects/" + project
-		if location != "" {
-			parent += "/locations/" + location
-		}
-		got, err := client.GetSecret(t.Context(), &secretmanagerpb.GetSecretRequest{Name: parent + "/secrets/" + id})
-		b.noError(err)
-		if got.GetLabels()["team"] != "crm" || got.GetLabels()["managed-by"] != "tokenstore" {
-			t.Errorf("labels %v", got.GetLabels())
-		}
-		replicas := got.GetReplication().GetUserManaged().GetReplicas()
-		regional := got.GetCustomerManagedEncryption().GetKmsKeyName() != "" && got.GetReplication() == nil
-		global := len(replicas) == 2 && replicas[1].GetCustomerManagedEncryption().GetKmsKeyName() != ""
-		if location == "" && !global || location != "" && !regional {
-			t.Errorf("the secret is %v", got)
-		}
-	}
-}
-
-func TestNewRefuses(t *testing.T) {
-	client, err := newWorld(t, gcpsmtest.Real()).client()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, do := range map[string]func() (driver.Secrets, error){
-		"no client":  func() (driver.Secrets, error) { return gcpsm.NewSecrets(nil, project) },
-		"no project": func() (driver.Secrets, error) { return gcpsm.NewSecrets(client, "") },
-		"a path":     func() (driver.Secrets, error) { return gcpsm.NewSecrets(client, "projects/x") },
-		"a label": func() (driver.Secrets, error) {
-			return gcpsm.NewSecrets(client, project, gcpsm.WithLabels(map[string]string{"Team": "x"}))
-		},
-		"no sleep": func() (driver.Secrets, error) {
-			return gcpsm.NewSecrets(client, project, gcpsm.WithClock(time.Now, nil))
-		},
-		"two replicas": func() (driver.Secrets, error) { return gcpsm.NewSecrets(client, project, gcpsm.WithReplica("", "")) },
-	} {
-		if _, err := do(); !errors.Is(err, driver.ErrInvalid) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	if _, err := gcpsm.New(client, "", gcpsm.WithFanout(0)); !errors.Is(err, tokenstore.ErrInvalidArgument) {
-		t.Errorf("New: %v", err)
 	}
 }
 

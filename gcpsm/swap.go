@@ -1,5 +1,8 @@
 package gcpsm
 
+// A compare-and-swap made of additions: a version is added, and then its writer finds
+// out by the rule in history.go whether it counts.
+
 import (
 	"context"
 	"errors"
@@ -67,49 +70,92 @@ func (s *swap) run(ctx context.Context, v version) (version, error) {
 	return own, nil
 }
 
-// add adds a version. If the service refuses it for a quota, or after a lost
-// reply, it first looks what is there now. If nobody else has won, and the
-// version is not there, another one is added over the same base: should the
-// first one arrive yet, it comes after this one, and does not count.
+// reply is what came of one call that adds a version.
+type reply int
+
+const (
+	accepted   reply = iota // It is stored.
+	ended                   // The caller has gone, or there is no such secret.
+	refused                 // It is not stored, and may be sent again: a quota.
+	unanswered              // It may be stored, or be stored yet.
+	rejected                // It is not stored, and sending it again is of no use.
+)
+
+func replyOf(ctx context.Context, err error) reply {
+	switch {
+	case err == nil:
+		return accepted
+	case ctx.Err() != nil, errors.Is(err, driver.ErrNotFound):
+		return ended
+	case errors.Is(err, driver.ErrThrottled):
+		return refused
+	case errors.Is(err, driver.ErrUnavailable), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return unanswered
+	}
+	return rejected
+}
+
+// sighting is what a look for an addition without an answer has found.
+type sighting int
+
+const (
+	unclear sighting = iota // The look failed, or what it needs to see is gone.
+	found                   // The addition itself.
+	beaten                  // Another version has won: whatever arrives yet does not count.
+	free                    // Neither: another one may be added.
+)
+
+// add adds a version, again after a refusal or a lost reply, as long as nobody
+// else has won. Of several that arrive over the same base only the first counts,
+// so sending one again is safe once the ones before it were looked for.
+//
+//	reply       what follows
+//	accepted    the version
+//	ended       the error
+//	rejected    the error; unknown, if an earlier one had no answer
+//	refused     pause, then look
+//	unanswered  look, then pause
+//
+//	look        what follows
+//	found       the version
+//	beaten      a conflict
+//	free        the next try; after the last one, as if unclear
+//	unclear     the error; unknown, if one had no answer
 func (s *swap) add(ctx context.Context, v version) (version, error) {
 	wait := lookWait
 	for try := 1; ; try++ {
 		v.nonce = s.nonce()
 		s.given = append(s.given, v.nonce)
 		own, err := s.log.add(ctx, v)
-		refused := errors.Is(err, driver.ErrThrottled)
-		switch {
-		case err == nil, ctx.Err() != nil, errors.Is(err, driver.ErrNotFound):
+		came := replyOf(ctx, err)
+		switch came {
+		case accepted, ended:
 			return own, err
-		case !refused && !undecided(err) && len(s.given) > 1:
-			return version{}, &uncertain{err} // An earlier one may arrive yet.
-		case !refused && !undecided(err):
-			return own, err
-		}
-		if refused {
+		case rejected:
+			return version{}, s.unknownAfter(err, 1)
+		case refused:
 			s.given = s.given[:len(s.given)-1]
 			if try == tries && len(s.given) == 0 {
-				return own, err
+				return version{}, err // There is nothing to look for.
 			}
 			if err := s.pause(ctx, max(wait, quotaWait)); err != nil {
 				return version{}, err
 			}
+		case unanswered:
 		}
-		found, again, lookErr := s.seek(ctx)
-		switch {
-		case ctx.Err() != nil:
+		seen, sight := s.seek(ctx)
+		if ctx.Err() != nil {
 			return version{}, ctx.Err()
-		case errors.Is(lookErr, driver.ErrConflict):
-			return version{}, lookErr
-		case lookErr != nil || found.state != stored && (!again || try == tries):
-			if len(s.given) == 0 {
-				return version{}, err
-			}
-			return version{}, &uncertain{err}
-		case found.state == stored:
-			return found, nil
 		}
-		if !refused {
+		switch {
+		case sight == found:
+			return seen, nil
+		case sight == beaten:
+			return version{}, conflict()
+		case sight == unclear, try == tries:
+			return version{}, s.unknownAfter(err, 0)
+		}
+		if came == unanswered {
 			if err := s.pause(ctx, wait); err != nil {
 				return version{}, err
 			}
@@ -118,9 +164,13 @@ func (s *swap) add(ctx context.Context, v version) (version, error) {
 	}
 }
 
-// undecided reports whether a write that failed so may have been carried out.
-func undecided(err error) bool {
-	return errors.Is(err, driver.ErrUnavailable) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+// unknownAfter returns an error as it is, or one that says that the outcome is
+// unknown if more than n of the versions that were given may be stored.
+func (s *swap) unknownAfter(err error, n int) error {
+	if len(s.given) > n {
+		return &uncertain{err}
+	}
+	return err
 }
 
 func conflict() error {
@@ -151,35 +201,36 @@ func (s *swap) withdraw(ctx context.Context, own version) {
 	_ = s.log.destroy(ctx, own)
 }
 
-// seek looks for a version whose reply was lost. If it is not there, it reports
-// whether another one may be added; or the error matches driver.ErrConflict,
-// since whatever arrives yet comes after one that has won.
-func (s *swap) seek(ctx context.Context) (own version, again bool, err error) {
+// seek looks for the versions that were given and had no answer.
+func (s *swap) seek(ctx context.Context) (version, sighting) {
 	s.end = max(s.end, s.base.number)
 	if err := s.forward(ctx); err != nil {
-		return version{}, false, err
+		return version{}, unclear
 	}
-	hidden, beaten := false, false // It may have been added, and be gone by now.
+	hidden, rival := false, false
 	for n := s.base.number + 1; n <= s.end; n++ {
 		u, err := s.at(ctx, n)
 		switch {
 		case err != nil:
-			return version{}, false, err
+			return version{}, unclear
 		case u.state == gone:
-			hidden = true
+			hidden = true // It may be one of ours.
 		case u.state != stored:
 		case slices.Contains(s.given, u.nonce):
-			return u, false, nil
-		case !beaten:
-			if beaten, err = s.reaches(ctx, u, s.base.number); err != nil {
-				return version{}, false, err
+			return u, found
+		case !rival:
+			if rival, err = s.reaches(ctx, u, s.base.number); err != nil {
+				return version{}, unclear
 			}
-			if beaten && !hidden {
-				return version{}, false, conflict()
+			if rival && !hidden {
+				return version{}, beaten
 			}
 		}
 	}
-	return version{}, !beaten, nil
+	if rival {
+		return version{}, unclear
+	}
+	return version{}, free
 }
 
 // judge decides whether the version that was added counts, or one that was added

@@ -135,62 +135,6 @@ func TestARoleThatMayNotDestroyIsAskedOnceAnHour(t *testing.T) {
 	}
 }
 
-// TestRemovalLooksAgainAfterARefusal has the deletion of a whole secret refused
-// for the quota. Meanwhile the name is taken, by a creator that does not come to
-// the label, and written over by another: neither version is removed.
-func TestRemovalLooksAgainAfterARefusal(t *testing.T) {
-	b := newBench(t, gcpsmtest.Real())
-	r := b.put(`{"tombstone":"1"}`, "")
-	b.clock.Advance(48 * time.Hour)
-	creator := b.failing(func(method string, _ any) error {
-		if method == "UpdateSecret" {
-			return refusal(codes.Unavailable)
-		}
-		return nil
-	})
-	other, refused := b.another(), 0
-	remover := b.failing(func(method string, _ any) error {
-		if method != "DeleteSecret" {
-			return nil
-		}
-		if refused++; refused > 1 {
-			return nil
-		}
-		_, err := creator.Put(t.Context(), driver.Secret{Name: "a/x", Data: []byte(`{"n":"new"}`)})
-		b.wantUnknown("the creator", err)
-		got, err := other.Get(t.Context(), "a/x")
-		b.noError(err)
-		_, err = other.Put(t.Context(), driver.Secret{Name: "a/x", Data: []byte(`{"n":"acknowledged"}`), Revision: got.Revision})
-		b.noError(err)
-		return refusal(codes.ResourceExhausted)
-	})
-	b.noError(remover.Delete(t.Context(), "a/x", r))
-	if refused == 0 {
-		t.Error("nothing was refused")
-	}
-	b.clock.Advance(2 * time.Hour)
-	b.want(`{"n":"acknowledged"}`)
-}
-
-// TestRemovalIsTriedAgainAfterARefusal has it refused once, with nobody there.
-func TestRemovalIsTriedAgainAfterARefusal(t *testing.T) {
-	b := newBench(t, gcpsmtest.Real())
-	r := b.put(`{"tombstone":"1"}`, "")
-	b.clock.Advance(48 * time.Hour)
-	refused := false
-	b.s = b.failing(func(method string, _ any) error {
-		if method != "DeleteSecret" || refused {
-			return nil
-		}
-		refused = true
-		return refusal(codes.ResourceExhausted)
-	})
-	b.noError(b.s.Delete(t.Context(), "a/x", r))
-	if ids := b.service.IDs(); !refused || len(ids) != 0 {
-		t.Errorf("there is still %v", ids)
-	}
-}
-
 // TestACreationWithoutItsLabelIsUnknown takes a name over the mark of a deletion,
 // and the change of the label fails: the data are there, but a removal that is
 // under way may still take them, so that nothing else can be said.
