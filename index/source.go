@@ -56,7 +56,7 @@ func newSource(secrets driver.Secrets, c Config) source {
 		Secrets: secrets, Parallelism: c.Parallelism, Now: c.Now, Sleep: c.Sleep, Decode: answered, See: seen.see,
 		Accept: func(_ context.Context, o object, order staleness.Order, before staleness.Sighting) (bool, error) {
 			if order == staleness.Older && !seen.suspect(o.name, c.Now(), restored) {
-				return false, fault(o.name, staleness.ErrBehind)
+				return false, errorIn(o.name, staleness.ErrBehind)
 			}
 			return seen.Accept(o.name, o.seen(), before), nil
 		},
@@ -68,7 +68,7 @@ func newSource(secrets driver.Secrets, c Config) source {
 	return s
 }
 
-// wait waits before the next attempt, the longer the more there were.
+// wait backs off before the next attempt.
 func (s *source) wait(ctx context.Context, attempt int) error {
 	longest := longestWait
 	if attempt < 7 {
@@ -81,8 +81,8 @@ func (s *source) wait(ctx context.Context, attempt int) error {
 	return ctx.Err()
 }
 
-// fault says to which secret of the index an error belongs.
-func fault(name string, err error) error {
+// errorIn says to which secret of the index an error belongs.
+func errorIn(name string, err error) error {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
@@ -94,30 +94,20 @@ func broken(name string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fault(name, fmt.Errorf("%w; delete it, and a reindex makes it anew from the tokens", err))
+	return errorIn(name, fmt.Errorf("%w; delete this secret and run reindex to rebuild the index", err))
 }
 
 // answered turns what the service has answered about a secret into an object; one
 // that is not stored has no revision.
 func answered(secret driver.Secret, err error) (object, error) {
 	if err != nil {
-		return object{}, fault(secret.Name, err)
+		return object{}, errorIn(secret.Name, err)
 	}
 	if secret.Revision == "" {
 		return absent(secret.Name), nil
 	}
 	o, err := decodeObject(secret)
 	return o, broken(secret.Name, err)
-}
-
-// get reads one secret.
-func (s *source) get(ctx context.Context, name string) (object, error) {
-	return s.reader.Read(ctx, name)
-}
-
-// getMany reads several secrets, with one call if the service can.
-func (s *source) getMany(ctx context.Context, names []string) ([]object, error) {
-	return s.reader.ReadMany(ctx, names)
 }
 
 // room is the size up to which a claim may fill a secret; 0 means any.
@@ -145,14 +135,14 @@ func (s *source) put(ctx context.Context, o object, room int) (object, error) {
 func (s *source) putExact(ctx context.Context, o object, room int) (object, error) {
 	data := o.encode()
 	if room > 0 && len(data) > room {
-		return o, fault(o.name, full(len(data), room))
+		return o, errorIn(o.name, full(len(data), room))
 	}
 	revision, err := s.secrets.Put(ctx, driver.Secret{Name: o.name, Data: data, Revision: o.revision})
 	if err != nil {
 		if errors.Is(err, driver.ErrTooLarge) {
 			err = fmt.Errorf("%w: %w", ErrFull, err)
 		}
-		return o, fault(o.name, err)
+		return o, errorIn(o.name, err)
 	}
 	o.revision, o.size = revision, len(data)
 	s.seen.Wrote(o.name, o.seen())
@@ -167,7 +157,7 @@ func full(size, room int) error {
 // remove deletes a secret if it is still as it was read.
 func (s *source) remove(ctx context.Context, o object) error {
 	if err := s.secrets.Delete(ctx, o.name, o.revision); err != nil {
-		return fault(o.name, err)
+		return errorIn(o.name, err)
 	}
 	s.seen.Removed(o.name, o.revision)
 	return nil
