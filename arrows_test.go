@@ -50,7 +50,7 @@ var internals = map[string][]string{
 	"internal/pause":         {},
 	"internal/recent":        {},
 	"internal/rowstore":      {"."},
-	"internal/staleness":     {"driver", "internal/recent"},
+	"internal/staleness":     {"driver", "internal/parallel", "internal/recent"},
 	"internal/storedforms":   {},
 	"internal/unprivileged":  {},
 }

@@ -179,17 +179,26 @@ func (x *Document) remember(root *page) {
 
 // readRoot reads the root; one that is not stored has no layout.
 func (x *Document) readRoot(ctx context.Context) (*page, error) {
-	pages, err := x.read(ctx, []string{x.root()})
+	root, err := x.readPage(ctx, x.root())
 	if err != nil {
 		return nil, err
 	}
-	x.remember(pages[0])
-	return pages[0], nil
+	x.remember(root)
+	return root, nil
 }
 
-// read reads documents.
-func (x *Document) read(ctx context.Context, names []string) ([]*page, error) {
-	objects, err := x.getMany(ctx, names)
+// readPage reads one document.
+func (x *Document) readPage(ctx context.Context, name string) (*page, error) {
+	o, err := x.reader.Read(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return decodePage(o, name == x.root())
+}
+
+// readPages reads documents.
+func (x *Document) readPages(ctx context.Context, names []string) ([]*page, error) {
+	objects, err := x.reader.ReadMany(ctx, names)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package index
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"example.com/tokenstore/driver"
@@ -15,7 +16,7 @@ const moves = 8
 // the layout by which it found them.
 type documentView struct {
 	x      *Document
-	layout layout    // No fan-out: not known yet, or there is no index.
+	layout layout    // No fan-out: not known yet or, if pages has the root, there is no index.
 	rootAt time.Time // When this view read the root; zero if it did not.
 	pages  map[string]*page
 }
@@ -29,7 +30,7 @@ func (v *documentView) Lookup(ctx context.Context, hashes ...string) ([][]Hint, 
 	if err != nil {
 		return nil, err
 	}
-	if err := v.open(ctx, keys); err != nil {
+	if err := v.open(ctx, v.holding(keys)); err != nil {
 		return nil, err
 	}
 	found := make([][]Hint, len(keys))
@@ -53,6 +54,11 @@ func shortKeys(hashes []string) ([]string, error) {
 	return keys, nil
 }
 
+// holding returns which pages hold the keys in a layout.
+func (v *documentView) holding(keys []string) func(layout) []string {
+	return func(l layout) []string { return v.x.namesOf(l, keys) }
+}
+
 // page returns the page that holds a key, or nil if there is no index.
 func (v *documentView) page(key string) *page {
 	if v.layout.fanout == 0 {
@@ -61,59 +67,29 @@ func (v *documentView) page(key string) *page {
 	return v.pages[v.x.name(v.layout, v.layout.part(key))]
 }
 
-// open reads the pages that hold the keys.
-func (v *documentView) open(ctx context.Context, keys []string) error {
-	return v.load(ctx, func(l layout) []string { return v.x.namesOf(l, keys) })
-}
-
-// all reads all pages and returns them.
-func (v *documentView) all(ctx context.Context) ([]*page, error) {
-	if err := v.load(ctx, v.x.names); err != nil || v.layout.fanout == 0 {
-		return nil, err
-	}
-	var pages []*page
-	for _, name := range v.x.names(v.layout) {
-		pages = append(pages, v.pages[name])
-	}
-	return pages, nil
-}
-
-// load reads the pages that the view has not read yet. If one of them is sealed
-// or missing, the layout may be an old one: then the root decides, read after
-// the page.
-func (v *documentView) load(ctx context.Context, names func(layout) []string) error {
+// open makes sure that the view has the pages which names asks for. It takes three
+// steps: learn the layout, read the pages, and, if one of them casts doubt on the
+// layout, read the root after it. If there is no index it reads nothing else.
+func (v *documentView) open(ctx context.Context, names func(layout) []string) error {
 	for attempt := range moves {
-		if err := v.place(ctx); err != nil || v.layout.fanout == 0 {
+		if err := v.learnLayout(ctx); err != nil || v.layout.fanout == 0 {
 			return err
 		}
-		doubt, err := v.readPages(ctx, names(v.layout))
+		doubt, err := v.readMissing(ctx, names(v.layout))
 		if err != nil || doubt == nil {
 			return err
 		}
-		epoch := v.layout.epoch
-		root, err := v.readRoot(ctx)
-		if err != nil {
+		if ok, err := v.checkLayout(ctx, doubt, attempt); ok || err != nil {
 			return err
 		}
-		if root.epoch == epoch && (root.next != nil || !doubt.frozen()) {
-			return nil
-		}
-		// A seal that the root knows nothing of: what was read of the root is old.
-		if root.epoch == epoch {
-			v.Forget()
-			if err := v.x.wait(ctx, attempt); err != nil {
-				return err
-			}
-		}
 	}
-	return fault(v.x.root(), fmt.Errorf("%w: it does not fit the other documents", driver.ErrUnavailable))
+	return errorIn(v.x.root(), fmt.Errorf("%w: index root and documents disagree about the layout", driver.ErrUnavailable))
 }
 
-// place finds out the layout, if the view does not know it. It stays unknown if
-// there is no index. A root that holds the hints says the layout anew whenever
-// it is read.
-func (v *documentView) place(ctx context.Context) error {
-	if v.layout.fanout > 1 || v.layout.fanout == 1 && v.pages[v.x.root()] != nil {
+// learnLayout finds out the layout, unless the view knows it or knows that there is
+// no index. A root that holds the hints itself is read anyway, and tells it.
+func (v *documentView) learnLayout(ctx context.Context) error {
+	if v.layout.fanout > 1 || v.pages[v.x.root()] != nil {
 		return nil
 	}
 	if l, ok := v.x.remembered(); ok {
@@ -124,31 +100,14 @@ func (v *documentView) place(ctx context.Context) error {
 	return err
 }
 
-// readRoot reads the root and takes over its layout. Pages of another one are
-// dropped.
-func (v *documentView) readRoot(ctx context.Context) (*page, error) {
-	root, err := v.x.readRoot(ctx)
-	if err != nil {
-		return nil, err
+// readMissing reads those of the pages that the view has not, and returns one that
+// lets the layout appear to be an old one, a sealed one before a missing one.
+func (v *documentView) readMissing(ctx context.Context, names []string) (doubt *page, err error) {
+	names = slices.DeleteFunc(names, func(name string) bool { return v.pages[name] != nil })
+	if len(names) == 0 {
+		return nil, nil
 	}
-	if root.layout != v.layout {
-		v.Forget()
-	}
-	v.layout, v.rootAt = root.layout, v.x.config.Now()
-	v.pages[root.name] = root
-	return root, nil
-}
-
-// readPages reads those pages that the view has not, and returns one that lets
-// the layout appear to be an old one, a sealed one before a missing one.
-func (v *documentView) readPages(ctx context.Context, names []string) (doubt *page, err error) {
-	var missing []string
-	for _, name := range names {
-		if v.pages[name] == nil {
-			missing = append(missing, name)
-		}
-	}
-	pages, err := v.x.read(ctx, missing)
+	pages, err := v.x.readPages(ctx, names)
 	if err != nil {
 		return nil, err
 	}
@@ -162,4 +121,47 @@ func (v *documentView) readPages(ctx context.Context, names []string) (doubt *pa
 		}
 	}
 	return doubt, nil
+}
+
+// checkLayout reads the root after a page that casts doubt on the layout, and
+// reports whether the layout was right.
+func (v *documentView) checkLayout(ctx context.Context, doubt *page, attempt int) (ok bool, err error) {
+	epoch := v.layout.epoch
+	root, err := v.readRoot(ctx)
+	switch {
+	case err != nil || root.epoch != epoch:
+		return false, err
+	case root.next != nil || !doubt.frozen():
+		return true, nil
+	}
+	// A seal that the root knows nothing of: what was read of the root is old.
+	v.Forget()
+	return false, v.x.wait(ctx, attempt)
+}
+
+// readRoot reads the root and takes over its layout, which is none if the root is
+// not stored. Pages of another layout are dropped.
+func (v *documentView) readRoot(ctx context.Context) (*page, error) {
+	root, err := v.x.readRoot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if root.layout != v.layout {
+		v.Forget()
+	}
+	v.layout, v.rootAt = root.layout, v.x.config.Now()
+	v.pages[root.name] = root
+	return root, nil
+}
+
+// all reads all pages and returns them.
+func (v *documentView) all(ctx context.Context) ([]*page, error) {
+	if err := v.open(ctx, v.x.names); err != nil || v.layout.fanout == 0 {
+		return nil, err
+	}
+	var pages []*page
+	for _, name := range v.x.names(v.layout) {
+		pages = append(pages, v.pages[name])
+	}
+	return pages, nil
 }

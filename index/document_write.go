@@ -72,7 +72,7 @@ func (x *Document) withinQuota(p *page) error {
 	if limit == 0 || p.writes.total(x.config.Now()) < limit {
 		return nil
 	}
-	return fault(p.name, fmt.Errorf("%w: %d writes in 24 hours; give the index a larger fan-out", driver.ErrQuota, limit))
+	return errorIn(p.name, fmt.Errorf("%w: %d writes in 24 hours; give the index a larger fan-out", driver.ErrQuota, limit))
 }
 
 // batch is the claims of one call, with what is to be done with them.
@@ -130,7 +130,7 @@ func (v *documentView) run(ctx context.Context, b *batch, create bool) error {
 		if len(b.pending) == 0 {
 			return nil
 		}
-		if err := v.open(ctx, b.pendingKeys()); err != nil {
+		if err := v.open(ctx, v.holding(b.pendingKeys())); err != nil {
 			return err
 		}
 		if v.layout.fanout == 0 {
@@ -145,7 +145,7 @@ func (v *documentView) run(ctx context.Context, b *batch, create bool) error {
 		err := v.runPages(ctx, b)
 		switch {
 		case errors.Is(err, errFrozen):
-			err = v.x.settle(ctx, v.layout.epoch, attempt)
+			err = v.x.passSeal(ctx, v.layout.epoch, attempt)
 			v.Forget()
 		case errors.Is(err, errMoved):
 			err = nil
@@ -157,7 +157,7 @@ func (v *documentView) run(ctx context.Context, b *batch, create bool) error {
 	if len(b.pending) == 0 {
 		return nil
 	}
-	return fault(v.x.root(), fmt.Errorf("%w: the index moves on and on", driver.ErrConflict))
+	return errorIn(v.x.root(), fmt.Errorf("%w: gave up: the index layout changed repeatedly", driver.ErrConflict))
 }
 
 // runPages does what of a batch is pending.
@@ -231,18 +231,15 @@ func (v *documentView) writable(ctx context.Context, name string) (*page, error)
 	return p, nil
 }
 
+// known returns the page as the view knows it, or reads it.
 func (v *documentView) known(ctx context.Context, name string) (*page, error) {
 	if p := v.pages[name]; p != nil {
 		return p, nil
 	}
-	pages, err := v.x.read(ctx, []string{name})
-	if err != nil {
-		return nil, err
-	}
 	if name == v.x.root() {
-		v.x.remember(pages[0])
+		return v.x.readRoot(ctx)
 	}
-	return pages[0], nil
+	return v.x.readPage(ctx, name)
 }
 
 // mayCreate returns errMoved unless the layout was read from the root just now:

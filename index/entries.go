@@ -87,14 +87,14 @@ func (x *Entries) each(ctx context.Context) iter.Seq2[*entry, error] {
 // read together they are read one by one, so that one does not hide the others.
 func (x *Entries) some(ctx context.Context, names []string) iter.Seq2[*entry, error] {
 	return func(yield func(*entry, error) bool) {
-		objects, err := x.getMany(ctx, names)
+		objects, err := x.reader.ReadMany(ctx, names)
 		for i, name := range names {
 			var o object
 			one := err
 			if err == nil {
 				o = objects[i]
 			} else if ctx.Err() == nil {
-				o, one = x.get(ctx, name)
+				o, one = x.reader.Read(ctx, name)
 			}
 			var e *entry
 			if one == nil {

@@ -13,21 +13,21 @@ import (
 type entriesView struct {
 	x *Entries
 
-	mu   sync.Mutex        // For the entries that one call writes at the same time.
-	read map[string]*entry // By hash.
+	mu      sync.Mutex        // For the entries that one call writes at the same time.
+	entries map[string]*entry // By hash.
 }
 
 func (v *entriesView) Forget() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.read = map[string]*entry{}
+	v.entries = map[string]*entry{}
 }
 
 // known returns the entry of a hash as it was read or written last, or nil.
 func (v *entriesView) known(hash string) *entry {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return v.read[hash]
+	return v.entries[hash]
 }
 
 // keep keeps the entry of a hash, or with nil drops it.
@@ -35,10 +35,10 @@ func (v *entriesView) keep(hash string, e *entry) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if e == nil {
-		delete(v.read, hash)
+		delete(v.entries, hash)
 		return
 	}
-	v.read[hash] = e
+	v.entries[hash] = e
 }
 
 func (v *entriesView) Lookup(ctx context.Context, hashes ...string) ([][]Hint, error) {
@@ -64,7 +64,7 @@ func (v *entriesView) load(ctx context.Context, hashes []string) error {
 			names = append(names, v.x.name(hash))
 		}
 	}
-	objects, err := v.x.getMany(ctx, names)
+	objects, err := v.x.reader.ReadMany(ctx, names)
 	if err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ func decodeEntry(o object) (*entry, error) {
 		return nil, broken(o.name, err)
 	}
 	for _, f := range e.ids() {
-		if err := e.read(idOf(f), textOf(f)); err != nil {
+		if err := e.addHint(idOf(f), textOf(f)); err != nil {
 			return nil, broken(o.name, err)
 		}
 	}
@@ -36,8 +36,8 @@ func decodeEntry(o object) (*entry, error) {
 	return e, nil
 }
 
-// read adds the hint that text describes.
-func (e *entry) read(id, text string) error {
+// addHint adds the hint that text describes.
+func (e *entry) addHint(id, text string) error {
 	numbers := make([]int64, 3)
 	words := strings.Fields(text)
 	if len(words) == 0 || len(words) > len(numbers) {

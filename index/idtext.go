@@ -23,7 +23,7 @@ type held struct {
 // can have written, the one with the higher generation counts.
 func hintsOf(id, text string) []held {
 	var hints []held
-	readHints(id, text, func(key string, m mark) {
+	parseHints(id, text, func(key string, m mark) {
 		i := slices.IndexFunc(hints, func(h held) bool { return h.key == key })
 		switch {
 		case i < 0:
@@ -35,9 +35,9 @@ func hintsOf(id, text string) []held {
 	return hints
 }
 
-// readHints calls each with the hints of one ID. It returns false if the text
+// parseHints calls each with the hints of one ID. It returns false if the text
 // is not well formed.
-func readHints(id, text string, each func(key string, m mark)) bool {
+func parseHints(id, text string, each func(key string, m mark)) bool {
 	for group := range strings.SplitSeq(text, ";") {
 		var hint Hint
 		begun := false

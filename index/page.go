@@ -134,7 +134,7 @@ func (p *page) decode(root bool) (err error) {
 		}
 	}
 	for _, f := range p.ids() {
-		if !readHints(idOf(f), textOf(f), func(string, mark) {}) {
+		if !parseHints(idOf(f), textOf(f), func(string, mark) {}) {
 			return errHints
 		}
 	}

@@ -91,15 +91,15 @@ func (x *Document) wouldFit(ctx context.Context, fanout int) error {
 	}
 	for _, p := range x.split(pages, layout{1, fanout}) {
 		if size := len(p.stored().encode()); x.room() > 0 && size > x.room() {
-			return fault(x.root(), fmt.Errorf("fan-out %d: %w", fanout, full(size, x.room())))
+			return errorIn(x.root(), fmt.Errorf("fan-out %d: %w", fanout, full(size, x.room())))
 		}
 	}
 	return nil
 }
 
-// settle is called by a writer that met a seal in a document of the given
+// passSeal is called by a writer that met a seal in a document of the given
 // epoch. It finishes the change of the fan-out, unless somebody has.
-func (x *Document) settle(ctx context.Context, epoch int64, attempt int) error {
+func (x *Document) passSeal(ctx context.Context, epoch int64, attempt int) error {
 	root, err := x.readRoot(ctx)
 	switch {
 	case err != nil:
@@ -133,7 +133,7 @@ func (x *Document) finish(ctx context.Context, root *page) error {
 			return err
 		}
 	}
-	return fault(x.root(), fmt.Errorf("%w: the fan-out is being changed by others", driver.ErrConflict))
+	return errorIn(x.root(), fmt.Errorf("%w: the fan-out is being changed by others", driver.ErrConflict))
 }
 
 // readAfter returns the root as finishOnce has left it, or reads it if that
@@ -187,7 +187,7 @@ func (x *Document) raise(ctx context.Context, root *page) error {
 	raised := *root
 	raised.next = &layout{root.next.epoch + 1, root.next.fanout * 2}
 	if raised.next.fanout > MaxFanout {
-		return fault(root.name, fmt.Errorf("fan-out %d: %w: %w", raised.next.fanout, ErrFull, driver.ErrTooLarge))
+		return errorIn(root.name, fmt.Errorf("fan-out %d: %w: %w", raised.next.fanout, ErrFull, driver.ErrTooLarge))
 	}
 	if err := x.save(ctx, &raised, x.limits.MaxSize); err != nil {
 		return err
@@ -201,7 +201,7 @@ func (x *Document) sealAll(ctx context.Context, root *page) ([]*page, error) {
 	if root.fanout == 1 {
 		return []*page{root}, nil // Sealed by the announcement.
 	}
-	pages, err := x.read(ctx, x.names(root.layout))
+	pages, err := x.readPages(ctx, x.names(root.layout))
 	if err != nil {
 		return nil, err
 	}
@@ -233,11 +233,11 @@ func (x *Document) seal(ctx context.Context, p *page) (*page, error) {
 		if err := x.wait(ctx, attempt); err != nil {
 			return nil, err
 		}
-		pages, err := x.read(ctx, []string{p.name})
+		again, err := x.readPage(ctx, p.name)
 		if err != nil {
 			return nil, err
 		}
-		p = pages[0]
+		p = again
 	}
 	return nil, err
 }
@@ -305,7 +305,7 @@ func (x *Document) existing(ctx context.Context, pages []*page) (map[string]bool
 	for i, p := range pages {
 		names[i] = p.name
 	}
-	objects, err := x.getMany(ctx, names)
+	objects, err := x.reader.ReadMany(ctx, names)
 	for _, o := range objects {
 		there[o.name] = o.exists()
 	}

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"example.com/tokenstore/driver"
-	"example.com/tokenstore/internal/parallel"
 	"example.com/tokenstore/internal/pause"
 	"example.com/tokenstore/internal/staleness"
 )
@@ -38,6 +37,7 @@ type source struct {
 	config  Config
 	limits  driver.Limits
 	seen    *memory
+	reader  *staleness.Reader[object]
 }
 
 func newSource(secrets driver.Secrets, c Config) source {
@@ -50,14 +50,25 @@ func newSource(secrets driver.Secrets, c Config) source {
 	if c.Jitter == nil {
 		c.Jitter = rand.Float64
 	}
-	s := source{secrets: secrets, config: c, seen: newMemory(c.Now)}
+	seen := newMemory(c.Now)
+	s := source{secrets: secrets, config: c, seen: seen}
+	s.reader = &staleness.Reader[object]{
+		Secrets: secrets, Parallelism: c.Parallelism, Now: c.Now, Sleep: c.Sleep, Decode: answered, See: seen.see,
+		Accept: func(_ context.Context, o object, order staleness.Order, before staleness.Sighting) (bool, error) {
+			if order == staleness.Older && !seen.suspect(o.name, c.Now(), restored) {
+				return false, errorIn(o.name, staleness.ErrBehind)
+			}
+			return seen.Accept(o.name, o.seen(), before), nil
+		},
+	}
+	s.reader.Batch, _ = driver.As[driver.BatchGetter](secrets)
 	if l, ok := driver.As[driver.Limited](secrets); ok {
 		s.limits = l.Limits()
 	}
 	return s
 }
 
-// wait waits before the next attempt, the longer the more there were.
+// wait backs off before the next attempt.
 func (s *source) wait(ctx context.Context, attempt int) error {
 	longest := longestWait
 	if attempt < 7 {
@@ -70,8 +81,8 @@ func (s *source) wait(ctx context.Context, attempt int) error {
 	return ctx.Err()
 }
 
-// fault says to which secret of the index an error belongs.
-func fault(name string, err error) error {
+// errorIn says to which secret of the index an error belongs.
+func errorIn(name string, err error) error {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
@@ -83,132 +94,21 @@ func broken(name string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fault(name, fmt.Errorf("%w; delete it, and a reindex makes it anew from the tokens", err))
+	return errorIn(name, fmt.Errorf("%w; delete this secret and run reindex to rebuild the index", err))
 }
 
-// get reads one secret; one that is not stored has no revision. A state that is,
-// or may be, older than one that this process has seen is read again until the
-// service has caught up.
-func (s *source) get(ctx context.Context, name string) (object, error) {
-	var o object
-	see := func(ctx context.Context) (staleness.Order, staleness.Sighting, error) {
-		asked := s.config.Now()
-		secret, err := s.secrets.Get(ctx, name)
-		if errors.Is(err, driver.ErrNotFound) {
-			secret, err = driver.Secret{Name: name}, nil
-		}
-		if err != nil {
-			return staleness.Fresh, staleness.Sighting{}, fault(name, err)
-		}
-		var order staleness.Order
-		var latest staleness.Sighting
-		o, order, latest, err = s.judge(secret, asked)
-		return order, latest, err
-	}
-	accept := func(order staleness.Order, before staleness.Sighting) (bool, error) {
-		if order == staleness.Older && !s.seen.suspect(name, s.config.Now(), restored) {
-			return false, fault(name, staleness.ErrBehind)
-		}
-		return s.seen.Accept(name, o.seen(), before), nil
-	}
-	if err := staleness.CatchUp(ctx, s.config.Sleep, see, accept); err != nil {
-		return object{}, err
-	}
-	return o, nil
-}
-
-// judge decodes a secret and compares it with the latest state that was seen of
-// it. asked is when the read began.
-func (s *source) judge(secret driver.Secret, asked time.Time) (object, staleness.Order, staleness.Sighting, error) {
-	o := absent(secret.Name)
-	if secret.Revision != "" {
-		var err error
-		if o, err = decodeObject(secret); err != nil {
-			return object{}, staleness.Fresh, staleness.Sighting{}, broken(secret.Name, err)
-		}
-	}
-	order, latest := s.seen.see(o, asked)
-	return o, order, latest, nil
-}
-
-// getMany reads several secrets, with one call if the service can.
-func (s *source) getMany(ctx context.Context, names []string) ([]object, error) {
-	batch, ok := driver.As[driver.BatchGetter](s.secrets)
-	if !ok || len(names) < 2 {
-		return s.getEach(ctx, names)
-	}
-	asked := s.config.Now()
-	secrets, err := batch.GetBatch(ctx, names)
-	if err = missingAside(err); err != nil {
-		return nil, err
-	}
-	found := make(map[string]driver.Secret, len(secrets))
-	for _, secret := range secrets {
-		found[secret.Name] = secret
-	}
-	objects := make([]object, len(names))
-	var stale []int
-	for i, name := range names {
-		secret, ok := found[name]
-		if !ok {
-			secret = driver.Secret{Name: name}
-		}
-		o, order, _, err := s.judge(secret, asked)
-		if err != nil {
-			return nil, err
-		}
-		if order != staleness.Fresh {
-			stale = append(stale, i)
-		}
-		objects[i] = o
-	}
-	return objects, parallel.Each(ctx, len(stale), s.config.Parallelism, func(ctx context.Context, i int) (err error) {
-		objects[stale[i]], err = s.get(ctx, names[stale[i]])
-		return err
-	})
-}
-
-// getEach reads secrets with a call for each, several at a time. The first error
-// ends it.
-func (s *source) getEach(ctx context.Context, names []string) ([]object, error) {
-	objects := make([]object, len(names))
-	err := parallel.Each(ctx, len(names), s.config.Parallelism, func(ctx context.Context, i int) (err error) {
-		objects[i], err = s.get(ctx, names[i])
-		return err
-	})
+// answered turns what the service has answered about a secret into an object; one
+// that is not stored has no revision.
+func answered(secret driver.Secret, err error) (object, error) {
 	if err != nil {
-		return nil, err
+		return object{}, errorIn(secret.Name, err)
 	}
-	return objects, nil
+	if secret.Revision == "" {
+		return absent(secret.Name), nil
+	}
+	o, err := decodeObject(secret)
+	return o, broken(secret.Name, err)
 }
-
-// missingAside returns err without those faults that say that a name is not
-// stored.
-func missingAside(err error) error {
-	if err == nil {
-		return nil
-	}
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		joined = single{err}
-	}
-	var faults []error
-	for _, e := range joined.Unwrap() {
-		var named *driver.NameError
-		switch {
-		case errors.Is(e, driver.ErrNotFound):
-		case errors.As(e, &named):
-			faults = append(faults, fault(named.Name, named.Err))
-		default:
-			faults = append(faults, e)
-		}
-	}
-	return errors.Join(faults...)
-}
-
-type single struct{ err error }
-
-func (s single) Unwrap() []error { return []error{s.err} }
 
 // room is the size up to which a claim may fill a secret; 0 means any.
 func (s *source) room() int {
@@ -235,14 +135,14 @@ func (s *source) put(ctx context.Context, o object, room int) (object, error) {
 func (s *source) putExact(ctx context.Context, o object, room int) (object, error) {
 	data := o.encode()
 	if room > 0 && len(data) > room {
-		return o, fault(o.name, full(len(data), room))
+		return o, errorIn(o.name, full(len(data), room))
 	}
 	revision, err := s.secrets.Put(ctx, driver.Secret{Name: o.name, Data: data, Revision: o.revision})
 	if err != nil {
 		if errors.Is(err, driver.ErrTooLarge) {
 			err = fmt.Errorf("%w: %w", ErrFull, err)
 		}
-		return o, fault(o.name, err)
+		return o, errorIn(o.name, err)
 	}
 	o.revision, o.size = revision, len(data)
 	s.seen.Wrote(o.name, o.seen())
@@ -257,7 +157,7 @@ func full(size, room int) error {
 // remove deletes a secret if it is still as it was read.
 func (s *source) remove(ctx context.Context, o object) error {
 	if err := s.secrets.Delete(ctx, o.name, o.revision); err != nil {
-		return fault(o.name, err)
+		return errorIn(o.name, err)
 	}
 	s.seen.Removed(o.name, o.revision)
 	return nil

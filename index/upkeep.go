@@ -86,11 +86,10 @@ func (x *Document) older(ctx context.Context, epoch int64) ([]string, error) {
 
 // sweep removes one document if it was written last before the given time.
 func (x *Document) sweep(ctx context.Context, name string, before time.Time, dryRun bool) (bool, error) {
-	pages, err := x.read(ctx, []string{name})
+	p, err := x.readPage(ctx, name)
 	if err != nil {
 		return false, err
 	}
-	p := pages[0]
 	last := p.writes.last()
 	if p.frozen() {
 		last = time.Unix(p.sealed, 0)
@@ -163,11 +162,15 @@ func (x *Document) readable(ctx context.Context, l layout) ([]*page, error) {
 	var pages []*page
 	var faults []error
 	for _, name := range x.names(l) {
-		some, err := x.read(ctx, []string{name})
-		if ctx.Err() != nil {
+		p, err := x.readPage(ctx, name)
+		switch {
+		case ctx.Err() != nil:
 			return nil, ctx.Err()
+		case err != nil:
+			faults = append(faults, err)
+		default:
+			pages = append(pages, p)
 		}
-		pages, faults = append(pages, some...), append(faults, err)
 	}
 	return pages, errors.Join(faults...)
 }

@@ -19,7 +19,7 @@ const (
 	contract   = "./secretstore TestStoreOverMemory/^entries$/"
 	staleSuite = "./secretstore TestStoreOverStaleReads/^entries$"
 	races      = "./secretstore "
-	staleness  = "internal/staleness/staleness.go"
+	staleness  = "internal/staleness/memory.go"
 )
 
 // mutations are the rules of the engine, each taken away: first those by which it

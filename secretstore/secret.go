@@ -3,6 +3,7 @@ package secretstore
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync/atomic"
 
 	"example.com/tokenstore"
@@ -11,47 +12,47 @@ import (
 	"example.com/tokenstore/internal/staleness"
 )
 
-// read returns the row with the given escaped ID; what is not there is a row
-// too, in state absent. A state that is, or may be, older than one that this
-// process has seen is read again until the service has caught up. What stays for
-// longer than any service is stale is taken: a person has put back an older
-// version, removed the generation, or removed the secret.
-func (s *Store) read(ctx context.Context, id string) (*row, error) {
-	var r *row
-	see := func(ctx context.Context) (order staleness.Order, latest staleness.Sighting, err error) {
-		asked := s.now()
-		if r, err = s.look(ctx, id); err == nil {
-			order, latest = s.known.see(r, asked)
-		}
-		return order, latest, err
+// newReader returns what reads the store's rows. A state that is, or may be, older
+// than one that this process has seen is read again until the service has caught
+// up. What stays for longer than any service is stale is taken: a person has put
+// back an older version, removed the generation, or removed the secret.
+func (s *Store) newReader() *staleness.Reader[*row] {
+	return &staleness.Reader[*row]{
+		Secrets: s.secrets, Batch: s.batch, Parallelism: s.parallelism, Now: s.now, Sleep: s.sleep, Decode: s.answered, See: s.known.see,
+		Accept: func(ctx context.Context, r *row, order staleness.Order, before staleness.Sighting) (bool, error) {
+			accepted := s.known.states.Accept(r.name, r.seen(), before)
+			if accepted && order == staleness.Older {
+				s.log.WarnContext(ctx, "an older state of a token came back; taking it as a rollback", "store", s.name, "id", tokenstore.Redact(r.id))
+			}
+			return accepted, nil
+		},
 	}
-	accept := func(order staleness.Order, before staleness.Sighting) (bool, error) {
-		accepted := s.known.states.Accept(r.name, r.seen(), before)
-		if accepted && order == staleness.Older {
-			s.log.WarnContext(ctx, "an older state of a token came back; taking it as a rollback", "store", s.name, "id", tokenstore.Redact(id))
-		}
-		return accepted, nil
-	}
-	if err := staleness.CatchUp(ctx, s.sleep, see, accept); err != nil {
-		return nil, err
-	}
-	return r, nil
 }
 
-// look reads a secret once.
-func (s *Store) look(ctx context.Context, id string) (*row, error) {
-	r := &row{name: s.tokens + id, id: id}
-	secret, err := s.secrets.Get(ctx, r.name)
+// answered turns what the service has answered about a secret into a row; what is
+// not stored is a row too, in state absent. A fault of the secret makes it
+// unreadable, but for one that passes, such as a throttle: that says nothing of it.
+func (s *Store) answered(secret driver.Secret, fault error) (*row, error) {
+	id := strings.TrimPrefix(secret.Name, s.tokens)
 	switch {
-	case err == nil:
-		return s.parse(id, secret), nil
-	case errors.Is(err, driver.ErrNotFound):
-		return r, nil
-	case errors.Is(err, driver.ErrUnreadable):
-		r.state, r.err = unreadable, err
-		return r, nil
+	case fault != nil && passes(fault):
+		return nil, fault
+	case fault != nil:
+		return &row{name: secret.Name, id: id, state: unreadable, err: fault}, nil
+	case secret.Revision == "":
+		return &row{name: secret.Name, id: id}, nil
 	}
-	return nil, err
+	return s.parse(id, secret), nil
+}
+
+// read returns the row with the given escaped ID. A fault that is not of the
+// secret's content is an error.
+func (s *Store) read(ctx context.Context, id string) (*row, error) {
+	r, err := s.reader.Read(ctx, s.tokens+id)
+	if err == nil && r.state == unreadable && !errors.Is(r.err, driver.ErrUnreadable) {
+		return nil, r.err
+	}
+	return r, err
 }
 
 // write puts the row and returns it with its new revision.
@@ -67,7 +68,8 @@ func (s *Store) write(ctx context.Context, r *row) (*row, error) {
 }
 
 // readAll returns the rows with the given escaped IDs, in that order, by batch
-// reads where the service has them, else with bounded parallelism.
+// reads where the service has them, else with bounded parallelism. One that may
+// not be read is unreadable if others can be.
 func (s *Store) readAll(ctx context.Context, ids []string) ([]*row, error) {
 	if s.batch == nil || len(ids) < 2 {
 		return s.readParallel(ctx, ids)
@@ -76,77 +78,13 @@ func (s *Store) readAll(ctx context.Context, ids []string) ([]*row, error) {
 	for i, id := range ids {
 		names[i] = s.tokens + id
 	}
-	asked := s.now()
-	secrets, err := s.batch.GetBatch(ctx, names)
-	faults, err := faultsByName(err)
-	if err != nil {
-		return nil, err
-	}
-	found := make(map[string]driver.Secret, len(secrets))
-	for _, secret := range secrets {
-		found[secret.Name] = secret
-	}
-	rows := make([]*row, len(ids))
-	var stale []int
-	for i, id := range ids {
-		r := &row{name: names[i], id: id}
-		if secret, ok := found[r.name]; ok {
-			r = s.parse(id, secret)
-		} else if fault, ok := faults[r.name]; ok {
-			r.state, r.err = unreadable, fault
-		}
-		if order, _ := s.known.see(r, asked); order != staleness.Fresh {
-			stale = append(stale, i)
-		}
-		rows[i] = r
-	}
-	return rows, s.readAgain(ctx, rows, stale)
+	return s.reader.ReadMany(ctx, names)
 }
 
-// readAgain reads those of the rows whose places are given. One that may not be
-// read is unreadable: others of the batch could be.
-func (s *Store) readAgain(ctx context.Context, rows []*row, places []int) error {
-	return s.parallel(ctx, len(places), func(ctx context.Context, i int) error {
-		old := rows[places[i]]
-		r, err := s.read(ctx, old.id)
-		if errors.Is(err, tokenstore.ErrDenied) {
-			r, err = &row{name: old.name, id: old.id, state: unreadable, err: err}, nil
-		}
-		rows[places[i]] = r
-		return err
-	})
-}
-
-// faultsByName takes apart the error of a batch read. Faults of single secrets
-// that stay are returned by name. What passes, such as a throttle, is an error
-// of the whole call: the secret is neither absent nor unreadable.
-func faultsByName(err error) (map[string]error, error) {
-	if err == nil {
-		return nil, nil
-	}
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		return nil, err
-	}
-	faults := map[string]error{}
-	for _, e := range joined.Unwrap() {
-		var fault *driver.NameError
-		switch {
-		case !errors.As(e, &fault):
-			return nil, err
-		case errors.Is(fault.Err, driver.ErrNotFound):
-		case passes(fault.Err):
-			return nil, fault.Err
-		default:
-			faults[fault.Name] = fault.Err
-		}
-	}
-	return faults, nil
-}
-
-// passes reports whether a later read of the same secret may not have the fault.
+// passes reports whether a later read of the same secret may not have the fault, or
+// whether it is one of the place that holds all of them.
 func passes(err error) bool {
-	return tokenstore.Retryable(err) || errors.Is(err, tokenstore.ErrQuota) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+	return tokenstore.Retryable(err) || errors.Is(err, driver.ErrNoContainer) || errors.Is(err, tokenstore.ErrQuota) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // maxDenied is how many tokens may be denied before one can be read: then it is

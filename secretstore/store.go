@@ -24,6 +24,7 @@ import (
 	"example.com/tokenstore/driver"
 	"example.com/tokenstore/index"
 	"example.com/tokenstore/internal/keylock"
+	"example.com/tokenstore/internal/staleness"
 )
 
 // Store is a tokenstore.Store over any secret manager. It keeps each token as one
@@ -45,6 +46,7 @@ type Store struct {
 	index  index.Index
 	tokens string // prefix of the tokens' secrets
 	known  *known
+	reader *staleness.Reader[*row]
 	// locks keep the goroutines that save one token from conflicts with each other
 	// at the service, which cost calls. Nothing but speed depends on them.
 	locks keylock.Locks
@@ -87,6 +89,7 @@ func newStore(secrets driver.Secrets, c settings) *Store {
 	if limited, ok := driver.As[driver.Limited](s.secrets); ok {
 		s.maxSize = limited.Limits().MaxSize
 	}
+	s.reader = s.newReader()
 	s.index = s.newIndex(s.secrets, index.Config{Prefix: s.prefix + "index/", Now: s.wall, Sleep: s.sleep, Jitter: s.random, Parallelism: s.parallelism})
 	return s
 }

@@ -3,6 +3,8 @@ package staleness
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -93,28 +95,103 @@ func TestSlowAnswerShowsWhatWasThere(t *testing.T) {
 	}
 }
 
-// TestCatchUpEnds lets a later state be seen again and again while the service
-// shows an older one.
-func TestCatchUpEnds(t *testing.T) {
+// reader returns a Reader of the generations of secrets that a clock which never
+// moves has seen, over secrets whose Get is given.
+func reader(m *Memory, get func(name string) (driver.Secret, error)) *Reader[State] {
 	now := time.Unix(1_700_000_000, 0)
-	m := NewMemory(func() time.Time { return now })
-	m.Wrote("x", State{Revision: "b", Generation: 6})
-	old, n, slept := State{Revision: "a", Generation: 5}, int64(6), time.Duration(0)
-	err := CatchUp(t.Context(),
-		func(ctx context.Context, d time.Duration) error { slept += d; return ctx.Err() },
-		func(context.Context) (Order, Sighting, error) {
-			order, seen := m.See("x", old, now)
-			return order, seen, nil
+	return &Reader[State]{
+		Secrets: getter{get: get},
+		Now:     func() time.Time { return now },
+		Sleep:   func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
+		Decode: func(secret driver.Secret, fault error) (State, error) {
+			return State{Revision: secret.Revision, Generation: int64(len(secret.Data))}, fault
 		},
-		func(_ Order, before Sighting) (bool, error) {
-			n++
-			m.Wrote("x", State{Revision: "c", Generation: n})
-			return m.Accept("x", old, before), nil
-		})
-	if !errors.Is(err, ErrBehind) || !errors.Is(err, driver.ErrUnavailable) {
+		See: func(s State, asked time.Time) (Order, Sighting) { return m.See("x", s, asked) },
+		Accept: func(_ context.Context, s State, _ Order, before Sighting) (bool, error) {
+			return m.Accept("x", s, before), nil
+		},
+	}
+}
+
+type getter struct {
+	driver.Secrets
+	get   func(name string) (driver.Secret, error)
+	batch func(names []string) ([]driver.Secret, error)
+}
+
+func (g getter) Get(_ context.Context, name string) (driver.Secret, error) { return g.get(name) }
+
+func (g getter) GetBatch(_ context.Context, names []string) ([]driver.Secret, error) {
+	return g.batch(names)
+}
+
+// TestReadEnds lets a later state be seen again and again while the service shows
+// an older one.
+func TestReadEnds(t *testing.T) {
+	m := NewMemory(func() time.Time { return time.Unix(1_700_000_000, 0) })
+	m.Wrote("x", State{Revision: "b", Generation: 6})
+	n, slept := int64(6), time.Duration(0)
+	r := reader(m, func(string) (driver.Secret, error) { return driver.Secret{Revision: "a", Data: make([]byte, 5)}, nil })
+	r.Sleep = func(ctx context.Context, d time.Duration) error { slept += d; return ctx.Err() }
+	r.Accept = func(_ context.Context, s State, _ Order, before Sighting) (bool, error) {
+		n++
+		m.Wrote("x", State{Revision: "c", Generation: n})
+		return m.Accept("x", s, before), nil
+	}
+	if _, err := r.Read(t.Context(), "x"); !errors.Is(err, ErrBehind) || !errors.Is(err, driver.ErrUnavailable) {
 		t.Errorf("it ends with %v", err)
 	}
 	if want := maxRounds * (patience - firstWait); slept != want {
 		t.Errorf("it has waited for %v, want %v", slept, want)
+	}
+}
+
+// TestOnlyAnswersAboutASecretCount has a batch fail in several ways. A secret that
+// it has not named is read by itself; one that it has named is not.
+func TestOnlyAnswersAboutASecretCount(t *testing.T) {
+	refused := errors.New("the call was refused")
+	for _, c := range []struct {
+		name   string
+		stored []string // in the batch's answer
+		err    error
+		want   error
+		singly []string
+	}{
+		{"no error", []string{"a"}, nil, nil, nil},
+		{"one is named", []string{"a"}, errors.Join(&driver.NameError{Name: "b", Err: driver.ErrNotFound}), nil, nil},
+		{"one is named, not joined", []string{"a"}, &driver.NameError{Name: "b", Err: driver.ErrNotFound}, nil, nil},
+		{"not found as a whole", nil, fmt.Errorf("%w: %w", driver.ErrNotFound, refused), nil, []string{"a", "b", "c"}},
+		{"not found in part", []string{"a"}, errors.Join(&driver.NameError{Name: "b", Err: driver.ErrNotFound}, driver.ErrNotFound), nil, []string{"c"}},
+		{"no container", nil, driver.ErrNoContainer, driver.ErrNoContainer, nil},
+		{"throttled in part", []string{"a"}, errors.Join(&driver.NameError{Name: "b", Err: driver.ErrNotFound}, driver.ErrThrottled), driver.ErrThrottled, nil},
+		{"one is denied", []string{"a"}, errors.Join(&driver.NameError{Name: "b", Err: driver.ErrDenied}), driver.ErrDenied, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var singly []string
+			r := reader(NewMemory(time.Now), func(name string) (driver.Secret, error) {
+				singly = append(singly, name)
+				return driver.Secret{Name: name, Revision: "1"}, nil
+			})
+			r.See = func(State, time.Time) (Order, Sighting) { return Fresh, Sighting{} }
+			r.Batch = getter{batch: func([]string) (secrets []driver.Secret, err error) {
+				for _, name := range c.stored {
+					secrets = append(secrets, driver.Secret{Name: name, Revision: "1"})
+				}
+				return secrets, c.err
+			}}
+			values, err := r.ReadMany(t.Context(), []string{"a", "b", "c"})
+			if !errors.Is(err, c.want) || (err == nil) != (c.want == nil) {
+				t.Fatalf("error %v, want %v", err, c.want)
+			}
+			if !slices.Equal(singly, c.singly) {
+				t.Errorf("%q are read by themselves, want %q", singly, c.singly)
+			}
+			for i, v := range values {
+				name := string(rune('a' + i))
+				if stored := slices.Contains(c.stored, name) || slices.Contains(c.singly, name); (v.Revision != "") != stored {
+					t.Errorf("%s: revision %q", name, v.Revision)
+				}
+			}
+		})
 	}
 }
