@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -47,18 +48,22 @@ func EncodeToken(t OAuthToken) ([]byte, error) {
 }
 
 // EncodeFields writes the token's fields into object and removes those that are
-// empty. It is for stores that keep the fields which they do not know.
+// empty. It is for stores that keep the fields which they do not know. An expiry in
+// object that cannot be understood stays until the token has one.
 func EncodeFields(t OAuthToken, object *driver.Object) {
 	for _, f := range fields {
 		object.Set(f.name, *f.of(&t))
 	}
-	object.Set(expiryField, FormatExpiry(t.Expiry))
+	if _, err := decodeExpiry(*object); err == nil || !t.Expiry.IsZero() {
+		object.Set(expiryField, FormatExpiry(t.Expiry))
+	}
 }
 
 // DecodeToken reads the stored form. It is lenient: a number or a boolean
-// stands for its text, null for nothing, unknown fields are ignored, and
-// an expiry of 10 digits is taken as seconds. What cannot be understood gives
-// an error that matches ErrUnreadable and holds nothing of the data.
+// stands for its text, null for nothing, unknown fields are ignored, an expiry of
+// 10 digits is taken as seconds, and one that cannot be understood is unknown (see
+// [FieldWarnings]). Anything else that cannot be understood gives an error that
+// matches ErrUnreadable and holds nothing of the data.
 func DecodeToken(data []byte) (OAuthToken, error) {
 	object, err := driver.DecodeObject(data)
 	if err != nil {
@@ -78,14 +83,33 @@ func DecodeFields(object driver.Object) (OAuthToken, error) {
 		}
 		*f.of(&t) = text
 	}
+	t.Expiry, _ = decodeExpiry(object) // What cannot be understood is unknown.
+	return t, nil
+}
+
+// decodeExpiry reads the expiry of a stored token.
+func decodeExpiry(object driver.Object) (time.Time, error) {
 	text, err := object.Text(expiryField)
 	if err != nil {
-		return OAuthToken{}, fmt.Errorf("field %s: %w", expiryField, err)
+		return time.Time{}, err
 	}
-	if t.Expiry, err = ParseExpiry(text); err != nil {
-		return OAuthToken{}, fmt.Errorf("%w: field %s: %w", ErrUnreadable, expiryField, err)
+	return ParseExpiry(text)
+}
+
+// FieldWarnings returns what looks like a slip of somebody who edited a stored
+// token, as "field: what is wrong": an expiry that cannot be understood, and white
+// space, a line break too, before or after a credential. It quotes no value.
+func FieldWarnings(object driver.Object) []string {
+	var warnings []string
+	for _, f := range fields {
+		if text, err := object.Text(f.name); err == nil && f.credential && strings.TrimSpace(text) != text {
+			warnings = append(warnings, f.name+": white space before or after the value")
+		}
 	}
-	return t, nil
+	if _, err := decodeExpiry(object); err != nil {
+		warnings = append(warnings, expiryField+": "+errExpiry.Error())
+	}
+	return warnings
 }
 
 const (

@@ -3,11 +3,13 @@ package tokenstore_test
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/driver"
 )
 
 func TestStoredFormIsFlatText(t *testing.T) {
@@ -55,8 +57,7 @@ func TestReadingIsLenient(t *testing.T) {
 func TestUnreadableDataIsNotQuoted(t *testing.T) {
 	for _, data := range []string{
 		``, `null`, `[]`, `"fake-secret"`, `fake-secret`, `{"access_token":"fake-secret"`, `{"id":{"fake-secret":1}}`,
-		`{"access_token":["fake-secret"]}`, `{"expiry_time":"fake-secret"}`, `{"expiry_time":"-5"}`, `{"expiry_time":"+17639000001"}`, `{"expiry_time":1e3}`,
-		`{"id":"1"} fake-secret`,
+		`{"access_token":["fake-secret"]}`, `{"id":"1"} fake-secret`,
 	} {
 		_, err := tokenstore.DecodeToken([]byte(data))
 		if !errors.Is(err, tokenstore.ErrUnreadable) {
@@ -64,6 +65,47 @@ func TestUnreadableDataIsNotQuoted(t *testing.T) {
 		} else if strings.Contains(err.Error(), "secret") {
 			t.Errorf("the error quotes the data: %v", err)
 		}
+	}
+}
+
+// TestExpiryThatCannotBeUnderstood reads tokens whose expiry a person has typed: it
+// is unknown, is kept as it is until there is another, and costs no token.
+func TestExpiryThatCannotBeUnderstood(t *testing.T) {
+	for _, text := range []string{`"1763900000123 "`, `"1.7e12"`, `1.7e12`, `"2026-11-28T12:00:00Z"`, `"-5"`, `"+17639000001"`, `{"a":1}`, `["1763900000123"]`} {
+		data := `{"id":"1","refresh_token":"fake-refresh","expiry_time":` + text + `}`
+		token, err := tokenstore.DecodeToken([]byte(data))
+		if want := (tokenstore.OAuthToken{ID: "1", RefreshToken: "fake-refresh"}); err != nil || token != want {
+			t.Errorf("%s: %v, %v", text, token, err)
+		}
+		object, err := driver.DecodeObject([]byte(data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if warnings := tokenstore.FieldWarnings(object); len(warnings) != 1 || !strings.HasPrefix(warnings[0], "expiry_time: ") {
+			t.Errorf("%s: warnings %q", text, warnings)
+		}
+		token.RefreshToken = "fake-refresh-2"
+		tokenstore.EncodeFields(token, &object)
+		if got := string(object.Encode()); !strings.Contains(got, `"expiry_time":`+text) || !strings.Contains(got, "fake-refresh-2") {
+			t.Errorf("%s was written as %s", text, got)
+		}
+		token.Expiry = time.UnixMilli(1_763_900_000_123)
+		tokenstore.EncodeFields(token, &object)
+		if got := string(object.Encode()); !strings.Contains(got, `"expiry_time":"1763900000123"`) {
+			t.Errorf("a new expiry was written as %s", got)
+		}
+	}
+}
+
+// TestFieldWarnings finds white space around credentials, and quotes none of them.
+func TestFieldWarnings(t *testing.T) {
+	object, err := driver.DecodeObject([]byte(`{"refresh_token":"fake-refresh\n","access_token":" fake-access","client_secret":"fake secret","user_name":"u ","expiry_time":"1763900000123"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"refresh_token: white space before or after the value", "access_token: white space before or after the value"}
+	if got := tokenstore.FieldWarnings(object); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 

@@ -1,3 +1,6 @@
+// What a token and a key show when they are printed, logged or marshalled: no
+// credential, whatever the verb or the format.
+
 package tokenstore
 
 import (
@@ -66,9 +69,19 @@ func (t OAuthToken) MarshalJSON() ([]byte, error) {
 	return json.Marshal(view)
 }
 
-// UnmarshalJSON refuses: what MarshalJSON writes lacks the credentials, so a
-// token that went through it would come back maimed. [DecodeToken] reads the
-// stored form.
-func (*OAuthToken) UnmarshalJSON([]byte) error {
-	return fmt.Errorf("%w: encoding/json carries no credentials; use tokenstore.EncodeToken and DecodeToken", ErrInvalidArgument)
-}
+// UnmarshalText refuses, as [OAuthToken.UnmarshalJSON] does: encoding/xml and
+// others unmarshal by it.
+func (*OAuthToken) UnmarshalText([]byte) error { return errNotCarried }
+
+// UnmarshalJSON refuses: what MarshalJSON writes lacks the credentials, so a token
+// read from it would have lost them. [DecodeToken] reads the stored form.
+func (*OAuthToken) UnmarshalJSON([]byte) error { return errNotCarried }
+
+// GobEncode refuses: the credentials would stand in clear text where nobody
+// expects them. [EncodeToken] gives the stored form.
+func (OAuthToken) GobEncode() ([]byte, error) { return nil, errNotCarried }
+
+// GobDecode refuses, as GobEncode does.
+func (*OAuthToken) GobDecode([]byte) error { return errNotCarried }
+
+var errNotCarried = fmt.Errorf("%w: package encoding carries no credentials; use tokenstore.EncodeToken and DecodeToken", ErrInvalidArgument)

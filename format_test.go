@@ -2,8 +2,10 @@ package tokenstore_test
 
 import (
 	"bytes"
+	"encoding/gob"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -109,5 +111,51 @@ func TestTextShowsNoCredential(t *testing.T) {
 		if strings.Contains(string(text), credential) {
 			t.Errorf("a credential is in %s", text)
 		}
+	}
+}
+
+// TestNothingIsReadBackWithoutCredentials marshals a token and reads it again: an
+// empty token without an error would be saved over a good one.
+func TestNothingIsReadBackWithoutCredentials(t *testing.T) {
+	text, err := xml.Marshal(full())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back tokenstore.OAuthToken
+	if err := xml.Unmarshal(text, &back); !errors.Is(err, tokenstore.ErrInvalidArgument) {
+		t.Errorf("XML gave %v", err)
+	}
+	var holder struct {
+		Token tokenstore.OAuthToken `xml:"token,attr"`
+	}
+	if err := xml.Unmarshal([]byte(`<x token="fake"/>`), &holder); !errors.Is(err, tokenstore.ErrInvalidArgument) {
+		t.Errorf("an attribute of XML gave %v", err)
+	}
+	var stream bytes.Buffer
+	if err := gob.NewEncoder(&stream).Encode(full()); !errors.Is(err, tokenstore.ErrInvalidArgument) {
+		t.Errorf("gob gave %v", err)
+	}
+	for _, credential := range credentialsOf(full()) {
+		if strings.Contains(stream.String(), credential) {
+			t.Error("gob wrote a credential")
+		}
+	}
+	if err := new(tokenstore.OAuthToken).GobDecode(nil); !errors.Is(err, tokenstore.ErrInvalidArgument) {
+		t.Errorf("gob decodes: %v", err)
+	}
+}
+
+// TestKeysShowTheirKindOnly prints, logs and marshals keys.
+func TestKeysShowTheirKindOnly(t *testing.T) {
+	key := tokenstore.Key{Kind: tokenstore.RefreshKey, Value: "fake-refresh"}
+	for _, v := range []any{key, &key, []tokenstore.Key{key}, struct{ K tokenstore.Key }{key}, map[tokenstore.Key]int{key: 1}} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%10.3v"} {
+			assertHidden(t, verb, fmt.Sprintf(verb, v))
+		}
+		var b bytes.Buffer
+		slog.New(slog.NewTextHandler(&b, nil)).Info("found", "key", v)
+		slog.New(slog.NewJSONHandler(&b, nil)).Info("found", "key", v)
+		text, err := json.Marshal(v)
+		assertHidden(t, "slog and json", fmt.Sprintf("%s %s %v", b.String(), text, err))
 	}
 }

@@ -1,6 +1,10 @@
 package tokenstore
 
-import "encoding/json"
+import (
+	"fmt"
+	"io"
+	"log/slog"
+)
 
 // KeyKind is the kind of a [Key].
 type KeyKind string
@@ -23,8 +27,22 @@ type Key struct {
 // String returns the kind only.
 func (k Key) String() string { return string(k.Kind) + " key" }
 
-// GoString returns the kind only.
-func (k Key) GoString() string { return k.String() }
+// Format writes what String returns, whatever the verb.
+func (k Key) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, k.String()) }
 
-// MarshalJSON returns the kind only.
-func (k Key) MarshalJSON() ([]byte, error) { return json.Marshal(k.String()) }
+// LogValue returns what String returns.
+func (k Key) LogValue() slog.Value { return slog.StringValue(k.String()) }
+
+// MarshalText returns what String returns; encoding/json, encoding/xml and others
+// marshal by it.
+func (k Key) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// UnmarshalText refuses: MarshalText leaves out the value.
+func (*Key) UnmarshalText([]byte) error {
+	return fmt.Errorf("%w: a key's value is not marshalled", ErrInvalidArgument)
+}
+
+// GobEncode refuses: the value may be a credential.
+func (Key) GobEncode() ([]byte, error) {
+	return nil, fmt.Errorf("%w: a key's value is not marshalled", ErrInvalidArgument)
+}

@@ -76,11 +76,12 @@ import (
 // OAuthToken is one OAuth token with what is needed to refresh it. It travels
 // by value: a store never shares memory with its callers.
 //
-// Printing it with fmt or log/slog, or marshalling it with encoding/json, shows
-// no credential; [EncodeToken] gives the stored form. Two gaps are package
-// fmt's: it calls no methods on unexported fields, so a type that keeps a token
-// in one and is printed needs a Format method of its own, and none for %p with
-// a token that is no pointer, which go vet refuses.
+// Printing it with fmt or log/slog, or marshalling it with encoding/json or
+// encoding/xml, shows no credential, and unmarshalling and encoding/gob refuse it;
+// [EncodeToken] gives the stored form. Three gaps are package fmt's. It calls no
+// methods on unexported fields, so a type that keeps a token in one and is printed
+// needs a Format method of its own. And it calls none for %p with a token that is
+// no pointer, nor for %w, which is for errors: go vet refuses both.
 type OAuthToken struct {
 	// ID names the token in its store. Generated IDs are opaque.
 	ID string

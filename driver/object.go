@@ -29,6 +29,15 @@ type Field struct {
 	raw   bool
 }
 
+// String returns the name alone.
+func (f Field) String() string { return "field " + strconv.Quote(f.Name) }
+
+// Format writes what String returns, whatever the verb.
+func (f Field) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(f.String())) }
+
+// LogValue returns what String returns.
+func (f Field) LogValue() slog.Value { return slog.StringValue(f.String()) }
+
 // MaxNumber is the largest number that an [Object] reads or writes. The sum of
 // two does not overflow.
 const MaxNumber = 1 << 53
