@@ -24,8 +24,8 @@ func DriverCases() []DriverCase {
 	var cases []DriverCase
 	for _, group := range [][]DriverCase{
 		driverPutCases(), driverDeleteCases(), driverRevisionCases(), driverListCases(), driverNameCases(),
-		driverDataCases(), driverContextCases(), driverPersonCases(), driverHandleCases(), driverBatchCases(),
-		driverRetireCases(), driverConcurrentCases(),
+		driverDataCases(), driverContextCases(), driverPersonCases(), driverRestoreCases(), driverHandleCases(),
+		driverBatchCases(), driverAbsenceCases(), driverRetireCases(), driverConcurrentCases(),
 	} {
 		cases = append(cases, group...)
 	}

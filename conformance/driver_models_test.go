@@ -19,12 +19,27 @@ import (
 // mutantOptions are those of the memory driver, with handles for those mutants
 // that are about processes.
 func mutantOptions() []conformance.DriverOption {
-	return append(memoryOptions(), conformance.DriverHandle(func(_ context.Context, s driver.Secrets) (driver.Secrets, error) {
-		if p, ok := s.(interface{ process() driver.Secrets }); ok {
-			return p.process(), nil
-		}
-		return s, nil
-	}))
+	return append(memoryOptions(),
+		conformance.DriverHandle(func(_ context.Context, s driver.Secrets) (driver.Secrets, error) {
+			if p, ok := s.(interface{ process() driver.Secrets }); ok {
+				return p.process(), nil
+			}
+			return s, nil
+		}),
+		conformance.DriverRefusedBatch(func(ctx context.Context, s driver.Secrets) (driver.Secrets, error) {
+			if m, ok := s.(*refusing); ok {
+				return m.refused(), nil
+			}
+			return refusedBatch(ctx, s)
+		}),
+		conformance.DriverNoContainer(func(ctx context.Context, s driver.Secrets) (driver.Secrets, error) {
+			if m, ok := s.(*lost); ok {
+				return m.elsewhere, nil
+			}
+			return nowhere(ctx, s)
+		}),
+		conformance.DriverPatience(50*time.Millisecond),
+	)
 }
 
 // model is a small driver of its own, whose revisions are made by a function of

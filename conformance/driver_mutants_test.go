@@ -173,7 +173,7 @@ type wrongDriver struct {
 func wrongDrivers() []wrongDriver {
 	return slices.Concat(
 		swapMutants(), revisionMutants(), deleteMutants(), listMutants(), nameMutants(),
-		dataMutants(), errorMutants(), batchMutants(), retireMutants(), processMutants(),
+		dataMutants(), errorMutants(), batchMutants(), absenceMutants(), restoreMutants(), retireMutants(), processMutants(),
 	)
 }
 
@@ -217,7 +217,7 @@ func TestDriverMutantsBase(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			options := mutantOptions()
 			if name == "model" {
-				options = append(options, conformance.DriverMissing("a model has no console", "person-*"))
+				options = append(options, conformance.DriverMissing("a model has no console", "person-*", "restored*"))
 			}
 			conformance.Driver(t, func(testing.TB) driver.Secrets { return newSecrets() }, options...)
 		})

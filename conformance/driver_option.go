@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"time"
 
 	"example.com/tokenstore/driver"
 )
@@ -13,16 +14,21 @@ type driverSettings struct {
 	handle  func(context.Context, driver.Secrets) (driver.Secrets, error)
 	edit    func(ctx context.Context, secrets driver.Secrets, name string, data []byte) error
 	remove  func(ctx context.Context, secrets driver.Secrets, name string) error
+	restore func(ctx context.Context, secrets driver.Secrets, name string) error
+	nowhere func(context.Context, driver.Secrets) (driver.Secrets, error)
+	refuse  func(context.Context, driver.Secrets) (driver.Secrets, error)
 	output  func() string
 	settle  func(context.Context) error
 	secrets int // of the cases about paging
 	workers int
 	rounds  int
+
+	patience time.Duration
 	choice
 }
 
 func newDriverSettings(options []DriverOption) *driverSettings {
-	s := &driverSettings{secrets: 250, workers: 8, rounds: 20, choice: choice{option: "DriverMissing"}}
+	s := &driverSettings{secrets: 250, workers: 8, rounds: 20, patience: time.Minute, choice: choice{option: "DriverMissing"}}
 	for _, c := range DriverCases() {
 		s.names = append(s.names, c.Name)
 	}
@@ -49,6 +55,38 @@ func DriverPerson(
 	remove func(ctx context.Context, secrets driver.Secrets, name string) error,
 ) DriverOption {
 	return func(s *driverSettings) { s.edit, s.remove = edit, remove }
+}
+
+// DriverRestore gives the function that puts back what a secret held before its
+// last write, by the service's own means: a rollback, a restored version, a label
+// moved back. Without it the cases whose names begin with "restored" fail unless
+// they are declared missing; so does "restored-seen" where the service does not
+// let an adapter see it.
+func DriverRestore(restore func(ctx context.Context, secrets driver.Secrets, name string) error) DriverOption {
+	return func(s *driverSettings) { s.restore = restore }
+}
+
+// DriverNoContainer gives the function that returns a driver like the given one
+// on a container that does not exist: another mount, namespace, project, region
+// or folder. Without it the cases whose names begin with "container" fail unless
+// they are declared missing.
+func DriverNoContainer(open func(context.Context, driver.Secrets) (driver.Secrets, error)) DriverOption {
+	return func(s *driverSettings) { s.nowhere = open }
+}
+
+// DriverRefusedBatch gives the function that returns another driver on the same
+// secrets, whose service refuses every call that reads many of them with the
+// answer that it has for what does not exist, and serves all other calls. Without
+// it the case "batch-refused" fails for a driver.BatchGetter, unless it is
+// declared missing.
+func DriverRefusedBatch(open func(context.Context, driver.Secrets) (driver.Secrets, error)) DriverOption {
+	return func(s *driverSettings) { s.refuse = open }
+}
+
+// DriverPatience sets how long a call may take that has to end by itself, a
+// minute if it is not given.
+func DriverPatience(d time.Duration) DriverOption {
+	return func(s *driverSettings) { s.patience = d }
 }
 
 // DriverOutput gives the function that returns everything that the driver has

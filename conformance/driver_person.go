@@ -139,3 +139,43 @@ func driverHandleCases() []DriverCase {
 		}},
 	}
 }
+
+func driverRestoreCases() []DriverCase {
+	return []DriverCase{
+		{"restored", "what somebody has put back by the service's own means is given back, at a revision that no write before it has replaced", func(t *driverTrial) {
+			second := t.restored("a")
+			t.holds("a", value("1"), "")
+			_, err := t.put(t.secrets, "a", value("lost"), second)
+			t.conflicts("Put with the revision that was there before older data was put back", err)
+			t.conflicts("Delete with that revision", t.secrets.Delete(t.ctx, t.named("a"), second))
+			third := t.store("a", value("3"), t.get("a").Revision)
+			t.holds("a", value("3"), third)
+		}},
+		{"restored-seen", "Secret.Restored says that older data was put back, until the next write", func(t *driverTrial) {
+			t.restored("a")
+			t.holds("a", value("1"), "")
+			back := t.get("a")
+			if !back.Restored {
+				t.fails("Get does not say that older data was put back")
+			}
+			third := t.store("a", value("3"), back.Revision)
+			t.holds("a", value("3"), third)
+			if t.get("a").Restored {
+				t.fails("after a Put, Get says that older data was put back")
+			}
+		}},
+	}
+}
+
+// restored stores a secret twice, puts the first data back, and returns the
+// revision of the second.
+func (t *driverTrial) restored(name string) string {
+	t.need(t.settings.restore != nil, "DriverRestore")
+	second := t.store(name, value("2"), t.store(name, value("1"), ""))
+	t.holds(name, value("2"), second)
+	if t.get(name).Restored {
+		t.fails("Get of what was put says that older data was put back")
+	}
+	t.must("DriverRestore", t.settings.restore(t.ctx, t.given, t.named(name)))
+	return second
+}

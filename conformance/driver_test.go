@@ -17,6 +17,21 @@ import (
 type console interface {
 	Edit(name string, data []byte) string
 	Remove(name string) bool
+	Restore(name string) bool
+}
+
+var errNoConsole = errors.New("no console")
+
+// refusedBatch refuses every batch as a whole.
+func refusedBatch(_ context.Context, s driver.Secrets) (driver.Secrets, error) {
+	return drivertest.Inject(s, drivertest.FailMethod(drivertest.GetBatch, drivertest.Denied)), nil
+}
+
+// nowhere is a driver on a container that does not exist.
+func nowhere(context.Context, driver.Secrets) (driver.Secrets, error) {
+	return drivertest.Inject(memory.New().Batched(), func(drivertest.Call) drivertest.Outcome {
+		return drivertest.Outcome{Err: driver.ErrNoContainer}
+	}), nil
 }
 
 // memoryOptions give the suite what the memory driver has beside its methods.
@@ -27,7 +42,7 @@ func memoryOptions() []conformance.DriverOption {
 			func(_ context.Context, s driver.Secrets, name string, data []byte) error {
 				c, ok := driver.As[console](s)
 				if !ok {
-					return errors.New("no console")
+					return errNoConsole
 				}
 				c.Edit(name, data)
 				return nil
@@ -35,12 +50,20 @@ func memoryOptions() []conformance.DriverOption {
 			func(_ context.Context, s driver.Secrets, name string) error {
 				c, ok := driver.As[console](s)
 				if !ok {
-					return errors.New("no console")
+					return errNoConsole
 				}
 				c.Remove(name)
 				return nil
 			},
 		),
+		conformance.DriverRestore(func(_ context.Context, s driver.Secrets, name string) error {
+			if c, ok := driver.As[console](s); !ok || !c.Restore(name) {
+				return errNoConsole
+			}
+			return nil
+		}),
+		conformance.DriverRefusedBatch(refusedBatch),
+		conformance.DriverNoContainer(nowhere),
 	}
 }
 
@@ -84,7 +107,7 @@ func TestRunDriver(t *testing.T) {
 	var missing []string
 	for result := range conformance.RunDriver(t.Context(), func(context.Context) (driver.Secrets, error) {
 		return memory.New(), nil
-	}, conformance.DriverMissing("not given here", "person-*", "handles-*")) {
+	}, conformance.DriverMissing("not given here", "person-*", "handles-*", "restored*", "container-*")) {
 		outcomes[result.Outcome]++
 		if result.Outcome == conformance.Failed {
 			t.Error(result)
@@ -93,7 +116,7 @@ func TestRunDriver(t *testing.T) {
 			missing = append(missing, result.Case)
 		}
 	}
-	if want := 5 + 3 + 3 + 6; outcomes[conformance.Missing] != want {
+	if want := 5 + 3 + 2 + 2 + 5 + 6; outcomes[conformance.Missing] != want {
 		t.Errorf("%d cases are missing, want %d: %q", len(missing), want, missing)
 	}
 }

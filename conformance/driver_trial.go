@@ -58,7 +58,7 @@ func (t *driverTrial) watch(secrets driver.Secrets) driver.Secrets {
 }
 
 var driverSentinels = []error{
-	driver.ErrNotFound, driver.ErrConflict, driver.ErrInvalid, driver.ErrTooLarge, driver.ErrUnreadable,
+	driver.ErrNotFound, driver.ErrNoContainer, driver.ErrConflict, driver.ErrInvalid, driver.ErrTooLarge, driver.ErrUnreadable,
 	driver.ErrDenied, driver.ErrThrottled, driver.ErrQuota, driver.ErrUnavailable,
 	context.Canceled, context.DeadlineExceeded,
 }
@@ -73,6 +73,9 @@ func (t *driverTrial) checkError(call drivertest.Call, err error) {
 	known := func(sentinel error) bool { return errors.Is(err, sentinel) }
 	if !slices.ContainsFunc(driverSentinels, known) {
 		t.breaks(ruleSentinel, "%s: %s", call.Method, safe(err))
+	}
+	if call.Method != drivertest.Get && known(driver.ErrNotFound) {
+		t.breaks(ruleAbsence, "%s: %s", call.Method, safe(err))
 	}
 }
 

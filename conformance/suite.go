@@ -11,10 +11,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // What the suites of cases, for stores and for drivers, have in common: which
 // cases are run, and what a run of one finds.
+
+const ruleBounded = "no call waits without a bound of its own, also where its context has no deadline"
 
 const ruleDeclared = "what is declared missing is a case, and does not work"
 
@@ -204,6 +207,28 @@ func (r *record) panicked(p any) {
 func (r *record) readOutput(output func() string, rule string) {
 	if output != nil && strings.Contains(output(), mark) {
 		r.add(Finding{Rule: rule, Detail: "what was logged holds a credential", hard: true})
+	}
+}
+
+// bounded makes a call that has to end by itself: its context has no deadline. A
+// call that does not end ends the case.
+func (r *record) bounded(ctx context.Context, patience time.Duration, doing string, call func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	done := make(chan error, 1)
+	go inGoroutine(func() { done <- call(ctx) }, func(p any) {
+		r.panicked(p)
+		done <- errPanic
+	})
+	end := time.NewTimer(patience)
+	defer end.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-end.C:
+		r.breaks(ruleBounded, "%s has not ended after %v", doing, patience)
+		giveUp()
+		return nil // not reached
 	}
 }
 

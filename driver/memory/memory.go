@@ -36,6 +36,8 @@ type Secrets struct {
 type secret struct {
 	data     []byte
 	revision string
+	before   []byte // what the write before has stored, for Restore; nil: nothing
+	restored bool
 }
 
 // Option changes what [New] returns.
@@ -148,6 +150,23 @@ func (s *Secrets) Edit(name string, data []byte) string {
 	return s.write(name, data)
 }
 
+// Restore puts back what a secret held before its last write, as a person does
+// who restores a version: driver.Secret.Restored says so until the next write.
+// It reports whether there was anything to put back.
+func (s *Secrets) Restore(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := s.stored[name].before
+	if before == nil {
+		return false
+	}
+	s.write(name, before)
+	back := s.stored[name]
+	back.restored = true
+	s.stored[name] = back
+	return true
+}
+
 // Remove removes a secret as a person does in a service's console. It reports
 // whether there was one.
 func (s *Secrets) Remove(name string) bool {
@@ -178,12 +197,12 @@ func (s *Secrets) Clone() *Secrets {
 func (s *Secrets) write(name string, data []byte) string {
 	s.writes++
 	revision := strconv.FormatInt(s.writes, 10)
-	s.stored[name] = secret{data: bytes.Clone(data), revision: revision}
+	s.stored[name] = secret{data: bytes.Clone(data), revision: revision, before: s.stored[name].data}
 	return revision
 }
 
 func (x secret) as(name string) driver.Secret {
-	return driver.Secret{Name: name, Data: bytes.Clone(x.data), Revision: x.revision}
+	return driver.Secret{Name: name, Data: bytes.Clone(x.data), Revision: x.revision, Restored: x.restored}
 }
 
 func check(ctx context.Context, name string) error {

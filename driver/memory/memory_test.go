@@ -140,3 +140,26 @@ func ExampleNew() {
 	// conflict: the name is taken
 	// <nil>
 }
+
+func TestRestoreSaysSo(t *testing.T) {
+	s := memory.New()
+	if s.Restore("a") {
+		t.Error("what is not there was put back")
+	}
+	first := put(t, s, "a", `{"x":"1"}`, "")
+	if s.Restore("a") {
+		t.Error("there was nothing before the first write")
+	}
+	second := put(t, s, "a", `{"x":"2"}`, first)
+	if !s.Restore("a") {
+		t.Fatal("nothing was put back")
+	}
+	got, err := s.Get(context.Background(), "a")
+	if err != nil || string(got.Data) != `{"x":"1"}` || !got.Restored || got.Revision == first || got.Revision == second {
+		t.Errorf("what was put back is %+v, %v", got, err)
+	}
+	put(t, s, "a", `{"x":"3"}`, got.Revision)
+	if got, err := s.Get(context.Background(), "a"); err != nil || got.Restored {
+		t.Errorf("after a Put: %+v, %v", got, err)
+	}
+}
