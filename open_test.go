@@ -1,3 +1,5 @@
+// Opening by URL: what is refused, and that no error quotes a credential.
+
 package tokenstore_test
 
 import (
