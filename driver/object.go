@@ -33,8 +33,8 @@ type Field struct {
 	raw   bool
 }
 
-// MaxNumber is the largest number that an [Object] reads or writes. The sum of two
-// such numbers does not overflow.
+// MaxNumber is the largest number that an [Object] reads or writes. The sum of
+// two does not overflow.
 const MaxNumber = 1 << 53
 
 // DecodeObject decodes one JSON object. Anything else gives an error that matches

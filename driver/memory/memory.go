@@ -147,8 +147,8 @@ func (s *Secrets) Edit(name string, data []byte) string {
 	return s.write(name, data)
 }
 
-// Remove removes a secret as a person does in a service's console. It reports whether
-// the secret existed.
+// Remove removes a secret as a person does in a service's console. It reports
+// whether there was one.
 func (s *Secrets) Remove(name string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,5 +1,5 @@
-// Package staleness keeps a process from going back in time on a service that may, for
-// a while after a write, still return the overwritten value.
+// Package staleness keeps a process from going backwards where a service may
+// show, for a while after a write, what was there before.
 package staleness
 
 import (
@@ -13,27 +13,27 @@ import (
 )
 
 const (
-	// maxReads limits how often a secret is read again if its state may be older than
-	// one already seen.
+	// maxReads is how often a secret is read again that may be older than what was
+	// seen of it.
 	maxReads = 8
-	// firstWait is the pause before the first of these reads; it doubles each time.
+	// firstWait is the first pause between such reads; it doubles.
 	firstWait = 10 * time.Millisecond
-	// patience is the total of those waits: how long a service may keep returning an
-	// overwritten value.
+	// patience is how long they take, and so how long a service is expected to show
+	// what was overwritten.
 	patience = firstWait << maxReads
-	// maxRounds limits how often the reads of a secret start over because this process
-	// saw a later state of it in the meantime.
+	// maxRounds is how often the reads of a secret begin anew because a later state
+	// of it was seen meanwhile.
 	maxRounds = 4
 )
 
-// ErrBehind: the service kept returning older states than it had returned before.
-var ErrBehind = fmt.Errorf("%w: the service keeps returning an older state than before", driver.ErrUnavailable)
+// ErrBehind is the error of a service that goes on showing older states.
+var ErrBehind = fmt.Errorf("%w: the service shows an older state than before", driver.ErrUnavailable)
 
-// CatchUp calls see until the service returns a fresh state. see reads a secret and
-// compares it with the latest state seen before. If the state is still not fresh after
-// patience, CatchUp calls accept with what see returned when the reads began. accept
-// reports whether it takes the state; it must not if this process saw a later state in
-// the meantime, and then the reads start over.
+// CatchUp calls see, which reads a secret and compares it with what was seen, until
+// the service shows a fresh state. What stays for longer than any service is
+// expected to be stale is for accept to decide on, with what was seen when the
+// reads began: it reports whether that state is taken, which it is not if a later
+// one was seen meanwhile.
 func CatchUp(
 	ctx context.Context, sleep func(context.Context, time.Duration) error,
 	see func(context.Context) (Order, Sighting, error), accept func(Order, Sighting) (bool, error),
@@ -64,59 +64,59 @@ func CatchUp(
 	return ErrBehind
 }
 
-// State is the state of a secret, as a read returned it or a write left it.
+// State is what a read has shown of a secret, or a write has made of it.
 type State struct {
-	// Revision is the driver's; it is empty if the secret does not exist.
+	// Revision is the driver's; it is empty if the secret is not there.
 	Revision string
-	// Generation counts the writes of the secret.
+	// Generation counts the writes.
 	Generation int64
-	// Uncounted reports that the secret has lost its generation, for example in a
-	// person's edit, so that Generation says nothing about the order.
+	// Uncounted says that the secret has lost its generation, as a person's edit
+	// may do: what stands here tells no order.
 	Uncounted bool
-	// Empty reports that the secret is a tombstone or does not exist.
+	// Empty says that the secret holds nothing, or is not there.
 	Empty bool
 }
 
-// Sighting is the latest state seen of a secret, and when it was first seen.
+// Sighting is the latest state that was seen of a secret, and since when.
 type Sighting struct {
 	State
 	Since time.Time
 }
 
-// Order is how a state compares with the latest one seen.
+// Order is how a state compares with the latest that was seen.
 type Order int
 
 // The orders.
 const (
 	Fresh    Order = iota // the same state, or a later one
-	Doubtful              // it is unknown which of the two is the later one
-	Older                 // an earlier state
+	Doubtful              // nothing tells which of the two is the later one
+	Older                 // a state from before
 )
 
-// Memory remembers the latest state of each secret that this process has read or
-// written. Of very many secrets it keeps the most recent ones.
+// Memory remembers the latest state of each secret that a process has read or
+// written: of very many, those that it met last.
 type Memory struct {
 	now  func() time.Time
 	mu   sync.Mutex
 	seen recent.Map[Sighting]
 }
 
-// NewMemory returns an empty memory that uses the given clock.
+// NewMemory returns an empty memory with a clock.
 func NewMemory(now func() time.Time) *Memory { return &Memory{now: now} }
 
-// See compares a state that was read with the latest one seen, which it returns, and
-// remembers the state if it is fresh. asked is when the read began: a slow answer may
-// show the state at that time.
+// See compares a state that was read with the latest one seen, which it returns,
+// and remembers it if it is fresh. asked is when the read began: a slow answer
+// may show what was there then.
 func (m *Memory) See(name string, s State, asked time.Time) (Order, Sighting) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	before, ok := m.seen.Get(name)
 	switch {
-	case !ok && s.Revision == "": // There is nothing to remember.
+	case !ok && s.Revision == "": // Nothing was ever seen.
 	case !ok:
 		m.remember(name, s)
 	case s.Revision == "" && before.Empty, s.Revision != "" && s.Revision == before.Revision:
-		m.seen.Put(name, before) // The same state, seen again.
+		m.seen.Put(name, before) // The same: it was met again.
 	default:
 		if order := order(s, before, asked); order != Fresh {
 			return order, before
@@ -126,11 +126,10 @@ func (m *Memory) See(name string, s State, asked time.Time) (Order, Sighting) {
 	return Fresh, before
 }
 
-// order compares a state that was read with a different one seen before. If the
-// generations do not decide, the state that was read is the later one once the service
-// can no longer return anything that was overwritten before the other was seen. A
-// secret that no longer exists has no generation: what was read may be older, however
-// high its generation is.
+// order compares two different states. Where no generation tells it, the one that
+// is read is the later one if the service could not show any more what was there
+// before the other was seen. What is gone has none: what is read may be from
+// before, however high its generation is.
 func order(s State, before Sighting, asked time.Time) Order {
 	gone := before.Empty && before.Revision == ""
 	counted := s.Revision != "" && !gone && !s.Uncounted && !before.Uncounted && s.Generation != before.Generation
@@ -145,8 +144,8 @@ func order(s State, before Sighting, asked time.Time) Order {
 	return Fresh
 }
 
-// Wrote remembers a state that this process has written, unless it has seen a later one
-// in the meantime.
+// Wrote remembers a state that this process has written, unless it has seen a
+// later one meanwhile.
 func (m *Memory) Wrote(name string, s State) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -155,8 +154,8 @@ func (m *Memory) Wrote(name string, s State) {
 	}
 }
 
-// Removed remembers that this process has removed a secret with that revision, unless
-// it has seen another one in the meantime.
+// Removed remembers that this process has removed a secret of that revision,
+// unless it has seen another one meanwhile.
 func (m *Memory) Removed(name, revision string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -165,7 +164,7 @@ func (m *Memory) Removed(name, revision string) {
 	}
 }
 
-// Expect remembers that a secret exists, if nothing is known about it.
+// Expect remembers that a secret is there, if nothing is known of it.
 func (m *Memory) Expect(name string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -174,8 +173,8 @@ func (m *Memory) Expect(name string) {
 	}
 }
 
-// Accept remembers a state although it was not fresh, if the latest one seen is still
-// the one that See returned. It reports whether it did.
+// Accept remembers a state although it was not fresh, if the latest one that was
+// seen still is what See returned; it reports whether it has.
 func (m *Memory) Accept(name string, s State, seen Sighting) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -186,8 +185,8 @@ func (m *Memory) Accept(name string, s State, seen Sighting) bool {
 	return true
 }
 
-// remember keeps the generation of a secret that no longer exists, so that the next
-// secret with its name can count on from there.
+// remember keeps the generation of what is gone, so that what follows it can count
+// on.
 func (m *Memory) remember(name string, s State) {
 	if s.Revision == "" {
 		before, _ := m.seen.Get(name)
@@ -196,7 +195,7 @@ func (m *Memory) remember(name string, s State) {
 	m.seen.Put(name, Sighting{s, m.now()})
 }
 
-// Generation returns the generation of the latest state seen.
+// Generation returns that of the latest state that was seen.
 func (m *Memory) Generation(name string) int64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
