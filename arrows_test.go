@@ -1,3 +1,5 @@
+// Which package may import which, so that a store of files never links the engine.
+
 package tokenstore_test
 
 import (
@@ -14,12 +16,12 @@ import (
 
 const module = "example.com/tokenstore"
 
-// arrows are the packages of this module that each package may import. They run
-// one way: the contract knows nothing but the driver's sentinels, stores and the
-// index know the contract, the engine knows the index, adapters know the engine,
-// and only the command knows all of them.
+// arrows lists the packages of this module that each package may import. Imports run
+// one way: the contract imports only the driver's sentinels and objects, stores and the
+// index import the contract, the engine imports the index, adapters import the engine,
+// and only the command imports all of them.
 //
-// A pattern that ends in /... stands for the package and all below it.
+// A pattern that ends in /... matches the package and everything below it.
 var arrows = map[string][]string{
 	".":                      {"driver"},
 	"driver":                 {},
@@ -39,7 +41,7 @@ var arrows = map[string][]string{
 	"cmd/tokenstore":         {"..."},
 }
 
-// internals are those of the internal packages.
+// internals lists the same for the internal packages.
 var internals = map[string][]string{
 	"internal/adaptertest":   {"..."},
 	"internal/escape":        {},
@@ -55,7 +57,7 @@ var internals = map[string][]string{
 	"internal/unprivileged":  {},
 }
 
-// TestArrowsRunOneWay keeps every package from importing what it must not know.
+// TestArrowsRunOneWay checks that no package imports one that it may not.
 func TestArrowsRunOneWay(t *testing.T) {
 	for folder, imports := range packages(t) {
 		may, known := arrows[folder]
@@ -63,18 +65,19 @@ func TestArrowsRunOneWay(t *testing.T) {
 			may, known = internals[folder]
 		}
 		if !known {
-			t.Errorf("package %s is new: say in this table what it may import", folder)
+			t.Errorf("package %s is new: add it to this table and to docs/design.md, with what it may import", folder)
 			continue
 		}
 		for _, to := range imports {
 			if !slices.ContainsFunc(may, func(pattern string) bool { return matches(pattern, to) }) {
-				t.Errorf("%s imports %s", folder, to)
+				t.Errorf("%s must not import %s", folder, to)
 			}
 		}
 	}
 }
 
-// TestStoresOfFilesLinkNoEngine looks at all that a program links.
+// TestStoresOfFilesLinkNoEngine checks everything that a program links, not only direct
+// imports.
 func TestStoresOfFilesLinkNoEngine(t *testing.T) {
 	direct := packages(t)
 	for _, c := range []struct {
@@ -114,8 +117,8 @@ func matches(pattern, folder string) bool {
 	return parent == "" || folder == strings.TrimSuffix(parent, "/") || strings.HasPrefix(folder, parent)
 }
 
-// packages returns the folders of the module's packages and, for each, those of
-// the module that it imports outside tests.
+// packages returns the folders of the module's packages and, for each, the packages of
+// the module that it imports, except in tests.
 func packages(t *testing.T) map[string][]string {
 	t.Helper()
 	found := map[string][]string{}

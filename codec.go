@@ -1,3 +1,6 @@
+// The stored form of a token: the same flat JSON object in every secret manager, so
+// that a person can edit it and one store can read what another wrote.
+
 package tokenstore
 
 import (
@@ -11,17 +14,17 @@ import (
 	"example.com/tokenstore/driver"
 )
 
-// field is one text field of a token in its stored form.
+// field is one string field of a token in its stored form.
 type field struct {
 	name       string
 	credential bool
 	of         func(*OAuthToken) *string
 }
 
-// expiryField is the name of the one stored field that is no plain text.
+// expiryField is the name of the one stored field that is not a plain string.
 const expiryField = "expiry_time"
 
-// fields are the text fields, by the names that the SDKs use.
+// fields are the string fields, by the names that the SDKs use.
 var fields = []field{
 	{"id", false, func(t *OAuthToken) *string { return &t.ID }},
 	{"user_name", false, func(t *OAuthToken) *string { return &t.UserName }},
@@ -35,9 +38,9 @@ var fields = []field{
 }
 
 // EncodeToken returns the token's stored form: one flat JSON object in which
-// every value is a string, under the names that the SDKs use, without the
-// fields that are empty. It holds the credentials. A token that is not valid
-// (see [OAuthToken.Validate]) gives an error that matches ErrInvalidToken.
+// every value is a string, under the names that the SDKs use, without empty
+// fields. It contains the credentials. If the token is not valid (see
+// [OAuthToken.Validate]), the error matches ErrInvalidToken.
 func EncodeToken(t OAuthToken) ([]byte, error) {
 	if err := t.Validate(); err != nil {
 		return nil, err
@@ -113,16 +116,16 @@ func FieldWarnings(object driver.Object) []string {
 }
 
 const (
-	maxExpiry       = 9_999_999_999_999 // 13 digits: the year 2286.
+	maxExpiry       = 9_999_999_999_999 // 13 digits: the year 2286
 	secondsDigits   = 10
 	millisPerSecond = 1000
 )
 
 var errExpiry = errors.New("not a time in epoch milliseconds (13 digits) or seconds (10 digits)")
 
-// FormatExpiry returns the stored form of an expiry, epoch milliseconds in 13
-// digits, or "" for the zero time. Earlier times are padded with zeros, since
-// 10 digits would be read as seconds. Times outside 13 digits give "".
+// FormatExpiry returns the stored form of an expiry: epoch milliseconds in 13
+// digits, padded with zeros because 10 digits would be read as seconds. It returns
+// "" for the zero time and for times that do not fit in 13 digits.
 func FormatExpiry(t time.Time) string {
 	if t.IsZero() || t.UnixMilli() < 0 || t.UnixMilli() > maxExpiry {
 		return ""
@@ -130,9 +133,9 @@ func FormatExpiry(t time.Time) string {
 	return fmt.Sprintf("%013d", t.UnixMilli())
 }
 
-// ParseExpiry reads the stored form of an expiry: epoch milliseconds, or
-// seconds if it has exactly 10 digits. Empty gives the zero time. Any other text
-// gives an error, which does not quote it.
+// ParseExpiry parses the stored form of an expiry: epoch milliseconds, or seconds
+// if it has exactly 10 digits. The empty string gives the zero time. Anything else
+// gives an error that does not quote it.
 func ParseExpiry(text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
@@ -148,7 +151,7 @@ func ParseExpiry(text string) (time.Time, error) {
 }
 
 // Validate returns an error that matches ErrInvalidToken if the token cannot be
-// stored: a text is not valid UTF-8, or the expiry is before 1970 or after 2286.
+// stored: a field is not valid UTF-8, or the expiry is before 1970 or after 2286.
 func (t OAuthToken) Validate() error {
 	for _, f := range fields {
 		if !utf8.ValidString(*f.of(&t)) {
@@ -156,7 +159,7 @@ func (t OAuthToken) Validate() error {
 		}
 	}
 	if ms := t.Expiry.UnixMilli(); !t.Expiry.IsZero() && (ms < 0 || ms > maxExpiry) {
-		return fmt.Errorf("%w: the expiry is outside the years 1970 to 2286", ErrInvalidToken)
+		return fmt.Errorf("%w: the expiry must be between the years 1970 and 2286", ErrInvalidToken)
 	}
 	return nil
 }

@@ -1,3 +1,6 @@
+// How callers tell errors apart: one set of sentinels for all stores, and one error
+// type that names the store and the operation and never holds a credential.
+
 package tokenstore
 
 import (
@@ -9,49 +12,49 @@ import (
 	"example.com/tokenstore/driver"
 )
 
-// The errors of a store. Each is matched with errors.Is.
+// The errors of a store. Match them with errors.Is.
 var (
-	// ErrNotFound: no stored token matches. It is different from every fault.
+	// ErrNotFound: no stored token matches. Never returned for a failure.
 	ErrNotFound = errors.New("token not found")
-	// ErrInvalidToken: the token cannot be stored as it is.
+	// ErrInvalidToken: the token cannot be stored; the error says why.
 	ErrInvalidToken = errors.New("invalid token")
-	// ErrInvalidArgument: an argument other than a token is not usable.
+	// ErrInvalidArgument: an argument other than a token is invalid.
 	ErrInvalidArgument = errors.New("invalid argument")
-	// ErrConflict: others changed the token again and again while it was being
-	// saved, and the store gave up. Nothing of the save was stored.
+	// ErrConflict: others kept changing the token while it was being saved, and the
+	// store gave up. Nothing was stored.
 	ErrConflict = driver.ErrConflict
-	// ErrTooLarge: the token is larger than the service stores, or a document of
-	// the index, which then needs a larger fan-out, would be (index.ErrFull).
+	// ErrTooLarge: the token exceeds the service's size limit, or a document of the
+	// index would (index.ErrFull); the index then needs a larger fan-out.
 	ErrTooLarge = driver.ErrTooLarge
-	// ErrUnreadable: what is stored cannot be understood.
+	// ErrUnreadable: the stored data cannot be understood.
 	ErrUnreadable = driver.ErrUnreadable
-	// ErrNoContainer: the place that would hold the store does not exist: the
-	// mount, namespace, project, region or folder. It says nothing about any token.
+	// ErrNoContainer: the mount, namespace, project, region or folder that should
+	// hold the store does not exist. It says nothing about any token.
 	ErrNoContainer = driver.ErrNoContainer
 	// ErrDenied: the credentials are missing, expired or lack a permission.
 	ErrDenied = driver.ErrDenied
-	// ErrThrottled: too many calls; the same call succeeds later.
+	// ErrThrottled: too many calls; the same call will succeed later.
 	ErrThrottled = driver.ErrThrottled
-	// ErrQuota: a quota of the service that does not refill within minutes is
-	// used up.
+	// ErrQuota: a quota of the service is used up and does not refill within
+	// minutes.
 	ErrQuota = driver.ErrQuota
 	// ErrUnavailable: the service does not answer. A save may or may not have
-	// happened; doing it again is safe.
+	// happened; repeating it is safe.
 	ErrUnavailable = driver.ErrUnavailable
 )
 
-// Error is the error that stores return. It matches its Kind and its cause
-// with errors.Is and errors.As. Its text holds no credential.
+// Error is the error type that stores return. errors.Is and errors.As find its Kind
+// and its cause. Its message contains no credential.
 type Error struct {
 	// Store is the kind of store, for example "awssm".
 	Store string
 	// Op is what was being done, for example "save token".
 	Op string
-	// Name is what it was done to, shortened by [Redact]; it may be empty.
+	// Name is the ID or name it was done to, shortened by [Redact]; it may be empty.
 	Name string
 	// Kind is one of the sentinels of this package, or nil if none applies.
 	Kind error
-	// Err is the cause, or nil if Kind says it all.
+	// Err is the cause, or nil if there is nothing to add to Kind.
 	Err error
 }
 
@@ -65,7 +68,7 @@ func (e *Error) Error() string {
 	if e.Name != "" {
 		b.WriteString(` "` + e.Name + `"`)
 	}
-	// A cause that wraps its kind says it already.
+	// If the cause wraps the kind, its message already includes it.
 	if e.Kind != nil && (e.Err == nil || !strings.Contains(e.Err.Error(), e.Kind.Error())) {
 		b.WriteString(": " + e.Kind.Error())
 	}
@@ -87,9 +90,9 @@ func (e *Error) Unwrap() []error {
 	return errs
 }
 
-// Redact shortens a token's ID or a secret's name to its first two characters,
-// for errors and logs: an ID that a caller chose may hold what should not be
-// seen there.
+// Redact shortens a token's ID or a secret's name to its first two characters, for
+// errors and logs, because an ID chosen by a caller may contain something that must
+// not appear there.
 func Redact(name string) string {
 	short := name
 	for range 2 {
@@ -102,7 +105,7 @@ func Redact(name string) string {
 	return strings.ToValidUTF8(name[:len(name)-len(short)], "") + "…"
 }
 
-// kinds are the sentinels in the order in which [Kind] looks for them.
+// kinds are the sentinels in the order in which [Kind] checks them.
 var kinds = []error{
 	ErrNotFound, ErrInvalidToken, ErrInvalidArgument, ErrConflict, ErrTooLarge,
 	ErrUnreadable, ErrNoContainer, ErrDenied, ErrThrottled, ErrQuota, ErrUnavailable,
@@ -118,9 +121,9 @@ func Kind(err error) error {
 	return nil
 }
 
-// Retryable reports whether the call that returned err may succeed if it is
-// made again as it was, a little later. It is false for nil, and for an error
-// of the caller's own context.
+// Retryable reports whether the call that returned err may succeed if it is retried
+// unchanged a little later. It is false for nil and for errors of the caller's own
+// context.
 func Retryable(err error) bool {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return false

@@ -1,3 +1,5 @@
+// Errors match their kind and cause, and quote no more than they should.
+
 package tokenstore_test
 
 import (

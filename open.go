@@ -1,3 +1,7 @@
+// Opening a store by URL, so that a program can leave the choice of store to its
+// configuration. Packages of stores register their schemes, as drivers of
+// database/sql do.
+
 package tokenstore
 
 import (
@@ -11,15 +15,15 @@ import (
 	"sync"
 )
 
-// OpenStore is a store that was opened by a URL. Close releases what it holds;
-// the store cannot be used afterwards.
+// OpenStore is a store that was opened by URL. Close releases its resources; the
+// store cannot be used afterwards.
 type OpenStore interface {
 	Store
 	io.Closer
 }
 
-// OpenFunc opens the store that a URL names. It refuses parameters that it does
-// not know; [CheckParams] does that.
+// OpenFunc opens the store that a URL names. It must reject unknown parameters, for
+// which it can use [CheckParams].
 type OpenFunc func(ctx context.Context, u *url.URL) (OpenStore, error)
 
 var (
@@ -27,9 +31,8 @@ var (
 	openers   = map[string]OpenFunc{}
 )
 
-// Register makes a scheme known to [Open]. Packages of stores call it when they
-// are initialised, as drivers of database/sql do. A scheme that is registered
-// again is replaced.
+// Register makes a scheme available to [Open]. Packages of stores call it in init.
+// Registering a scheme again replaces it.
 func Register(scheme string, open OpenFunc) {
 	openersMu.Lock()
 	defer openersMu.Unlock()
@@ -43,14 +46,14 @@ func Schemes() []string {
 	return slices.Sorted(maps.Keys(openers))
 }
 
-// Open opens the store that a URL names, for example "sqlite:tokens.db". The
-// package that serves the scheme must be imported, if only for its side effect:
+// Open opens the store that a URL names, for example "sqlite:tokens.db". Import the
+// package that serves the scheme, if only for its side effect:
 //
 //	import _ "example.com/tokenstore/sqlstore"
 //
-// A URL holds no credentials: credentials come from the environment, as each
-// package says. An error matches ErrInvalidArgument if the URL cannot be used,
-// and never quotes it. Close the store after use.
+// A URL contains no credentials: those come from the environment, as each package
+// documents. If the URL is invalid, the error matches ErrInvalidArgument; it never
+// quotes the URL. Close the store after use.
 func Open(ctx context.Context, rawURL string) (OpenStore, error) {
 	invalid := func(format string, args ...any) error {
 		return &Error{Op: "open", Kind: ErrInvalidArgument, Err: fmt.Errorf(format, args...)}
@@ -58,26 +61,26 @@ func Open(ctx context.Context, rawURL string) (OpenStore, error) {
 	known := strings.Join(Schemes(), ", ")
 	u, err := url.Parse(rawURL)
 	if err != nil {
-		return nil, invalid("this is not a URL; known schemes: %s", known)
+		return nil, invalid("not a URL; known schemes: %s", known)
 	}
 	if u.User != nil {
-		return nil, invalid("a store's URL holds no user name or password; give credentials by environment")
+		return nil, invalid("a store's URL must not contain a user name or password; set credentials in the environment")
 	}
 	openersMu.RLock()
 	open, ok := openers[u.Scheme]
 	openersMu.RUnlock()
 	if !ok {
-		return nil, invalid("unknown scheme; known schemes: %s (is the store's package imported?)", known)
+		return nil, invalid("unknown scheme; known schemes: %s (import the package of the store)", known)
 	}
 	return open(ctx, u)
 }
 
-// CheckParams returns an error that matches ErrInvalidArgument and lists the
-// known parameters if the URL's query is malformed, has a parameter that is not
-// known, or has one twice.
+// CheckParams returns an error that matches ErrInvalidArgument and lists the known
+// parameters if the URL's query is malformed, or has an unknown parameter, or one
+// parameter twice.
 func CheckParams(u *url.URL, known ...string) error {
 	invalid := func(problem string) error {
-		list := "it takes none"
+		list := "this store takes none"
 		if len(known) > 0 {
 			list = "known are " + strings.Join(known, ", ")
 		}
@@ -85,15 +88,30 @@ func CheckParams(u *url.URL, known ...string) error {
 	}
 	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
-		return invalid("the parameters are malformed")
+		return invalid("malformed parameters")
 	}
-	for name, values := range query {
+	for _, name := range slices.Sorted(maps.Keys(query)) {
 		if !slices.Contains(known, name) {
-			return invalid("unknown parameter")
+			return invalid("unknown parameter" + quotedName(name))
 		}
-		if len(values) > 1 {
+		if len(query[name]) > 1 {
 			return invalid(fmt.Sprintf("parameter %s is given twice", name))
 		}
 	}
 	return nil
+}
+
+// quotedName returns a space and the name of a parameter in quotes, or nothing if
+// it does not look like a name: it may be a credential, pasted in the wrong place.
+func quotedName(name string) string {
+	const longest = 24
+	for _, c := range name {
+		if (c < 'a' || c > 'z') && c != '_' {
+			return ""
+		}
+	}
+	if name == "" || len(name) > longest {
+		return ""
+	}
+	return fmt.Sprintf(" %q", name)
 }

@@ -1,3 +1,5 @@
+// Opening by URL: what is refused, and that no error quotes a credential.
+
 package tokenstore_test
 
 import (
@@ -27,9 +29,10 @@ func TestOpenRefusesWhatItDoesNotKnow(t *testing.T) {
 	for url, wantText := range map[string]string{
 		"":                                "known schemes: ",
 		"nosuch:fake-secret":              "memory",
-		"memory:?password=fake-secret":    "it takes none",
+		"memory:?password=fake-secret":    `unknown parameter "password"; this store takes none`,
+		"memory:?fake-secret":             "unknown parameter; this store takes none",
 		"memory:?%zz=fake-secret":         "malformed",
-		"memory://user:fake-secret@host/": "holds no user name or password",
+		"memory://user:fake-secret@host/": "must not contain a user name or password",
 		"mem ory:fake-secret\x7f":         "not a URL",
 		"memory:fake-secret":              "nothing behind it",
 	} {

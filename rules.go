@@ -1,4 +1,5 @@
-// The contract's decisions, in one place for every implementation of [Store].
+// The decisions of the contract, in one place, so that every implementation of
+// [Store] makes the same ones.
 
 package tokenstore
 
@@ -7,9 +8,9 @@ import (
 	"time"
 )
 
-// FindKeys returns the keys by which query is looked up, in order, once its ID
-// has found nothing: the first that finds a token decides. None means that
-// nothing is found.
+// FindKeys returns the keys to look query up by, in order, if its ID has found
+// nothing. The first key that finds a token decides. Without keys, nothing is
+// found.
 func FindKeys(query OAuthToken) []Key {
 	client := query.ClientID != "" && query.ClientSecret != ""
 	switch {
@@ -23,9 +24,8 @@ func FindKeys(query OAuthToken) []Key {
 	return nil
 }
 
-// AdoptionKeys returns the keys by which a token without a user is adopted when
-// t is saved and its user has no token yet, in order. None means that nothing
-// is adopted.
+// AdoptionKeys returns the keys, in order, by which saving t adopts a token without
+// a user if t's user has no token yet. Without keys, nothing is adopted.
 func AdoptionKeys(t OAuthToken) []Key {
 	if t.UserName == "" || t.ClientID == "" || t.ClientSecret == "" {
 		return nil
@@ -44,7 +44,7 @@ func grantThenRefresh(t OAuthToken) []Key {
 	return keys
 }
 
-// KeysOf returns all keys that t holds: user, refresh, grant, access.
+// KeysOf returns all keys of t, in this order: user, refresh, grant, access.
 func KeysOf(t OAuthToken) []Key {
 	var keys []Key
 	for _, k := range []Key{
@@ -60,9 +60,9 @@ func KeysOf(t OAuthToken) []Key {
 	return keys
 }
 
-// QueryFor returns the query that looks for a token by k alone. It has the client
-// values that a find by refresh or grant token must have, and which are not
-// compared.
+// QueryFor returns the query that finds a token by k alone. For a refresh or grant
+// token it includes the client values that the contract requires and does not
+// compare.
 func QueryFor(k Key) OAuthToken {
 	query := OAuthToken{ClientID: "any", ClientSecret: "any"}
 	switch k.Kind {
@@ -78,7 +78,7 @@ func QueryFor(k Key) OAuthToken {
 	return query
 }
 
-// Holds reports whether t holds the key.
+// Holds reports whether k is one of the keys of t.
 func Holds(t OAuthToken, k Key) bool {
 	if k.Value == "" {
 		return false
@@ -96,9 +96,9 @@ func Holds(t OAuthToken, k Key) bool {
 	return false
 }
 
-// Update returns what stored becomes when token is saved over it: the fields
-// that are set in token overwrite, the others stay, the ID never changes, and
-// an old expiry does not outlive its access token.
+// Update returns stored as it is after token has been saved to it: the fields that
+// are set in token overwrite the stored ones, the others stay, the ID never
+// changes, and a new access token without an expiry drops the old expiry.
 func Update(stored, token OAuthToken) OAuthToken {
 	updated := stored
 	for _, f := range fields {
@@ -116,7 +116,7 @@ func Update(stored, token OAuthToken) OAuthToken {
 }
 
 // CheckInsert returns an error that matches ErrInvalidToken if t cannot be
-// inserted: it has no refresh, grant or access token, or is not valid.
+// inserted, because it has no refresh, grant or access token or is not valid.
 func CheckInsert(t OAuthToken) error {
 	if t.RefreshToken == "" && t.GrantToken == "" && t.AccessToken == "" {
 		return fmt.Errorf("%w: a new token needs a refresh, grant or access token", ErrInvalidToken)
@@ -124,8 +124,8 @@ func CheckInsert(t OAuthToken) error {
 	return t.Validate()
 }
 
-// Normal returns t as a store holds it: the expiry in UTC and cut to the
-// millisecond, so that equal tokens are equal with ==.
+// Normal returns t as a store returns it: the expiry is in UTC and truncated to the
+// millisecond, so that equal tokens compare equal with ==.
 func (t OAuthToken) Normal() OAuthToken {
 	if !t.Expiry.IsZero() {
 		t.Expiry = time.UnixMilli(t.Expiry.UnixMilli()).UTC()
@@ -133,7 +133,7 @@ func (t OAuthToken) Normal() OAuthToken {
 	return t
 }
 
-// Fill returns t with its empty fields filled from stored, as the SDKs do after
-// a find; the ID is always the stored one. The stored expiry is taken only
-// together with the stored access token.
+// Fill returns t with its empty fields filled in from stored, as the SDKs do after
+// a find. The ID is always the stored one. The stored expiry is used only together
+// with the stored access token.
 func (t OAuthToken) Fill(stored OAuthToken) OAuthToken { return Update(stored, t) }

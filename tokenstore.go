@@ -1,40 +1,40 @@
-// Package tokenstore is the contract of this module: what a token is
-// ([OAuthToken]), what every store of tokens does ([Store]), how its errors are
-// told apart, and how a token is stored. The stores are in packages of their own:
-// awssm, vault and gcpsm for secret managers, over the engine in secretstore;
-// sqlstore and filestore for the formats of the Zoho CRM SDKs.
+// Package tokenstore defines what a token is ([OAuthToken]), what every store of
+// tokens does ([Store]), how its errors are told apart, and how a token is stored.
+// The stores are in their own packages: awssm, vault and gcpsm for secret
+// managers, on the engine in secretstore; sqlstore and filestore for the formats
+// of the Zoho CRM SDKs.
 //
 // # The token
 //
-// A token has nine texts and the expiry of its access token. Empty and absent
-// are the same: an empty value is never stored and never matches. Keys compare
-// byte for byte.
+// A token has nine string fields and the expiry of its access token. Empty and
+// absent are the same: an empty value is never stored and never matches. Keys
+// compare byte for byte.
 //
 // # Find
 //
-// FindToken finds by example. The first line that applies decides; "final"
-// means that nothing further is tried.
+// FindToken finds by example. The first line that applies decides; "final" means
+// that nothing further is tried.
 //
-//  1. ID set and stored: that token. An unknown ID is passed over.
+//  1. ID set and stored: that token. An unknown ID is ignored.
 //  2. UserName set: the token of that user. Final.
 //  3. AccessToken set, and neither ClientID nor ClientSecret: by access token.
 //     Final.
 //  4. ClientID and ClientSecret both set: by GrantToken, if set; if that finds
 //     nothing, by RefreshToken, if set. Final. The client values must be
 //     present; they are not compared.
-//  5. Else nothing is found, never an arbitrary token.
+//  5. Otherwise nothing is found, never an arbitrary token.
 //
 // The result is the token as stored. Nothing of the argument is mixed into it;
-// [OAuthToken.Fill] does that for those who want it. If several tokens match a
-// key, the one whose generated ID belongs to that key is taken, else the
-// oldest. A token past its expiry is still found.
+// use [OAuthToken.Fill] to merge them. If several tokens match a key, the one
+// whose generated ID is derived from that key wins, else the oldest. A token past
+// its expiry is still found.
 //
 // # Save
 //
-// The row is chosen as in a find. If the user is set, has no row yet, and both
-// client values are set, then a token without a user that has the same grant
-// token or, failing that, the same refresh token is adopted: it becomes this
-// user's.
+// SaveToken picks the row the way FindToken does. If the user is set, has no row
+// yet, and both client values are set, then a token without a user that has the
+// same grant token or, failing that, the same refresh token is adopted: it becomes
+// this user's.
 //
 // An update overwrites the fields that are set and keeps the others. The ID
 // never changes. If the access token changes and no expiry comes with it, the
@@ -42,30 +42,30 @@
 // save wins, whatever its expiry. An update that changes nothing writes
 // nothing.
 //
-// An insert needs a refresh, grant or access token, else the error matches
-// [ErrInvalidToken] and nothing is stored. A given ID is used, else one is
+// An insert needs a refresh, grant or access token; without one, the error matches
+// [ErrInvalidToken] and nothing is stored. The given ID is used, or else one is
 // generated. The result is the token as now stored, with its ID.
 //
-// Two saves at once end as they would one after the other, in some order: no
-// lost field, no second row for one user or one ownerless refresh token. A
-// person's edit between our read and our write is never overwritten unseen.
+// Two concurrent saves have the same outcome as one after the other, in some
+// order: no field is lost, and no user and no ownerless refresh token gets a second
+// row. A manual edit made between the store's read and its write is never silently
+// overwritten.
 //
 // # Everywhere
 //
 // Stores are safe for concurrent use by goroutines, processes and machines.
 // Every method honours its context. A call that is cancelled, or a process
-// that dies, leaves no half-written token, and every token that was stored is
-// found by every one of its keys. Finding needs read permission only. What
-// else lies under the same account, prefix or table is never read as a token,
-// changed or deleted.
+// that dies, leaves no half-written token, and every stored token is found by each
+// of its keys. Finding needs read permission only. Anything else stored under the
+// same account, prefix or table is never treated as a token, modified or deleted.
 //
 // # Errors
 //
 // Errors match one of the sentinels of this package with errors.Is, or the
-// error of a context that has ended, or one that an adapter names (such as
-// vault.ErrNotKV2). The cause stays reachable with errors.As, and [Retryable]
-// says whether the same call may succeed later. No credential appears in an error, a log line, a secret's
-// name, or in what fmt, log/slog and encoding/json make of a token.
+// error of a context that has ended, or one that an adapter defines (such as
+// vault.ErrNotKV2). errors.As finds the cause, and [Retryable] reports whether the
+// same call may succeed later. No credential appears in an error, a log line, a
+// secret's name, or in what fmt, log/slog and encoding/json print of a token.
 package tokenstore
 
 import (
@@ -85,52 +85,50 @@ import (
 type OAuthToken struct {
 	// ID names the token in its store. Generated IDs are opaque.
 	ID string
-	// UserName is whom the token acts for; the SDKs write "mail:organisation".
+	// UserName is the user the token acts for; the SDKs write "mail:organisation".
 	UserName string
 	// ClientID and ClientSecret are the OAuth client's credentials.
 	ClientID, ClientSecret string
-	// RefreshToken redeems new access tokens.
+	// RefreshToken is redeemed for new access tokens.
 	RefreshToken string
 	// AccessToken authorizes calls until Expiry.
 	AccessToken string
-	// GrantToken is the authorization code from which the others came. It stays
-	// stored after it was spent: an application that is started again with the
-	// same code finds its token by it.
+	// GrantToken is the authorization code that the others were redeemed for. It is
+	// kept after it has been redeemed, so that an application that is restarted with
+	// the same code finds its token by it.
 	GrantToken string
 	// RedirectURL is the redirect URI of the client.
 	RedirectURL string
 	// APIDomain is the base URL for calls, for example https://www.zohoapis.eu.
 	APIDomain string
-	// Expiry is when AccessToken ends, to the millisecond. Zero: unknown.
+	// Expiry is when AccessToken expires, to the millisecond. Zero means unknown.
 	Expiry time.Time
 }
 
 // Store keeps tokens. The package comment says what each method does in every
 // case; package conformance tests an implementation against it.
 type Store interface {
-	// FindToken returns the stored token that query is an example of. If there
-	// is none, the error matches ErrNotFound.
+	// FindToken returns the stored token that matches query, by example. If there is
+	// none, the error matches ErrNotFound.
 	FindToken(ctx context.Context, query OAuthToken) (OAuthToken, error)
 
-	// SaveToken updates the token that a find of it finds, or inserts it, and
-	// returns the token as now stored. A token that cannot be inserted gives an
-	// error that matches ErrInvalidToken.
+	// SaveToken updates the token that FindToken would find for it, or inserts it,
+	// and returns the token as now stored. If the token cannot be inserted, the error
+	// matches ErrInvalidToken.
 	SaveToken(ctx context.Context, token OAuthToken) (OAuthToken, error)
 
-	// DeleteToken removes the token with the given ID. Deleting an ID that is
-	// not stored is not an error; an empty one matches ErrInvalidArgument. A
-	// later save may use the ID again.
+	// DeleteToken deletes the token with the given ID. Deleting an ID that is not
+	// stored is not an error; an empty ID is, and matches ErrInvalidArgument. A later
+	// save may use the ID again.
 	DeleteToken(ctx context.Context, id string) error
 
-	// GetTokens returns all tokens, oldest first; an empty slice if there are
-	// none. Tokens that cannot be read do not hide the others: those are
-	// returned together with an error that matches ErrUnreadable and names the
-	// unreadable ones.
+	// GetTokens returns all tokens, oldest first, or an empty slice if there are none.
+	// Tokens that cannot be read do not hide the others: those are returned together
+	// with an error that matches ErrUnreadable and names the unreadable ones.
 	GetTokens(ctx context.Context) ([]OAuthToken, error)
 
-	// DeleteTokens removes all tokens of this store and nothing else. What
-	// could not be removed is named in the error; calling it again finishes
-	// the job.
+	// DeleteTokens deletes all tokens of this store and nothing else. The error names
+	// what could not be deleted; calling DeleteTokens again finishes the job.
 	DeleteTokens(ctx context.Context) error
 
 	// FindTokenByID returns the token with the given ID. If there is none, the

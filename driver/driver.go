@@ -1,49 +1,48 @@
-// Package driver is what an adapter for a secret manager implements. Users of
-// a store never call it; they hold a secretstore.Store, which keeps the
-// contract over any Secrets.
+// Package driver defines what an adapter for a secret manager implements. Users of
+// a store never call it; they use a secretstore.Store, which keeps the contract on
+// top of any Secrets.
 //
 // # What an adapter promises
 //
 // A secret has a name, data and a revision. Names are slash-separated logical
-// names, such as "tokenstore/tokens/abc"; the adapter maps them to what its
-// service allows, so that two names never share a secret: it escapes what is
-// not allowed, hashes what is too long, and lists the names it was given.
-// A name that is empty, or has an empty, "." or ".." segment, is refused with
+// names, such as "tokenstore/tokens/abc". The adapter maps them to names that its
+// service allows, so that two names never share a secret: it escapes what is not
+// allowed, hashes what is too long, and lists the names that it was given. A name
+// that is empty, or has an empty, "." or ".." segment, is rejected with
 // [ErrInvalid].
 //
 // Data is one JSON object in UTF-8. An adapter may store the fields in another
-// form and in another order, and may add fields of its own whose names begin
-// with [Reserved]; it gives back an object equal to the one that was put,
-// without those fields. Data that a person wrote is given back as it stands,
-// JSON or not.
+// form and in another order, and may add its own fields, whose names begin with
+// [Reserved]. It returns an object equal to the one that was put, without those
+// fields. It returns data that a person wrote as it is, JSON or not.
 //
-// A revision is an opaque, non-empty text that stands for one write of one
-// secret. No two writes of a name share a revision, also when the secret was
-// deleted and created again in between.
+// A revision is an opaque, non-empty string that identifies one write of one
+// secret. No two writes of a name share a revision, even if the secret was deleted
+// and created again in between.
 //
 // # Consistency
 //
-// Put and Delete decide on the service's present state, never on a cached or
-// stale one: of two writes that name the same revision at most one succeeds.
-// Get and List may be stale where the service gives no better; what they
+// Put and Delete decide on the service's current state, never on a cached or
+// stale one: of two writes that name the same revision, at most one succeeds.
+// Get and List may be stale if the service offers nothing better; what they
 // return was true at some moment.
 //
 // # Absence
 //
 // Only an answer about this very secret is [ErrNotFound]. A call that fails as a
 // whole says nothing about any of the names in it, and a container that does not
-// exist (a mount, namespace, project or region) is [ErrNoContainer]: whoever took
-// one of them for absence would drop the index of tokens that are all still
-// there. A GetBatch that is refused as a whole is an error of the call, or the
-// adapter reads the names singly.
+// exist (a mount, namespace, project or region) is [ErrNoContainer]. An engine that
+// took either for absence would drop the index of tokens that are all still there.
+// If a GetBatch is refused as a whole, the call returns an error, or the adapter
+// reads the names one by one.
 //
 // # Errors
 //
 // Errors match one of the sentinels of this package with errors.Is, and the
-// service's own error with errors.As. An error never holds data. A context's
-// error is returned as it is. A write whose outcome is unknown (a timeout, a
-// lost reply) is first looked up by the adapter; if that fails too, the error
-// matches [ErrUnavailable] and the write may or may not have happened.
+// service's own error with errors.As. An error never contains data. A context's
+// error is returned unchanged. If the outcome of a write is unknown (a timeout, a
+// lost reply), the adapter looks it up first; if that fails too, the error matches
+// [ErrUnavailable], and the write may or may not have happened.
 //
 // All methods are safe for concurrent use.
 package driver
@@ -56,34 +55,34 @@ import (
 	"time"
 )
 
-// Reserved begins the names of fields that an adapter adds to the data for its
-// own bookkeeping. No other field's name begins so.
+// Reserved is the prefix of the names of fields that an adapter adds to the data for
+// its own bookkeeping. No other field's name begins with it.
 const Reserved = "driver_"
 
-// The faults that an adapter tells apart. Adapters wrap them:
+// The errors that an adapter distinguishes. Adapters wrap them:
 //
 //	fmt.Errorf("%w: %w", driver.ErrThrottled, err)
 var (
-	// ErrNotFound: the service has answered that there is no secret of this name,
-	// or that it is deleted. See "Absence" above for what is not this error.
+	// ErrNotFound: the service answered that there is no secret with this name, or
+	// that it is deleted. "Absence" above says what is not this error.
 	ErrNotFound = errors.New("secret not found")
-	// ErrNoContainer: the place that would hold the secret does not exist: the
-	// mount, namespace, project, region or folder. It says nothing about any secret.
-	ErrNoContainer = errors.New("the place for the secrets does not exist")
-	// ErrConflict: the revision is not the current one, or the name is taken.
-	// Nothing was written.
+	// ErrNoContainer: the mount, namespace, project, region or folder that should
+	// hold the secret does not exist. It says nothing about any secret.
+	ErrNoContainer = errors.New("no such mount, namespace, project, region or folder")
+	// ErrConflict: the revision is not the current one, or the secret already
+	// exists. Nothing was written.
 	ErrConflict = errors.New("conflict")
 	// ErrInvalid: the name or the data is not acceptable to any adapter.
 	ErrInvalid = errors.New("invalid secret")
-	// ErrTooLarge: the data is larger than the service stores. Nothing was written.
+	// ErrTooLarge: the data exceeds the service's size limit. Nothing was written.
 	ErrTooLarge = errors.New("too large")
-	// ErrUnreadable: what is stored cannot be understood.
+	// ErrUnreadable: the stored data cannot be understood.
 	ErrUnreadable = errors.New("unreadable")
 	// ErrDenied: the credentials are missing, expired or lack the permission.
 	ErrDenied = errors.New("denied")
-	// ErrThrottled: too many calls; the same call succeeds later.
+	// ErrThrottled: too many calls; the same call will succeed later.
 	ErrThrottled = errors.New("throttled")
-	// ErrQuota: a quota that does not refill within minutes is used up.
+	// ErrQuota: a quota is used up and does not refill within minutes.
 	ErrQuota = errors.New("quota reached")
 	// ErrUnavailable: the service did not answer, or answered that it cannot
 	// serve now. A write may or may not have happened.
@@ -96,52 +95,51 @@ type Secret struct {
 	Name string
 	// Data is a JSON object.
 	Data []byte
-	// Revision identifies the write that stored Data. In a Put it is the
-	// revision that is to be replaced; empty means that there must be none.
+	// Revision identifies the write that stored Data. In a Put it is the revision to
+	// replace; empty means that the secret must not exist yet.
 	Revision string
-	// Restored says that somebody has put older data back, by the service's own
+	// Restored reports that somebody has put older data back by the service's own
 	// means: a rollback, a restored version, a label moved back. An adapter sets it
-	// where the service lets it be seen. A Put ignores it.
+	// if the service makes that visible. Put ignores it.
 	Restored bool
 }
 
 // Secrets is a store of secrets with compare-and-swap.
 type Secrets interface {
 	// Get returns the secret with the given name, or an error that matches
-	// ErrNotFound. A secret that was deleted, here or in the service's own
-	// console, is not found, also while the service could still restore it.
+	// ErrNotFound. A secret that was deleted, here or in the service's own console,
+	// is not found, even while the service could still restore it.
 	Get(ctx context.Context, name string) (Secret, error)
 
-	// Put writes s.Data and returns the new revision. If s.Revision is empty
-	// there must be no secret of that name; else s.Revision must be the current
-	// one. If that is not so, also because of a person's edit, nothing changes
-	// and the error matches ErrConflict.
+	// Put writes s.Data and returns the new revision. If s.Revision is empty, there
+	// must be no secret with that name; otherwise s.Revision must be the current one.
+	// If that is not the case, be it because of a person's edit, nothing changes and
+	// the error matches ErrConflict.
 	Put(ctx context.Context, s Secret) (revision string, err error)
 
-	// Delete removes the secret if revision is still the current one; if
-	// another is, nothing changes and the error matches ErrConflict. It never
-	// destroys a later write. Deleting a name that is not stored is not an
-	// error.
+	// Delete removes the secret if revision is still the current one. If not, nothing
+	// changes and the error matches ErrConflict: a later write is never destroyed.
+	// Deleting a name that is not stored is not an error.
 	Delete(ctx context.Context, name, revision string) error
 
-	// List yields the names that begin with prefix, each once, in no order.
-	// Names of deleted secrets are left out, as far as the service tells. It
-	// is for repair and for indexes that hold no list; it may be minutes old.
-	// An error ends the sequence.
+	// List yields the names that begin with prefix, each once, in no particular
+	// order. It leaves out the names of deleted secrets, as far as the service tells.
+	// It is for repair and for indexes that hold no list; its result may be minutes
+	// out of date. An error ends the sequence.
 	List(ctx context.Context, prefix string) iter.Seq2[string, error]
 }
 
-// BatchGetter is implemented by adapters whose service reads many secrets with
-// one call.
+// BatchGetter is implemented by adapters whose service can read many secrets in one
+// call.
 type BatchGetter interface {
-	// GetBatch returns those of the named secrets that exist, in no order. Any
-	// number of names may be given. A fault of one name does not hide the
-	// others: the secrets that could be read are returned with an error that
-	// joins one *NameError for each that could not.
+	// GetBatch returns those of the named secrets that exist, in no particular order.
+	// Any number of names may be given. An error for one name does not hide the
+	// others: the secrets that could be read are returned with an error that joins
+	// one *NameError for each that could not.
 	GetBatch(ctx context.Context, names []string) ([]Secret, error)
 }
 
-// NameError says which of many names a fault belongs to.
+// NameError says which of many names an error belongs to.
 type NameError struct {
 	Name string
 	Err  error
@@ -149,63 +147,63 @@ type NameError struct {
 
 func (e *NameError) Error() string { return fmt.Sprintf("%s: %v", e.Name, e.Err) }
 
-// Unwrap returns the fault.
+// Unwrap returns Err.
 func (e *NameError) Unwrap() error { return e.Err }
 
-// Limited is implemented by adapters whose service has limits that a caller
-// has to plan for.
+// Limited is implemented by adapters whose service has limits that the engine must
+// plan for.
 type Limited interface {
 	Limits() Limits
 }
 
 // Limits are a service's limits for one secret. Zero means none.
 type Limits struct {
-	// MaxSize is the size of the largest data, in bytes.
+	// MaxSize is the largest size of Data, in bytes.
 	MaxSize int
-	// WritesPerDay is the number of writes of one secret in 24 hours that the
-	// service bears without an error.
+	// WritesPerDay is how often the service allows one secret to be written in 24
+	// hours.
 	WritesPerDay int
 }
 
 // Retirer is implemented by adapters whose service keeps older versions of a
 // secret, or reserves the name of a deleted one.
 //
-// A token is deleted by writing a tombstone over it, since a tombstone is what
-// makes late writers fail. Retire is called right after that.
+// The engine deletes a token by overwriting it with a tombstone, which makes late
+// writers fail, and calls Retire right after that.
 type Retirer interface {
-	// Retire makes what the service still holds of a secret's earlier versions
-	// unreadable: it destroys them, or schedules the whole secret for deletion.
-	// revision is that of the tombstone; if it is no longer the current one,
-	// Retire does nothing and harms no later write. Afterwards Get returns the
-	// tombstone, or ErrNotFound while the service reserves the name. In the
-	// second case a Put without a revision takes the name back.
+	// Retire makes the earlier versions of a secret unreadable: it destroys them, or
+	// schedules the whole secret for deletion. revision is that of the tombstone; if
+	// it is no longer the current one, Retire does nothing and harms no later write.
+	// Afterwards Get returns the tombstone, or ErrNotFound while the service reserves
+	// the name. In the second case, a Put without a revision reclaims the name.
 	Retire(ctx context.Context, name, revision string) error
 
-	// RetireWindow is how long after a tombstone was written a Retire of it may
-	// still be under way. Until then nobody writes over the tombstone. Zero if
-	// Retire is conditional at the service itself.
+	// RetireWindow is how long after a tombstone was written a Retire of it may still
+	// be in progress. Until then the engine does not overwrite the tombstone. Zero if
+	// the service itself makes Retire conditional.
 	RetireWindow() time.Duration
 }
 
-// Pruner is implemented by adapters whose service keeps the versions of a
-// secret that were written over, and charges for them, until they are destroyed.
-// A Put destroys some of them; the repair has Prune destroy what Puts have left.
+// Pruner is implemented by adapters whose service keeps the overwritten versions of a
+// secret, and charges for them, until they are destroyed. Put destroys some of them;
+// the repair calls Prune to destroy the rest.
 type Pruner interface {
-	// Prune destroys versions of a secret that were written over so long ago
-	// that no operation under way can want them, and returns how many. The
-	// current version stays, and what the next Put will destroy may. A secret
-	// that is not there is not an error.
+	// Prune destroys the versions of a secret that were overwritten so long ago that
+	// no operation in progress can need them, and returns how many it destroyed. It
+	// keeps the current version, and may keep versions that the next Put will
+	// destroy. A secret that does not exist is not an error.
 	Prune(ctx context.Context, name string) (int, error)
 }
 
-// Unwrapper is implemented by wrappers around Secrets, so that the optional
-// abilities of what they wrap are found.
+// Unwrapper is implemented by wrappers around Secrets, so that [As] finds the optional
+// interfaces of what they wrap.
 type Unwrapper interface {
 	Unwrap() Secrets
 }
 
-// As returns the first of s and what it wraps that has the ability T. A wrapper
-// that changes an ability implements it itself.
+// As returns the first of s and the Secrets it wraps that implements T, one of the
+// optional interfaces of this package. A wrapper that changes what an interface does
+// implements it itself.
 func As[T any](s Secrets) (T, bool) {
 	for s != nil {
 		if a, ok := s.(T); ok {

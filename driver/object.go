@@ -1,3 +1,7 @@
+// One reading, encoding and editing of the stored form, shared by the engine and the
+// index: what a person or a later release added survives every write, and nothing of
+// the data reaches an error or a log.
+
 package driver
 
 import (
@@ -10,14 +14,14 @@ import (
 	"strings"
 )
 
-// Object is a flat JSON object whose values are strings: the form of all data
-// that the engine and its index store, so that a person can edit it in a cloud
-// console. The zero Object is empty. Copies of an Object share its fields, as
-// copies of a map do: change a [Object.Clone].
+// Object is a flat JSON object whose values are strings: the form of all data that
+// the engine and its index store, so that a person can edit it in a cloud console.
+// The zero Object is empty. Like copies of a map, copies of an Object share its
+// fields; to change a copy on its own, use [Object.Clone].
 //
-// Reading is lenient: a number or a boolean stands for its text, and null for
-// nothing. A value that is not understood is kept as it is. Printing, logging or
-// marshalling an Object shows none of its contents.
+// Reading is lenient: a number or a boolean is read as its literal, null as "". A
+// value of any other type is kept unchanged. Printing, logging or marshalling an
+// Object shows none of its contents.
 type Object struct {
 	fields []Field // sorted by name
 }
@@ -42,9 +46,8 @@ func (f Field) LogValue() slog.Value { return slog.StringValue(f.String()) }
 // two does not overflow.
 const MaxNumber = 1 << 53
 
-// DecodeObject reads data that is one JSON object. Anything else gives an error
-// that matches [ErrUnreadable] and, unlike those of encoding/json, quotes nothing
-// of the data.
+// DecodeObject decodes one JSON object. Anything else gives an error that matches
+// [ErrUnreadable] and, unlike those of encoding/json, quotes none of the data.
 func DecodeObject(data []byte) (Object, error) {
 	fields, ok := scan(string(data))
 	if !ok {
@@ -64,22 +67,22 @@ func DecodeObject(data []byte) (Object, error) {
 	return Object{fields}, nil
 }
 
-// decodeField keeps what is not a plain string as its JSON: a number in another
-// notation, or an escape, survives every write.
+// decodeField keeps a value that is not a plain string as its JSON, so that a number
+// in another notation, or an escape, survives every write.
 func decodeField(name string, value json.RawMessage) Field {
 	if text := string(value); len(text) >= 2 && text[0] == '"' && plain(text[1:len(text)-1]) {
 		return Field{Name: name, value: text[1 : len(text)-1]}
 	}
 	var compact bytes.Buffer
-	if err := json.Compact(&compact, value); err != nil { // It was read as JSON.
+	if err := json.Compact(&compact, value); err != nil { // Not reached: value was decoded from JSON.
 		compact.Write(value)
 	}
 	return Field{Name: name, value: compact.String(), raw: true}
 }
 
-// scan reads an object in the form that Encode usually writes: strings without
-// escapes. It reports false for any other, also for one that has a name twice.
-// It is many times faster than encoding/json.
+// scan decodes an object in the form that Encode usually writes: strings without
+// escapes, each name once. It reports false for any other. It is many times faster
+// than encoding/json.
 func scan(data string) ([]Field, bool) {
 	if data == "{}" {
 		return nil, true
@@ -108,7 +111,7 @@ func scan(data string) ([]Field, bool) {
 	return nil, false
 }
 
-// repeated reports whether a name occurs twice.
+// repeated reports whether a name occurs more than once.
 func repeated(fields []Field) bool {
 	names := make(map[string]bool, len(fields))
 	for _, f := range fields {
@@ -142,7 +145,7 @@ func plain(text string) bool {
 	return true
 }
 
-// Encode returns the data. Equal objects give equal data.
+// Encode returns the object as JSON. Equal objects give equal data.
 func (o Object) Encode() []byte {
 	size := len("{}")
 	for _, f := range o.fields {
@@ -163,7 +166,7 @@ func (o Object) Encode() []byte {
 	return append(data, '}')
 }
 
-// appendQuoted appends text as a JSON string, without HTML escapes: people read
+// appendQuoted appends text as a JSON string, without HTML escapes because people read
 // the result in consoles.
 func appendQuoted(data []byte, text string) []byte {
 	if plain(text) {
@@ -176,8 +179,8 @@ func appendQuoted(data []byte, text string) []byte {
 	return append(data, bytes.TrimRight(b.Bytes(), "\n")...)
 }
 
-// Text returns the text of the field: a number or a boolean stands for its text,
-// null for nothing. Another value gives an error that matches [ErrUnreadable].
+// Text returns the field as a string: a number or a boolean is read as its literal,
+// null as "". Any other value gives an error that matches [ErrUnreadable].
 func (f Field) Text() (string, error) {
 	if !f.raw {
 		return f.value, nil
@@ -197,18 +200,19 @@ func (f Field) Text() (string, error) {
 	return f.value, nil
 }
 
-// at returns where the field is or belongs, and whether it is there.
+// at returns the index of the field, or where it would be inserted, and whether it
+// exists.
 func (o Object) at(name string) (int, bool) {
 	return slices.BinarySearchFunc(o.fields, name, func(f Field, name string) int { return strings.Compare(f.Name, name) })
 }
 
-// Has reports whether there is a field of that name, whatever its value.
+// Has reports whether there is a field with that name, whatever its value.
 func (o Object) Has(name string) bool {
 	_, ok := o.at(name)
 	return ok
 }
 
-// Text returns a field's text, and "" if there is no such field. See [Field.Text].
+// Text returns a field as a string, or "" if there is no such field. See [Field.Text].
 func (o Object) Text(name string) (string, error) {
 	if i, ok := o.at(name); ok {
 		return o.fields[i].Text()
@@ -216,8 +220,8 @@ func (o Object) Text(name string) (string, error) {
 	return "", nil
 }
 
-// Number returns the number that a field holds, 0 to MaxNumber, and zero if there
-// is no such field. Anything else gives an error that matches [ErrUnreadable].
+// Number returns the number in a field, from 0 to MaxNumber, or zero if there is no
+// such field. Anything else gives an error that matches [ErrUnreadable].
 func (o Object) Number(name string) (int64, error) {
 	text, err := o.Text(name)
 	if err != nil || text == "" {
@@ -252,11 +256,11 @@ func (o *Object) SetNumber(name string, n int64) {
 	o.Set(name, strconv.FormatInt(n, 10))
 }
 
-// Clone returns a copy that can be changed on its own.
+// Clone returns a copy that shares nothing with o.
 func (o Object) Clone() Object { return Object{slices.Clone(o.fields)} }
 
-// WithPrefix returns the fields whose names begin with prefix, in order of their
-// names. The slice is the Object's own, valid until that is changed.
+// WithPrefix returns the fields whose names begin with prefix, sorted by name. The
+// slice belongs to the Object and is valid until the Object changes.
 func (o Object) WithPrefix(prefix string) []Field {
 	first, _ := o.at(prefix)
 	n := 0
@@ -266,14 +270,14 @@ func (o Object) WithPrefix(prefix string) []Field {
 	return o.fields[first : first+n : first+n]
 }
 
-// SetPrefix replaces the fields whose names begin with prefix by others, which are
-// in order of their names and begin with it too.
+// SetPrefix replaces the fields whose names begin with prefix by fields, which must be
+// sorted by name and begin with prefix too.
 func (o *Object) SetPrefix(prefix string, fields []Field) {
 	first, _ := o.at(prefix)
 	o.fields = slices.Replace(slices.Clone(o.fields), first, first+len(o.WithPrefix(prefix)), fields...)
 }
 
-// String returns how many fields there are, and none of them.
+// String returns the number of fields, and none of their contents.
 func (o Object) String() string { return fmt.Sprintf("object of %d fields", len(o.fields)) }
 
 // Format writes what String returns, whatever the verb.
@@ -282,5 +286,5 @@ func (o Object) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(o.String()))
 // LogValue returns what String returns.
 func (o Object) LogValue() slog.Value { return slog.StringValue(o.String()) }
 
-// MarshalText returns what String returns; encoding/json and others marshal by it.
+// MarshalText returns what String returns; encoding/json and others use it.
 func (o Object) MarshalText() ([]byte, error) { return []byte(o.String()), nil }

@@ -1,3 +1,5 @@
+// Counting calls: what an operation costs is part of the design, and tests hold it.
+
 package drivertest
 
 import (
@@ -12,7 +14,8 @@ import (
 )
 
 // Counts counts the calls to a driver by method. A call counts when it begins,
-// whatever comes of it. It is safe for concurrent use; the zero value is ready.
+// whether it succeeds or not. Counts is safe for concurrent use; the zero value is
+// ready to use.
 type Counts struct {
 	mu           sync.Mutex
 	byMethod     map[Method]int
@@ -25,8 +28,8 @@ func Count(secrets driver.Secrets) (driver.Secrets, *Counts) {
 	return counts.Wrap(secrets), counts
 }
 
-// Wrap returns secrets with every call counted in c. Several drivers may count
-// in one Counts, such as those of the processes of a test.
+// Wrap returns secrets with every call counted in c. Several drivers may share one
+// Counts, for example those of all processes of a test.
 func (c *Counts) Wrap(secrets driver.Secrets) driver.Secrets {
 	return Intercept(secrets, func(ctx context.Context, call Call, do func(context.Context) error) error {
 		c.add(call)
@@ -51,7 +54,7 @@ func (c *Counts) Of(method Method) int {
 	return c.byMethod[method]
 }
 
-// BatchSecrets returns how many secrets were asked for by GetBatch.
+// BatchSecrets returns the number of secrets requested through GetBatch.
 func (c *Counts) BatchSecrets() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -64,7 +67,7 @@ func (c *Counts) Reads() int { return c.sum(func(m Method) bool { return !m.Writ
 // Writes returns the number of calls of Put, Delete and Retire.
 func (c *Counts) Writes() int { return c.sum(Method.Writes) }
 
-// Total returns the number of all calls.
+// Total returns the number of calls.
 func (c *Counts) Total() int { return c.sum(func(Method) bool { return true }) }
 
 func (c *Counts) sum(counted func(Method) bool) int {
@@ -87,7 +90,7 @@ func (c *Counts) Reset() {
 }
 
 // String lists the methods that were called, sorted, such as "Get 2, Put 1".
-// Batch reads show their secrets too: "GetBatch 1 (20 secrets)".
+// For batch reads it includes the number of secrets: "GetBatch 1 (20 secrets)".
 func (c *Counts) String() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()

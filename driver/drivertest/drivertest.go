@@ -1,14 +1,14 @@
 // Package drivertest wraps a driver.Secrets for tests: it counts calls, injects
-// faults, delays, shows stale reads, and lets a test decide which call comes
-// next. All wrappers work over any driver, also over each other, and offer
-// driver.BatchGetter and driver.Retirer if what they wrap does; other abilities
-// are found through driver.Unwrapper.
+// faults and delays, returns stale reads, and lets a test decide which call comes
+// next. All wrappers work with any driver and with each other. They implement
+// driver.BatchGetter and driver.Retirer if the driver they wrap does; driver.As finds
+// its other optional interfaces.
 //
 //	secrets, counts := drivertest.Count(memory.New())
 //	secrets = drivertest.Inject(secrets, drivertest.FailCall(3, drivertest.LoseReply))
 //
-// They print nothing and fail no test themselves. None of them looks at the time
-// or sleeps unless the test hands it in.
+// They print nothing and never fail a test themselves. None of them reads a clock or
+// sleeps except through functions that the test passes in.
 package drivertest
 
 import (
@@ -37,12 +37,12 @@ func (m Method) Writes() bool { return m == Put || m == Delete || m == Retire }
 
 // Call is one call to a driver. It holds no data.
 type Call struct {
-	// Number counts the calls of one wrapper from 1, in the order in which
-	// they began.
+	// Number counts the calls of one wrapper from 1, in the order in which they
+	// began.
 	Number int
-	// Method is what is called.
+	// Method is the method that is called.
 	Method Method
-	// Name is the secret's name; of List the prefix; of GetBatch empty.
+	// Name is the secret's name. For List it is the prefix; for GetBatch it is empty.
 	Name string
 	// Names are the names given to GetBatch.
 	Names []string
@@ -50,27 +50,27 @@ type Call struct {
 	Revision string
 }
 
-// Around stands around one call. It calls do at most once; do carries the call
-// out and returns its error. What Around returns is what the caller gets: if
-// that is nil although do was not called, the caller gets zero values.
+// Around wraps one call. It calls do, which makes the call and returns its error, at
+// most once. The caller gets the error that Around returns; if it is nil although do
+// was not called, the caller gets zero values.
 type Around func(ctx context.Context, call Call, do func(context.Context) error) error
 
-// Intercept returns secrets with around standing around every call. A list is
-// one call that lasts until its caller has taken the last name: what the
-// caller does in between happens inside of it.
+// Intercept returns secrets with every call wrapped in around. A list is one call,
+// which lasts until its caller has received the last name: what the caller does in
+// between happens during the call.
 func Intercept(secrets driver.Secrets, around Around) driver.Secrets {
 	return offer(secrets, &interceptor{inner: abilitiesOf(secrets), around: around})
 }
 
-// layer is a wrapper with all abilities. [offer] shows those that the wrapped
-// driver has.
+// layer is a wrapper with all optional interfaces. [offer] exposes those that the
+// wrapped driver has.
 type layer interface {
 	driver.Secrets
 	driver.BatchGetter
 	driver.Retirer
 }
 
-// abilities is a driver with its optional abilities, nil where it has none.
+// abilities is a driver with its optional interfaces, nil where it has none.
 type abilities struct {
 	driver.Secrets
 	batch  driver.BatchGetter
@@ -84,7 +84,7 @@ func abilitiesOf(secrets driver.Secrets) abilities {
 	return a
 }
 
-// base is a layer without its optional abilities.
+// base is a layer without its optional interfaces.
 type base struct {
 	driver.Secrets
 	inner driver.Secrets
@@ -93,7 +93,7 @@ type base struct {
 // Unwrap returns the wrapped driver.
 func (b base) Unwrap() driver.Secrets { return b.inner }
 
-// offer returns l with those optional abilities that inner has.
+// offer returns l with those optional interfaces that inner has.
 func offer(inner driver.Secrets, l layer) driver.Secrets {
 	a := abilitiesOf(inner)
 	b := base{Secrets: l, inner: inner}
@@ -201,8 +201,8 @@ func (i *interceptor) listWhole(ctx context.Context, prefix string, yield func(s
 	}
 }
 
-// GetBatch returns what could be read even if there is an error, as the
-// interface has it.
+// GetBatch returns the secrets that could be read even if there is an error, as the
+// interface requires.
 func (i *interceptor) GetBatch(ctx context.Context, names []string) (secrets []driver.Secret, err error) {
 	err = i.call(ctx, Call{Method: GetBatch, Names: names}, func(ctx context.Context) (err error) {
 		secrets, err = i.inner.batch.GetBatch(ctx, names)

@@ -1,3 +1,6 @@
+// Injected faults: every call can fail before or after it takes effect, as it can on a
+// network.
+
 package drivertest
 
 import (
@@ -10,30 +13,30 @@ import (
 
 // Outcome is what an injected fault does to a call.
 type Outcome struct {
-	// Err is what the caller gets; nil: there is no fault.
+	// Err is the error that the caller gets; nil means no fault.
 	Err error
-	// Done says that the call is carried out before it fails: the reply is
-	// lost. If it is not set, nothing happens at the service.
+	// Done reports that the call takes effect before it fails: its reply is lost. If
+	// Done is not set, nothing happens at the service.
 	Done bool
 }
 
-// The faults that a service or a network makes. Their errors are those that
-// an adapter would return.
+// The faults of a service or a network. Their errors are those that an adapter would
+// return.
 var (
-	// Throttled: the service refuses the call.
+	// Throttled: the service rejects the call, for now.
 	Throttled = Outcome{Err: fmt.Errorf("%w (injected)", driver.ErrThrottled)}
-	// Denied: the service refuses the call for good.
+	// Denied: the service rejects the call permanently.
 	Denied = Outcome{Err: fmt.Errorf("%w (injected)", driver.ErrDenied)}
-	// Unreached: the call does not reach the service.
+	// Unreached: the call never reaches the service.
 	Unreached = Outcome{Err: fmt.Errorf("%w (injected, before the call)", driver.ErrUnavailable)}
-	// LoseReply: the call is carried out, and the caller is told that the
+	// LoseReply: the call takes effect, but the caller gets an error that says the
 	// service is unavailable.
 	LoseReply = Outcome{Err: fmt.Errorf("%w (injected, reply lost)", driver.ErrUnavailable), Done: true}
 )
 
-// Inject returns secrets whose calls fail as fault says. It is asked once per
-// call, in the order of their numbers if the calls are made one after the
-// other, and must be safe for concurrent use if they are not.
+// Inject returns secrets whose calls fail as fault says. Inject calls fault once per
+// call. If calls are concurrent, fault must be safe for concurrent use; otherwise it
+// is called in the order of their numbers.
 func Inject(secrets driver.Secrets, fault func(Call) Outcome) driver.Secrets {
 	return Intercept(secrets, func(ctx context.Context, call Call, do func(context.Context) error) error {
 		outcome := fault(call)
@@ -41,15 +44,15 @@ func Inject(secrets driver.Secrets, fault func(Call) Outcome) driver.Secrets {
 			return do(ctx)
 		}
 		if outcome.Done {
-			// Whatever the service said, the caller does not learn it.
+			// The reply is lost, whatever it was.
 			_ = do(ctx)
 		}
 		return outcome.Err
 	})
 }
 
-// FailCall returns a fault function for [Inject] that gives the n-th call the
-// outcome and lets the others pass.
+// FailCall returns a fault function for [Inject] that gives the n-th call the outcome
+// and does not touch the others.
 func FailCall(n int, outcome Outcome) func(Call) Outcome {
 	return func(call Call) Outcome {
 		if call.Number == n {
@@ -59,9 +62,9 @@ func FailCall(n int, outcome Outcome) func(Call) Outcome {
 	}
 }
 
-// FailFrom returns a fault function for [Inject] under which the n-th call has
-// the outcome and every later call does not reach the service: the process is
-// gone. With [Unreached] it dies before the n-th call, with [LoseReply] after it.
+// FailFrom returns a fault function for [Inject] with which the n-th call has the
+// outcome and no later call reaches the service: the process has died. With
+// [Unreached] it dies before the n-th call, with [LoseReply] after it.
 func FailFrom(n int, outcome Outcome) func(Call) Outcome {
 	return func(call Call) Outcome {
 		switch {
@@ -74,8 +77,8 @@ func FailFrom(n int, outcome Outcome) func(Call) Outcome {
 	}
 }
 
-// FailMethod returns a fault function for [Inject] that gives every call of the
-// method the outcome.
+// FailMethod returns a fault function for [Inject] that gives the outcome to every call
+// of the method.
 func FailMethod(method Method, outcome Outcome) func(Call) Outcome {
 	return func(call Call) Outcome {
 		if call.Method == method {
@@ -85,9 +88,9 @@ func FailMethod(method Method, outcome Outcome) func(Call) Outcome {
 	}
 }
 
-// Delay returns secrets that sleep before each call for as long as duration
-// says. An error of sleep, such as that of a cancelled context, is returned
-// and the call is not made. The sleep of a test advances a clock of its own.
+// Delay returns secrets that sleep before each call for the time that duration
+// returns. If sleep fails, for example because the context was cancelled, its error is
+// returned and the call is not made. Tests pass the Sleep of their own [Clock].
 func Delay(secrets driver.Secrets, duration func(Call) time.Duration, sleep func(context.Context, time.Duration) error) driver.Secrets {
 	return Intercept(secrets, func(ctx context.Context, call Call, do func(context.Context) error) error {
 		if d := duration(call); d > 0 {

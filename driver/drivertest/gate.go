@@ -1,3 +1,6 @@
+// The order of calls in the hands of the test, so that it can try every interleaving of
+// several processes and replay each.
+
 package drivertest
 
 import (
@@ -7,21 +10,20 @@ import (
 	"example.com/tokenstore/driver"
 )
 
-// Gate makes every call wait for permission, so that a test decides in which
-// order the calls of several processes are carried out. Each call announces
-// itself on Arrivals and stands still until one of the methods of its [Arrival]
-// is called.
+// Gate makes every call wait for permission, so that a test decides in which order the
+// calls of several processes run. Each call announces itself on Arrivals and waits
+// until one of the methods of its [Arrival] is called.
 //
-// If each process has one call under way at a time, a test that receives the
-// next arrival or the end of every process before it lets one go replays the
-// same choices to the same end:
+// Runs are reproducible if each process makes one call at a time, and if the test lets
+// a call go only after every process has arrived at its next call or ended: then the
+// same choices lead to the same result.
 //
 //	gate := drivertest.NewGate()
 //	for _, name := range processes {
 //		go run(gate.Wrap(name, secrets))
 //	}
 //	a := <-gate.Arrivals()
-//	a.Allow() // returns when the call was carried out
+//	a.Allow() // returns when the call has been made
 type Gate struct {
 	arrivals chan *Arrival
 }
@@ -29,7 +31,7 @@ type Gate struct {
 // NewGate returns a gate.
 func NewGate() *Gate { return &Gate{arrivals: make(chan *Arrival)} }
 
-// Arrivals is where calls announce themselves. It is never closed.
+// Arrivals returns the channel on which calls announce themselves. It is never closed.
 func (g *Gate) Arrivals() <-chan *Arrival { return g.arrivals }
 
 // Arrival is a call that waits at a gate.
@@ -39,32 +41,32 @@ type Arrival struct {
 	Process string
 
 	once  sync.Once
-	order chan Outcome  // how to go on; it takes one
+	order chan Outcome  // how to go on; holds one
 	done  chan struct{} // closed when the call is over for the service
 }
 
-// Allow lets the call go and returns when it was carried out.
+// Allow lets the call run and returns when it has finished.
 func (a *Arrival) Allow() { a.decide(Outcome{}) }
 
-// Deny makes the call return err without carrying it out.
+// Deny makes the call return err without having any effect.
 func (a *Arrival) Deny(err error) { a.decide(Outcome{Err: err}) }
 
-// LoseReply carries the call out and makes it return err.
+// LoseReply lets the call take effect and makes it return err.
 func (a *Arrival) LoseReply(err error) { a.decide(Outcome{Err: err, Done: true}) }
 
-// decide gives the order and waits until it was followed. A second order is
+// decide gives the order and waits until it has been followed. A second order is
 // ignored.
 func (a *Arrival) decide(o Outcome) {
 	a.once.Do(func() { a.order <- o })
 	<-a.done
 }
 
-// Wrap returns secrets whose calls wait at the gate, under the name of a
-// process. A call whose context ends while it waits is not carried out and
-// returns the context's error.
+// Wrap returns secrets whose calls wait at the gate under the name of a process. If a
+// call's context ends while it waits, the call is not made and returns the context's
+// error.
 //
-// A list waits once and is then read to its end, so that what its caller does
-// with each name is not part of the call.
+// A list waits once and is then read to its end, so that what its caller does with
+// each name is not part of the call.
 func (g *Gate) Wrap(process string, secrets driver.Secrets) driver.Secrets {
 	return offer(secrets, &interceptor{
 		inner: abilitiesOf(secrets),

@@ -1,3 +1,5 @@
+// Stale reads: what eventually consistent services may return, on any driver.
+
 package drivertest
 
 import (
@@ -12,33 +14,33 @@ import (
 	"example.com/tokenstore/driver"
 )
 
-// Staleness says for how long reads may show what was stored before a write.
-// If both limits are set, whichever is reached first ends it; if neither is,
-// nothing is stale.
+// Staleness says how long reads may return the state before a write. If both limits
+// are set, the one that is reached first applies; if neither is set, nothing is
+// stale.
 type Staleness struct {
-	// Reads is how many reads of a name show an older state after each write of
-	// it. Zero: not limited by number.
+	// Reads is how many reads of a name return an older state after each write of it.
+	// Zero means no limit by number.
 	Reads int
-	// For is how long after a write they do, by Clock. Zero: not limited by time.
+	// For is how long after a write they do, by Clock. Zero means no limit by time.
 	For time.Duration
-	// Clock tells the time; it must be set if For is.
+	// Clock returns the time; it must be set if For is.
 	Clock func() time.Time
-	// Choose picks one of the states that may be shown: 0 is the present one,
-	// 1 the one before, up to states-1. It is asked for each read of a name that
-	// has older states to show; nil: the oldest is shown. It is called by one
-	// goroutine at a time.
+	// Choose picks the state that a read returns: 0 is the current one, 1 the one
+	// before, up to states-1. It is called for each read of a name that has older
+	// states, by one goroutine at a time. If Choose is nil, reads return the oldest
+	// state.
 	Choose func(name string, states int) int
-	// FreshLists says that List shows the present state.
+	// FreshLists makes List return the current state.
 	FreshLists bool
 }
 
-// Stale returns secrets whose Get, GetBatch and List show older states for a
-// while after each Put and Delete made through it. Put, Delete and Retire
-// decide on the present state, as the driver itself does. The processes of a
-// test share one such driver: it is the service that is stale.
+// Stale returns secrets whose Get, GetBatch and List return older states for a while
+// after each Put and Delete made through it. Put, Delete and Retire decide on the
+// current state, as the wrapped driver does. All processes of a test must share one
+// such driver, because it is the service that is stale.
 //
-// It makes one call of the wrapped driver at a time, and reads before it writes.
-// Other wrappers therefore belong around it, not under it.
+// It makes one call to the wrapped driver at a time, and reads before it writes. So put
+// other wrappers around it, not under it.
 func Stale(secrets driver.Secrets, staleness Staleness) driver.Secrets {
 	return offer(secrets, &stale{
 		inner:     abilitiesOf(secrets),
@@ -47,12 +49,12 @@ func Stale(secrets driver.Secrets, staleness Staleness) driver.Secrets {
 	})
 }
 
-// state is what a name held before a write.
+// state is the state of a name before a write.
 type state struct {
 	secret driver.Secret
 	exists bool
-	reads  int       // how many reads it may still be shown to
-	until  time.Time // when it is not shown any more
+	reads  int       // how many reads may still return it
+	until  time.Time // when reads stop returning it
 }
 
 type stale struct {
@@ -184,8 +186,8 @@ func (s *stale) GetBatch(ctx context.Context, names []string) ([]driver.Secret, 
 	return append(found, secrets...), err
 }
 
-// write remembers what name holds and does the write. One write or read is done
-// at a time, so that what is remembered is what the write replaced.
+// write remembers the state of name and does the write. It allows one write or read at
+// a time, so that it remembers the very state that the write replaced.
 func (s *stale) write(ctx context.Context, name string, do func() error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -195,7 +197,7 @@ func (s *stale) write(ctx context.Context, name string, do func() error) error {
 		return err
 	}
 	if err != nil && !errors.Is(err, driver.ErrNotFound) {
-		return nil // not known what it was: nothing to show
+		return nil // the old state is unknown, so reads cannot return it
 	}
 	replaced := state{secret: before, exists: exists, reads: s.staleness.Reads}
 	if s.staleness.For > 0 {
@@ -207,8 +209,8 @@ func (s *stale) write(ctx context.Context, name string, do func() error) error {
 	return nil
 }
 
-// show returns the older state that this read of name is to show, and false if
-// it is to show the present one.
+// show returns the older state that this read of name returns, and false if the read
+// returns the current one.
 func (s *stale) show(name string) (state, bool) {
 	states := slices.DeleteFunc(s.older[name], s.over)
 	if len(states) == 0 {
@@ -229,7 +231,7 @@ func (s *stale) show(name string) (state, bool) {
 	return states[len(states)-back], true
 }
 
-// over reports whether a state is not shown any more.
+// over reports whether reads have stopped returning a state.
 func (s *stale) over(x state) bool {
 	if s.staleness.Reads > 0 && x.reads <= 0 {
 		return true

@@ -1,3 +1,6 @@
+// Batch reads are a type of their own, so that tests can run the engine over a driver
+// with them and without.
+
 package memory
 
 import (
@@ -13,7 +16,7 @@ type Batched struct{ *Secrets }
 // Batched returns the same store with batch reads.
 func (s *Secrets) Batched() Batched { return Batched{s} }
 
-// GetBatch implements driver.BatchGetter. All secrets are read at one moment.
+// GetBatch implements driver.BatchGetter. It reads all secrets at one moment.
 func (b Batched) GetBatch(ctx context.Context, names []string) ([]driver.Secret, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

@@ -1,11 +1,10 @@
-// Package memory keeps secrets in the memory of the process. It is for tests,
-// for trying things out, and for programs that need a token store no longer
-// than they run.
+// Package memory keeps secrets in the memory of the process. It is for tests, for
+// trying things out, and for programs whose tokens need not outlive them.
 //
-// One [Secrets] is one service. Whoever holds it sees the same secrets, so that
-// many engines over one of them stand for many processes. Nothing is ever
-// stale, and nothing fails but for the reasons that package driver names; package
-// drivertest wraps it to make it stale, slow or faulty.
+// One [Secrets] is one service. All users of it see the same secrets, so several
+// engines on one Secrets act like several processes. Nothing is ever stale, and
+// calls fail only for the reasons that package driver names; package drivertest
+// wraps it to make it stale, slow or faulty.
 package memory
 
 import (
@@ -30,7 +29,7 @@ type Secrets struct {
 
 	mu     sync.RWMutex
 	stored map[string]secret
-	writes int64 // counts all writes of all names, so that no revision comes again
+	writes int64 // counts the writes of all names, so that no revision is used twice
 }
 
 type secret struct {
@@ -44,7 +43,7 @@ type secret struct {
 type Option func(*Secrets)
 
 // WithLimits sets the limits that the store reports. Data larger than
-// limits.MaxSize is refused with driver.ErrTooLarge; the writes of a day are not
+// limits.MaxSize is rejected with driver.ErrTooLarge; the writes per day are not
 // counted.
 func WithLimits(limits driver.Limits) Option {
 	return func(s *Secrets) { s.limits = limits }
@@ -59,7 +58,7 @@ func New(options ...Option) *Secrets {
 	return s
 }
 
-// Limits returns what WithLimits has set.
+// Limits returns the limits set by WithLimits.
 func (s *Secrets) Limits() driver.Limits { return s.limits }
 
 // Get implements driver.Secrets.
@@ -110,8 +109,8 @@ func (s *Secrets) Delete(ctx context.Context, name, revision string) error {
 	return nil
 }
 
-// List implements driver.Secrets. The names come sorted, all as they were at
-// one moment.
+// List implements driver.Secrets. It yields the names sorted, as they were at one
+// moment.
 func (s *Secrets) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		for _, name := range s.names(prefix) {
@@ -142,8 +141,8 @@ func (s *Secrets) names(prefix string) []string {
 	return names
 }
 
-// Edit writes data as a person does in a service's console: whatever is there,
-// without a revision, JSON or not. It returns the new revision.
+// Edit writes data as a person does in a service's console: unconditionally, JSON or
+// not. It returns the new revision.
 func (s *Secrets) Edit(name string, data []byte) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -184,8 +183,7 @@ func (s *Secrets) Len() int {
 	return len(s.stored)
 }
 
-// Clone returns a store with the same secrets, revisions and limits, which from
-// now on goes its own way.
+// Clone returns an independent store with the same secrets, revisions and limits.
 func (s *Secrets) Clone() *Secrets {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -193,7 +191,7 @@ func (s *Secrets) Clone() *Secrets {
 	return &Secrets{limits: s.limits, stored: maps.Clone(s.stored), writes: s.writes}
 }
 
-// write stores data under the next revision. The lock is held.
+// write stores data under the next revision. The caller holds the lock.
 func (s *Secrets) write(name string, data []byte) string {
 	s.writes++
 	revision := strconv.FormatInt(s.writes, 10)
@@ -215,9 +213,9 @@ func check(ctx context.Context, name string) error {
 func conflict(expected, current string) error {
 	switch {
 	case expected == "":
-		return fmt.Errorf("%w: the name is taken", driver.ErrConflict)
+		return fmt.Errorf("%w: the secret already exists", driver.ErrConflict)
 	case current == "":
-		return fmt.Errorf("%w: the secret is gone", driver.ErrConflict)
+		return fmt.Errorf("%w: the secret does not exist any more", driver.ErrConflict)
 	}
-	return fmt.Errorf("%w: the secret was changed", driver.ErrConflict)
+	return fmt.Errorf("%w: the secret has changed since it was read", driver.ErrConflict)
 }

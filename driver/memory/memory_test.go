@@ -1,3 +1,5 @@
+// What tests expect of the driver in memory beyond the suites of package conformance.
+
 package memory_test
 
 import (
@@ -137,7 +139,7 @@ func ExampleNew() {
 	_, err = secrets.Put(ctx, driver.Secret{Name: "a/b", Data: []byte(`{"n":"2"}`), Revision: revision})
 	fmt.Println(err)
 	// Output:
-	// conflict: the name is taken
+	// conflict: the secret already exists
 	// <nil>
 }
 

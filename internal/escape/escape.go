@@ -1,5 +1,5 @@
-// Package escape maps text to what a service allows in a name, so that no two
-// texts share a name. What it returns is part of stored forms and never changes.
+// Package escape maps strings to names that a service allows, so that no two strings
+// share a name. Its results are part of the stored forms and never change.
 package escape
 
 import (
@@ -9,16 +9,16 @@ import (
 	"strings"
 )
 
-// Alphabet says which bytes a name may contain, and how the others are written.
+// Alphabet says which bytes a name may contain, and how to escape the others.
 type Alphabet struct {
-	// Mark begins an escape: the two hexadecimal digits of a byte follow.
+	// Mark begins an escape; two hexadecimal digits of a byte follow.
 	Mark byte
-	// Plain reports whether the byte at text[i] stands for itself. It is false
+	// Plain reports whether the byte at text[i] is written as it is. It must be false
 	// for Mark.
 	Plain func(text string, i int) bool
-	// Upper has the digits in upper case.
+	// Upper selects upper-case digits.
 	Upper bool
-	// Slash has a slash written as Mark twice.
+	// Slash selects two Marks as the escape of a slash.
 	Slash bool
 }
 
@@ -27,7 +27,7 @@ func Alphanumeric(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 }
 
-// Escape returns text with every byte escaped that does not stand for itself.
+// Escape returns text with every byte escaped that is not Plain.
 func (a Alphabet) Escape(text string) string {
 	var b strings.Builder
 	for i := range len(text) {
@@ -52,9 +52,9 @@ func (a Alphabet) Byte(c byte) string {
 	return string(a.Mark) + digits
 }
 
-// Unescape returns the text whose escaped form is name, and false if an escape is
-// incomplete. It reads more than Escape writes: whoever must know that Escape made
-// the name escapes the text again and compares.
+// Unescape returns the string whose escaped form is name, and false if an escape is
+// incomplete. It accepts more than Escape produces: to find out whether Escape
+// produced the name, escape the result again and compare.
 func (a Alphabet) Unescape(name string) (string, bool) {
 	var b strings.Builder
 	for i := 0; i < len(name); i++ {
@@ -88,8 +88,8 @@ func Base32(data []byte) string { return base32Lower.EncodeToString(data) }
 // HashLen is the length of a [Hash].
 const HashLen = 52
 
-// Hash returns the SHA-256 of text in base32. It replaces what is too long for a
-// name.
+// Hash returns the SHA-256 of text in base32. It replaces strings that are too long
+// for a name.
 func Hash(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return Base32(sum[:])

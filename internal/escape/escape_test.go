@@ -1,3 +1,5 @@
+// Escapes are reversible, and their results never change.
+
 package escape_test
 
 import (

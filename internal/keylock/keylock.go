@@ -1,4 +1,5 @@
-// Package keylock has one lock for each key, for as long as somebody wants it.
+// Package keylock provides one lock per key and keeps it only while somebody holds it
+// or waits for it.
 package keylock
 
 import (
@@ -17,8 +18,8 @@ type lock struct {
 	users int
 }
 
-// Lock waits for the lock of the key, or until the context ends, whose error it
-// then returns. A context that has ended gets no lock.
+// Lock waits for the lock of the key. If the context ends first, it returns the
+// context's error; if the context has already ended, it never takes the lock.
 func (l *Locks) Lock(ctx context.Context, key string) (unlock func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -50,7 +51,7 @@ func (l *Locks) Lock(ctx context.Context, key string) (unlock func(), err error)
 	}
 }
 
-// Len returns how many keys somebody holds or waits for.
+// Len returns the number of keys whose lock somebody holds or waits for.
 func (l *Locks) Len() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -1,3 +1,5 @@
+// A lock has one holder, and waiting for it ends with the context.
+
 package keylock_test
 
 import (

@@ -1,11 +1,12 @@
-// Package parallel does several things at a time, but not too many.
+// Package parallel runs a bounded number of calls at a time, so that reading many
+// secrets is fast without flooding the service.
 package parallel
 
 import "context"
 
-// Each calls do for 0 to n-1, at most limit at a time, and returns the first
-// error; the others' context is then cancelled. With a limit below 2 it calls
-// one after the other.
+// Each calls do for 0 to n-1, at most limit at a time, and returns the first error,
+// after which it cancels the context of the other calls. With a limit below 2 it
+// makes one call after the other.
 func Each(ctx context.Context, n, limit int, do func(ctx context.Context, i int) error) error {
 	workers := min(limit, n)
 	if workers <= 1 {

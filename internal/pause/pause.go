@@ -1,4 +1,4 @@
-// Package pause waits without outliving its caller's context.
+// Package pause sleeps, but no longer than the caller's context lasts.
 package pause
 
 import (
@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// For waits for d, or until the context ends, whose error it then returns.
+// For sleeps for d. If the context ends first, it returns the context's error.
 func For(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -1,12 +1,13 @@
-// Package recent has a map of bounded size that keeps what was put last.
+// Package recent is a map of bounded size that keeps the names put most recently, so
+// that a process that runs for months remembers secrets in bounded memory.
 package recent
 
-// Half is how many names a Map keeps at least, and the half of what it keeps at
-// most.
+// Half is the number of names in each half of a [Map]: it keeps at least the last Half
+// names, and at most twice as many.
 const Half = 1 << 15
 
-// Map maps names to values: when the younger half is full, the older one is
-// dropped. The zero value is empty. It is not safe for concurrent use.
+// Map maps names to values. When the younger half is full, the older half is dropped.
+// The zero value is empty. A Map is not safe for concurrent use.
 type Map[V any] struct {
 	younger, older map[string]V
 }
@@ -20,7 +21,7 @@ func (m *Map[V]) Get(name string) (V, bool) {
 	return v, ok
 }
 
-// Put gives a name a value.
+// Put sets the value of a name.
 func (m *Map[V]) Put(name string, v V) {
 	if _, ok := m.younger[name]; !ok && (m.younger == nil || len(m.younger) >= Half) {
 		m.younger, m.older = map[string]V{}, m.younger

@@ -1,3 +1,5 @@
+// The map stays within its bound.
+
 package recent
 
 import (

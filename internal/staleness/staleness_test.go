@@ -1,3 +1,5 @@
+// No state that a service may still return after a write is taken for a later one.
+
 package staleness
 
 import (

@@ -1,7 +1,7 @@
 //go:build unix
 
-// Package unprivileged lets tests of permissions run as root, whom permissions
-// do not bind.
+// Package unprivileged lets tests of file permissions pass when they are started as
+// root, to whom permissions do not apply.
 package unprivileged
 
 import (
@@ -12,8 +12,9 @@ import (
 	"testing"
 )
 
-// Run runs the present test again as a user without rights, if it runs as
-// root, and skips the rest of it: permissions do not bind root.
+// Run does nothing unless the test runs as root. Then it runs the test again in a
+// process of an unprivileged user, fails if that fails, and otherwise skips the rest
+// of the test.
 func Run(t *testing.T) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -32,7 +33,7 @@ func Run(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	binary := filepath.Join(dir, "test")                      // That user may not see where the first is.
+	binary := filepath.Join(dir, "test")                      // The other user may not be able to read the original.
 	if err := os.WriteFile(binary, data, 0o755); err != nil { //nolint:gosec // The other user must run it.
 		t.Fatal(err)
 	}
@@ -40,7 +41,7 @@ func Run(t *testing.T) {
 	if err := os.Chown(dir, nobody, nobody); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), binary, "-test.run=^"+t.Name()+"$", "-test.v") //nolint:gosec // It is this test.
+	cmd := exec.CommandContext(t.Context(), binary, "-test.run=^"+t.Name()+"$", "-test.v") //nolint:gosec // The binary is this test.
 	cmd.Env = append(os.Environ(), "TMPDIR="+dir)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 	out, err := cmd.CombinedOutput()
