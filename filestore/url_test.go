@@ -71,7 +71,7 @@ func TestURLRefused(t *testing.T) {
 		"file:fakeword/tokens.txt":             "no such folder",
 		"file:tokens.csv/fakeword.txt":         "not a directory",
 		"file:.":                               "regular file",
-		"file://user:fakeword@host/tokens.txt": "no user name or password",
+		"file://user:fakeword@host/tokens.txt": "a user name or password",
 	} {
 		store, err := tokenstore.Open(t.Context(), url)
 		if !errors.Is(err, tokenstore.ErrInvalidArgument) || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "fakeword") {
