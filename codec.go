@@ -50,9 +50,9 @@ func EncodeToken(t OAuthToken) ([]byte, error) {
 	return object.Encode(), nil
 }
 
-// EncodeFields writes the token's fields into object and removes those that are
-// empty. It is for stores that keep the fields which they do not know. An expiry in
-// object that cannot be understood stays until the token has one.
+// EncodeFields writes the token's fields into object and removes the empty ones. It is
+// for stores that keep unknown fields. If object has an expiry that cannot be
+// understood, it stays until the token has one.
 func EncodeFields(t OAuthToken, object *driver.Object) {
 	for _, f := range fields {
 		object.Set(f.name, *f.of(&t))
@@ -62,11 +62,11 @@ func EncodeFields(t OAuthToken, object *driver.Object) {
 	}
 }
 
-// DecodeToken reads the stored form. It is lenient: a number or a boolean
-// stands for its text, null for nothing, unknown fields are ignored, an expiry of
-// 10 digits is taken as seconds, and one that cannot be understood is unknown (see
+// DecodeToken decodes the stored form. It is lenient: a number or a boolean is read as
+// its literal and null as "", unknown fields are ignored, an expiry of 10 digits is
+// taken as seconds, and an expiry that cannot be understood counts as unknown (see
 // [FieldWarnings]). Anything else that cannot be understood gives an error that
-// matches ErrUnreadable and holds nothing of the data.
+// matches ErrUnreadable and quotes none of the data.
 func DecodeToken(data []byte) (OAuthToken, error) {
 	object, err := driver.DecodeObject(data)
 	if err != nil {
@@ -75,8 +75,7 @@ func DecodeToken(data []byte) (OAuthToken, error) {
 	return DecodeFields(object)
 }
 
-// DecodeFields is [DecodeToken] for stores that keep the fields which they do not
-// know.
+// DecodeFields is [DecodeToken] for stores that keep unknown fields.
 func DecodeFields(object driver.Object) (OAuthToken, error) {
 	var t OAuthToken
 	for _, f := range fields {
@@ -86,11 +85,11 @@ func DecodeFields(object driver.Object) (OAuthToken, error) {
 		}
 		*f.of(&t) = text
 	}
-	t.Expiry, _ = decodeExpiry(object) // What cannot be understood is unknown.
+	t.Expiry, _ = decodeExpiry(object) // An expiry that cannot be understood counts as unknown.
 	return t, nil
 }
 
-// decodeExpiry reads the expiry of a stored token.
+// decodeExpiry decodes the expiry of a stored token.
 func decodeExpiry(object driver.Object) (time.Time, error) {
 	text, err := object.Text(expiryField)
 	if err != nil {
@@ -99,9 +98,9 @@ func decodeExpiry(object driver.Object) (time.Time, error) {
 	return ParseExpiry(text)
 }
 
-// FieldWarnings returns what looks like a slip of somebody who edited a stored
-// token, as "field: what is wrong": an expiry that cannot be understood, and white
-// space, a line break too, before or after a credential. It quotes no value.
+// FieldWarnings returns what look like slips in a manual edit of a stored token, each
+// as "field: what is wrong": an expiry that cannot be understood, and white space or a
+// line break before or after a credential. It quotes no value.
 func FieldWarnings(object driver.Object) []string {
 	var warnings []string
 	for _, f := range fields {

@@ -1,5 +1,5 @@
-// What a token and a key show when they are printed, logged or marshalled: no
-// credential, whatever the verb or the format.
+// Printing, logging or marshalling a token shows no credential, whatever the verb or
+// the encoding; and what would lose or expose credentials fails instead.
 
 package tokenstore
 
@@ -48,12 +48,12 @@ func (t OAuthToken) LogValue() slog.Value {
 	return slog.GroupValue(append(attrs, slog.Any("has", t.Credentials()))...)
 }
 
-// MarshalText returns the text of String, which has no credentials: encoding/xml
-// and others marshal by it.
+// MarshalText returns what String returns, without credentials; encoding/xml and
+// others use it.
 func (t OAuthToken) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
 // MarshalJSON returns the token without its credentials, for reports and logs.
-// [EncodeToken] gives the stored form.
+// [EncodeToken] returns the stored form.
 func (t OAuthToken) MarshalJSON() ([]byte, error) {
 	view := struct {
 		ID        string     `json:"id,omitempty"`
@@ -69,19 +69,19 @@ func (t OAuthToken) MarshalJSON() ([]byte, error) {
 	return json.Marshal(view)
 }
 
-// UnmarshalText refuses, as [OAuthToken.UnmarshalJSON] does: encoding/xml and
-// others unmarshal by it.
+// UnmarshalText always fails, as [OAuthToken.UnmarshalJSON] does; encoding/xml and
+// others use it.
 func (*OAuthToken) UnmarshalText([]byte) error { return errNotCarried }
 
-// UnmarshalJSON refuses: what MarshalJSON writes lacks the credentials, so a token
-// read from it would have lost them. [DecodeToken] reads the stored form.
+// UnmarshalJSON always fails: MarshalJSON leaves out the credentials, so round-tripping
+// a token through it would lose them. [DecodeToken] decodes the stored form.
 func (*OAuthToken) UnmarshalJSON([]byte) error { return errNotCarried }
 
-// GobEncode refuses: the credentials would stand in clear text where nobody
-// expects them. [EncodeToken] gives the stored form.
+// GobEncode always fails, because it would write the credentials in clear text where
+// nobody expects them. [EncodeToken] returns the stored form.
 func (OAuthToken) GobEncode() ([]byte, error) { return nil, errNotCarried }
 
-// GobDecode refuses, as GobEncode does.
+// GobDecode always fails, as GobEncode does.
 func (*OAuthToken) GobDecode([]byte) error { return errNotCarried }
 
-var errNotCarried = fmt.Errorf("%w: package encoding carries no credentials; use tokenstore.EncodeToken and DecodeToken", ErrInvalidArgument)
+var errNotCarried = fmt.Errorf("%w: tokens cannot be marshalled with their credentials; use tokenstore.EncodeToken and DecodeToken", ErrInvalidArgument)

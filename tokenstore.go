@@ -73,15 +73,15 @@ import (
 	"time"
 )
 
-// OAuthToken is one OAuth token with what is needed to refresh it. It travels
-// by value: a store never shares memory with its callers.
+// OAuthToken is one OAuth token with what is needed to refresh it. It is passed by
+// value: a store never shares memory with its callers.
 //
 // Printing it with fmt or log/slog, or marshalling it with encoding/json or
-// encoding/xml, shows no credential, and unmarshalling and encoding/gob refuse it;
-// [EncodeToken] gives the stored form. Three gaps are package fmt's. It calls no
+// encoding/xml, shows no credential; unmarshalling and encoding/gob fail.
+// [EncodeToken] returns the stored form. Package fmt leaves three gaps: it calls no
 // methods on unexported fields, so a type that keeps a token in one and is printed
-// needs a Format method of its own. And it calls none for %p with a token that is
-// no pointer, nor for %w, which is for errors: go vet refuses both.
+// needs its own Format method; and it calls none for %p with a token that is not a
+// pointer, or for %w with anything but an error. go vet reports both.
 type OAuthToken struct {
 	// ID names the token in its store. Generated IDs are opaque.
 	ID string

@@ -1,4 +1,5 @@
-// What a secret shows when it is printed, logged or marshalled: none of its data.
+// Printing, logging or marshalling a secret shows none of its data; what would lose or
+// expose the data fails instead.
 
 package driver
 
@@ -9,9 +10,9 @@ import (
 	"log/slog"
 )
 
-var errNotCarried = errors.New("a secret's data is not marshalled by package encoding; use the data itself")
+var errNotCarried = errors.New("secrets cannot be marshalled with their data; use Secret.Data or Object.Encode")
 
-// String returns the name, the revision and the size of the data, and none of it.
+// String returns the name, the revision and the size of the data, not the data.
 func (s Secret) String() string {
 	return fmt.Sprintf("secret %q at revision %q of %d bytes", s.Name, s.Revision, len(s.Data))
 }
@@ -24,18 +25,18 @@ func (s Secret) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("name", s.Name), slog.String("revision", s.Revision), slog.Int("bytes", len(s.Data)))
 }
 
-// MarshalText returns what String returns; encoding/json, encoding/xml and others
-// marshal by it.
+// MarshalText returns what String returns; encoding/json, encoding/xml and others use
+// it.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// UnmarshalText refuses: MarshalText leaves out the data.
+// UnmarshalText always fails, because MarshalText leaves out the data.
 func (*Secret) UnmarshalText([]byte) error { return errNotCarried }
 
-// GobEncode refuses: the data is in clear text.
+// GobEncode always fails, because it would write the data in clear text.
 func (Secret) GobEncode() ([]byte, error) { return nil, errNotCarried }
 
-// GobDecode refuses, as GobEncode does.
+// GobDecode always fails, as GobEncode does.
 func (*Secret) GobDecode([]byte) error { return errNotCarried }
 
-// UnmarshalText refuses: MarshalText leaves out the fields.
+// UnmarshalText always fails, because MarshalText leaves out the fields.
 func (*Object) UnmarshalText([]byte) error { return errNotCarried }

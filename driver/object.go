@@ -33,7 +33,7 @@ type Field struct {
 	raw   bool
 }
 
-// String returns the name alone.
+// String returns the name, not the value.
 func (f Field) String() string { return "field " + strconv.Quote(f.Name) }
 
 // Format writes what String returns, whatever the verb.
@@ -42,8 +42,8 @@ func (f Field) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(f.String())) 
 // LogValue returns what String returns.
 func (f Field) LogValue() slog.Value { return slog.StringValue(f.String()) }
 
-// MaxNumber is the largest number that an [Object] reads or writes. The sum of
-// two does not overflow.
+// MaxNumber is the largest number that an [Object] reads or writes. The sum of two
+// such numbers does not overflow.
 const MaxNumber = 1 << 53
 
 // DecodeObject decodes one JSON object. Anything else gives an error that matches

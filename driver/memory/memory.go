@@ -149,9 +149,9 @@ func (s *Secrets) Edit(name string, data []byte) string {
 	return s.write(name, data)
 }
 
-// Restore puts back what a secret held before its last write, as a person does
-// who restores a version: driver.Secret.Restored says so until the next write.
-// It reports whether there was anything to put back.
+// Restore restores the data before a secret's last write, as a person does who restores
+// a version in a service's console; driver.Secret.Restored is set until the next write.
+// It reports whether there was anything to restore.
 func (s *Secrets) Restore(name string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -166,8 +166,8 @@ func (s *Secrets) Restore(name string) bool {
 	return true
 }
 
-// Remove removes a secret as a person does in a service's console. It reports
-// whether there was one.
+// Remove removes a secret as a person does in a service's console. It reports whether
+// the secret existed.
 func (s *Secrets) Remove(name string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -9,59 +9,59 @@ import (
 	"example.com/tokenstore/internal/recent"
 )
 
-// State is what a read has shown of a secret, or a write has made of it.
+// State is the state of a secret, as a read returned it or a write left it.
 type State struct {
-	// Revision is the driver's; it is empty if the secret is not there.
+	// Revision is the driver's; it is empty if the secret does not exist.
 	Revision string
-	// Generation counts the writes.
+	// Generation counts the writes of the secret.
 	Generation int64
-	// Uncounted says that the secret has lost its generation, as a person's edit
-	// may do: what stands here tells no order.
+	// Uncounted reports that the secret has lost its generation, for example in a
+	// person's edit, so that Generation says nothing about the order.
 	Uncounted bool
-	// Empty says that the secret holds nothing, or is not there.
+	// Empty reports that the secret is a tombstone or does not exist.
 	Empty bool
 }
 
-// Sighting is the latest state that was seen of a secret, and since when.
+// Sighting is the latest state seen of a secret, and when it was first seen.
 type Sighting struct {
 	State
 	Since time.Time
 }
 
-// Order is how a state compares with the latest that was seen.
+// Order is how a state compares with the latest one seen.
 type Order int
 
 // The orders.
 const (
 	Fresh    Order = iota // the same state, or a later one
-	Doubtful              // nothing tells which of the two is the later one
-	Older                 // a state from before
+	Doubtful              // it is unknown which of the two is the later one
+	Older                 // an earlier state
 )
 
-// Memory remembers the latest state of each secret that a process has read or
-// written: of very many, those that it met last.
+// Memory remembers the latest state of each secret that this process has read or
+// written. Of very many secrets it keeps the most recent ones.
 type Memory struct {
 	now  func() time.Time
 	mu   sync.Mutex
 	seen recent.Map[Sighting]
 }
 
-// NewMemory returns an empty memory with a clock.
+// NewMemory returns an empty memory that uses the given clock.
 func NewMemory(now func() time.Time) *Memory { return &Memory{now: now} }
 
-// See compares a state that was read with the latest one seen, which it returns,
-// and remembers it if it is fresh. asked is when the read began: a slow answer
-// may show what was there then.
+// See compares a state that was read with the latest one seen, which it returns, and
+// remembers the state if it is fresh. asked is when the read began: a slow answer may
+// show the state at that time.
 func (m *Memory) See(name string, s State, asked time.Time) (Order, Sighting) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	before, ok := m.seen.Get(name)
 	switch {
-	case !ok && s.Revision == "": // Nothing was ever seen.
+	case !ok && s.Revision == "": // There is nothing to remember.
 	case !ok:
 		m.remember(name, s)
 	case s.Revision == "" && before.Empty, s.Revision != "" && s.Revision == before.Revision:
-		m.seen.Put(name, before) // The same: it was met again.
+		m.seen.Put(name, before) // The same state, seen again.
 	default:
 		if order := order(s, before, asked); order != Fresh {
 			return order, before
@@ -71,10 +71,11 @@ func (m *Memory) See(name string, s State, asked time.Time) (Order, Sighting) {
 	return Fresh, before
 }
 
-// order compares two different states. Where no generation tells it, the one that
-// is read is the later one if the service could not show any more what was there
-// before the other was seen. What is gone has none: what is read may be from
-// before, however high its generation is.
+// order compares a state that was read with a different one seen before. If the
+// generations do not decide, the state that was read is the later one once the service
+// can no longer return anything that was overwritten before the other was seen. A
+// secret that no longer exists has no generation: what was read may be older, however
+// high its generation is.
 func order(s State, before Sighting, asked time.Time) Order {
 	gone := before.Empty && before.Revision == ""
 	counted := s.Revision != "" && !gone && !s.Uncounted && !before.Uncounted && s.Generation != before.Generation
@@ -89,8 +90,8 @@ func order(s State, before Sighting, asked time.Time) Order {
 	return Fresh
 }
 
-// Wrote remembers a state that this process has written, unless it has seen a
-// later one meanwhile.
+// Wrote remembers a state that this process has written, unless it has seen a later one
+// in the meantime.
 func (m *Memory) Wrote(name string, s State) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -99,8 +100,8 @@ func (m *Memory) Wrote(name string, s State) {
 	}
 }
 
-// Removed remembers that this process has removed a secret of that revision,
-// unless it has seen another one meanwhile.
+// Removed remembers that this process has removed a secret with that revision, unless
+// it has seen another one in the meantime.
 func (m *Memory) Removed(name, revision string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -109,7 +110,7 @@ func (m *Memory) Removed(name, revision string) {
 	}
 }
 
-// Expect remembers that a secret is there, if nothing is known of it.
+// Expect remembers that a secret exists, if nothing is known about it.
 func (m *Memory) Expect(name string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -118,8 +119,8 @@ func (m *Memory) Expect(name string) {
 	}
 }
 
-// Accept remembers a state although it was not fresh, if the latest one that was
-// seen still is what See returned; it reports whether it has.
+// Accept remembers a state although it was not fresh, if the latest one seen is still
+// the one that See returned. It reports whether it did.
 func (m *Memory) Accept(name string, s State, seen Sighting) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -130,8 +131,8 @@ func (m *Memory) Accept(name string, s State, seen Sighting) bool {
 	return true
 }
 
-// remember keeps the generation of what is gone, so that what follows it can count
-// on.
+// remember keeps the generation of a secret that no longer exists, so that the next
+// secret with its name can count on from there.
 func (m *Memory) remember(name string, s State) {
 	if s.Revision == "" {
 		before, _ := m.seen.Get(name)
@@ -140,7 +141,7 @@ func (m *Memory) remember(name string, s State) {
 	m.seen.Put(name, Sighting{s, m.now()})
 }
 
-// Generation returns that of the latest state that was seen.
+// Generation returns the generation of the latest state seen.
 func (m *Memory) Generation(name string) int64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -1,6 +1,6 @@
-// Package staleness keeps a process from going backwards where a service may
-// show, for a while after a write, what was there before. A [Memory] remembers
-// what was seen of each secret, and a [Reader] reads secrets, one or many, until
+// Package staleness keeps a process from going back in time on a service that may, for
+// a while after a write, still return the overwritten value. A [Memory] remembers the
+// latest state seen of each secret, and a [Reader] reads secrets, one or many, until
 // they are not older than that.
 package staleness
 
@@ -15,49 +15,48 @@ import (
 )
 
 const (
-	// maxReads is how often a secret is read again that may be older than what was
-	// seen of it.
+	// maxReads limits how often a secret is read again if its state may be older than
+	// one already seen.
 	maxReads = 8
-	// firstWait is the first pause between such reads; it doubles.
+	// firstWait is the pause before the first of these reads; it doubles each time.
 	firstWait = 10 * time.Millisecond
-	// patience is the total of those pauses: how long a service may keep showing
-	// what was overwritten.
+	// patience is the total of those pauses: how long a service may keep returning an
+	// overwritten value.
 	patience = firstWait << maxReads
-	// maxRounds is how often these reads start over because a later state of the
-	// secret was seen meanwhile.
+	// maxRounds limits how often these reads start over because this process saw a
+	// later state of the secret in the meantime.
 	maxRounds = 4
 )
 
-// ErrBehind is the error of a service that goes on showing older states.
-var ErrBehind = fmt.Errorf("%w: the service shows an older state than before", driver.ErrUnavailable)
+// ErrBehind: the service kept returning older states than it had returned before.
+var ErrBehind = fmt.Errorf("%w: the service keeps returning an older state than before", driver.ErrUnavailable)
 
-// Reader reads secrets as values of type T, the form in which a package uses
-// them. It is safe for concurrent use if its functions are.
+// Reader reads secrets as values of type T, which each package chooses for itself. It is
+// safe for concurrent use if its functions are.
 type Reader[T any] struct {
 	Secrets driver.Secrets
-	// Batch reads many secrets with one call; nil if the service cannot.
+	// Batch reads many secrets in one call; nil if the service cannot.
 	Batch driver.BatchGetter
-	// Parallelism bounds the calls that one ReadMany makes at the same time.
+	// Parallelism limits the concurrent calls of one ReadMany.
 	Parallelism int
 	Now         func() time.Time
 	Sleep       func(context.Context, time.Duration) error
 
-	// Decode turns an answer into a value. A secret that is not stored has no
-	// revision. A fault is one of this secret alone; Decode returns it, or a value
-	// that says what is wrong.
+	// Decode turns an answer into a value. A secret that is not stored has no revision.
+	// A fault concerns this secret only; Decode returns it, or a value that says what
+	// is wrong.
 	Decode func(secret driver.Secret, fault error) (T, error)
-	// See compares a value with the latest state that was seen of its secret. asked
-	// is when the read began.
+	// See compares a value with the latest state seen of its secret. asked is when the
+	// read began.
 	See func(v T, asked time.Time) (Order, Sighting)
-	// Accept decides about a value that is not fresh and has stayed for longer than
-	// a service is expected to be stale. It reports whether the value is taken; it
-	// must not be if another state than before, the latest one when the reads began,
-	// has been seen meanwhile.
+	// Accept decides about a value that is still not fresh after patience. before is the
+	// latest state seen when the reads began. Accept reports whether it takes the value;
+	// it must not if another state has been seen in the meantime.
 	Accept func(ctx context.Context, v T, order Order, before Sighting) (bool, error)
 }
 
-// Read reads one secret. A state that is, or may be, older than one that was seen
-// is read again until the service has caught up.
+// Read reads one secret. If its state is, or may be, older than one already seen, Read
+// reads again until the service has caught up.
 func (r *Reader[T]) Read(ctx context.Context, name string) (T, error) {
 	var none T
 	for range maxRounds {
@@ -98,7 +97,7 @@ func (r *Reader[T]) readOnce(ctx context.Context, name string) (T, Order, Sighti
 	return r.judge(secret, err, asked)
 }
 
-// judge decodes an answer and compares it with what was seen.
+// judge decodes an answer and compares it with the latest state seen.
 func (r *Reader[T]) judge(secret driver.Secret, fault error, asked time.Time) (T, Order, Sighting, error) {
 	v, err := r.Decode(secret, fault)
 	if err != nil {
@@ -108,9 +107,9 @@ func (r *Reader[T]) judge(secret driver.Secret, fault error, asked time.Time) (T
 	return v, order, latest, nil
 }
 
-// ReadMany reads secrets, in the order of their names, with one call if the
-// service can. What that call shows older than it was seen, or says nothing of, is
-// read again by itself. A fault that Decode returns ends it.
+// ReadMany reads secrets, in the order of names, in one call if the service can. It
+// reads a secret again on its own if the call returned an older state than one already
+// seen, or said nothing about it. If Decode returns a fault, ReadMany fails with it.
 func (r *Reader[T]) ReadMany(ctx context.Context, names []string) ([]T, error) {
 	if r.Batch == nil || len(names) < 2 {
 		return r.readEach(ctx, names)
@@ -122,7 +121,7 @@ func (r *Reader[T]) ReadMany(ctx context.Context, names []string) ([]T, error) {
 		return nil, err
 	}
 	values := make([]T, len(names))
-	var again []int // the places of what is to be read by itself
+	var again []int // the indexes of the names to read again on their own
 	var faults []error
 	for i, name := range names {
 		secret, fault, ok := answers.of(name)
@@ -147,7 +146,7 @@ func (r *Reader[T]) ReadMany(ctx context.Context, names []string) ([]T, error) {
 	})
 }
 
-// readEach reads secrets with a call for each, several at a time.
+// readEach reads secrets with one call each, several at a time.
 func (r *Reader[T]) readEach(ctx context.Context, names []string) ([]T, error) {
 	values := make([]T, len(names))
 	err := parallel.Each(ctx, len(names), r.Parallelism, func(ctx context.Context, i int) (err error) {
@@ -160,18 +159,18 @@ func (r *Reader[T]) readEach(ctx context.Context, names []string) ([]T, error) {
 	return values, nil
 }
 
-// answers is what one call has said of many secrets.
+// answers is what one call said about many secrets.
 type answers struct {
 	stored map[string]driver.Secret
-	faults map[string]error // by name; nil says that it is not stored
-	// silent says that the call has failed in part without naming every secret
-	// which that concerns. Those it has not named may well be stored.
+	faults map[string]error // by name; nil means that the secret is not stored
+	// silent reports that the call failed in part without naming all the secrets
+	// concerned. Secrets that it did not name may well be stored.
 	silent bool
 }
 
-// answersOf takes the result of a GetBatch apart. A fault of the call itself is an
-// error. That something is not found is no such fault, but says nothing of any
-// secret either, unless it names one.
+// answersOf sorts the result of a GetBatch by secret. It returns an error if the call
+// itself failed. "Not found" without a name is not such a failure, but it says nothing
+// about any secret either.
 func answersOf(secrets []driver.Secret, err error) (answers, error) {
 	a := answers{stored: make(map[string]driver.Secret, len(secrets))}
 	for _, secret := range secrets {
@@ -203,8 +202,8 @@ func answersOf(secrets []driver.Secret, err error) (answers, error) {
 	return a, nil
 }
 
-// of returns what was said of one secret, and false if that is nothing. A secret
-// that is not stored has no revision.
+// of returns what the call said about one secret, and false if it said nothing. A
+// secret that is not stored has no revision.
 func (a answers) of(name string) (secret driver.Secret, fault error, ok bool) {
 	if secret, ok = a.stored[name]; ok {
 		return secret, nil, true
