@@ -75,7 +75,8 @@ func DecodeToken(data []byte) (OAuthToken, error) {
 	return DecodeFields(object)
 }
 
-// DecodeFields is [DecodeToken] for stores that keep unknown fields.
+// DecodeFields is [DecodeToken] for stores that keep the fields which they do not
+// know.
 func DecodeFields(object driver.Object) (OAuthToken, error) {
 	var t OAuthToken
 	for _, f := range fields {
@@ -85,7 +86,7 @@ func DecodeFields(object driver.Object) (OAuthToken, error) {
 		}
 		*f.of(&t) = text
 	}
-	t.Expiry, _ = decodeExpiry(object) // An expiry that cannot be understood counts as unknown.
+	t.Expiry, _ = decodeExpiry(object) // What cannot be understood is unknown.
 	return t, nil
 }
 
