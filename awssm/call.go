@@ -7,6 +7,7 @@ package awssm
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"strconv"
@@ -103,6 +104,15 @@ func (f *fault) give() error {
 // ended reports whether the call failed because the caller's context ended.
 func (f *fault) ended() bool {
 	return errors.Is(f.kind, context.Canceled) || errors.Is(f.kind, context.DeadlineExceeded)
+}
+
+// container returns the fault of a call that names no secret, or one that is to be
+// created: what it has not found is the place, and never a secret.
+func (f *fault) container() error {
+	if errors.Is(f.kind, driver.ErrNotFound) {
+		return fmt.Errorf("%w; check the endpoint, the region and the KMS key", f.as(driver.ErrNoContainer))
+	}
+	return f.give()
 }
 
 // as returns the fault with another kind.
@@ -281,6 +291,20 @@ func networkText(err error) string {
 		return dns.Error()
 	}
 	return "no usable reply"
+}
+
+// saysNoVersion reports whether the service says of a secret that exists that it
+// has no such version.
+func (f *fault) saysNoVersion() bool {
+	var missing *types.ResourceNotFoundException
+	return errors.As(f.err, &missing) && noVersion(missing)
+}
+
+// noVersion tells a secret without a version from one that does not exist. (Seen:
+// "Secrets Manager can't find the specified secret value for staging label: …" and
+// "Secrets Manager can't find the specified secret.")
+func noVersion(missing *types.ResourceNotFoundException) bool {
+	return strings.Contains(strings.ToLower(missing.ErrorMessage()), "staging label")
 }
 
 // isParameter reports whether the service refused a parameter; for a move of

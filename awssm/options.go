@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -92,9 +91,9 @@ func WithForceDelete() Option { return func(s *settings) { s.force = true } }
 func WithFanout(n int) Option { return func(s *settings) { s.fanout = n } }
 
 // WithCandidate sets which of the eight candidate labels, 0 to 7, this process
-// writes with. By default it is chosen at random. Two processes may share one
-// on AWS; emulators that drop a version together with its last label need one
-// of its own for each process that writes.
+// writes with. By default it is chosen at random, and processes may share one. With
+// an endpoint that is not AWS each process has a label of its own by default: an
+// emulator may drop a version together with its last label.
 func WithCandidate(slot int) Option { return func(s *settings) { s.slot = slot } }
 
 // WithClock sets the clock and how to wait, of the driver and the engine, for
@@ -113,8 +112,7 @@ func WithStoreOptions(options ...secretstore.Option) Option {
 func configure(options []Option) (*settings, error) {
 	s := &settings{
 		tags: map[string]string{}, recoveryDays: defaultRecoveryDays, fanout: 1,
-		slot: rand.IntN(candidates), // #nosec G404 -- no secret, only spread
-		now:  time.Now, sleep: pause.For,
+		slot: anySlot, now: time.Now, sleep: pause.For,
 	}
 	for _, o := range options {
 		o(s)
@@ -127,7 +125,7 @@ func (s *settings) check() error {
 	switch {
 	case s.recoveryDays < minRecoveryDays || s.recoveryDays > maxRecoveryDays:
 		return fmt.Errorf("the recovery window is %d to %d days", minRecoveryDays, maxRecoveryDays)
-	case s.slot < 0 || s.slot >= candidates:
+	case s.slot != anySlot && (s.slot < 0 || s.slot >= candidates):
 		return fmt.Errorf("the candidate is 0 to %d", candidates-1)
 	case len(s.description) > maxDescription:
 		return fmt.Errorf("a description has at most %d bytes", maxDescription)
