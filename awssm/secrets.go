@@ -280,10 +280,6 @@ func (s *secrets) scheduled(ctx context.Context, encoded string, f *fault) bool 
 func newVersion() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // It never fails.
-	return uuid(b)
-}
-
-func uuid(b [16]byte) string {
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
