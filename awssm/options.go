@@ -7,9 +7,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"example.com/tokenstore/driver"
 	"example.com/tokenstore/internal/pause"
@@ -108,8 +111,8 @@ func WithStoreOptions(options ...secretstore.Option) Option {
 	return func(s *settings) { s.store = append(s.store, options...) }
 }
 
-// configure applies the options and checks what they gave.
-func configure(options []Option) (*settings, error) {
+// configure applies the options and checks the client and what they gave.
+func configure(client API, options []Option) (*settings, error) {
 	s := &settings{
 		tags: map[string]string{}, recoveryDays: defaultRecoveryDays, fanout: 1,
 		slot: anySlot, now: time.Now, sleep: pause.For,
@@ -118,8 +121,32 @@ func configure(options []Option) (*settings, error) {
 		o(s)
 	}
 	s.tags[managedByKey] = managedByValue
+	if err := checkClient(client); err != nil {
+		return nil, err
+	}
 	return s, s.check()
 }
+
+// checkClient refuses a client whose every call would fail.
+func checkClient(client API) error {
+	if c, ok := client.(*secretsmanager.Client); client == nil || ok && c == nil {
+		return errors.New("the client is nil")
+	}
+	c, ok := client.(interface{ Options() secretsmanager.Options })
+	if !ok {
+		return nil
+	}
+	switch region := c.Options().Region; {
+	case region == "":
+		return errors.New("the client has no region")
+	case !hostLabel.MatchString(region):
+		return errors.New("the client's region is not the name of one, such as eu-central-1")
+	}
+	return nil
+}
+
+// hostLabel is what a region must be for the SDK to make a host's name of it.
+var hostLabel = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$`)
 
 func (s *settings) check() error {
 	switch {
