@@ -14,7 +14,8 @@
 // (profile names one of theirs), and the roles of containers, functions and
 // machines. kms_key, recovery_days and fanout are as the options of [New];
 // recovery_days=0 deletes by force. pepper_file is that of [tokenstore.URLOptions].
-// endpoint is the base URL of an emulator.
+// endpoint is the base URL of an emulator; without TLS it must be on this machine,
+// unless insecure is true.
 //
 // # Writes
 //
@@ -47,7 +48,6 @@ package awssm
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -75,10 +75,7 @@ type API interface {
 // option that cannot be used gives an error that matches
 // tokenstore.ErrInvalidArgument. It makes no call.
 func New(client API, options ...Option) (*secretstore.Store, error) {
-	c, err := configure(options)
-	if err == nil && client == nil {
-		err = errors.New("the client is nil")
-	}
+	c, err := configure(client, options)
 	if err != nil {
 		return nil, &tokenstore.Error{Store: storeName, Op: "new", Kind: tokenstore.ErrInvalidArgument, Err: err}
 	}
@@ -90,10 +87,7 @@ func New(client API, options ...Option) (*secretstore.Store, error) {
 // error that matches driver.ErrInvalid; options that concern the store only
 // have no effect. It makes no call.
 func NewSecrets(client API, options ...Option) (driver.Secrets, error) {
-	c, err := configure(options)
-	if err == nil && client == nil {
-		err = errors.New("the client is nil")
-	}
+	c, err := configure(client, options)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", driver.ErrInvalid, err)
 	}

@@ -7,10 +7,12 @@ package awssm
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
@@ -20,6 +22,7 @@ import (
 	"github.com/aws/smithy-go/middleware"
 
 	"example.com/tokenstore/driver"
+	"example.com/tokenstore/internal/escape"
 )
 
 // attempts is what the client's retryer did in one call.
@@ -105,6 +108,15 @@ func (f *fault) ended() bool {
 	return errors.Is(f.kind, context.Canceled) || errors.Is(f.kind, context.DeadlineExceeded)
 }
 
+// container returns the fault of a call that names no secret, or one that is to be
+// created: what it has not found is the place, and never a secret.
+func (f *fault) container() error {
+	if errors.Is(f.kind, driver.ErrNotFound) {
+		return fmt.Errorf("%w; check the endpoint, the region and the KMS key", f.as(driver.ErrNoContainer))
+	}
+	return f.give()
+}
+
 // as returns the fault with another kind.
 func (f *fault) as(kind error) error {
 	g := *f
@@ -130,10 +142,11 @@ func newFault(ctx context.Context, op string, err error, t *attempts) *fault {
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		// A timeout of the client itself: not to be taken for the caller's.
-		f.err = sealed{err}
+		f.err = sealed{"the client's own timeout", err}
 	}
 	f.kind, f.code = classify(err)
-	if t.ran && !t.sent && errors.Is(f.kind, driver.ErrUnavailable) {
+	var api smithy.APIError
+	if t.ran && !t.sent && !errors.As(err, &api) {
 		f.kind, f.code = unsigned(err)
 		return f
 	}
@@ -149,12 +162,17 @@ func unsigned(err error) (kind error, code string) { //nolint:staticcheck // The
 	switch {
 	case errors.As(err, &region):
 		return driver.ErrInvalid, "no region is set"
+	case noSuchRegion(err):
+		return driver.ErrNoContainer, "no credentials, AWS has no such host for them; check the region"
+	case status(err) == http.StatusUnauthorized, status(err) == http.StatusForbidden:
+		return driver.ErrDenied, "no credentials, their source refuses them with status " + strconv.Itoa(status(err)) +
+			"; configure credentials, or let this machine have a role"
 	case errors.As(err, &network):
 		return driver.ErrUnavailable, "no credentials, their source does not answer: " + networkText(err)
 	case status(err) >= http.StatusInternalServerError:
 		return driver.ErrUnavailable, "no credentials, their source answers with status " + strconv.Itoa(status(err))
 	}
-	return driver.ErrDenied, "no credentials, or they cannot be refreshed"
+	return driver.ErrDenied, "no credentials, or they cannot be refreshed; configure the environment, a profile or a role"
 }
 
 // isCanceled reports whether the SDK says that the context ended.
@@ -164,10 +182,14 @@ func isCanceled(err error) bool {
 	return errors.As(err, &c) || errors.As(err, &s)
 }
 
-// sealed keeps an error reachable with errors.As but not with errors.Is.
-type sealed struct{ err error }
+// sealed keeps an error reachable with errors.As but not with errors.Is, and shows
+// another text.
+type sealed struct {
+	text string
+	err  error
+}
 
-func (s sealed) Error() string      { return "the client's own timeout" }
+func (s sealed) Error() string      { return s.text }
 func (s sealed) As(target any) bool { return errors.As(s.err, target) }
 
 // credentialCodes are the codes of missing, expired or wrong credentials, and
@@ -199,9 +221,12 @@ func classify(err error) (kind error, code string) { //nolint:staticcheck // The
 		if kind := classifyStatus(status(err)); kind != nil {
 			return kind, "status " + strconv.Itoa(status(err))
 		}
+		if noSuchRegion(err) {
+			return driver.ErrNoContainer, "AWS has no such host; check the region"
+		}
 		return driver.ErrUnavailable, networkText(err)
 	}
-	code = api.ErrorCode()
+	code = safeCode(api.ErrorCode())
 	var quota *types.LimitExceededException
 	switch {
 	case errors.As(err, &quota) || code == quotaCode:
@@ -215,6 +240,24 @@ func classify(err error) (kind error, code string) { //nolint:staticcheck // The
 		return driver.ErrThrottled, code
 	}
 	return classifyTyped(err, api), code
+}
+
+// safeCode returns an error code of the form that those of AWS have. What else a
+// server says in its place may be anything.
+func safeCode(code string) string {
+	for i := range len(code) {
+		if c := code[i]; !escape.Alphanumeric(c) && c != '.' && c != '_' && c != '-' || i == 64 {
+			return "an error without a usable code"
+		}
+	}
+	return code
+}
+
+// noSuchRegion reports whether the service's host at AWS does not exist: the region
+// is none, or has not this service.
+func noSuchRegion(err error) bool {
+	var dns *net.DNSError
+	return errors.As(err, &dns) && dns.IsNotFound && ofAWS(dns.Name)
 }
 
 const quotaCode = "LimitExceededException"
@@ -251,6 +294,8 @@ func classifyStatus(status int) error {
 	switch {
 	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusProxyAuthRequired:
 		return driver.ErrDenied
+	case status == http.StatusNotFound, status == http.StatusMethodNotAllowed:
+		return driver.ErrNoContainer // It is not the service that answers there.
 	case status == http.StatusRequestEntityTooLarge:
 		return driver.ErrTooLarge
 	case status == http.StatusTooManyRequests:
@@ -270,17 +315,44 @@ func status(err error) int {
 	return 0
 }
 
-// networkText says why no reply came; errors of package net hold addresses only.
+// networkText says why no reply came: where to, and what the system says. The text
+// of an error may be that of a proxy, and is left out.
 func networkText(err error) string {
-	var op *net.OpError
-	if errors.As(err, &op) {
-		return op.Error()
-	}
 	var dns *net.DNSError
 	if errors.As(err, &dns) {
-		return dns.Error()
+		return "no address for host " + dns.Name
 	}
-	return "no usable reply"
+	text := "no usable reply"
+	var op *net.OpError
+	if errors.As(err, &op) {
+		text = op.Op
+		if op.Addr != nil {
+			text += " " + op.Addr.String()
+		}
+	}
+	var timeout net.Error
+	var number syscall.Errno
+	switch {
+	case errors.As(err, &number):
+		text += ": " + number.Error()
+	case errors.As(err, &timeout) && timeout.Timeout():
+		text += ": timed out"
+	}
+	return text
+}
+
+// saysNoVersion reports whether the service says of a secret that exists that it
+// has no such version.
+func (f *fault) saysNoVersion() bool {
+	var missing *types.ResourceNotFoundException
+	return errors.As(f.err, &missing) && noVersion(missing)
+}
+
+// noVersion tells a secret without a version from one that does not exist. (Seen:
+// "Secrets Manager can't find the specified secret value for staging label: …" and
+// "Secrets Manager can't find the specified secret.")
+func noVersion(missing *types.ResourceNotFoundException) bool {
+	return strings.Contains(strings.ToLower(missing.ErrorMessage()), "staging label")
 }
 
 // isParameter reports whether the service refused a parameter; for a move of

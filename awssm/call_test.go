@@ -6,17 +6,21 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/logging"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"example.com/tokenstore"
 	"example.com/tokenstore/awssm/awssmtest"
 	"example.com/tokenstore/driver"
 )
@@ -146,6 +150,102 @@ func TestCredentialSourceThatDoesNotAnswerIsUnavailable(t *testing.T) {
 		if errors.As(err, &f) && f.lost {
 			t.Errorf("%s: it may have been carried out: %v", name, err)
 		}
+	}
+}
+
+// The metadata service of a machine that may not have credentials, or the proxy
+// before it, refuses them: a person has to do something.
+func TestMetadataServiceThatRefuses(t *testing.T) {
+	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"} {
+		t.Setenv(name, "")
+	}
+	t.Setenv("AWS_CONFIG_FILE", t.TempDir()+"/none")
+	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", t.TempDir()+"/none")
+	for name, status := range map[string]int{"403": http.StatusForbidden, "404": http.StatusNotFound} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "hush", status) }))
+		t.Setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", server.URL)
+		cfg, err := config.LoadDefaultConfig(t.Context(), config.WithRegion("eu-central-1"), config.WithLogger(logging.Nop{}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := newBench(t, awssmtest.Real())
+		s := b.another(b.service.Client(func(o *secretsmanager.Options) { o.Credentials = cfg.Credentials }))
+		_, err = s.Get(t.Context(), "a/x")
+		server.Close()
+		if !errors.Is(err, driver.ErrDenied) || !strings.Contains(err.Error(), "no credentials") || !strings.Contains(err.Error(), "configure") || strings.Contains(err.Error(), "hush") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A region that is none does not come into being by a retry.
+func TestRegionThatIsNone(t *testing.T) {
+	for name, c := range map[string]struct{ host, endpoint string }{
+		"region":   {"secretsmanager.nowhere-1.amazonaws.com", ""},
+		"emulator": {"localstack", "http://localstack:4566"},
+	} {
+		b := newBench(t, awssmtest.Real())
+		s := b.another(b.service.Client(func(o *secretsmanager.Options) {
+			o.HTTPClient = failing{&net.DNSError{Err: "no such host", Name: c.host, Server: "hush", IsNotFound: true}}
+		}))
+		_, err := s.Get(t.Context(), "a/x")
+		want := map[bool]error{true: driver.ErrNoContainer, false: driver.ErrUnavailable}[name == "region"]
+		if !errors.Is(err, want) || errors.Is(err, driver.ErrNotFound) || strings.Contains(err.Error(), "hush") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for region, says := range map[string]string{"": "no region", "not a region": "not the name of one", "hush\n": "not the name of one"} {
+		client := awssmtest.New(awssmtest.Real(), nil).Client(func(o *secretsmanager.Options) { o.Region = region })
+		if _, err := New(client); !errors.Is(err, tokenstore.ErrInvalidArgument) || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "hush") {
+			t.Errorf("region %q: %v", region, err)
+		}
+	}
+	if _, err := New((*secretsmanager.Client)(nil)); !errors.Is(err, tokenstore.ErrInvalidArgument) {
+		t.Error(err)
+	}
+}
+
+// failing sends nothing.
+type failing struct{ err error }
+
+func (f failing) Do(*http.Request) (*http.Response, error) { return nil, f.err }
+
+// What a server or a proxy says in place of an error code or a reason may be
+// anything.
+func TestForeignTextsAreLeftOut(t *testing.T) {
+	refused := &net.OpError{Op: "proxyconnect", Net: "tcp", Err: errors.New("407 hush")}
+	clients := map[string]interface {
+		Do(*http.Request) (*http.Response, error)
+	}{
+		"code":  answering{http.StatusBadRequest, `{"__type":"1000.access hush","message":"hush"}`},
+		"long":  answering{http.StatusBadRequest, `{"__type":"` + strings.Repeat("hush", 30) + `"}`},
+		"proxy": failing{refused}, "url": failing{&url.Error{Op: "Post", URL: "http://hush", Err: refused}}, "other": failing{errors.New("hush")},
+	}
+	for name, client := range clients {
+		b := newBench(t, awssmtest.Real())
+		s := b.another(b.service.Client(func(o *secretsmanager.Options) { o.HTTPClient = client }))
+		if _, err := s.Get(t.Context(), "a/x"); err == nil || strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, err), "hush") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A call that names no secret, or one that is to be created, finds no secret
+// missing.
+func TestNotFoundOfOtherThings(t *testing.T) {
+	b := newBench(t, awssmtest.Real())
+	always := []string{"ResourceNotFoundException", "ResourceNotFoundException"}
+	if _, err := b.script("CreateSecret", always...).Put(t.Context(), driver.Secret{Name: "a/x", Data: []byte(`{}`)}); !errors.Is(err, driver.ErrNoContainer) || errors.Is(err, driver.ErrNotFound) {
+		t.Errorf("CreateSecret: %v", err)
+	}
+	for _, err := range b.script("ListSecrets", always...).List(t.Context(), "a/") {
+		if !errors.Is(err, driver.ErrNoContainer) || errors.Is(err, driver.ErrNotFound) {
+			t.Errorf("ListSecrets: %v", err)
+		}
+	}
+	s := b.another(b.service.Client(func(o *secretsmanager.Options) { o.HTTPClient = answering{http.StatusNotFound, "<html>"} }))
+	if _, err := s.Get(t.Context(), "a/x"); !errors.Is(err, driver.ErrNoContainer) {
+		t.Errorf("a page that is not there: %v", err)
 	}
 }
 

@@ -78,7 +78,10 @@ func (s *secrets) Retire(ctx context.Context, name, revision string) error {
 	}
 	// Whoever writes over the tombstone keeps the window; the look is for people.
 	wait := lookWait
-	for s.within(w.at) {
+	for range looks {
+		if !s.within(w.at) {
+			break
+		}
 		d, f := s.describe(ctx, encoded)
 		switch {
 		case f != nil && !errors.Is(f.kind, driver.ErrNotFound):
@@ -154,7 +157,11 @@ func (s *secrets) Delete(ctx context.Context, name, revision string) error {
 		return err
 	}
 	defer release()
-	if revision == "" {
+	if revision == noCurrent && s.private {
+		_, err := s.clear(ctx, encoded)
+		return err
+	}
+	if revision == "" || revision == noCurrent {
 		return s.deletedBefore(ctx, encoded, "", fmt.Errorf("%w: a deletion needs a revision", driver.ErrConflict))
 	}
 	for range deletions {
@@ -195,6 +202,8 @@ func (s *secrets) deletedBefore(ctx context.Context, encoded, revision string, c
 		v, f := s.read(ctx, encoded)
 		live = f == nil && !v.marked()
 		switch {
+		case f != nil && f.saysNoVersion() && s.isDamaged(ctx, encoded):
+			return conflict
 		case f != nil && (errors.Is(f.kind, driver.ErrNotFound) || f.isRequest() && s.scheduled(ctx, encoded, f)):
 		case f != nil:
 			return f.give()

@@ -5,8 +5,9 @@ package awssm
 import (
 	"context"
 	"errors"
-	"fmt"
+	"net"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -21,7 +22,7 @@ import (
 func init() { tokenstore.Register(storeName, open) }
 
 // The parameters of a URL.
-var parameters = []string{"region", "profile", "endpoint", "kms_key", "recovery_days", "fanout", secretstore.ParamPepperFile}
+var parameters = []string{"region", "profile", "endpoint", "insecure", "kms_key", "recovery_days", "fanout", secretstore.ParamPepperFile}
 
 // open opens the store that a URL names; see the package comment.
 func open(ctx context.Context, u *url.URL) (tokenstore.OpenStore, error) {
@@ -91,22 +92,69 @@ func urlClient(ctx context.Context, query url.Values) (*secretsmanager.Client, e
 		load = append(load, config.WithSharedConfigProfile(profile))
 	}
 	cfg, err := config.LoadDefaultConfig(ctx, load...)
-	if err != nil {
-		return nil, &tokenstore.Error{Store: storeName, Op: "open", Kind: tokenstore.ErrInvalidArgument,
-			Err: fmt.Errorf("the AWS configuration cannot be loaded: %w", err)}
-	}
-	if cfg.Region == "" {
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil, ctx.Err()
+	case err != nil:
+		return nil, invalidURL(configurationError(err))
+	case cfg.Region == "":
 		return nil, invalidURL(errors.New("no region: give region=… or set AWS_REGION"))
+	case !regionForm.MatchString(cfg.Region):
+		return nil, invalidURL(errors.New("the region is not the name of one, such as eu-central-1"))
 	}
-	endpoint := query.Get("endpoint")
-	if endpoint != "" {
-		if e, err := url.Parse(endpoint); err != nil || e.Host == "" || (e.Scheme != "http" && e.Scheme != "https") || e.User != nil {
-			return nil, invalidURL(errors.New("endpoint is not an http or https URL"))
-		}
-	}
-	return secretsmanager.NewFromConfig(cfg, func(o *secretsmanager.Options) {
-		if endpoint != "" {
+	client := secretsmanager.NewFromConfig(cfg, func(o *secretsmanager.Options) {
+		if endpoint := query.Get("endpoint"); endpoint != "" {
 			o.BaseEndpoint = aws.String(endpoint)
 		}
-	}), nil
+	})
+	if err := checkEndpoint(client.Options().BaseEndpoint, query.Get("insecure")); err != nil {
+		return nil, invalidURL(err)
+	}
+	return client, nil
+}
+
+// regionForm is what the names of AWS's regions have in common.
+var regionForm = regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`)
+
+// checkEndpoint refuses an endpoint, from the URL or the SDK's configuration, that
+// tokens would reach in the clear. Nothing of it is quoted: it may hold a password.
+func checkEndpoint(endpoint *string, insecure string) error {
+	if insecure != "" && insecure != "true" && insecure != "false" {
+		return errors.New("insecure must be true or false")
+	}
+	if endpoint == nil {
+		return nil
+	}
+	e, err := url.Parse(*endpoint)
+	switch {
+	case err != nil || e.Host == "" || (e.Scheme != "http" && e.Scheme != "https") || e.User != nil:
+		return errors.New("the endpoint must be an http or https URL without a password")
+	case e.Scheme == "http" && !loopback(e.Hostname()) && insecure != "true":
+		return errors.New("the endpoint has no TLS and is not on this machine, so tokens would be sent in the clear: use https, or allow it with insecure=true")
+	}
+	return nil
+}
+
+// loopback reports whether a host is this machine.
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
+}
+
+// configurationError says what is wrong with the SDK's configuration. The SDK's own
+// text quotes the profile and the files, so it is only reachable with errors.As.
+func configurationError(err error) error {
+	var profile config.SharedConfigProfileNotExistError
+	var file config.SharedConfigLoadError
+	var role config.SharedConfigAssumeRoleError
+	text := "the AWS configuration cannot be loaded: check the AWS_ variables and the shared configuration files"
+	switch {
+	case errors.As(err, &profile):
+		text = "the AWS configuration cannot be loaded: the profile is not in the shared configuration files; check profile=… or AWS_PROFILE"
+	case errors.As(err, &role):
+		text = "the AWS configuration cannot be loaded: the profile assumes a role from a profile that does not exist or has no credentials"
+	case errors.As(err, &file):
+		text = "the AWS configuration cannot be loaded: a shared configuration file cannot be read or is malformed; check AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE"
+	}
+	return sealed{text, err}
 }

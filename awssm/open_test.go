@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -31,6 +32,11 @@ func TestOpen(t *testing.T) {
 		"awssm://crm?region=eu-central-1",
 		"awssm://crm/prod/?region=eu-central-1&kms_key=alias/tokens&recovery_days=30&fanout=16",
 		"awssm://crm?region=eu-central-1&recovery_days=0&endpoint=http://127.0.0.1:4566",
+		"awssm://crm?region=eu-central-1&endpoint=http://localhost:4566&insecure=false",
+		"awssm://crm?region=eu-central-1&endpoint=http://[::1]:4566",
+		"awssm://crm?region=eu-central-1&endpoint=https://10.0.0.1",
+		"awssm://crm?region=eu-central-1&endpoint=http://10.0.0.1:4566&insecure=true",
+		"awssm://crm?region=us-gov-west-1", "awssm://crm?region=eusc-de-east-1", "awssm://crm?region=us-iso-east-1",
 	} {
 		store, err := tokenstore.Open(t.Context(), good)
 		if err != nil {
@@ -52,7 +58,12 @@ func TestOpenRefuses(t *testing.T) {
 		"awssm://crm?region=eu-central-1&recovery_days=x":          "not a number",
 		"awssm://crm?region=eu-central-1&fanout=0":                 "1 to 1024",
 		"awssm://crm?region=eu-central-1&fanout=x":                 "not a number",
-		"awssm://crm?region=eu-central-1&profile=no-such-profile":  "configuration",
+		"awssm://crm?region=eu-central-1&profile=hush":             "the profile is not in the shared configuration files",
+		"awssm://crm?region=hush":                                  "not the name of one",
+		"awssm://crm?region=eu%0Acentral-1":                        "not the name of one",
+		"awssm://crm?region=eu-central-1&endpoint=http://10.0.0.1": "insecure=true",
+		"awssm://crm?region=eu-central-1&endpoint=http://hush:80":  "insecure=true",
+		"awssm://crm?region=eu-central-1&insecure=yes":             "true or false",
 		"awssm://crm?region=eu-central-1&endpoint=localhost":       "endpoint",
 		"awssm://crm?region=eu-central-1&endpoint=http://u:p@host": "endpoint",
 		"awssm:crm?region=eu-central-1":                            "awssm://",
@@ -65,6 +76,43 @@ func TestOpenRefuses(t *testing.T) {
 		} else if strings.Contains(err.Error(), "hush") {
 			t.Errorf("%s: the error quotes the URL", bad)
 		}
+	}
+}
+
+// TestConfigurationIsNotQuoted has faults in the SDK's own configuration, of which
+// its errors quote parts.
+func TestConfigurationIsNotQuoted(t *testing.T) {
+	noConfiguration(t)
+	for name, c := range map[string]struct{ variable, file, says string }{
+		"profile":    {"AWS_PROFILE", "", "the profile is not"},
+		"a folder":   {"AWS_CONFIG_FILE", ".", "shared configuration file"},
+		"role":       {"AWS_CONFIG_FILE", "[default]\nregion=eu-central-1\nrole_arn=arn:hush\nsource_profile=hush", "the profile"},
+		"endpoint":   {"AWS_ENDPOINT_URL", "", "endpoint"},
+		"own use":    {"AWS_ENDPOINT_URL_SECRETS_MANAGER", "", "endpoint"},
+		"in general": {"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "", "AWS_ variables"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			noConfiguration(t)
+			value := "hush"
+			switch c.file {
+			case "":
+			case ".":
+				value = t.TempDir()
+			default:
+				value = t.TempDir() + "/config"
+				if err := os.WriteFile(value, []byte(c.file), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			t.Setenv(c.variable, value)
+			_, err := tokenstore.Open(t.Context(), "awssm://crm?region=eu-central-1")
+			if !errors.Is(err, tokenstore.ErrInvalidArgument) || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "hush") {
+				t.Error(err)
+			}
+			if tokenstore.Retryable(err) {
+				t.Error("it counts as one that passes")
+			}
+		})
 	}
 }
 

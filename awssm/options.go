@@ -7,10 +7,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
+	"regexp"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"example.com/tokenstore/driver"
 	"example.com/tokenstore/internal/pause"
@@ -92,9 +94,9 @@ func WithForceDelete() Option { return func(s *settings) { s.force = true } }
 func WithFanout(n int) Option { return func(s *settings) { s.fanout = n } }
 
 // WithCandidate sets which of the eight candidate labels, 0 to 7, this process
-// writes with. By default it is chosen at random. Two processes may share one
-// on AWS; emulators that drop a version together with its last label need one
-// of its own for each process that writes.
+// writes with. By default it is chosen at random, and processes may share one. With
+// an endpoint that is not AWS each process has a label of its own by default: an
+// emulator may drop a version together with its last label.
 func WithCandidate(slot int) Option { return func(s *settings) { s.slot = slot } }
 
 // WithClock sets the clock and how to wait, of the driver and the engine, for
@@ -109,25 +111,48 @@ func WithStoreOptions(options ...secretstore.Option) Option {
 	return func(s *settings) { s.store = append(s.store, options...) }
 }
 
-// configure applies the options and checks what they gave.
-func configure(options []Option) (*settings, error) {
+// configure applies the options and checks the client and what they gave.
+func configure(client API, options []Option) (*settings, error) {
 	s := &settings{
 		tags: map[string]string{}, recoveryDays: defaultRecoveryDays, fanout: 1,
-		slot: rand.IntN(candidates), // #nosec G404 -- no secret, only spread
-		now:  time.Now, sleep: pause.For,
+		slot: anySlot, now: time.Now, sleep: pause.For,
 	}
 	for _, o := range options {
 		o(s)
 	}
 	s.tags[managedByKey] = managedByValue
+	if err := checkClient(client); err != nil {
+		return nil, err
+	}
 	return s, s.check()
 }
+
+// checkClient refuses a client whose every call would fail.
+func checkClient(client API) error {
+	if c, ok := client.(*secretsmanager.Client); client == nil || ok && c == nil {
+		return errors.New("the client is nil")
+	}
+	c, ok := client.(interface{ Options() secretsmanager.Options })
+	if !ok {
+		return nil
+	}
+	switch region := c.Options().Region; {
+	case region == "":
+		return errors.New("the client has no region")
+	case !hostLabel.MatchString(region):
+		return errors.New("the client's region is not the name of one, such as eu-central-1")
+	}
+	return nil
+}
+
+// hostLabel is what a region must be for the SDK to make a host's name of it.
+var hostLabel = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$`)
 
 func (s *settings) check() error {
 	switch {
 	case s.recoveryDays < minRecoveryDays || s.recoveryDays > maxRecoveryDays:
 		return fmt.Errorf("the recovery window is %d to %d days", minRecoveryDays, maxRecoveryDays)
-	case s.slot < 0 || s.slot >= candidates:
+	case s.slot != anySlot && (s.slot < 0 || s.slot >= candidates):
 		return fmt.Errorf("the candidate is 0 to %d", candidates-1)
 	case len(s.description) > maxDescription:
 		return fmt.Errorf("a description has at most %d bytes", maxDescription)

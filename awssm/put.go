@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -51,7 +52,8 @@ func (s *secrets) Put(ctx context.Context, secret driver.Secret) (string, error)
 	}
 	started := s.set.now()
 	var revision string
-	if secret.Revision == "" {
+	if secret.Revision == "" || secret.Revision == noCurrent {
+		// Where a current version is missing, a creator mends the secret.
 		revision, err = s.create(ctx, target{encoded, full, secret.Data})
 	} else {
 		revision, err = s.replace(ctx, encoded, secret.Revision, secret.Data)
@@ -65,6 +67,15 @@ func (s *secrets) Put(ctx context.Context, secret driver.Secret) (string, error)
 
 // replace stores data as a candidate and moves AWSCURRENT from base to it.
 func (s *secrets) replace(ctx context.Context, encoded, base string, data []byte) (string, error) {
+	s.cleanUp(ctx, encoded)
+	id, err := s.exchange(ctx, encoded, base, data)
+	if err == nil && s.private {
+		s.takeOff(ctx, encoded, id, s.candidate)
+	}
+	return id, err
+}
+
+func (s *secrets) exchange(ctx context.Context, encoded, base string, data []byte) (string, error) {
 	id := newVersion()
 	out, f := call(ctx, "PutSecretValue", s.api.PutSecretValue, &secretsmanager.PutSecretValueInput{
 		SecretId: aws.String(encoded), ClientRequestToken: aws.String(id),
@@ -282,6 +293,9 @@ type target struct {
 	data    []byte
 }
 
+// Format shows the name and nothing of the data.
+func (t target) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "target "+t.encoded) }
+
 // create creates the secret, or takes over a name that is not in use: one that
 // is scheduled for deletion, or a secret without a version.
 func (s *secrets) create(ctx context.Context, t target) (string, error) {
@@ -304,7 +318,7 @@ func (s *secrets) create(ctx context.Context, t target) (string, error) {
 		case errors.Is(f.kind, driver.ErrConflict), f.lost:
 			revision, again, err = s.occupied(ctx, t, id, f)
 		default:
-			return "", f.give()
+			return "", f.container()
 		}
 		if !again {
 			return revision, err
@@ -313,7 +327,8 @@ func (s *secrets) create(ctx context.Context, t target) (string, error) {
 			return "", err
 		}
 	}
-	return "", last.as(driver.ErrUnavailable)
+	return "", fmt.Errorf("%w, and yet no read shows the secret, in %d attempts; retry later, and if that does not help, delete the secret in the service",
+		last.as(driver.ErrUnavailable), turns)
 }
 
 // newSecret is the request for a new secret.

@@ -27,8 +27,7 @@ func (s *secrets) occupied(ctx context.Context, t target, id string, cause *faul
 		revision, err = s.lostCreate(ctx, t.encoded, id, cause, driver.ErrUnavailable)
 		return revision, false, err
 	case f != nil && errors.Is(f.kind, driver.ErrNotFound):
-		revision, err = s.replace(ctx, t.encoded, "", t.data)
-		return revision, false, err
+		return s.unversioned(ctx, t, cause)
 	case f != nil && f.isRequest():
 		return s.takeBack(ctx, t, f)
 	case f != nil && cause.lost:
@@ -44,6 +43,27 @@ func (s *secrets) occupied(ctx context.Context, t target, id string, cause *faul
 		return revision, false, err
 	}
 	return "", false, cause.as(driver.ErrConflict)
+}
+
+// unversioned decides what a creator does with a name that exists and shows no
+// current version. It says whether to try again from the start.
+func (s *secrets) unversioned(ctx context.Context, t target, cause *fault) (revision string, again bool, err error) {
+	d, f := s.describe(ctx, t.encoded)
+	switch {
+	case f != nil && errors.Is(f.kind, driver.ErrNotFound):
+		return "", true, nil // Its deletion is about to end, or a read is outdated.
+	case f != nil:
+		return "", false, f.give()
+	case d.deleted:
+		return s.takeBack(ctx, t, cause)
+	case d.current != "":
+		return "", true, nil // The first read was outdated.
+	case s.private && d.damaged():
+		again, err = s.clear(ctx, t.encoded)
+		return "", again, err
+	}
+	revision, err = s.replace(ctx, t.encoded, "", t.data)
+	return revision, false, err
 }
 
 // lostCreate decides whether a secret that holds another version now, or is not
@@ -126,7 +146,10 @@ func (s *secrets) overMark(ctx context.Context, t target, mark version) (revisio
 // awaitDeletion waits until a marked secret is scheduled for deletion, or its
 // deleter has had its time. It says whether something has changed.
 func (s *secrets) awaitDeletion(ctx context.Context, encoded string, mark version, seen time.Time) (bool, error) {
-	for s.set.now().Sub(seen) < retireWindow {
+	for range retireWindow / lookWait {
+		if s.set.now().Sub(seen) >= retireWindow {
+			break
+		}
 		if err := s.set.sleep(ctx, lookWait); err != nil {
 			return false, err
 		}

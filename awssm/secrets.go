@@ -8,9 +8,10 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
+	"log/slog"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,6 +23,7 @@ import (
 
 	"example.com/tokenstore/driver"
 	"example.com/tokenstore/internal/keylock"
+	"example.com/tokenstore/internal/recent"
 )
 
 const (
@@ -36,10 +38,8 @@ const (
 	// none that is younger than 24 hours is dropped.
 	writesPerDay = 96
 
-	// candidates is how many candidate labels there are. A secret has 20 labels
-	// at most; two are the service's own, and ten are left to people.
-	candidates     = 8
-	candidateLabel = "tokenstore-candidate-"
+	// noCurrent is the revision of a secret without a current version.
+	noCurrent = "no-current-version"
 )
 
 const (
@@ -58,12 +58,24 @@ type secrets struct {
 	api       API
 	set       *settings
 	candidate string       // the label under which this process writes
+	private   bool         // no other process writes under it
 	noBatch   atomic.Int64 // until when the role may not read in batches, in nanoseconds
 
-	mu     sync.Mutex
-	locks  keylock.Locks
-	recent map[string]write
+	mu      sync.Mutex
+	locks   keylock.Locks
+	recent  map[string]write
+	sighted recent.Map[sighting]
+	swept   recent.Map[time.Time] // when labels were last cleaned up, by secret
 }
+
+// String names the driver and shows nothing of its client and its options.
+func (s *secrets) String() string { return "awssm driver" }
+
+// Format writes what String returns, whatever the verb.
+func (s *secrets) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
+
+// LogValue returns what String returns.
+func (s *secrets) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
 // recentFor is how long what this process wrote is remembered.
 const recentFor = time.Minute
@@ -87,10 +99,9 @@ var (
 )
 
 func newSecrets(api API, set *settings) *secrets {
-	return &secrets{
-		api: api, set: set, candidate: candidateLabel + strconv.Itoa(set.slot),
-		recent: map[string]write{},
-	}
+	s := &secrets{api: api, set: set, recent: map[string]write{}}
+	s.candidate, s.private = candidateFor(api, set.slot)
+	return s
 }
 
 // Limits returns the size of a secret value and the writes that a secret bears
@@ -99,8 +110,8 @@ func (s *secrets) Limits() driver.Limits {
 	return driver.Limits{MaxSize: maxSize, WritesPerDay: writesPerDay}
 }
 
-// Get reads the current version. A secret that is scheduled for deletion, has
-// no version, or holds the mark of a deletion is not found.
+// Get reads the current version. A secret that is scheduled for deletion, or
+// holds the mark of a deletion, is not found.
 func (s *secrets) Get(ctx context.Context, name string) (driver.Secret, error) {
 	encoded, _, err := encodeName(name)
 	if err != nil {
@@ -110,12 +121,76 @@ func (s *secrets) Get(ctx context.Context, name string) (driver.Secret, error) {
 	switch {
 	case f != nil && f.isRequest() && s.scheduled(ctx, encoded, f):
 		return driver.Secret{}, f.as(driver.ErrNotFound)
+	case f != nil && f.saysNoVersion():
+		return s.withoutCurrent(ctx, name, encoded, f)
 	case f != nil:
 		return driver.Secret{}, f.give()
 	case v.marked():
 		return driver.Secret{}, fmt.Errorf("%w: it is being deleted", driver.ErrNotFound)
 	}
-	return driver.Secret{Name: name, Data: v.data, Revision: v.id}, nil
+	return s.secret(name, encoded, v), nil
+}
+
+// secret returns what was read of a secret.
+func (s *secrets) secret(name, encoded string, v version) driver.Secret {
+	return driver.Secret{Name: name, Data: v.data, Revision: v.id, Restored: s.sight(encoded, v)}
+}
+
+// withoutCurrent returns what a secret is that exists and has no current version.
+// One that never had a version, as a template makes it, is not found. One that has
+// lost it is damaged: it has no data, and a revision by which it can be written
+// again. AWS knows no such secret; LocalStack does.
+func (s *secrets) withoutCurrent(ctx context.Context, name, encoded string, cause *fault) (driver.Secret, error) {
+	d, f := s.describe(ctx, encoded)
+	switch {
+	case f != nil && errors.Is(f.kind, driver.ErrDenied):
+		return driver.Secret{}, fmt.Errorf("%w: the secret has no current version", cause.as(driver.ErrUnreadable))
+	case f != nil:
+		return driver.Secret{}, f.give()
+	case d.deleted, !d.damaged() && d.current == "":
+		return driver.Secret{}, cause.as(driver.ErrNotFound)
+	case d.current == "":
+		return driver.Secret{Name: name, Revision: noCurrent}, nil
+	}
+	v, f := s.readVersion(ctx, encoded, d.current) // The first read was outdated.
+	switch {
+	case f != nil && errors.Is(f.kind, driver.ErrNotFound):
+		return driver.Secret{}, f.as(driver.ErrUnavailable)
+	case f != nil:
+		return driver.Secret{}, f.give()
+	case v.marked():
+		return driver.Secret{}, fmt.Errorf("%w: it is being deleted", driver.ErrNotFound)
+	}
+	return s.secret(name, encoded, v), nil
+}
+
+// sighting is the latest current version that this process knows of a secret.
+type sighting struct {
+	id      string
+	created time.Time // by the service's clock, or that of a version before it
+	over    string    // the version that this process replaced by it
+	at      time.Time // when it was last seen, by our clock
+}
+
+// settled is how long a read may be taken for an outdated one.
+const settled = 5 * time.Second
+
+// sight notes a version that was read, and reports whether somebody has put it
+// back: this process has seen a later one, too long ago for an outdated read.
+func (s *secrets) sight(encoded string, v version) (restored bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.set.now()
+	last, known := s.sighted.Get(encoded)
+	if known && v.id != last.id && (v.id == last.over || v.created.Before(last.created)) {
+		return now.Sub(last.at) >= settled
+	}
+	next := sighting{id: v.id, created: v.created, at: now}
+	if v.id == last.id {
+		next.over = last.over
+	}
+	s.sighted.Put(encoded, next)
+	return false
 }
 
 // version is one version of a secret.
@@ -124,6 +199,9 @@ type version struct {
 	data    []byte
 	created time.Time // by the service's clock
 }
+
+// Format shows the version's ID and nothing of its data.
+func (v version) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "version "+v.id) }
 
 // read reads the current version of a secret. It names the label, since
 // emulators do not agree on what is read without one.
@@ -157,7 +235,12 @@ type description struct {
 	current, previous string              // version IDs, empty if there is none
 	stages            map[string][]string // the labelled versions
 	deleted           bool                // scheduled for deletion
+	ours              bool                // this package has created it
 }
+
+// damaged reports whether a secret has lost its current version: it has others, or
+// it was created by this package, which never leaves one without.
+func (d description) damaged() bool { return d.current == "" && (len(d.stages) > 0 || d.ours) }
 
 func (s *secrets) describe(ctx context.Context, encoded string) (description, *fault) {
 	out, f := call(ctx, "DescribeSecret", s.api.DescribeSecret, &secretsmanager.DescribeSecretInput{SecretId: aws.String(encoded)})
@@ -165,6 +248,9 @@ func (s *secrets) describe(ctx context.Context, encoded string) (description, *f
 		return description{}, f
 	}
 	d := description{stages: out.VersionIdsToStages, deleted: out.DeletedDate != nil}
+	for _, tag := range out.Tags {
+		d.ours = d.ours || aws.ToString(tag.Key) == managedByKey && aws.ToString(tag.Value) == managedByValue
+	}
 	for id, labels := range out.VersionIdsToStages {
 		for _, label := range labels {
 			switch label {
@@ -220,6 +306,8 @@ func (s *secrets) remember(encoded, base, revision string, at time.Time) {
 		w.replaced = nil
 	}
 	s.recent[encoded] = write{revision, at, append(w.replaced, base)}
+	last, _ := s.sighted.Get(encoded)
+	s.sighted.Put(encoded, sighting{id: revision, created: last.created, over: base, at: s.set.now()})
 }
 
 // wrote returns what this process wrote last to a secret.
@@ -248,8 +336,12 @@ func (s *secrets) List(ctx context.Context, prefix string) iter.Seq2[string, err
 		seen := map[string]bool{}
 		for {
 			out, f := call(ctx, "ListSecrets", s.api.ListSecrets, in)
+			if f == nil && in.NextToken != nil && aws.ToString(out.NextToken) == *in.NextToken {
+				yield("", fmt.Errorf("%w: ListSecrets gives the same page again and again; retry later", driver.ErrUnavailable))
+				return
+			}
 			if f != nil {
-				yield("", f.give())
+				yield("", f.container())
 				return
 			}
 			for _, entry := range out.SecretList {
@@ -311,13 +403,10 @@ type batch struct {
 	errs    []error
 }
 
-func (b *batch) add(encoded string, v version) {
-	if v.marked() {
-		return
-	}
+func (b *batch) add(secret driver.Secret) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.secrets = append(b.secrets, driver.Secret{Name: b.names[encoded], Data: v.data, Revision: v.id})
+	b.secrets = append(b.secrets, secret)
 }
 
 func (b *batch) fail(name string, err error) {
@@ -336,7 +425,9 @@ func (b *batch) read(ctx context.Context, chunk []string) {
 			case errors.Is(f.kind, driver.ErrDenied):
 				// Expired credentials or a key out of order pass.
 				forbidden = forbiddenCodes[f.code]
-			case !errors.Is(f.kind, driver.ErrInvalid):
+			case errors.Is(f.kind, driver.ErrInvalid), errors.Is(f.kind, driver.ErrNotFound):
+				// It is about one of them, and does not say which.
+			default:
 				for _, encoded := range chunk {
 					b.fail(b.names[encoded], f.give())
 				}
@@ -363,23 +454,27 @@ func (b *batch) together(ctx context.Context, chunk []string) (rest []string, f 
 	if f != nil {
 		return nil, f
 	}
-	settled := map[string]bool{}
+	definite := map[string]bool{}
 	for _, entry := range out.SecretValues {
 		encoded := aws.ToString(entry.Name)
-		if _, asked := b.names[encoded]; asked {
-			settled[encoded] = true
-			b.add(encoded, version{id: aws.ToString(entry.VersionId), data: valueOf(entry.SecretString, entry.SecretBinary)})
+		name, asked := b.names[encoded]
+		if !asked || !slices.Contains(entry.VersionStages, current) { // LocalStack gives versions that are not current.
+			continue
+		}
+		definite[encoded] = true
+		v := version{aws.ToString(entry.VersionId), valueOf(entry.SecretString, entry.SecretBinary), aws.ToTime(entry.CreatedDate)}
+		if !v.marked() {
+			b.add(b.s.secret(name, encoded, v))
 		}
 	}
 	for _, e := range out.Errors {
-		// Absent, or without a version. Every other fault shows itself better in
-		// a read of its own.
-		var missing types.ResourceNotFoundException
-		if code := aws.ToString(e.ErrorCode); code == missing.ErrorCode() {
-			settled[aws.ToString(e.SecretId)] = true
+		// Every fault but absence shows itself better in a read of its own.
+		missing := &types.ResourceNotFoundException{Message: e.Message}
+		if aws.ToString(e.ErrorCode) == missing.ErrorCode() && !noVersion(missing) {
+			definite[aws.ToString(e.SecretId)] = true
 		}
 	}
-	return slices.DeleteFunc(slices.Clone(chunk), func(encoded string) bool { return settled[encoded] }), nil
+	return slices.DeleteFunc(slices.Clone(chunk), func(encoded string) bool { return definite[encoded] }), nil
 }
 
 // single reads one secret, and reports whether the role may do that.
@@ -391,7 +486,7 @@ func (b *batch) single(ctx context.Context, encoded string) bool {
 	case err != nil:
 		b.fail(name, err)
 	default:
-		b.add(encoded, version{id: secret.Revision, data: secret.Data})
+		b.add(secret)
 	}
 	return err == nil || errors.Is(err, driver.ErrNotFound)
 }

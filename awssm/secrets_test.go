@@ -4,15 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"example.com/tokenstore/awssm/awssmtest"
 	"example.com/tokenstore/driver"
+	"example.com/tokenstore/secretstore"
 )
 
 func TestBinaryIsGivenBackAsItStands(t *testing.T) {
@@ -128,6 +131,124 @@ func TestList(t *testing.T) {
 		slices.Sort(got)
 		if len(got) != n || prefix == "a/" && !slices.Equal(got, slices.Sorted(slices.Values(want))) {
 			t.Errorf("%q: %d names: %.9q", prefix, len(got), got)
+		}
+	}
+}
+
+// back moves AWSCURRENT to a version, as a person does who wants an older one back.
+func (b *bench) back(name, to string) {
+	b.Helper()
+	from := b.get(name).Revision
+	if _, err := b.service.UpdateSecretVersionStage(b.Context(), &secretsmanager.UpdateSecretVersionStageInput{
+		SecretId: &name, VersionStage: aws.String(current), MoveToVersionId: &to, RemoveFromVersionId: &from,
+	}); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// A process says that an older version came back if it has seen the later one:
+// its own, or somebody else's. One that never saw it cannot.
+func TestOlderVersionThatCameBack(t *testing.T) {
+	for _, batch := range []bool{false, true} {
+		b := newBench(t, awssmtest.Real())
+		read := func(s *secrets) driver.Secret {
+			t.Helper()
+			if !batch {
+				secret, err := s.Get(t.Context(), "a/x")
+				if err != nil {
+					t.Fatal(err)
+				}
+				return secret
+			}
+			all, err := s.GetBatch(t.Context(), []string{"a/x", "a/y"})
+			if err != nil || len(all) != 1 {
+				t.Fatal(len(all), err)
+			}
+			return all[0]
+		}
+		reader, stranger := b.another(b.service), b.another(b.service)
+		first := b.put("a/x", `{"n":"1"}`, "")
+		b.clock.Advance(time.Minute)
+		b.put("a/x", `{"n":"2"}`, first)
+		for name, s := range map[string]*secrets{"writer": b.secrets, "reader": reader} {
+			if read(s).Restored {
+				t.Errorf("the %s says that the latest version came back", name)
+			}
+		}
+		b.back("a/x", first)
+		if read(b.secrets).Restored || read(reader).Restored {
+			t.Error("what may be an outdated read counts as restored")
+		}
+		b.clock.Advance(settled)
+		if !read(b.secrets).Restored || !read(reader).Restored || !read(reader).Restored {
+			t.Error("the older version is not said to have come back")
+		}
+		if read(stranger).Restored {
+			t.Error("a process that has seen nothing knows what happened before")
+		}
+		b.clock.Advance(time.Minute)
+		b.put("a/x", `{"n":"3"}`, first)
+		b.clock.Advance(settled)
+		if read(b.secrets).Restored || read(reader).Restored {
+			t.Error("the save of a restored version counts as restored")
+		}
+	}
+}
+
+// A listing whose pages lead nowhere ends.
+func TestListThatGoesRoundEnds(t *testing.T) {
+	b := newBench(t, awssmtest.Real())
+	b.put("a/x", `{}`, "")
+	s := b.another(circling{b.service})
+	var last error
+	for _, err := range s.List(t.Context(), "a/") {
+		last = err
+	}
+	if !errors.Is(last, driver.ErrUnavailable) {
+		t.Error(last)
+	}
+}
+
+// circling gives the same page again and again.
+type circling struct{ API }
+
+func (c circling) ListSecrets(ctx context.Context, in *secretsmanager.ListSecretsInput, options ...func(*secretsmanager.Options)) (*secretsmanager.ListSecretsOutput, error) {
+	first := *in
+	first.NextToken = nil
+	out, err := c.API.ListSecrets(ctx, &first, options...)
+	if err == nil {
+		out.NextToken = aws.String("next")
+	}
+	return out, err
+}
+
+// What the driver holds shows no credential, however it is printed.
+func TestNothingIsPrinted(t *testing.T) {
+	b := newBench(t, awssmtest.Real(), WithStoreOptions(secretstore.WithPepper([]byte("hush"))))
+	// A client by value, as no pointer hides what it holds.
+	b.secrets.api = struct {
+		API
+		credentials string
+	}{b.service, "hush"}
+	values := []any{
+		b.secrets, b.secrets.set, *b.secrets.set, version{id: "1", data: []byte("hush")}, target{encoded: "a/x", data: []byte("hush")},
+		WithStoreOptions(secretstore.WithPepper([]byte("hush"))),
+	}
+	bytes := fmt.Sprint([]byte("hush"))
+	for _, v := range values {
+		for _, form := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+			text := fmt.Sprintf(form, v)
+			for _, hush := range []string{"hush", bytes[1 : len(bytes)-1], "68757368", "0x68, 0x75"} {
+				if strings.Contains(text, hush) {
+					t.Errorf("%s of a %T shows %s", form, v, text)
+				}
+			}
+		}
+		var log strings.Builder
+		slog.New(slog.NewTextHandler(&log, nil)).Info("x", "v", v)
+		slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "v", v)
+		if strings.Contains(log.String(), "hush") {
+			t.Errorf("a log of a %T shows %s", v, log.String())
 		}
 	}
 }

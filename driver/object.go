@@ -49,6 +49,9 @@ const MaxNumber = 1 << 53
 // DecodeObject decodes one JSON object. Anything else gives an error that matches
 // [ErrUnreadable] and, unlike those of encoding/json, quotes none of the data.
 func DecodeObject(data []byte) (Object, error) {
+	if len(data) == 0 {
+		return Object{}, fmt.Errorf("%w: the secret exists and is empty", ErrUnreadable)
+	}
 	fields, ok := scan(string(data))
 	if !ok {
 		var values map[string]json.RawMessage

@@ -87,7 +87,7 @@ func (s *Store) Reindex(ctx context.Context, options ReindexOptions) (Report, er
 
 func (s *Store) reindex(ctx context.Context, options ReindexOptions) (Report, error) {
 	r := &repair{s: s, options: options, keys: map[string][]string{}, passed: map[string]bool{}}
-	for _, step := range []func(context.Context) error{r.fanOut, r.tokens, r.hints, r.index, r.versions} {
+	for _, step := range []func(context.Context) error{r.emptied, r.fanOut, r.tokens, r.hints, r.index, r.versions} {
 		if err := step(ctx); err != nil {
 			if len(r.broken) > 0 { // What has ended the repair says of which kind its error is.
 				err = fmt.Errorf("%w (and before: %v)", err, errors.Join(r.broken...)) //nolint:errorlint // As the comment says.

@@ -62,9 +62,32 @@ type Config struct {
 	// is asynchronous; seen: usually within 10 seconds, up to two minutes.)
 	ForceDelete time.Duration
 	// RequestTokens makes a repeated request with the same token and value
-	// succeed without effect, and one with another value fail. Without it a
-	// token that was used before fails. (API, PutSecretValue; seen.)
+	// succeed without effect, its labels included, and one with another value
+	// fail with ResourceExistsException; a token has 32 to 64 characters. (API,
+	// CreateSecret and PutSecretValue, ClientRequestToken: "If a version with
+	// this value already exists and that version's SecretString or SecretBinary
+	// values are the same as those in the request then the request is ignored.
+	// The operation is idempotent." And: if they are different, "then the request
+	// fails because you can't modify a secret version." CreateSecret says the
+	// same of the token of an existing secret's version.) Without it a token that
+	// was used before fails.
 	RequestTokens bool
+	// WholeBatch makes a BatchGetSecretValue fail as a whole, with
+	// ResourceNotFoundException, if one of its secrets exists without a current
+	// version. (API, BatchGetSecretValue: the errors of single secrets are in the
+	// reply's Errors; ResourceNotFoundException and InvalidRequestException are
+	// among the errors of the call as well, and it is not said when. Seen:
+	// LocalStack 4.14.0 fails so.)
+	WholeBatch bool
+	// LocalStack does what LocalStack 4.14.0 does and AWS does not. (Seen; the
+	// calls are in its services/secretsmanager/provider.py and in moto's
+	// secretsmanager/models.py.) It includes WholeBatch. A version goes with its
+	// last label. A move of AWSCURRENT to a version that is not there takes the
+	// label off the old one and then fails. A secret that has lost AWSCURRENT
+	// gets it from no call: a move without a version to move it from, and a
+	// PutSecretValue for AWSCURRENT once the old version is gone, fail with
+	// InternalError.
+	LocalStack bool
 	// StrictNames refuses names that end like an ARN, in a hyphen and six
 	// characters. (API, CreateSecret: not to be used.)
 	StrictNames bool

@@ -169,6 +169,14 @@ func (s *Service) checkValue(value *string, binary []byte) error {
 	return nil
 }
 
+// checkToken refuses a token that cannot be a version's ID.
+func (s *Service) checkToken(token *string) error {
+	if n := len(text(token)); s.config.RequestTokens && token != nil && (n < 32 || n > 64) {
+		return invalidParameter("ClientRequestToken must be 32-64 characters long.")
+	}
+	return nil
+}
+
 func notFound(message string) error {
 	return &types.ResourceNotFoundException{Message: &message}
 }
@@ -183,6 +191,10 @@ func invalidParameter(message string) error {
 
 func resourceExists(message string) error {
 	return &types.ResourceExistsException{Message: &message}
+}
+
+func internalError() error {
+	return &smithy.GenericAPIError{Code: "InternalError", Message: "exception while calling secretsmanager", Fault: smithy.FaultServer}
 }
 
 func limitExceeded(message string) error {
@@ -211,7 +223,7 @@ func (p *Principal) CreateSecret(ctx context.Context, in *secretsmanager.CreateS
 
 func (s *Service) create(in *secretsmanager.CreateSecretInput) (*secretsmanager.CreateSecretOutput, error) {
 	name, token := text(in.Name), text(in.ClientRequestToken)
-	if err := errors.Join(s.checkName(name), s.checkValue(in.SecretString, in.SecretBinary)); err != nil {
+	if err := errors.Join(s.checkName(name), s.checkValue(in.SecretString, in.SecretBinary), s.checkToken(in.ClientRequestToken)); err != nil {
 		return nil, err
 	}
 	sec := s.lookup(name)
@@ -242,7 +254,7 @@ func (s *Service) create(in *secretsmanager.CreateSecretInput) (*secretsmanager.
 	if in.SecretString != nil || in.SecretBinary != nil {
 		v := &version{token, in.SecretString, in.SecretBinary, now}
 		next.versions = []*version{v}
-		next.labels[current] = v
+		next.move(current, v)
 		out.VersionId = &token
 	}
 	s.write(sec, next)
@@ -272,7 +284,7 @@ func (s *Service) put(in *secretsmanager.PutSecretValueInput) (*secretsmanager.P
 	if err := writable(sec); err != nil {
 		return nil, err
 	}
-	if err := s.checkValue(in.SecretString, in.SecretBinary); err != nil {
+	if err := errors.Join(s.checkValue(in.SecretString, in.SecretBinary), s.checkToken(in.ClientRequestToken)); err != nil {
 		return nil, err
 	}
 	out := &secretsmanager.PutSecretValueOutput{ARN: ptr(sec.state.arn), Name: &name, VersionId: &token}
@@ -284,19 +296,25 @@ func (s *Service) put(in *secretsmanager.PutSecretValueInput) (*secretsmanager.P
 		return nil, resourceExists("You can't use ClientRequestToken " + token + " because that value is already in use for a version of secret " + sec.state.arn + ".")
 	}
 	next := sec.state.clone()
+	labels := in.VersionStages
+	if len(labels) == 0 || len(next.versions) == 0 {
+		labels = append([]string{current}, labels...)
+	}
+	if s.config.LocalStack && next.stuck() && slices.Contains(labels, current) {
+		return nil, internalError()
+	}
 	v := &version{token, in.SecretString, in.SecretBinary, s.clock.Now()}
 	if err := next.add(v, s.config.Versions); err != nil {
 		return nil, err
-	}
-	labels := in.VersionStages
-	if len(labels) == 0 || len(next.versions) == 1 {
-		labels = append([]string{current}, labels...)
 	}
 	for _, label := range labels {
 		next.move(label, v)
 	}
 	if s.config.Labels > 0 && len(next.labels) > s.config.Labels {
 		return nil, limitExceeded("You exceeded the maximum number of staging labels allowed on a secret.")
+	}
+	if s.config.LocalStack {
+		next.purge()
 	}
 	s.write(sec, next)
 	out.VersionStages = next.labelsOf(v)
@@ -334,6 +352,16 @@ func (s *Service) stage(in *secretsmanager.UpdateSecretVersionStageInput) (*secr
 	}
 	next := sec.state.clone()
 	to, from := next.find(text(in.MoveToVersionId)), next.labels[label]
+	if s.config.LocalStack && label == current {
+		switch {
+		case in.RemoveFromVersionId == nil && from == nil:
+			return nil, internalError()
+		case to == nil && from != nil && from.id == text(in.RemoveFromVersionId):
+			delete(next.labels, current)
+			s.write(sec, next)
+			return nil, invalidParameter("Not a valid version: " + text(in.MoveToVersionId))
+		}
+	}
 	switch {
 	case in.MoveToVersionId != nil && to == nil:
 		return nil, notFound("Secrets Manager can't find the specified secret version.")
@@ -350,6 +378,9 @@ func (s *Service) stage(in *secretsmanager.UpdateSecretVersionStageInput) (*secr
 	}
 	if s.config.Labels > 0 && len(next.labels) > s.config.Labels {
 		return nil, limitExceeded("You exceeded the maximum number of staging labels allowed on a secret.")
+	}
+	if s.config.LocalStack {
+		next.purge()
 	}
 	s.write(sec, next)
 	return &secretsmanager.UpdateSecretVersionStageOutput{ARN: ptr(sec.state.arn), Name: &sec.name}, nil

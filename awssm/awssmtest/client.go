@@ -45,7 +45,11 @@ func (p *Principal) Do(r *http.Request) (*http.Response, error) {
 	switch {
 	case errors.As(err, &api):
 		out, err = json.Marshal(map[string]string{"__type": api.ErrorCode(), "message": api.ErrorMessage()})
-		return reply(r, http.StatusBadRequest, out), err
+		status := http.StatusBadRequest
+		if api.ErrorFault() == smithy.FaultServer {
+			status = http.StatusInternalServerError
+		}
+		return reply(r, status, out), err
 	case err != nil:
 		return nil, err
 	}

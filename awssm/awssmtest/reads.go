@@ -66,6 +66,12 @@ func (p *Principal) BatchGetSecretValue(ctx context.Context, in *secretsmanager.
 	out := &secretsmanager.BatchGetSecretValueOutput{}
 	for _, id := range in.SecretIdList {
 		v, err := s.value(nameOf(&id), &secretsmanager.GetSecretValueInput{SecretId: &id})
+		if state := s.lookup(nameOf(&id)).state; state.charged() && state.labels[current] == nil && (s.config.WholeBatch || s.config.LocalStack) {
+			if !s.config.LocalStack || !slices.Contains(state.versions, state.latest) {
+				return nil, err // An answer about one of them, for all.
+			}
+			v, err = s.value(nameOf(&id), &secretsmanager.GetSecretValueInput{SecretId: &id, VersionId: &state.latest.id})
+		}
 		if !p.may("GetSecretValue") {
 			err = denied("GetSecretValue")
 		}
@@ -198,6 +204,19 @@ func (s *Service) Edit(name, value string) error {
 	return err
 }
 
+// Damage takes AWSCURRENT off a secret, as LocalStack does when it moves the label
+// to a version that it has dropped, and drops the version that carried it.
+func (s *Service) Damage(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sec := s.lookup(name)
+	next := sec.state.clone()
+	lost := next.labels[current]
+	maps.DeleteFunc(next.labels, func(_ string, on *version) bool { return on == lost })
+	next.versions = slices.DeleteFunc(next.versions, func(v *version) bool { return v == lost })
+	s.write(sec, next)
+}
+
 // Remove schedules a secret for deletion, as a person does in the console, at
 // once and without a fault.
 func (s *Service) Remove(name string) error {
@@ -234,4 +253,11 @@ func (s *Service) Versions(name string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.lookup(name).state.versions)
+}
+
+// Labels returns how many labels the versions of a secret have together.
+func (s *Service) Labels(name string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.lookup(name).state.labels)
 }

@@ -31,6 +31,7 @@ type state struct {
 	tags        map[string]string
 	versions    []*version          // oldest first
 	labels      map[string]*version // each label is on one version
+	latest      *version            // the version that was current last
 	created     time.Time
 	since       time.Time // from when on it is charged
 	deletion    time.Time // when it goes for good; zero if it is not scheduled
@@ -86,6 +87,20 @@ func (s *state) move(label string, to *version) {
 		s.labels[previous] = from
 	}
 	s.labels[label] = to
+	if label == current {
+		s.latest = to
+	}
+}
+
+// purge drops the versions without a label.
+func (s *state) purge() {
+	s.versions = slices.DeleteFunc(s.versions, func(v *version) bool { return len(s.labelsOf(v)) == 0 })
+}
+
+// stuck reports whether LocalStack has lost the version that was current last, so
+// that it makes no other one current.
+func (s *state) stuck() bool {
+	return s.latest != nil && s.labels[current] == nil && !slices.Contains(s.versions, s.latest)
 }
 
 // add appends a version and drops what the service drops.

@@ -25,8 +25,12 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	worker := work
+	if os.Getenv(envURL) != "" {
+		worker = churn
+	}
 	if os.Getenv(envWorker) != "" {
-		if err := work(context.Background()); err != nil {
+		if err := worker(context.Background()); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -43,24 +47,15 @@ func newClient(endpoint string, options ...func(*secretsmanager.Options)) *secre
 	}, options...)
 }
 
-// world is the emulator and the drivers on it. LocalStack drops a version with
-// its last label, so each driver writes under a label of its own.
-type world struct {
-	client *secretsmanager.Client
-	count  int
-}
+// world is the emulator and the drivers on it.
+type world struct{ client *secretsmanager.Client }
 
 func newWorld(t testing.TB) *world { return &world{client: newClient(need.AWS(t))} }
 
-func (w *world) slot() awssm.Option {
-	w.count++
-	return awssm.WithCandidate(w.count % 8)
-}
-
-func (w *world) secrets() (driver.Secrets, error) { return awssm.NewSecrets(w.client, w.slot()) }
+func (w *world) secrets() (driver.Secrets, error) { return awssm.NewSecrets(w.client) }
 
 func (w *world) store(prefix string) (*secretstore.Store, error) {
-	return awssm.New(w.client, w.slot(), awssm.WithPrefix(prefix))
+	return awssm.New(w.client, awssm.WithPrefix(prefix))
 }
 
 // limitless hides the limits of a driver: LocalStack has none, and some cases

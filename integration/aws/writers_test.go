@@ -91,7 +91,7 @@ func work(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	store, err := awssm.New(newClient(os.Getenv(need.EnvAWS)), awssm.WithCandidate(number), awssm.WithPrefix(os.Getenv(envPrefix)))
+	store, err := awssm.New(newClient(os.Getenv(need.EnvAWS)), awssm.WithPrefix(os.Getenv(envPrefix)))
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,115 @@
+// The label under which a candidate is stored, from its PutSecretValue to the move
+// of AWSCURRENT. On AWS two writers may share one: a version keeps existing without
+// a label. Emulators drop it, and then even take AWSCURRENT off the version that
+// the move was to replace; there each process writes under a label of its own.
+
+package awssm
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"math"
+	mathrand "math/rand/v2"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+)
+
+const (
+	// candidates is how many shared candidate labels there are. A secret has 20
+	// labels at most; two are the service's own, and ten are left to people.
+	candidates     = 8
+	candidateLabel = "tokenstore-candidate-"
+	// anySlot says that no candidate was chosen.
+	anySlot = math.MinInt
+	// abandoned is the age at which a candidate is certainly no longer in use.
+	abandoned = 10 * time.Minute
+)
+
+// candidateFor returns the label under which a process writes, and whether it has
+// it for itself.
+func candidateFor(api API, slot int) (label string, private bool) {
+	switch {
+	case slot != anySlot:
+		return candidateLabel + strconv.Itoa(slot), false
+	case emulated(api):
+		var b [6]byte
+		_, _ = rand.Read(b[:]) // It never fails.
+		return candidateLabel + hex.EncodeToString(b[:]), true
+	}
+	return candidateLabel + strconv.Itoa(mathrand.IntN(candidates)), false // #nosec G404 -- no secret, only spread
+}
+
+// emulated reports whether a client talks to something that is not AWS.
+func emulated(api API) bool {
+	c, ok := api.(interface{ Options() secretsmanager.Options })
+	if !ok {
+		return false
+	}
+	endpoint := c.Options().BaseEndpoint
+	if endpoint == nil {
+		return false
+	}
+	u, err := url.Parse(*endpoint)
+	return err == nil && !ofAWS(u.Hostname())
+}
+
+// ofAWS reports whether a host is one of AWS.
+func ofAWS(host string) bool {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	for _, domain := range []string{".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".amazonaws.eu"} {
+		if strings.HasSuffix(host, domain) {
+			return true
+		}
+	}
+	return false
+}
+
+// takeOff takes a label off a version that became current, so that a process
+// leaves none behind. If that fails, another process cleans up later.
+func (s *secrets) takeOff(ctx context.Context, encoded, id, label string) {
+	_, _ = call(ctx, "UpdateSecretVersionStage", s.api.UpdateSecretVersionStage, &secretsmanager.UpdateSecretVersionStageInput{
+		SecretId: aws.String(encoded), VersionStage: aws.String(label), RemoveFromVersionId: aws.String(id),
+	})
+}
+
+// cleanUp takes the labels off candidates that ended processes have left behind,
+// when this process first writes to a secret and from time to time. A candidate
+// that lost a race keeps its label until its process writes again; so no secret
+// has more labels than there are processes.
+func (s *secrets) cleanUp(ctx context.Context, encoded string) {
+	if !s.private || !s.due(encoded) {
+		return
+	}
+	d, f := s.describe(ctx, encoded)
+	if f != nil || d.current == "" {
+		return
+	}
+	for id, labels := range d.stages {
+		for _, label := range labels {
+			if label == s.candidate || !strings.HasPrefix(label, candidateLabel) || len(label) == len(candidateLabel)+1 {
+				continue // Not one of an ended process: ours, a person's, or shared.
+			}
+			if v, f := s.readVersion(ctx, encoded, id); f == nil && s.set.now().Sub(v.created) > abandoned {
+				s.takeOff(ctx, encoded, id, label)
+			}
+		}
+	}
+}
+
+// due reports whether it is time to clean up a secret's labels, and notes that.
+func (s *secrets) due(encoded string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.set.now()
+	if last, ok := s.swept.Get(encoded); ok && now.Sub(last) < abandoned {
+		return false
+	}
+	s.swept.Put(encoded, now)
+	return true
+}

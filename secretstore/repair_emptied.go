@@ -1,0 +1,39 @@
+// A secret of the index that a service has emptied holds nothing that a person could
+// put right. While it is there it cannot be read; once it is gone, the repair
+// rebuilds it from the tokens.
+
+package secretstore
+
+import (
+	"context"
+	"errors"
+
+	"example.com/tokenstore/driver"
+	"example.com/tokenstore/index"
+)
+
+// emptied deletes the documents of the index that exist and hold nothing.
+func (r *repair) emptied(ctx context.Context) error {
+	if _, documents := r.s.index.(index.Resharder); !documents || r.options.DryRun {
+		return nil
+	}
+	for name, err := range r.s.secrets.List(ctx, r.s.prefix+"index/") {
+		if err != nil {
+			return err
+		}
+		secret, err := r.s.secrets.Get(ctx, name)
+		switch {
+		case errors.Is(err, driver.ErrNotFound), errors.Is(err, driver.ErrUnreadable):
+			continue
+		case err != nil:
+			return err
+		case len(secret.Data) > 0:
+			continue
+		}
+		err = r.s.secrets.Delete(ctx, name, secret.Revision)
+		if err != nil && !errors.Is(err, driver.ErrConflict) { // Somebody has filled it.
+			return err
+		}
+	}
+	return nil
+}
