@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
@@ -172,6 +174,14 @@ func NewSession(client *api.Client, method api.AuthMethod) (*Session, error) {
 	s.turn <- struct{}{}
 	return s, nil
 }
+
+// Format writes that it is a session, and nothing of its tokens, whatever the verb.
+func (s *Session) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, sessionText) }
+
+// LogValue returns what Format writes.
+func (s *Session) LogValue() slog.Value { return slog.StringValue(sessionText) }
+
+const sessionText = "a session with Vault"
 
 // Token returns a token that has not expired, and logs in if there is none. The
 // error of a login that is refused matches driver.ErrDenied.
