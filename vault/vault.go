@@ -84,7 +84,8 @@ func newStore(s *secrets, c config) (*secretstore.Store, error) {
 }
 
 // NewSecrets returns the driver under [New], for those who build a store, or a
-// wrapper, of their own. It is a driver.Retirer and driver.Limited. An option that
+// wrapper, of their own. It is a driver.Retirer, a
+// driver.Limited and a driver.Advisor. An option that
 // cannot be used gives an error that matches driver.ErrInvalid; options that
 // concern the store only have no effect. It makes no call.
 func NewSecrets(client *api.Client, options ...Option) (driver.Secrets, error) {
