@@ -342,7 +342,8 @@ func absence(op, method string, body []byte, err error) error {
 		Errors   *[]string `json:"errors"`
 		Warnings []string  `json:"warnings"`
 		Data     struct {
-			Metadata *struct{} `json:"metadata"`
+			Metadata *struct{} `json:"metadata"` // of a read
+			Version  *int64    `json:"version"`  // of a patch
 		} `json:"data"`
 	}
 	if json.Unmarshal(body, &said) != nil {
@@ -350,7 +351,7 @@ func absence(op, method string, body []byte, err error) error {
 	}
 	var reply *api.ResponseError
 	switch {
-	case said.Data.Metadata != nil && method != http.MethodPut: // A version that was deleted.
+	case (said.Data.Metadata != nil || said.Data.Version != nil) && method != http.MethodPut: // A version that was deleted.
 		return nil
 	case said.Errors != nil && len(*said.Errors) == 0 && method == http.MethodGet:
 		return nil

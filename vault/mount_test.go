@@ -3,6 +3,7 @@ package vault_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -57,6 +58,22 @@ func TestAbsence(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestPatchOfNothing: a patch of what is not there, or was deleted, is a conflict.
+func TestPatchOfNothing(t *testing.T) {
+	for _, body := range []string{"", `{"data":{"created_time":"2030-01-02T03:04:05Z","deletion_time":"2030-01-02T03:04:06Z","destroyed":false,"version":2}}`} {
+		_, client := play(t, func(r sent) (int, string) {
+			if r.method == http.MethodPatch {
+				return 404, body
+			}
+			return always(200, stored(2, `{"a":"1"}`))(r)
+		})
+		_, err := secretsOf(t, client).Put(t.Context(), driver.Secret{Name: "a", Data: []byte(`{"a":"2"}`), Revision: "2@2030-01-02T03:04:05.678Z"})
+		if !errors.Is(err, driver.ErrConflict) {
+			t.Errorf("%q: %v", body, err)
+		}
 	}
 }
 
