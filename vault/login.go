@@ -126,7 +126,10 @@ func loginError(ctx context.Context, err error) error {
 	}
 	var reply *api.ResponseError
 	if errors.As(err, &reply) {
-		f := &failure{op: "log in", cause: reply, kind: kindOf(reply.StatusCode)}
+		if says(err, noNamespace) {
+			return classify(ctx, "log in", err)
+		}
+		f := &failure{op: "log in", cause: withoutURL(reply), kind: kindOf(reply.StatusCode)}
 		f.text = statusText(reply.StatusCode)
 		if f.kind == nil || errors.Is(f.kind, driver.ErrInvalid) {
 			f.kind = driver.ErrDenied

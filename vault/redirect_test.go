@@ -151,3 +151,30 @@ func TestDowngrade(t *testing.T) {
 		t.Errorf("error: %v", err)
 	}
 }
+
+// TestUnfollowed: the client follows neither a redirect of another kind nor one
+// after another, and some clients none. That is no server that does not answer.
+func TestUnfollowed(t *testing.T) {
+	for _, status := range []int{302, 303, 307, 308} {
+		var front *httptest.Server
+		front = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, front.URL+r.URL.RequestURI(), status) // To itself, for ever.
+		}))
+		t.Cleanup(front.Close)
+		c := api.DefaultConfig()
+		c.Address = front.URL
+		client, err := api.NewClient(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		secrets := secretsOf(t, client)
+		_, err = secrets.Get(t.Context(), "a")
+		errs := everyWrite(t.Context(), secrets)
+		errs["get"] = err
+		for op, err := range errs {
+			if !errors.Is(err, driver.ErrInvalid) || !strings.Contains(err.Error(), "VAULT_ADDR") {
+				t.Errorf("%d, %s: %v", status, op, err)
+			}
+		}
+	}
+}
