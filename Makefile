@@ -4,7 +4,7 @@ GOTEST  := go test -count=1 -timeout=40m
 # REQUIRED: these targets start the servers, so a test without its server fails.
 REQUIRED := TOKENSTORE_INTEGRATION=required
 
-.PHONY: test race lint format tidy vet fuzz readme check integration integration-localstack integration-vault integration-sdk integration-faults integration-containers
+.PHONY: test race lint format tidy vet fuzz readme check integration integration-localstack integration-vault integration-openbao integration-sdk integration-faults integration-containers
 
 test: ## the unit tests: no network, no container
 	go test ./...
@@ -40,6 +40,9 @@ integration-localstack: ## AWS Secrets Manager on LocalStack
 integration-vault: ## Vault; builds it the first time, about ten minutes
 	cd integration && $(REQUIRED) $(SERVERS)/vault.sh $(GOTEST) ./vault/...
 
+integration-openbao: ## OpenBao, in Vault's place
+	cd integration && $(REQUIRED) $(SERVERS)/openbao.sh $(GOTEST) ./vault/...
+
 integration-sdk: ## the Zoho SDKs for Python and Node.js
 	cd integration && $(REQUIRED) $(SERVERS)/sdk.sh $(GOTEST) ./sdk/...
 
@@ -51,7 +54,7 @@ integration-faults: ## fleets of processes behind a bad network, killed processe
 integration-containers: ## both servers in containers of their public images; needs Docker
 	docker info >/dev/null
 	cd integration && env -u VAULT_ADDR -u VAULT_TOKEN -u TOKENSTORE_TEST_AWS_ENDPOINT $(REQUIRED) \
-		$(GOTEST) -p=1 -skip '^Test(VaultBinary|ZohoPython|ZohoNode|KilledServer|SealedServer|TooLarge)$$' \
+		$(GOTEST) -p=1 -skip '^Test(VaultBinary|ZohoPython|ZohoNode|KilledServer|SealedServer|TooLarge|Settings)$$' \
 		./internal/need ./aws/... ./vault/... ./command/...
 
 check: ## everything, as in CI

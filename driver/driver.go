@@ -195,6 +195,16 @@ type Pruner interface {
 	Prune(ctx context.Context, name string) (int, error)
 }
 
+// Advisor is implemented by adapters that can report settings of the service that
+// endanger the secrets, or that people who work on them by hand have to know.
+type Advisor interface {
+	// Advice returns one sentence for each such setting, and none if there is nothing
+	// to report. A sentence has no data and no name of a secret. If some settings could
+	// not be read, for example for lack of a permission, the error says so; what was
+	// found is returned with it.
+	Advice(ctx context.Context) ([]string, error)
+}
+
 // Unwrapper is implemented by wrappers around Secrets, so that [As] finds the optional
 // interfaces of what they wrap.
 type Unwrapper interface {

@@ -325,6 +325,9 @@ func received(ctx context.Context, op, method string, resp *api.Response, err er
 		return r, ctx.Err()
 	case r.status == http.StatusNotFound && (err == nil || statusOf(err) == http.StatusNotFound):
 		return r, absence(op, method, r.body, err)
+	case err == nil && r.status/100 == 3: // The second in a row, one of another kind, or none is to be followed.
+		return r, &failure{kind: driver.ErrInvalid, op: op, text: fmt.Sprintf("the server redirects in a way that is not followed (status %d): "+
+			"set the client's address (VAULT_ADDR) to where the server is", r.status)}
 	case err == nil:
 		return r, nil
 	}
@@ -342,7 +345,8 @@ func absence(op, method string, body []byte, err error) error {
 		Errors   *[]string `json:"errors"`
 		Warnings []string  `json:"warnings"`
 		Data     struct {
-			Metadata *struct{} `json:"metadata"`
+			Metadata *struct{} `json:"metadata"` // of a read
+			Version  *int64    `json:"version"`  // of a patch
 		} `json:"data"`
 	}
 	if json.Unmarshal(body, &said) != nil {
@@ -350,7 +354,7 @@ func absence(op, method string, body []byte, err error) error {
 	}
 	var reply *api.ResponseError
 	switch {
-	case said.Data.Metadata != nil && method != http.MethodPut: // A version that was deleted.
+	case (said.Data.Metadata != nil || said.Data.Version != nil) && method != http.MethodPut: // A version that was deleted.
 		return nil
 	case said.Errors != nil && len(*said.Errors) == 0 && method == http.MethodGet:
 		return nil
@@ -396,7 +400,7 @@ var known = []struct {
 	{casMismatch, driver.ErrConflict},
 	{upgrading, driver.ErrUnavailable},
 	{noHandler, ErrNotKV2},
-	{"namespace not found", driver.ErrNoContainer},
+	{noNamespace, driver.ErrNoContainer},
 	{"missing client token", driver.ErrDenied},
 	{"permission denied", driver.ErrDenied},
 	{"value being too large", driver.ErrTooLarge},
@@ -420,6 +424,7 @@ const (
 	casMismatch = "check-and-set parameter did not match the current version"
 	upgrading   = "from non-versioned to versioned data"
 	noHandler   = "no handler for route"
+	noNamespace = "namespace not found"
 	sealed      = "Vault is sealed"
 )
 

@@ -3,7 +3,10 @@ package vault_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -179,5 +182,126 @@ func TestCallersToken(t *testing.T) {
 	}
 	if seen := server.requests(); seen[0].token != "fake-1" || seen[1].token != "fake-2" {
 		t.Error("the token is not that of the caller's client")
+	}
+}
+
+// TestNothingShown: neither an error nor what can be had of it by errors.As shows
+// who is in the server's address, a path, or a token.
+func TestNothingShown(t *testing.T) {
+	server, client := play(t, always(403, denied))
+	_ = server
+	withUser := strings.Replace(client.Address(), "//", "//fake-user:fake-password@", 1)
+	for _, address := range []string{withUser, "http://fake-user:fake-password@127.0.0.1:1", "fake-user:fake-password@127.0.0.1:1", "http://fake-user:fake-password@nowhere.invalid"} {
+		c := client.CloneConfig()
+		c.Address, c.MaxRetries = address, 0
+		asked, err := api.NewClient(c)
+		if err != nil {
+			if strings.Contains(address, "//") {
+				t.Fatal(err)
+			}
+			continue
+		}
+		asked.SetToken("fake-vault-token")
+		_, err = secretsOf(t, asked).Get(t.Context(), "tokens/secretive")
+		if err == nil {
+			t.Fatalf("%s: no error", address)
+		}
+		shown := fmt.Sprintf("%v %+v %#v", err, err, err)
+		var reply *api.ResponseError
+		if errors.As(err, &reply) {
+			shown += reply.Error() + fmt.Sprintf("%+v", *reply)
+		}
+		var network *url.Error
+		if errors.As(err, &network) {
+			shown += network.Error()
+		}
+		for _, secret := range []string{"fake-user", "fake-password", "secretive", "fake-vault-token"} {
+			if strings.Contains(shown, secret) {
+				t.Errorf("%s: %s is in %s", address, secret, shown)
+			}
+		}
+	}
+}
+
+// TestForeignWords: what a server, or a proxy before it, says in words that are
+// not known is not passed on.
+func TestForeignWords(t *testing.T) {
+	for _, c := range []struct {
+		status int
+		body   string
+	}{
+		{400, `{"errors":["cannot parse \"fake-data\""]}`},
+		{404, `{"errors":["no fake-data here"]}`},
+		{404, `{"data":null,"warnings":["fake-data"]}`},
+		{500, `{"errors":["fake-data: permission denied"]}`},
+		{200, `fake-data`},
+	} {
+		_, client := play(t, always(c.status, c.body))
+		secrets := secretsOf(t, client)
+		_, err := secrets.Get(t.Context(), "a")
+		for op, err := range everyWrite(t.Context(), secrets) {
+			if err == nil || strings.Contains(err.Error(), "fake-data") {
+				t.Errorf("%d %s, %s: %v", c.status, c.body, op, err)
+			}
+		}
+		if err == nil || strings.Contains(err.Error(), "fake-data") {
+			t.Errorf("%d %s: %v", c.status, c.body, err)
+		}
+	}
+	// A server that does not speak HTTP: package net/http quotes what it said.
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = conn.Write([]byte("fake-data is not HTTP\r\n\r\n"))
+			_ = conn.Close()
+		}
+	}()
+	_, client := play(t, always(200, ""))
+	if err := client.SetAddress("http://" + listener.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := secretsOf(t, client).Get(t.Context(), "a"); !errors.Is(err, driver.ErrUnavailable) || strings.Contains(err.Error(), "fake-data") {
+		t.Errorf("no HTTP: %v", err)
+	}
+}
+
+// TestUnsendable: what no header can hold is not a server that does not answer.
+func TestUnsendable(t *testing.T) {
+	server, client := play(t, always(200, stored(1, `{}`)))
+	client.SetToken("fake-vault-token\n")
+	_, err := secretsOf(t, client).Get(t.Context(), "a")
+	if !errors.Is(err, driver.ErrDenied) || tokenstore.Retryable(err) || !strings.Contains(err.Error(), "line break") || strings.Contains(err.Error(), "fake-vault") {
+		t.Errorf("a token with a line break: %v", err)
+	}
+	login := vault.LoginToken(func(context.Context) (string, error) { return "fake-vault\ntoken", nil })
+	_, err = secretsOf(t, client, vault.WithLogin(login)).Get(t.Context(), "a")
+	if !errors.Is(err, driver.ErrDenied) || tokenstore.Retryable(err) || !strings.Contains(err.Error(), "line break") {
+		t.Errorf("a login with a line break: %v", err)
+	}
+	client.SetToken("fake-vault-token")
+	_, err = secretsOf(t, client, vault.WithNamespace("team\n")).Get(t.Context(), "a")
+	if !errors.Is(err, driver.ErrInvalid) || tokenstore.Retryable(err) {
+		t.Errorf("a namespace with a line break: %v", err)
+	}
+	if n := len(server.requests()); n != 0 {
+		t.Errorf("%d requests were sent", n)
+	}
+	for address, words := range map[string]string{
+		"127.0.0.1:8200": "https://host:port", "https" + strings.TrimPrefix(client.Address(), "http"): "TLS",
+	} {
+		if err := client.SetAddress(address); err != nil {
+			continue // The client refuses it itself.
+		}
+		if _, err := secretsOf(t, client).Get(t.Context(), "a"); !errors.Is(err, driver.ErrInvalid) || !strings.Contains(err.Error(), words) {
+			t.Errorf("%s: %v", address, err)
+		}
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
@@ -124,7 +126,10 @@ func loginError(ctx context.Context, err error) error {
 	}
 	var reply *api.ResponseError
 	if errors.As(err, &reply) {
-		f := &failure{op: "log in", cause: reply, kind: kindOf(reply.StatusCode)}
+		if says(err, noNamespace) {
+			return classify(ctx, "log in", err)
+		}
+		f := &failure{op: "log in", cause: withoutURL(reply), kind: kindOf(reply.StatusCode)}
 		f.text = statusText(reply.StatusCode)
 		if f.kind == nil || errors.Is(f.kind, driver.ErrInvalid) {
 			f.kind = driver.ErrDenied
@@ -172,6 +177,14 @@ func NewSession(client *api.Client, method api.AuthMethod) (*Session, error) {
 	s.turn <- struct{}{}
 	return s, nil
 }
+
+// Format writes that it is a session, and nothing of its tokens, whatever the verb.
+func (s *Session) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, sessionText) }
+
+// LogValue returns what Format writes.
+func (s *Session) LogValue() slog.Value { return slog.StringValue(sessionText) }
+
+const sessionText = "a session with Vault"
 
 // Token returns a token that has not expired, and logs in if there is none. The
 // error of a login that is refused matches driver.ErrDenied.

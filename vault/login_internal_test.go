@@ -25,3 +25,11 @@ func TestLoginErrors(t *testing.T) {
 		}
 	}
 }
+
+// TestLoginNowhere: a namespace that does not exist is no wrong credential.
+func TestLoginNowhere(t *testing.T) {
+	err := loginError(t.Context(), &api.ResponseError{StatusCode: 404, Errors: []string{"namespace not found"}})
+	if !errors.Is(err, driver.ErrNoContainer) || errors.Is(err, driver.ErrDenied) {
+		t.Errorf("error: %v", err)
+	}
+}

@@ -94,3 +94,10 @@ func (l shortLogin) Login(context.Context, *api.Client) (*api.Secret, error) {
 	l.logins.Add(1)
 	return &api.Secret{Auth: &api.SecretAuth{ClientToken: "fake-short", LeaseDuration: 1}}, nil
 }
+
+// roleLogin logs in with a credential in the request's body, as AppRole does.
+type roleLogin struct{}
+
+func (roleLogin) Login(ctx context.Context, client *api.Client) (*api.Secret, error) {
+	return client.Logical().WriteWithContext(ctx, "auth/approle/login", map[string]any{"secret_id": "fake-secret-id"})
+}

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"example.com/tokenstore/driver"
 )
@@ -93,4 +94,38 @@ func hasNamespaces(version string, enterprise *bool) bool {
 		return true
 	}
 	return strings.Contains(version, "+ent") || strings.Contains(version, "+prem") || major > 2 || major == 2 && minor >= 3
+}
+
+// Advice looks at the settings of the mount, for which the token needs the
+// capability read on its config. Without it, what was seen of secrets has to do.
+func (s *secrets) Advice(ctx context.Context) ([]string, error) {
+	if err := s.isolate(ctx); err != nil {
+		return nil, err
+	}
+	const op = "read the mount's settings"
+	r, err := s.link.do(ctx, call{op: op, method: http.MethodGet, path: s.mount + "/config"})
+	var got struct {
+		Data struct {
+			CAS         bool   `json:"cas_required"`
+			MetadataCAS bool   `json:"metadata_cas_required"`
+			DeleteAfter string `json:"delete_version_after"`
+		} `json:"data"`
+	}
+	if err == nil && (r.status != http.StatusOK || json.Unmarshal(r.body, &got) != nil) {
+		err = unusable(op)
+	}
+	var advice []string
+	switch after, _ := time.ParseDuration(got.Data.DeleteAfter); {
+	case after > 0:
+		advice = append(advice, fmt.Sprintf("the mount deletes what it stores after %s: set its delete_version_after to 0s, or tokens vanish", after))
+	case s.expiring.Load():
+		advice = append(advice, "Vault will delete secrets of this store by itself: unset delete_version_after of the mount and of each secret, or tokens vanish")
+	}
+	if got.Data.CAS {
+		advice = append(advice, "the mount requires check-and-set (cas_required): the store complies, but \"vault kv patch\" needs -method=rw or -cas")
+	}
+	if got.Data.MetadataCAS {
+		advice = append(advice, "the mount requires check-and-set for metadata (metadata_cas_required): the index keeps as many versions as the mount says")
+	}
+	return advice, err
 }

@@ -3,6 +3,7 @@ package vault_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -57,6 +58,22 @@ func TestAbsence(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestPatchOfNothing: a patch of what is not there, or was deleted, is a conflict.
+func TestPatchOfNothing(t *testing.T) {
+	for _, body := range []string{"", `{"data":{"created_time":"2030-01-02T03:04:05Z","deletion_time":"2030-01-02T03:04:06Z","destroyed":false,"version":2}}`} {
+		_, client := play(t, func(r sent) (int, string) {
+			if r.method == http.MethodPatch {
+				return 404, body
+			}
+			return always(200, stored(2, `{"a":"1"}`))(r)
+		})
+		_, err := secretsOf(t, client).Put(t.Context(), driver.Secret{Name: "a", Data: []byte(`{"a":"2"}`), Revision: "2@2030-01-02T03:04:05.678Z"})
+		if !errors.Is(err, driver.ErrConflict) {
+			t.Errorf("%q: %v", body, err)
+		}
 	}
 }
 
@@ -227,5 +244,54 @@ func TestAPIPaths(t *testing.T) {
 	_, client := play(t, always(404, absentReply))
 	if _, err := secretsOf(t, client, vault.WithMount("secret/data"), vault.WithPrefix("database/")).Get(t.Context(), "a"); err == nil {
 		t.Error("a mount with a path behind it is taken")
+	}
+}
+
+// TestAdvice: settings of the mount that endanger tokens, or stand in a person's
+// way, are told, and what could not be looked at too.
+func TestAdvice(t *testing.T) {
+	const expires = `{"data":{"data":{"a":"1"},"metadata":{"version":1,"created_time":"2030-01-02T03:04:05Z","deletion_time":"2030-02-02T03:04:05Z"}}}`
+	for _, c := range []struct {
+		name   string
+		status int
+		config string
+		read   string
+		want   []string
+		err    error
+	}{
+		{"as it should be", 200, `{"data":{"cas_required":false,"delete_version_after":"0s","max_versions":0}}`, stored(1, `{}`), nil, nil},
+		{"deletes", 200, `{"data":{"delete_version_after":"720h0m0s"}}`, stored(1, `{}`), []string{"720h0m0s"}, nil},
+		{"requires check-and-set", 200, `{"data":{"cas_required":true,"delete_version_after":"0s"}}`, stored(1, `{}`), []string{"cas_required"}, nil},
+		{"all", 200, `{"data":{"cas_required":true,"metadata_cas_required":true,"delete_version_after":"1h"}}`, stored(1, `{}`), []string{"1h0m0s", "cas_required", "metadata_cas_required"}, nil},
+		{"a secret's own setting", 200, `{"data":{"delete_version_after":"0s"}}`, expires, []string{"each secret"}, nil},
+		{"denied", 403, denied, stored(1, `{}`), nil, driver.ErrDenied},
+		{"denied, and yet seen", 403, denied, expires, []string{"delete_version_after"}, driver.ErrDenied},
+		{"down", 503, `{"errors":["Vault is sealed"]}`, stored(1, `{}`), nil, driver.ErrUnavailable},
+		{"no mount", 404, noHandler, stored(1, `{}`), nil, driver.ErrNoContainer},
+	} {
+		_, client := play(t, func(r sent) (int, string) {
+			if r.path == "/v1/secret/config" {
+				return c.status, c.config
+			}
+			return always(200, c.read)(r)
+		})
+		secrets := secretsOf(t, client)
+		if _, err := secrets.Get(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		advisor, ok := driver.As[driver.Advisor](secrets)
+		if !ok {
+			t.Fatal("no Advisor")
+		}
+		got, err := advisor.Advice(t.Context())
+		if !errors.Is(err, c.err) || len(got) != len(c.want) {
+			t.Errorf("%s: %q, %v", c.name, got, err)
+			continue
+		}
+		for i, words := range c.want {
+			if !strings.Contains(got[i], words) {
+				t.Errorf("%s: %q does not say %q", c.name, got[i], words)
+			}
+		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -126,16 +127,30 @@ const idleConnections = 32
 func environmentClient() (*api.Client, error) {
 	c := api.DefaultConfig()
 	if c.Error != nil {
-		return nil, fmt.Errorf("the environment is not valid: %w", c.Error)
+		return nil, environmentError(c.Error)
 	}
 	if transport, ok := c.HttpClient.Transport.(*http.Transport); ok {
 		transport.MaxIdleConnsPerHost = idleConnections
 	}
 	client, err := api.NewClient(c)
 	if err != nil {
-		return nil, fmt.Errorf("the environment is not valid: %w", err)
+		return nil, environmentError(err)
 	}
 	return client, nil
+}
+
+// environmentError says which variable is to be mended. What is wrong with an
+// address is left out: the words for it quote the address, with who is in it.
+func environmentError(err error) error {
+	var address *url.Error
+	var number *strconv.NumError
+	switch {
+	case errors.As(err, &address):
+		return errors.New("VAULT_ADDR, VAULT_AGENT_ADDR or VAULT_PROXY_ADDR is not of the form https://host:port")
+	case errors.As(err, &number):
+		return errors.New("VAULT_MAX_RETRIES is not a number")
+	}
+	return fmt.Errorf("the environment is not valid: %w", err)
 }
 
 // environmentLogin returns the login that the environment asks for, or nil if

@@ -29,6 +29,7 @@ type secrets struct {
 
 	isolated  atomic.Bool // the server has namespaces, or none is asked for
 	isKV2     atomic.Bool // the mount was seen to be KV version 2
+	expiring  atomic.Bool // a secret was met that Vault will delete by itself
 	noPruning atomic.Bool // the token may not set numbers of versions
 	noPatch   atomic.Bool // the token, or the server, may not patch
 	marks     *marks
@@ -39,6 +40,7 @@ var (
 	_ driver.Secrets = (*secrets)(nil)
 	_ driver.Limited = (*secrets)(nil)
 	_ driver.Retirer = (*secrets)(nil)
+	_ driver.Advisor = (*secrets)(nil)
 )
 
 // path returns the path of a name in one of the mount's parts: data, metadata,
@@ -150,15 +152,19 @@ func (s *secrets) keys(ctx context.Context, folder string) (all []string, suspec
 	if err := s.ensure(ctx); err != nil {
 		return nil, nil, err
 	}
-	all, err = s.list(ctx, folder, url.Values{"list": {"true"}})
+	all, _, err = s.list(ctx, folder, url.Values{"list": {"true"}})
 	if err != nil || len(all) == 0 {
 		return nil, nil, err
 	}
 	// Vault leaves out also what it will delete some day, so that each of these
-	// has to be looked at; older servers leave out nothing.
-	kept, err := s.list(ctx, folder, url.Values{"list": {"true"}, "exclude_deleted": {"true"}})
-	if err != nil || len(kept) == len(all) {
-		return all, nil, err
+	// has to be looked at.
+	kept, ignored, err := s.list(ctx, folder, url.Values{"list": {"true"}, excludeDeleted: {"true"}})
+	if err != nil {
+		return nil, nil, err
+	}
+	if ignored {
+		suspect, err = s.detailed(ctx, folder)
+		return all, suspect, err
 	}
 	suspect = make(map[string]bool, len(all))
 	for _, key := range all {
@@ -170,20 +176,59 @@ func (s *secrets) keys(ctx context.Context, folder string) (all []string, suspec
 	return all, suspect, nil
 }
 
-func (s *secrets) list(ctx context.Context, folder string, params url.Values) ([]string, error) {
+const excludeDeleted = "exclude_deleted"
+
+// list returns the keys of a folder, and whether the server has ignored that it
+// was to leave the deleted ones out, as OpenBao does and older Vaults do.
+func (s *secrets) list(ctx context.Context, folder string, params url.Values) (keys []string, ignored bool, err error) {
 	r, err := s.link.do(ctx, call{op: "list", method: http.MethodGet, path: s.path("metadata", folder), params: params})
 	if err != nil || r.status == http.StatusNotFound { // There is no such folder.
-		return nil, err
+		return nil, false, err
 	}
 	var got struct {
 		Data struct {
 			Keys []string `json:"keys"`
 		} `json:"data"`
+		Warnings []string `json:"warnings"`
 	}
 	if err := json.Unmarshal(r.body, &got); err != nil {
-		return nil, unusable("list")
+		return nil, false, unusable("list")
 	}
-	return got.Data.Keys, nil
+	return got.Data.Keys, strings.Contains(strings.Join(got.Warnings, "\n"), excludeDeleted), nil
+}
+
+// detailed returns which keys of a folder are deleted, or will be some day, by
+// OpenBao's list of metadata. Another server has no such list, and a token may lack
+// the permission: then none is known to be.
+func (s *secrets) detailed(ctx context.Context, folder string) (map[string]bool, error) {
+	r, err := s.link.do(ctx, call{op: "list metadata", method: http.MethodGet, path: s.path("detailed-metadata", folder), params: url.Values{"list": {"true"}}})
+	switch r.status {
+	case http.StatusOK:
+	case http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed:
+		return nil, nil
+	default:
+		return nil, err
+	}
+	var got struct {
+		Data struct {
+			Info map[string]struct {
+				Current  json.Number `json:"current_version"`
+				Versions map[string]struct {
+					Deletion  string `json:"deletion_time"`
+					Destroyed bool   `json:"destroyed"`
+				} `json:"versions"`
+			} `json:"key_info"`
+		} `json:"data"`
+	}
+	if err := json.Unmarshal(r.body, &got); err != nil {
+		return nil, unusable("list metadata")
+	}
+	suspect := map[string]bool{}
+	for key, info := range got.Data.Info {
+		current := info.Versions[info.Current.String()]
+		suspect[key] = current.Deletion != "" || current.Destroyed
+	}
+	return suspect, nil
 }
 
 // The stages of a deleted secret, as driver_deleted has them.
@@ -199,6 +244,8 @@ type state struct {
 	revision
 	// fields are nil if the version was deleted or destroyed at the service.
 	fields map[string]json.RawMessage
+	// expires is true if Vault will delete the version by itself.
+	expires bool
 	// known is false for the zero state, when nobody has looked.
 	known bool
 }
@@ -246,6 +293,9 @@ func (s *secrets) read(ctx context.Context, name string, version int64) (state, 
 		return state{}, err
 	}
 	s.shapes.saw(name, st)
+	if st.expires {
+		s.expiring.Store(true)
+	}
 	if version == 0 {
 		s.marks.saw(name, st)
 	}
@@ -264,13 +314,14 @@ func parseState(r reply) (state, error) {
 		Data struct {
 			Data     map[string]json.RawMessage `json:"data"`
 			Metadata struct {
-				Version int64  `json:"version"`
-				Created string `json:"created_time"`
+				Version  int64  `json:"version"`
+				Created  string `json:"created_time"`
+				Deletion string `json:"deletion_time"`
 			} `json:"metadata"`
 		} `json:"data"`
 	}
 	err := json.Unmarshal(r.body, &got)
-	st := state{revision{got.Data.Metadata.Version, got.Data.Metadata.Created}, got.Data.Data, true}
+	st := state{revision: revision{got.Data.Metadata.Version, got.Data.Metadata.Created}, fields: got.Data.Data, known: true}
 	if r.status == http.StatusNotFound {
 		if err != nil {
 			return state{}, unusable("read")
@@ -281,6 +332,7 @@ func parseState(r reply) (state, error) {
 	if err != nil {
 		return state{}, unusable("read")
 	}
+	st.expires = got.Data.Metadata.Deletion != ""
 	if !st.stored() || st.created == "" { // Version 1 answers without metadata.
 		return state{}, &failure{kind: ErrNotKV2, op: "read", text: "the reply has no version"}
 	}

@@ -14,38 +14,46 @@
 //
 // # URL
 //
-// [tokenstore.Open] takes vault://mount/prefix?namespace=N&reads=R, in which all
-// but the mount may be left out; a mount with slashes is given as
-// vault:///prefix?mount=M. reads is "any" (the default), "own" or "active"; see
-// [Reads]. pepper_file is that of [tokenstore.URLOptions]. The server comes from
-// VAULT_ADDR, VAULT_CACERT and what else the client reads. The credentials are the
-// first that is set of VAULT_TOKEN, the file VAULT_TOKEN_FILE, AppRole
-// (VAULT_ROLE_ID with VAULT_SECRET_ID or VAULT_SECRET_ID_FILE) and Kubernetes
-// (VAULT_KUBERNETES_ROLE), the latter two at VAULT_AUTH_MOUNT if that is not the
-// usual path. The file ~/.vault-token, which "vault login" leaves, is not looked
-// at.
+// [tokenstore.Open] takes vault://mount/prefix?namespace=N&reads=R; everything but
+// the mount is optional. A mount with slashes is written as vault:///prefix?mount=M.
+// reads is "any" (the default), "own" or "active"; see [Reads]. pepper_file is that
+// of [secretstore.URLOptions]. The server is read from VAULT_ADDR, VAULT_CACERT and
+// the other variables of the client. The credentials are the first that is set of
+// VAULT_TOKEN, the file VAULT_TOKEN_FILE, AppRole (VAULT_ROLE_ID with
+// VAULT_SECRET_ID or VAULT_SECRET_ID_FILE) and Kubernetes (VAULT_KUBERNETES_ROLE),
+// the latter two at VAULT_AUTH_MOUNT if that is not the usual path. The file
+// ~/.vault-token, which "vault login" leaves, is not used.
+//
+// A namespace on a server that has none, such as Vault's community edition, would
+// be ignored there, and tenants would share their secrets: it is refused when the
+// URL is opened, or at the first call of a store of [New].
 //
 // # What is stored
 //
-// Beside the fields of the token stand those whose names begin with
-// "driver_": driver_nonce tells a write from a later one with the same content,
-// driver_exact keeps numbers that Vault would round, and driver_deleted marks
-// what was deleted. They are left out of what is read.
+// A secret has the fields of the token, and some whose names begin with "driver_":
+// driver_nonce distinguishes a write from a later one with the same content,
+// driver_version is the version that the write made, by which a rollback is
+// recognised, driver_exact keeps numbers that Vault would round, and driver_deleted
+// marks what was deleted. They are left out of what is read.
 //
 // # Errors
 //
 // A sealed server, a standby without an active node and a server that cannot be
-// reached match driver.ErrUnavailable, a rate limit driver.ErrThrottled, a
-// missing or expired permission driver.ErrDenied, and data that the storage
-// does not take driver.ErrTooLarge. A request that Vault, or a proxy between,
-// does not take at all matches driver.ErrInvalid. The client's *api.ResponseError
-// is found with errors.As; its text names the path, which the errors of this
-// package do not. A mount that is not KV version 2 matches [ErrNotKV2].
+// reached match driver.ErrUnavailable, a rate limit driver.ErrThrottled, a missing
+// or expired permission driver.ErrDenied, and data that the storage does not take
+// driver.ErrTooLarge. A request that Vault, or a proxy in front of it, does not
+// accept, an address that cannot be used and a redirect to another host match
+// driver.ErrInvalid. A namespace that does not exist matches driver.ErrNoContainer,
+// and so does a mount that is not KV version 2, which also matches [ErrNotKV2].
+//
+// The client's *api.ResponseError is found with errors.As, without its URL. The
+// errors of this package have neither a path nor words of the server that are not
+// known to hold none.
 //
 // # Observability
 //
-// tokenstore.WithObserver reports every call, tokenstore.WithLogger what was
-// left to the repair; both are passed by [WithStoreOptions].
+// secretstore.WithObserver reports every call, secretstore.WithLogger what was left
+// to the repair; pass both with [WithStoreOptions].
 package vault
 
 import (
@@ -84,7 +92,8 @@ func newStore(s *secrets, c config) (*secretstore.Store, error) {
 }
 
 // NewSecrets returns the driver under [New], for those who build a store, or a
-// wrapper, of their own. It is a driver.Retirer and driver.Limited. An option that
+// wrapper, of their own. It is a driver.Retirer, a
+// driver.Limited and a driver.Advisor. An option that
 // cannot be used gives an error that matches driver.ErrInvalid; options that
 // concern the store only have no effect. It makes no call.
 func NewSecrets(client *api.Client, options ...Option) (driver.Secrets, error) {

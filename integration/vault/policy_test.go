@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/driver"
 	"example.com/tokenstore/secretstore"
 	"example.com/tokenstore/vault"
 )
@@ -106,6 +107,26 @@ func TestPolicies(t *testing.T) {
 	denied("reader", "insert", err)
 	denied("reader", "delete", stores["reader"].DeleteToken(ctx, saved.ID))
 	denied("reader", "destroy", clients["reader"].KVv2(mount).Destroy(ctx, "tokenstore/tokens/"+saved.ID, []int{1}))
+	_, err = clients["reader"].KVv2(mount).GetVersion(ctx, "tokenstore/tokens/"+saved.ID, 1)
+	denied("reader", "read older versions", err)
+	_, err = kv.Put(ctx, "tokenstore/tokens/by-hand", map[string]any{"note": "a person's"})
+	must(t, err)
+	must(t, kv.Delete(ctx, "tokenstore/tokens/by-hand"))
+	for role, client := range clients {
+		secrets := newSecrets(t, client, vault.WithMount(mount))
+		advisor, ok := driver.As[driver.Advisor](secrets)
+		if !ok {
+			t.Fatal("no Advisor")
+		}
+		if _, err := advisor.Advice(ctx); role == "operator" && err != nil || role != "operator" && !errors.Is(err, driver.ErrDenied) {
+			t.Errorf("%s asks for advice: %v", role, err)
+		}
+		for name, err := range secrets.List(ctx, "tokenstore/tokens/") {
+			if err != nil || strings.HasSuffix(name, "by-hand") {
+				t.Errorf("%s lists %q, which a person has deleted: %v", role, name, err)
+			}
+		}
+	}
 	denied("writer", "remove a name", clients["writer"].KVv2(mount).DeleteMetadata(ctx, "tokenstore/tokens/"+saved.ID))
 	denied("writer", "change what is kept of a token", clients["writer"].KVv2(mount).PutMetadata(ctx, "tokenstore/tokens/"+saved.ID, api.KVMetadataPutInput{MaxVersions: 1}))
 	for role, client := range clients {

@@ -1,9 +1,10 @@
 // Package vault_test shows that package vault keeps its promises on a real
-// Vault server.
+// server: on Vault, or on OpenBao, whichever the environment names.
 package vault_test
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"os"
 	"sync/atomic"
@@ -44,6 +45,19 @@ func clientFor(t testing.TB, address, token string) *api.Client {
 	}
 	client.SetToken(token)
 	return client
+}
+
+// isOpenBao reports whether the server is OpenBao: its health, unlike Vault's, says
+// nothing of an enterprise edition.
+func isOpenBao(t testing.TB, client *api.Client) bool {
+	t.Helper()
+	reply, err := client.Logical().ReadRawWithContext(t.Context(), "sys/health")
+	must(t, err)
+	defer func() { _ = reply.Body.Close() }()
+	var health map[string]any
+	must(t, json.NewDecoder(reply.Body).Decode(&health))
+	_, isVault := health["enterprise"]
+	return !isVault
 }
 
 // newMount enables an engine of its own for a test: names that the suites use

@@ -17,3 +17,13 @@ path "secret/undelete/tokenstore/*" {
 path "secret/metadata/tokenstore/*" {
   capabilities = ["list", "read", "update", "delete"]
 }
+
+# OpenBao only: its list of metadata tells what was deleted by hand.
+path "secret/detailed-metadata/tokenstore/*" {
+  capabilities = ["list"]
+}
+
+# "tokenstore check" warns of settings that delete tokens.
+path "secret/config" {
+  capabilities = ["read"]
+}

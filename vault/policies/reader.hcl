@@ -1,11 +1,18 @@
 # Finds tokens, and changes nothing. For a mount other than "secret" or a prefix
 # other than "tokenstore/", replace them here.
 
+# Only current versions: an older one may hold a refresh token that still works.
 path "secret/data/tokenstore/*" {
-  capabilities = ["read"]
+  capabilities      = ["read"]
+  denied_parameters = { "version" = [] }
 }
 
 # GetTokens lists.
 path "secret/metadata/tokenstore/*" {
+  capabilities = ["list"]
+}
+
+# OpenBao only: its list of metadata tells GetTokens what was deleted by hand.
+path "secret/detailed-metadata/tokenstore/*" {
   capabilities = ["list"]
 }

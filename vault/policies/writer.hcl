@@ -20,3 +20,8 @@ path "secret/metadata/tokenstore/*" {
 path "secret/metadata/tokenstore/index/*" {
   capabilities = ["list", "read", "update"]
 }
+
+# OpenBao only: its list of metadata tells GetTokens what was deleted by hand.
+path "secret/detailed-metadata/tokenstore/*" {
+  capabilities = ["list"]
+}
