@@ -3,6 +3,7 @@ package index
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -223,6 +224,31 @@ func (x *Document) save(ctx context.Context, p *page, room int) error {
 		x.remember(p)
 	}
 	return nil
+}
+
+// create writes a first root, or returns the one that somebody else has written.
+func (x *Document) create(ctx context.Context, fanout int) (*page, error) {
+	root := &page{object: absent(x.root())}
+	var conflict error
+	for attempt := range writeAttempts {
+		x.begin(root, fanout)
+		if conflict = x.save(ctx, root, x.limits.MaxSize); conflict == nil {
+			return root, nil
+		}
+		if !errors.Is(conflict, driver.ErrConflict) {
+			return nil, conflict
+		}
+		if attempt > 0 { // At first nothing says that the service is late.
+			if err := x.wait(ctx, attempt); err != nil {
+				return nil, err
+			}
+		}
+		var err error
+		if root, err = x.readRoot(ctx); err != nil || root.exists() {
+			return root, err
+		}
+	}
+	return nil, gaveUp(root.object, conflict)
 }
 
 // begin gives a root that is not stored a first layout. The clock's seconds keep

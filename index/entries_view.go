@@ -172,7 +172,7 @@ func (v *entriesView) write(ctx context.Context, hash string, change func(*entry
 			return err
 		}
 	}
-	return conflict
+	return gaveUp(v.known(hash).object, conflict)
 }
 
 // put writes the entry and keeps it in the view.

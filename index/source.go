@@ -89,6 +89,16 @@ func errorIn(name string, err error) error {
 	return fmt.Errorf("index document %q: %w", name, err)
 }
 
+// gaveUp returns the error of a write that has met a conflict as often as it may:
+// the conflict, if there is a secret that others have changed. If the service shows
+// none all the while, nobody has come in between, and trying again does not help.
+func gaveUp(o object, conflict error) error {
+	if o.exists() {
+		return conflict
+	}
+	return errorIn(o.name, fmt.Errorf("%w: the service refuses to create this secret as one that exists, and does not show it", driver.ErrUnavailable))
+}
+
 // broken says that a secret of the index cannot be understood, and what helps.
 func broken(name string, err error) error {
 	if err == nil {
