@@ -1,7 +1,6 @@
 package index
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -255,29 +254,4 @@ func (x *Document) create(ctx context.Context, fanout int) (*page, error) {
 // its epoch apart from those of a root that was lost.
 func (x *Document) begin(root *page, fanout int) {
 	root.layout = layout{max(x.config.Now().Unix(), 1), fanout}
-}
-
-// IDs returns every ID that has a hint, in order of the earliest of the times
-// at which its hints were claimed last, and whether there is a root.
-func (x *Document) IDs(ctx context.Context) (ids []string, ok bool, err error) {
-	v := x.view()
-	pages, err := v.all(ctx)
-	if err != nil {
-		return nil, false, err
-	}
-	first := map[string]time.Time{}
-	for _, p := range pages {
-		for _, h := range p.all() {
-			if t, ok := first[h.ID]; !ok || h.Claimed.Before(t) {
-				first[h.ID] = h.Claimed
-			}
-		}
-	}
-	for id := range first {
-		ids = append(ids, id)
-	}
-	slices.SortFunc(ids, func(a, b string) int {
-		return cmp.Or(first[a].Compare(first[b]), strings.Compare(a, b))
-	})
-	return ids, v.layout.fanout > 0, nil
 }
