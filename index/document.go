@@ -253,5 +253,5 @@ func (x *Document) create(ctx context.Context, fanout int) (*page, error) {
 // begin gives a root that is not stored a first layout. The clock's seconds keep
 // its epoch apart from those of a root that was lost.
 func (x *Document) begin(root *page, fanout int) {
-	root.layout = layout{max(x.config.Now().Unix(), 1), fanout}
+	root.layout = layout{max(seconds(x.config.Now()), 1), fanout}
 }

@@ -79,7 +79,7 @@ func (x *Document) reshardOnce(ctx context.Context, fanout int) (done bool, err 
 	return true, x.finish(ctx, root)
 }
 
-func (x *Document) sealTime() int64 { return max(x.config.Now().Unix(), 1) }
+func (x *Document) sealTime() int64 { return max(seconds(x.config.Now()), 1) }
 
 // wouldFit returns an error that matches ErrFull if the hints, as they are now,
 // would not fit into that many documents.

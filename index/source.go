@@ -116,8 +116,7 @@ func answered(secret driver.Secret, err error) (object, error) {
 	if secret.Revision == "" {
 		return absent(secret.Name), nil
 	}
-	o, err := decodeObject(secret)
-	return o, broken(secret.Name, err)
+	return decodeObject(secret)
 }
 
 // room is the size up to which a claim may fill a secret; 0 means any.
@@ -135,7 +134,7 @@ func (s *source) put(ctx context.Context, o object, room int) (object, error) {
 	if o.generation == 0 {
 		// The clock's seconds run ahead of any count of writes, so a secret
 		// that was lost does not fall back behind what others remember.
-		o.generation = max(s.config.Now().Unix()-1, s.seen.Generation(o.name), 0)
+		o.generation = max(min(seconds(s.config.Now()), driver.MaxNumber/2)-1, s.seen.Generation(o.name), 0)
 	}
 	o.generation++
 	return s.putExact(ctx, o, room)
