@@ -1,8 +1,8 @@
 package index
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -225,33 +225,33 @@ func (x *Document) save(ctx context.Context, p *page, room int) error {
 	return nil
 }
 
+// create writes a first root, or returns the one that somebody else has written.
+func (x *Document) create(ctx context.Context, fanout int) (*page, error) {
+	root := &page{object: absent(x.root())}
+	var conflict error
+	for attempt := range writeAttempts {
+		x.begin(root, fanout)
+		if conflict = x.save(ctx, root, x.limits.MaxSize); conflict == nil {
+			return root, nil
+		}
+		if !errors.Is(conflict, driver.ErrConflict) {
+			return nil, conflict
+		}
+		if attempt > 0 { // At first nothing says that the service is late.
+			if err := x.wait(ctx, attempt); err != nil {
+				return nil, err
+			}
+		}
+		var err error
+		if root, err = x.readRoot(ctx); err != nil || root.exists() {
+			return root, err
+		}
+	}
+	return nil, gaveUp(root.object, conflict)
+}
+
 // begin gives a root that is not stored a first layout. The clock's seconds keep
 // its epoch apart from those of a root that was lost.
 func (x *Document) begin(root *page, fanout int) {
-	root.layout = layout{max(x.config.Now().Unix(), 1), fanout}
-}
-
-// IDs returns every ID that has a hint, in order of the earliest of the times
-// at which its hints were claimed last, and whether there is a root.
-func (x *Document) IDs(ctx context.Context) (ids []string, ok bool, err error) {
-	v := x.view()
-	pages, err := v.all(ctx)
-	if err != nil {
-		return nil, false, err
-	}
-	first := map[string]time.Time{}
-	for _, p := range pages {
-		for _, h := range p.all() {
-			if t, ok := first[h.ID]; !ok || h.Claimed.Before(t) {
-				first[h.ID] = h.Claimed
-			}
-		}
-	}
-	for id := range first {
-		ids = append(ids, id)
-	}
-	slices.SortFunc(ids, func(a, b string) int {
-		return cmp.Or(first[a].Compare(first[b]), strings.Compare(a, b))
-	})
-	return ids, v.layout.fanout > 0, nil
+	root.layout = layout{max(seconds(x.config.Now()), 1), fanout}
 }

@@ -139,19 +139,24 @@ func (v *documentView) checkLayout(ctx context.Context, doubt *page, attempt int
 	return false, v.x.wait(ctx, attempt)
 }
 
-// readRoot reads the root and takes over its layout, which is none if the root is
-// not stored. Pages of another layout are dropped.
+// readRoot reads the root and adopts it.
 func (v *documentView) readRoot(ctx context.Context) (*page, error) {
 	root, err := v.x.readRoot(ctx)
 	if err != nil {
 		return nil, err
 	}
+	v.adopt(root)
+	return root, nil
+}
+
+// adopt takes over the layout of a root that was just read or written; one that is
+// not stored has none. Pages of another layout are dropped.
+func (v *documentView) adopt(root *page) {
 	if root.layout != v.layout {
 		v.Forget()
 	}
 	v.layout, v.rootAt = root.layout, v.x.config.Now()
 	v.pages[root.name] = root
-	return root, nil
 }
 
 // all reads all pages and returns them.

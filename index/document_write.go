@@ -182,10 +182,11 @@ func (v *documentView) write(ctx context.Context, b *batch, name string, at []in
 	for _, i := range at {
 		keys, claims = append(keys, b.keys[i]), append(claims, b.claims[i])
 	}
+	var p *page
 	var err error
 	for attempt := range writeAttempts {
-		p, err1 := v.writable(ctx, name)
-		if err1 != nil {
+		var err1 error
+		if p, err1 = v.writable(ctx, name); err1 != nil {
 			return nil, err1
 		}
 		// Whatever goes wrong now, what the view knows of the page is void.
@@ -205,7 +206,7 @@ func (v *documentView) write(ctx context.Context, b *batch, name string, at []in
 			return nil, err
 		}
 	}
-	return nil, err
+	return nil, gaveUp(p.object, err)
 }
 
 // writable returns the page as the view knows it, or reads it, and checks that
@@ -263,18 +264,14 @@ func (v *documentView) mayCreate(ctx context.Context) error {
 // documents is written now, one that holds the hints itself with the first ones.
 func (v *documentView) create(ctx context.Context) error {
 	root := &page{object: absent(v.x.root())}
-	v.x.begin(root, v.x.initial)
-	if v.x.initial > 1 {
-		err := v.x.save(ctx, root, v.x.limits.MaxSize)
-		if errors.Is(err, driver.ErrConflict) {
-			_, err = v.readRoot(ctx)
-			return err
-		}
-		if err != nil {
+	if v.x.initial == 1 {
+		v.x.begin(root, 1)
+	} else {
+		var err error
+		if root, err = v.x.create(ctx, v.x.initial); err != nil {
 			return err
 		}
 	}
-	v.layout, v.rootAt = root.layout, v.x.config.Now()
-	v.pages[root.name] = root
+	v.adopt(root)
 	return nil
 }

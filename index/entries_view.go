@@ -158,7 +158,7 @@ func (v *entriesView) write(ctx context.Context, hash string, change func(*entry
 		// Whatever goes wrong now, what the view knows of the entry is void.
 		v.keep(hash, nil)
 		change(e)
-		e.written = v.x.config.Now().Unix()
+		e.written = seconds(v.x.config.Now())
 		var err error
 		if conflict, err = v.put(ctx, hash, e); err != nil || conflict == nil {
 			return err
@@ -172,7 +172,7 @@ func (v *entriesView) write(ctx context.Context, hash string, change func(*entry
 			return err
 		}
 	}
-	return conflict
+	return gaveUp(v.known(hash).object, conflict)
 }
 
 // put writes the entry and keeps it in the view.

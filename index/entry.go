@@ -24,7 +24,7 @@ type entry struct {
 func decodeEntry(o object) (*entry, error) {
 	e := &entry{object: o}
 	var err error
-	if e.written, err = e.takeNumber(writtenField); err != nil {
+	if e.written, err = e.takeTime(writtenField); err != nil {
 		return nil, broken(o.name, err)
 	}
 	for _, f := range e.ids() {
@@ -36,6 +36,17 @@ func decodeEntry(o object) (*entry, error) {
 	return e, nil
 }
 
+// takeTime is takeNumber for seconds since 1970. A negative number, as a clock from
+// before that once left it, counts as zero: it must not hide the key.
+func (e *entry) takeTime(name string) (int64, error) {
+	if text, err := e.Text(name); err == nil {
+		if n, err := strconv.ParseInt(text, 10, 64); err == nil && n < 0 {
+			e.Set(name, "")
+		}
+	}
+	return e.takeNumber(name)
+}
+
 // addHint adds the hint that text describes.
 func (e *entry) addHint(id, text string) error {
 	numbers := make([]int64, 3)
@@ -45,6 +56,9 @@ func (e *entry) addHint(id, text string) error {
 	}
 	for i, word := range words {
 		n, err := strconv.ParseInt(word, 10, 64)
+		if i == 1 {
+			n = max(n, 0) // See takeTime.
+		}
 		if err != nil || n < 0 || n > driver.MaxNumber {
 			return errHints
 		}

@@ -12,7 +12,7 @@ import (
 
 // mark is a hint as it is stored. Order is its place in the order of arrival
 // among the hints of its key: one more than that of the last one that was there
-// when it came. A key's only hint mostly has none, which costs nothing to store.
+// when it came. A key's only hint usually has none, which costs nothing to store.
 type mark struct {
 	Hint
 	order int64
@@ -21,9 +21,13 @@ type mark struct {
 // marks are the hints of one key, in order of arrival.
 type marks []mark
 
+// seconds returns a time as it is stored: the seconds since 1970, not before that
+// and not later than a stored number can say, however wrong the clock is.
+func seconds(t time.Time) int64 { return min(max(t.Unix(), 0), driver.MaxNumber) }
+
 // claim adds the hint of c, or raises the one which its ID has already.
 func (m marks) claim(c Claim, now time.Time) marks {
-	claimed := time.Unix(now.Unix(), 0).UTC()
+	claimed := time.Unix(seconds(now), 0).UTC()
 	for i := range m {
 		if m[i].ID == c.ID {
 			m[i].Generation = max(m[i].Generation, c.Generation)

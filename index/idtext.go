@@ -71,10 +71,10 @@ func parseHead(word string) (Hint, bool) {
 	}
 	g, err1 := strconv.ParseInt(generation, 36, 64)
 	d, err2 := strconv.ParseInt(delta, 36, 64)
-	if err1 != nil || err2 != nil || g < 0 || g > driver.MaxNumber || d > driver.MaxNumber || d < -driver.MaxNumber {
+	if err1 != nil || err2 != nil || g < 0 || g > driver.MaxNumber || d > driver.MaxNumber || d < -2*driver.MaxNumber {
 		return Hint{}, false
 	}
-	return Hint{Generation: g, Claimed: time.Unix(g+d, 0).UTC()}, true
+	return Hint{Generation: g, Claimed: time.Unix(max(g+d, 0), 0).UTC()}, true
 }
 
 // parseKey reads "hash[.order]".

@@ -118,9 +118,10 @@ type View interface {
 // without the service's listing.
 type Lister interface {
 	// IDs returns every ID that has a hint, each once, in order of its first
-	// claim as far as known, and whether an index is stored at all. One that is not
-	// was never begun, or is lost.
-	IDs(ctx context.Context) (ids []string, ok bool, err error)
+	// claim as far as known, and whether these are all. They may not be if no index
+	// is stored, so that it was never begun or is lost, or if it changed all the while
+	// it was read; then the service's listing has the others.
+	IDs(ctx context.Context) (ids []string, whole bool, err error)
 }
 
 // Entry is a hash with its hints.

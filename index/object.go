@@ -28,20 +28,25 @@ func absent(name string) object { return object{name: name} }
 // exists reports whether the secret is stored.
 func (o object) exists() bool { return o.revision != "" }
 
+// decodeObject reads the data of a secret of an index. What a later release has
+// written is refused, and nobody is told to delete it.
 func decodeObject(s driver.Secret) (object, error) {
 	o := absent(s.Name)
 	o.revision, o.size = s.Revision, len(s.Data)
 	var err error
 	if o.Object, err = driver.DecodeObject(s.Data); err != nil {
-		return object{}, err
+		return object{}, broken(s.Name, err)
+	}
+	if err := o.CheckForm(); err != nil {
+		return object{}, errorIn(s.Name, err)
 	}
 	for _, f := range o.ids() {
 		if _, err := f.Text(); err != nil || !validID(idOf(f)) {
-			return object{}, fmt.Errorf("%w: field of an ID", driver.ErrUnreadable) // A caller may have chosen the ID: it is not shown.
+			return object{}, broken(s.Name, fmt.Errorf("%w: field of an ID", driver.ErrUnreadable)) // A caller may have chosen the ID: it is not shown.
 		}
 	}
 	o.generation, err = o.number(generationField)
-	return o, err
+	return o, broken(s.Name, err)
 }
 
 // encode returns the data. Equal objects give equal data.

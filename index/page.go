@@ -61,6 +61,15 @@ type page struct {
 // frozen reports whether the page takes no more hints.
 func (p *page) frozen() bool { return p.sealed != 0 }
 
+// last returns when the page was written last, to the end of that hour, or the zero
+// time if it does not say.
+func (p *page) last() time.Time {
+	if p.frozen() {
+		return time.Unix(p.sealed, 0)
+	}
+	return p.writes.last()
+}
+
 // marks returns the hints of a key, in order of arrival.
 func (p *page) marks(key string) marks {
 	var found marks

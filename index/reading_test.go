@@ -70,6 +70,151 @@ func TestUnreadable(t *testing.T) {
 	})
 }
 
+// What a later release has written in a form of its own is refused by that form's
+// name, and nobody is told to delete it.
+func TestLaterForm(t *testing.T) {
+	for value, want := range map[string]string{`"2"`: `"2"`, `2`: `"2"`, `"fake refresh token"`: "form", `{"a":"b"}`: "form"} {
+		inEachForm(t, func(t *testing.T, f form) {
+			secrets := memory.New()
+			x := f.make(secrets, newClock().config())
+			mustClaim(t, x.View(), index.Claim{Hash: hash(1), ID: "a", Generation: 1})
+			for _, name := range names(t, secrets) {
+				stored := data(t, secrets, name)
+				// The rest is nothing that this release understands.
+				later := fmt.Appendf(nil, `{"form":%s,"@a":{},"@b c":"?","epoch":"x"}`, value)
+				secrets.Edit(prefix+name, later)
+				y := f.make(secrets, newClock().config())
+				_, err1 := y.View().Lookup(ctx, hash(1))
+				_, err2 := y.View().Claim(ctx, index.Claim{Hash: hash(1), ID: "b", Generation: 1})
+				_, err3 := y.Stats(ctx)
+				for _, err := range []error{err1, err2, err3} {
+					if !errors.Is(err, driver.ErrUnreadable) || !strings.Contains(fmt.Sprint(err), prefix+name) || !strings.Contains(fmt.Sprint(err), want) {
+						t.Errorf("%s: %v, want ErrUnreadable with the name and %s", value, err, want)
+					} else if strings.Contains(err.Error(), "delete") || strings.Contains(err.Error(), "fake") {
+						t.Errorf("%s: %v", value, err)
+					}
+				}
+				if swept, err := y.Sweep(ctx, -time.Hour, false); swept != 0 {
+					t.Errorf("%d swept, %v", swept, err)
+				}
+				if got := data(t, secrets, name); !bytes.Equal(got, later) {
+					t.Errorf("%s was overwritten with %s", later, got)
+				}
+				secrets.Edit(prefix+name, bytes.Replace(stored, []byte("{"), []byte(`{"form":null,`), 1))
+			}
+			wantIDs(t, "without a form", mustLookup(t, f.make(secrets, newClock().config()).View(), hash(1))[0], "a")
+		})
+	}
+}
+
+// A clock before 1970, or after all times that can be stored, hides nothing.
+func TestClockThatIsFarOff(t *testing.T) {
+	for _, wrong := range []int64{-100, -1 << 40, 0, 1 << 55} {
+		inEachForm(t, func(t *testing.T, f form) {
+			secrets := memory.New()
+			config := newClock().config()
+			config.Now = func() time.Time { return time.Unix(wrong, 0) }
+			for _, id := range []string{"a", "b"} {
+				mustClaim(t, f.make(secrets, config).View(), index.Claim{Hash: hash(1), ID: id, Generation: driver.MaxNumber}, index.Claim{Hash: hash(2), ID: id, Generation: 0})
+			}
+			mustRelease(t, f.make(secrets, config).View(), index.Claim{Hash: hash(1), ID: "a", Generation: driver.MaxNumber})
+			x := f.make(secrets, newClock().config())
+			wantIDs(t, "after a release", mustLookup(t, x.View(), hash(1))[0], "b")
+			wantIDs(t, "claimed", mustLookup(t, x.View(), hash(2))[0], "a", "b")
+			mustClaim(t, x.View(), index.Claim{Hash: hash(2), ID: "a", Generation: 1})
+			mustRelease(t, x.View(), index.Claim{Hash: hash(2), ID: "b", Generation: 0})
+			wantIDs(t, "claimed again", mustLookup(t, f.make(secrets, config).View(), hash(2))[0], "a")
+			if _, err := x.Stats(ctx); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// What was written with the time of a clock before 1970 is read.
+func TestNegativeTimes(t *testing.T) {
+	secrets := memory.New()
+	secrets.Edit(prefix+hash(1), []byte(`{"generation":"7","@a":"5 -100","@b":"5 -9000000000 1","written":"-100"}`))
+	v := index.NewEntries(secrets, newClock().config()).View()
+	wantIDs(t, "entry", mustLookup(t, v, hash(1))[0], "a", "b")
+	hint := mustLookup(t, v, hash(1))[0][0]
+	mustRelease(t, v, index.Claim{Hash: hash(1), ID: "a", Generation: 5, Claimed: hint.Claimed})
+	wantIDs(t, "the other entry", mustLookup(t, index.NewEntries(secrets, newClock().config()).View(), hash(1))[0], "b")
+
+	key := hash(1)[:16]
+	secrets.Edit(prefix+"root", []byte(`{"epoch":"4","fanout":"1","@a":"5-9 `+key+`","writes":"-5:1"}`))
+	v = index.NewDocument(secrets, newClock().config()).View()
+	hint = mustLookup(t, v, hash(1))[0][0]
+	mustClaim(t, v, index.Claim{Hash: hash(1), ID: "b", Generation: 1})
+	mustRelease(t, v, index.Claim{Hash: hash(1), ID: "a", Generation: 5, Claimed: hint.Claimed})
+	wantIDs(t, "document", mustLookup(t, v, hash(1))[0], "b")
+}
+
+// A service that refuses to create what it does not show is not waited for again
+// and again.
+func TestHiddenSecrets(t *testing.T) {
+	inEachForm(t, func(t *testing.T, f form) {
+		calls := 0
+		secrets := drivertest.Intercept(memory.New(), func(_ context.Context, call drivertest.Call, _ func(context.Context) error) error {
+			if calls++; call.Method == drivertest.Get {
+				return driver.ErrNotFound
+			}
+			return driver.ErrConflict
+		})
+		x := f.make(secrets, newClock().config())
+		_, err := x.View().Claim(ctx, index.Claim{Hash: hash(1), ID: "a", Generation: 1})
+		errs := []error{err}
+		if f.name != "entries" {
+			errs = append(errs, reshard(ctx, x, 2))
+		}
+		for _, err := range errs {
+			if !errors.Is(err, driver.ErrUnavailable) || errors.Is(err, driver.ErrConflict) {
+				t.Errorf("it ends with %v, want ErrUnavailable", err)
+			}
+		}
+		if calls > 100*len(errs) {
+			t.Errorf("%d calls", calls)
+		}
+	})
+}
+
+// A batch that shows none of the secrets has nothing removed, and nothing lost.
+func TestBatchThatShowsNothing(t *testing.T) {
+	const keys = 12
+	for _, fanout := range []int{2, 5} {
+		c := newClock()
+		secrets := filled(t, c, fanout, keys)
+		blind := &blindBatch{secrets}
+		x := document(1).make(blind, c.config())
+		c.Advance(48 * time.Hour)
+		if _, err := x.Sweep(ctx, 0, false); err != nil {
+			t.Fatal(err)
+		}
+		checkFilled(t, secrets, c, keys, "after a sweep")
+		if err := reshard(ctx, x, 3); err != nil {
+			t.Fatal(err)
+		}
+		checkFilled(t, secrets, c, keys, "after a change of the fan-out")
+		c.Advance(48 * time.Hour)
+		if swept, err := x.Sweep(ctx, time.Hour, false); err != nil || swept != fanout {
+			t.Errorf("%d swept, %v; want %d", swept, err, fanout)
+		}
+		checkFilled(t, secrets, c, keys, "after the sweep of the old documents")
+	}
+	c, secrets := newClock(), memory.New()
+	mustClaim(t, index.NewEntries(secrets, c.config()).View(), index.Claim{Hash: hash(1), ID: "a", Generation: 1}, index.Claim{Hash: hash(2), ID: "a", Generation: 1})
+	c.Advance(48 * time.Hour)
+	x := index.NewEntries(&blindBatch{secrets}, c.config())
+	if swept, err := x.Sweep(ctx, 0, false); err != nil || swept != 0 {
+		t.Errorf("%d swept, %v", swept, err)
+	}
+	wantIDs(t, "an entry", mustLookup(t, x.View(), hash(1))[0], "a")
+}
+
+type blindBatch struct{ driver.Secrets }
+
+func (*blindBatch) GetBatch(context.Context, []string) ([]driver.Secret, error) { return nil, nil }
+
 // Numbers stand for their texts, null and absent fields for nothing.
 func TestLenientReading(t *testing.T) {
 	secrets := memory.New()
@@ -293,7 +438,7 @@ func TestIDsThatNameFields(t *testing.T) {
 	inEachForm(t, func(t *testing.T, f form) {
 		secrets := memory.New()
 		x := f.make(secrets, newClock().config())
-		words := []string{"generation", "epoch", "fanout", "next", "sealed", "writes", "written", "driver_x", "id"}
+		words := []string{"generation", "epoch", "fanout", "next", "sealed", "writes", "written", "driver_x", "id", "form"}
 		for _, id := range words {
 			mustClaim(t, x.View(), index.Claim{Hash: hash(1), ID: id, Generation: 1})
 		}

@@ -59,9 +59,8 @@ func (x *Document) reshardOnce(ctx context.Context, fanout int) (done bool, err 
 	case err != nil:
 		return false, err
 	case !root.exists():
-		x.begin(root, fanout)
-		err := x.save(ctx, root, x.limits.MaxSize)
-		return err == nil, err
+		_, err := x.create(ctx, fanout)
+		return false, err // Somebody else may have created it with another fan-out.
 	case root.next != nil:
 		return false, x.finish(ctx, root)
 	case root.fanout == fanout:
@@ -80,7 +79,7 @@ func (x *Document) reshardOnce(ctx context.Context, fanout int) (done bool, err 
 	return true, x.finish(ctx, root)
 }
 
-func (x *Document) sealTime() int64 { return max(x.config.Now().Unix(), 1) }
+func (x *Document) sealTime() int64 { return max(seconds(x.config.Now()), 1) }
 
 // wouldFit returns an error that matches ErrFull if the hints, as they are now,
 // would not fit into that many documents.
@@ -239,7 +238,7 @@ func (x *Document) seal(ctx context.Context, p *page) (*page, error) {
 		}
 		p = again
 	}
-	return nil, err
+	return nil, gaveUp(p.object, err)
 }
 
 // split returns the documents of the next layout, without those that would be

@@ -89,6 +89,16 @@ func errorIn(name string, err error) error {
 	return fmt.Errorf("index document %q: %w", name, err)
 }
 
+// gaveUp returns the error of a write that has met a conflict as often as it may:
+// the conflict, if there is a secret that others have changed. If the service shows
+// none all the while, nobody has come in between, and trying again does not help.
+func gaveUp(o object, conflict error) error {
+	if o.exists() {
+		return conflict
+	}
+	return errorIn(o.name, fmt.Errorf("%w: the service refuses to create this secret as one that exists, and does not show it", driver.ErrUnavailable))
+}
+
 // broken says that a secret of the index cannot be understood, and what helps.
 func broken(name string, err error) error {
 	if err == nil {
@@ -106,8 +116,7 @@ func answered(secret driver.Secret, err error) (object, error) {
 	if secret.Revision == "" {
 		return absent(secret.Name), nil
 	}
-	o, err := decodeObject(secret)
-	return o, broken(secret.Name, err)
+	return decodeObject(secret)
 }
 
 // room is the size up to which a claim may fill a secret; 0 means any.
@@ -125,7 +134,7 @@ func (s *source) put(ctx context.Context, o object, room int) (object, error) {
 	if o.generation == 0 {
 		// The clock's seconds run ahead of any count of writes, so a secret
 		// that was lost does not fall back behind what others remember.
-		o.generation = max(s.config.Now().Unix()-1, s.seen.Generation(o.name), 0)
+		o.generation = max(min(seconds(s.config.Now()), driver.MaxNumber/2)-1, s.seen.Generation(o.name), 0)
 	}
 	o.generation++
 	return s.putExact(ctx, o, room)

@@ -90,14 +90,10 @@ func (x *Document) sweep(ctx context.Context, name string, before time.Time, dry
 	if err != nil {
 		return false, err
 	}
-	last := p.writes.last()
-	if p.frozen() {
-		last = time.Unix(p.sealed, 0)
-	}
 	if !p.exists() {
 		return false, nil
 	}
-	if !last.Before(before) {
+	if !p.last().Before(before) {
 		return false, x.sealOrphan(ctx, p, dryRun)
 	}
 	if dryRun {

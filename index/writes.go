@@ -22,7 +22,7 @@ type hourly struct {
 // covers 24 hours and the begun one, so that no write of a day is missed.
 const wholeDay = 24
 
-func hourOf(t time.Time) int64 { return t.Unix() / 3600 }
+func hourOf(t time.Time) int64 { return seconds(t) / 3600 }
 
 // add returns w with one write more.
 func (w writes) add(now time.Time) writes {

@@ -291,21 +291,24 @@ func (a *attempt) searchAll(ctx context.Context, k tokenstore.Key, ownerless, al
 	return r, err
 }
 
-// list returns the escaped IDs of all tokens, from the index if it has them,
-// else from the service. Some may be gone. If there is no index, it may be lost:
-// then a role that may list sees the service's list.
+// list returns the escaped IDs of all tokens, from the index if it has them all,
+// else from the service too. Some may be gone. An index that is not there may be
+// lost: then a role that may list sees the service's list.
 func (s *Store) list(ctx context.Context) ([]string, error) {
-	ids, ok, err := s.indexed(ctx)
-	if ok || err != nil {
+	ids, whole, err := s.indexed(ctx)
+	if whole || err != nil {
 		return ids, err
 	}
-	ids, err = s.listSecrets(ctx)
-	return ids, s.mayList(err)
+	listed, err := s.listSecrets(ctx)
+	if len(ids) > 0 {
+		listed = union(ids, listed)
+	}
+	return listed, s.mayList(err)
 }
 
 // indexed returns the escaped IDs of all tokens that the index has, and whether
-// there is an index that has them all.
-func (s *Store) indexed(ctx context.Context) (ids []string, ok bool, err error) {
+// these are all.
+func (s *Store) indexed(ctx context.Context) (ids []string, whole bool, err error) {
 	if lister, lists := s.index.(index.Lister); lists {
 		return lister.IDs(ctx)
 	}

@@ -13,9 +13,10 @@ import (
 )
 
 // TestGrowth stores very many tokens: a find costs the calls that it costs with
-// ten, GetTokens reads every secret once, and no document outgrows what a secret
-// holds. It stores 5,000 tokens in
-// 16 documents, or 100,000 in 256 if TOKENSTORE_LONG is set.
+// ten, GetTokens reads every token once and every document once, or twice if it is
+// the process's first and they were written just now, and no document outgrows what
+// a secret holds. It stores 5,000 tokens in 16 documents, or 100,000 in 256 if
+// TOKENSTORE_LONG is set.
 func TestGrowth(t *testing.T) {
 	const secretSize = 64 << 10
 	n, fanout := 5_000, 16
@@ -48,8 +49,11 @@ func TestGrowth(t *testing.T) {
 	}
 	read := 0
 	cold := open(t, secrets, append(form, secretstore.WithObserver(func(_ context.Context, c secretstore.Call) { read += c.Secrets }))...)
-	all, err := cold.GetTokens(t.Context())
-	if want := n + fanout + 1; err != nil || len(all) != n || read != want {
-		t.Errorf("%d tokens, %v, with %d secrets read; want %d, with each token, each document and the root read once: %d", len(all), err, read, n, want)
+	// Just after the saves a token might be on its way from one document to another.
+	for _, want := range []int{n + 1 + 2*fanout, n + fanout} {
+		read = 0
+		if all, err := cold.GetTokens(t.Context()); err != nil || len(all) != n || read != want {
+			t.Errorf("%d tokens, %v, with %d secrets read; want %d tokens and %d reads", len(all), err, read, n, want)
+		}
 	}
 }

@@ -191,7 +191,7 @@ var mutations = []mutation{
 	},
 	{
 		"a lost index is taken for an empty one", "secretstore/find.go",
-		"if ok || err != nil {", "if _, lists := s.index.(index.Lister); ok || lists || err != nil {",
+		"if whole || err != nil {", "if _, lists := s.index.(index.Lister); whole || lists || err != nil {",
 		races + "TestLostIndexHidesNoToken", false,
 	},
 	{

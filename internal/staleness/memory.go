@@ -148,3 +148,11 @@ func (m *Memory) Generation(name string) int64 {
 	s, _ := m.seen.Get(name)
 	return s.Generation
 }
+
+// Revision returns that of the latest state that was seen, empty if there is none.
+func (m *Memory) Revision(name string) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s, _ := m.seen.Get(name)
+	return s.Revision
+}

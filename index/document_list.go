@@ -1,0 +1,101 @@
+// The list of all IDs, which has to be whole although the documents are read one
+// after the other while tokens move between them.
+
+package index
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	// maxLooks bounds how often a list reads the documents.
+	maxLooks = 4
+	// quiet is how long ago a document must have been written last so that it cannot
+	// have been during a list: more than clocks differ and a service is stale.
+	quiet = 15 * time.Minute
+)
+
+// IDs returns every ID that has a hint, in order of the earliest of the times
+// at which its hints were claimed last, and whether that is all of them: there is a
+// root, and the documents have held still for long enough.
+//
+// A token whose key is rotated gets a hint in one document and then loses that in
+// another. Whoever reads the first document before that, and the second after it,
+// sees neither. So the documents are read again, a few times at most, unless nothing
+// can have been released meanwhile.
+func (x *Document) IDs(ctx context.Context) (ids []string, whole bool, err error) {
+	began, seen := x.config.Now(), x.seenPages()
+	first := map[string]time.Time{}
+	var before *documentView
+	for range maxLooks {
+		v := x.view()
+		if before != nil { // What was missing in this layout is no reason to read the root again.
+			v.layout, v.rootAt = before.layout, before.rootAt
+		}
+		pages, err := v.all(ctx)
+		if err != nil {
+			return nil, false, err
+		}
+		for _, p := range pages {
+			for _, h := range p.all() {
+				if t, ok := first[h.ID]; !ok || h.Claimed.Before(t) {
+					first[h.ID] = h.Claimed
+				}
+			}
+		}
+		hid := func(p *page) bool { return p.revision != seen[p.name] && !p.quietBefore(began) }
+		if before != nil {
+			hid = func(p *page) bool { return before.mayHaveHidden(p, v.layout) }
+		}
+		if len(pages) < 2 || !slices.ContainsFunc(pages, hid) {
+			whole = v.layout.fanout > 0
+			break
+		}
+		before = v
+	}
+	for id := range first {
+		ids = append(ids, id)
+	}
+	slices.SortFunc(ids, func(a, b string) int {
+		return cmp.Or(first[a].Compare(first[b]), strings.Compare(a, b))
+	})
+	return ids, whole, nil
+}
+
+// seenPages returns the revisions of the documents that this process has seen last,
+// by name.
+func (x *Document) seenPages() map[string]string {
+	l, ok := x.remembered()
+	if !ok {
+		return nil
+	}
+	seen := make(map[string]string, l.fanout)
+	for _, name := range x.names(l) {
+		seen[name] = x.seen.Revision(name)
+	}
+	return seen
+}
+
+// quietBefore reports whether the page was written last so long before t that
+// nobody can have written it since. A document that does not exist is quiet.
+func (p *page) quietBefore(t time.Time) bool {
+	last := p.last()
+	return !p.exists() || !last.IsZero() && last.Before(t.Add(-quiet))
+}
+
+// mayHaveHidden reports whether a token that neither of two looks has seen may have
+// had a hint in a document between them: p is the document as the later look read
+// it, in layout l. Such a hint was claimed and released in between, which takes two
+// writes.
+func (v *documentView) mayHaveHidden(p *page, l layout) bool {
+	old := v.pages[p.name]
+	if v.layout != l || old == nil {
+		return true
+	}
+	once := old.exists() && old.generation > 0 && p.generation == old.generation+1
+	return p.revision != old.revision && !once
+}
