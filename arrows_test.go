@@ -29,7 +29,7 @@ var arrows = map[string][]string{
 	"driver/drivertest":      {"driver"},
 	"index":                  {".", "driver", "internal/..."},
 	"secretstore":            {".", "driver", "driver/memory", "index", "internal/..."},
-	"secretstore/enginetest": {".", "driver/...", "index", "secretstore"},
+	"secretstore/enginetest": {".", "conformance", "driver/...", "index", "secretstore"},
 	"awssm":                  {".", "driver", "secretstore", "internal/..."},
 	"vault":                  {".", "driver", "secretstore", "internal/..."},
 	"gcpsm":                  {".", "driver", "secretstore", "internal/..."},

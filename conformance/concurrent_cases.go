@@ -30,6 +30,7 @@ func concurrentCases() []Case {
 		{Name: "concurrent-given-id", Rule: ruleDistinct, run: givenID},
 		{Name: "concurrent-users", Rule: ruleDistinct, run: manyUsers},
 		{Name: "concurrent-find", Rule: ruleEveryKey, run: findWhileSaving},
+		{Name: "concurrent-list", Rule: ruleListAll, run: listWhileSaving},
 		{Name: "concurrent-delete", Rule: "a save and a delete at once end as they would one after the other", run: saveAndDelete},
 	}
 }

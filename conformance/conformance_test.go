@@ -14,14 +14,31 @@ func noForeign(context.Context, tokenstore.Store) (func(context.Context) error, 
 	return func(context.Context) error { return nil }, nil
 }
 
+// allOptions tell the suite all about a reference.
+func allOptions() []Option {
+	return []Option{
+		WithReopen(reopen), WithForeign(noForeign),
+		WithPerson(
+			func(_ context.Context, s tokenstore.Store, id string) ([]byte, error) {
+				return s.(*reference).data.personReads(id)
+			},
+			func(_ context.Context, s tokenstore.Store, id string, written []byte) error {
+				return s.(*reference).data.personWrites(id, written)
+			},
+		),
+		WithUnseen(func(context.Context) (tokenstore.Store, error) { return &reference{&data{blind: true}}, nil }),
+		WithKeeping(func(_ context.Context, s tokenstore.Store) error { s.(*reference).data.keeps = true; return nil }),
+	}
+}
+
 func TestReference(t *testing.T) {
-	Store(t, func(testing.TB) tokenstore.Store { return newReference() }, WithReopen(reopen), WithForeign(noForeign))
+	Store(t, func(testing.TB) tokenstore.Store { return newReference() }, allOptions()...)
 }
 
 func TestRunPassesEveryCase(t *testing.T) {
 	n := 0
 	open := func(context.Context) (tokenstore.Store, error) { return newReference(), nil }
-	for r := range Run(t.Context(), open, WithReopen(reopen), WithForeign(noForeign)) {
+	for r := range Run(t.Context(), open, allOptions()...) {
 		n++
 		if r.Outcome != Passed {
 			t.Error(r)

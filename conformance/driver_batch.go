@@ -63,7 +63,7 @@ func driverBatchCases() []DriverCase {
 func (t *driverTrial) batch() driver.BatchGetter {
 	batch, ok := driver.As[driver.BatchGetter](t.secrets)
 	if !ok {
-		t.lacks("driver.BatchGetter")
+		t.lacks("the driver does not implement driver.BatchGetter")
 	}
 	return batch
 }

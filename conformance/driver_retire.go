@@ -79,7 +79,7 @@ func driverRetireCases() []DriverCase {
 func (t *driverTrial) retirer() driver.Retirer {
 	retirer, ok := driver.As[driver.Retirer](t.secrets)
 	if !ok {
-		t.lacks("driver.Retirer")
+		t.lacks("the driver does not implement driver.Retirer")
 	}
 	return retirer
 }

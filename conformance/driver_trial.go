@@ -29,7 +29,6 @@ type driverTrial struct {
 	prefix   string // begins the names of this case
 	given    driver.Secrets
 	secrets  driver.Secrets // given, watched
-	lacking  string         // the optional ability that the driver has not
 
 	revisions map[string]map[string]bool // by name, those that Put has returned; guarded by mu
 }
@@ -77,12 +76,6 @@ func (t *driverTrial) checkError(call drivertest.Call, err error) {
 	if call.Method != drivertest.Get && known(driver.ErrNotFound) {
 		t.breaks(ruleAbsence, "%s: %s", call.Method, safe(err))
 	}
-}
-
-// lacks ends the case: the driver has not this optional ability.
-func (t *driverTrial) lacks(ability string) {
-	t.lacking = "the driver does not implement " + ability
-	giveUp()
 }
 
 // named returns the case's own name for what a case calls rest.

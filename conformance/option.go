@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"time"
 
 	"example.com/tokenstore"
 )
@@ -13,14 +14,20 @@ type Option func(*settings)
 type settings struct {
 	reopen  func(context.Context, tokenstore.Store) (tokenstore.Store, error)
 	foreign func(context.Context, tokenstore.Store) (func(context.Context) error, error)
+	read    func(ctx context.Context, store tokenstore.Store, id string) ([]byte, error)
+	write   func(ctx context.Context, store tokenstore.Store, id string, data []byte) error
+	unseen  func(context.Context) (tokenstore.Store, error)
+	keep    func(context.Context, tokenstore.Store) error
 	output  func() string
 	tick    func()
 	tokens  int
+
+	patience time.Duration
 	choice
 }
 
 func newSettings(options []Option) *settings {
-	s := &settings{tokens: 1000, tick: func() {}, choice: choice{option: "WithMissing"}}
+	s := &settings{tokens: 1000, tick: func() {}, patience: time.Minute, choice: choice{option: "WithMissing"}}
 	for _, c := range Cases() {
 		s.names = append(s.names, c.Name)
 	}
@@ -47,6 +54,38 @@ func WithReopen(reopen func(context.Context, tokenstore.Store) (tokenstore.Store
 func WithForeign(plant func(context.Context, tokenstore.Store) (check func(context.Context) error, err error)) Option {
 	return func(s *settings) { s.foreign = plant }
 }
+
+// WithPerson gives the functions by which a person reads and overwrites the
+// secret of the token with an ID, in the service's own console. The data is what
+// the service holds, without an adapter's own fields. Where the service takes no
+// such data, write returns an error that matches errors.ErrUnsupported. Without
+// it, as in a store that has no secret for each token, the cases about damaged and
+// edited secrets are reported as missing.
+func WithPerson(
+	read func(ctx context.Context, store tokenstore.Store, id string) ([]byte, error),
+	write func(ctx context.Context, store tokenstore.Store, id string, data []byte) error,
+) Option {
+	return func(s *settings) { s.read, s.write = read, write }
+}
+
+// WithUnseen gives the function that opens a store over a service which takes
+// every write and never shows it. Without it the cases whose names begin with
+// "unseen" are reported as missing.
+func WithUnseen(open func(context.Context) (tokenstore.Store, error)) Option {
+	return func(s *settings) { s.unseen = open }
+}
+
+// WithKeeping gives the function after which what is stored can no longer be
+// removed, while every removal seems to succeed: a trigger that ignores it.
+// Without it the cases "delete-ignored" and "delete-all-ignored" are reported as
+// missing.
+func WithKeeping(keep func(context.Context, tokenstore.Store) error) Option {
+	return func(s *settings) { s.keep = keep }
+}
+
+// WithPatience sets how long a call may take that has to end by itself, a minute
+// if it is not given.
+func WithPatience(d time.Duration) Option { return func(s *settings) { s.patience = d } }
 
 // WithOutput gives the function that returns everything that the store has
 // logged, traced or counted so far. It is read after each case and must hold no

@@ -2,6 +2,8 @@ package conformance
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"sync"
@@ -22,12 +24,16 @@ type data struct {
 	last int
 	// foreign are rows of others, for stores that do not keep their hands off.
 	foreign []token
+	desk             // what a person has done
+	blind   bool     // no read shows what was written
+	keeps   bool     // no removal removes
+	wrongs  handling // what a wrong store makes of a person's work
 }
 
 func newReference() *reference { return &reference{data: &data{}} }
 
 func (d *data) ByID(id string) (token, bool, error) {
-	for _, r := range d.rows {
+	for _, r := range d.shown() {
 		if r.ID == id {
 			return r, true, nil
 		}
@@ -36,12 +42,31 @@ func (d *data) ByID(id string) (token, bool, error) {
 }
 
 func (d *data) ByKey(k tokenstore.Key, ownerless bool) (token, bool, error) {
-	for _, r := range d.rows {
+	for _, r := range d.shown() {
 		if tokenstore.Holds(r, k) && (!ownerless || r.UserName == "") {
 			return r, true, nil
 		}
 	}
 	return token{}, false, nil
+}
+
+// shown are the rows that a read sees.
+func (d *data) shown() []token {
+	if d.blind {
+		return nil
+	}
+	return d.rows
+}
+
+// remove removes rows and looks whether they are gone.
+func (d *data) remove(gone func(token) bool) error {
+	if !d.keeps {
+		d.rows = slices.DeleteFunc(d.rows, gone)
+	}
+	if slices.ContainsFunc(d.rows, gone) {
+		return fmt.Errorf("%w: the row is still there", tokenstore.ErrUnavailable)
+	}
+	return nil
 }
 
 func (d *data) NewID() (string, error) {
@@ -66,6 +91,9 @@ func (s *reference) FindToken(ctx context.Context, query token) (token, error) {
 	}
 	s.data.mu.Lock()
 	defer s.data.mu.Unlock()
+	if s.data.damagedFor(query) {
+		return token{}, tokenstore.ErrUnreadable
+	}
 	return rowstore.Find(s.data, query)
 }
 
@@ -75,7 +103,21 @@ func (s *reference) SaveToken(ctx context.Context, t token) (token, error) {
 	}
 	s.data.mu.Lock()
 	defer s.data.mu.Unlock()
+	if saved, ok := s.data.mend(t); ok {
+		return saved, nil
+	}
 	return rowstore.Save(s.data, t)
+}
+
+// SaveTokens saves one token after the other.
+func (s *reference) SaveTokens(ctx context.Context, tokens []token) ([]token, error) {
+	saved, faults := make([]token, len(tokens)), make([]error, len(tokens))
+	for i, t := range tokens {
+		if saved[i], faults[i] = s.SaveToken(ctx, t); faults[i] != nil {
+			saved[i] = token{}
+		}
+	}
+	return saved, errors.Join(faults...)
 }
 
 func (s *reference) FindTokenByID(ctx context.Context, id string) (token, error) {
@@ -103,8 +145,8 @@ func (s *reference) DeleteToken(ctx context.Context, id string) error {
 	}
 	s.data.mu.Lock()
 	defer s.data.mu.Unlock()
-	s.data.rows = slices.DeleteFunc(s.data.rows, func(r token) bool { return r.ID == id })
-	return nil
+	s.data.bury(id)
+	return s.data.remove(func(r token) bool { return r.ID == id })
 }
 
 func (s *reference) GetTokens(ctx context.Context) ([]token, error) {
@@ -113,7 +155,7 @@ func (s *reference) GetTokens(ctx context.Context) ([]token, error) {
 	}
 	s.data.mu.Lock()
 	defer s.data.mu.Unlock()
-	return slices.Clone(s.data.rows), nil
+	return slices.Clone(s.data.shown()), s.data.unreadable()
 }
 
 func (s *reference) DeleteTokens(ctx context.Context) error {
@@ -122,8 +164,8 @@ func (s *reference) DeleteTokens(ctx context.Context) error {
 	}
 	s.data.mu.Lock()
 	defer s.data.mu.Unlock()
-	s.data.rows = nil
-	return nil
+	s.data.buryAll()
+	return s.data.remove(func(token) bool { return true })
 }
 
 // reopen returns another handle on the rows of a reference.

@@ -122,6 +122,8 @@ func (c *choice) judge(r *record, excused func(Finding) bool) Result {
 	result := Result{Case: r.name, Rule: r.rule, Findings: r.findings}
 	reason, declared := c.missingReason(r.name)
 	switch {
+	case r.lacking != "" && len(r.findings) == 0:
+		result.Outcome, result.Reason = Missing, r.lacking
 	case !declared && len(r.findings) == 0:
 		result.Outcome = Passed
 	case !declared:
@@ -141,6 +143,7 @@ func (c *choice) judge(r *record, excused func(Finding) bool) Result {
 type record struct {
 	name, rule string
 	closers    []io.Closer
+	lacking    string // what the case needs and is optional
 
 	mu       sync.Mutex
 	findings []Finding
@@ -170,6 +173,12 @@ func (r *record) must(doing string, err error) {
 		r.fails("%s: %s", doing, safe(err))
 		giveUp()
 	}
+}
+
+// lacks ends the case: it is about something optional, and why that is not there.
+func (r *record) lacks(why string) {
+	r.lacking = why
+	giveUp()
 }
 
 // run runs a case to its end, and closes what it has opened.

@@ -165,6 +165,7 @@ func wrongConcurrency() []wrongStore {
 		{"gives one ID to two at once", "concurrent-users", sameIDs()},
 		{"loses one of two users", "S40", losesInserts()},
 		{"hides a token while it is saved", "concurrent-find", vanishing()},
+		{"hides a token from a list while it is saved", "concurrent-list", vanishing()},
 		{"brings a deleted token back in part", "concurrent-delete", revived()},
 	}
 }

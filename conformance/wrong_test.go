@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/internal/rowstore"
@@ -151,6 +152,9 @@ func (s ruled) FindToken(ctx context.Context, q token) (token, error) {
 	}
 	s.data.mu.Lock()
 	defer s.data.mu.Unlock()
+	if s.data.damagedFor(q) {
+		return token{}, tokenstore.ErrUnreadable
+	}
 	row, err := s.rules.find(s.data, q)
 	if err != nil {
 		return token{}, err
@@ -164,6 +168,9 @@ func (s ruled) SaveToken(ctx context.Context, t token) (token, error) {
 	}
 	s.data.mu.Lock()
 	defer s.data.mu.Unlock()
+	if saved, ok := s.data.mend(t); ok {
+		return saved, nil
+	}
 	return s.rules.save(s.data, t)
 }
 
@@ -180,6 +187,7 @@ type wrong struct {
 	*reference
 	find       func(ctx context.Context, s *reference, q token) (token, error)
 	save       func(ctx context.Context, s *reference, t token) (token, error)
+	many       func(ctx context.Context, s *reference, tokens []token) ([]token, error)
 	byID       func(ctx context.Context, s *reference, id string) (token, error)
 	deleteOne  func(ctx context.Context, s *reference, id string) error
 	list       func(ctx context.Context, s *reference) ([]token, error)
@@ -199,6 +207,13 @@ func (s *wrong) SaveToken(ctx context.Context, t token) (token, error) {
 		return s.save(ctx, s.reference, t)
 	}
 	return s.reference.SaveToken(ctx, t)
+}
+
+func (s *wrong) SaveTokens(ctx context.Context, tokens []token) ([]token, error) {
+	if s.many != nil {
+		return s.many(ctx, s.reference, tokens)
+	}
+	return s.reference.SaveTokens(ctx, tokens)
 }
 
 func (s *wrong) FindTokenByID(ctx context.Context, id string) (token, error) {
@@ -253,6 +268,15 @@ func outcomeOf(t *testing.T, name string, open func(*data) tokenstore.Store, opt
 	t.Helper()
 	current := &data{}
 	options = append(options, WithOnly(name),
+		WithPerson(
+			func(_ context.Context, _ tokenstore.Store, id string) ([]byte, error) { return current.personReads(id) },
+			func(_ context.Context, _ tokenstore.Store, id string, data []byte) error {
+				return current.personWrites(id, data)
+			},
+		),
+		WithUnseen(func(context.Context) (tokenstore.Store, error) { return open(&data{blind: true}), nil }),
+		WithKeeping(func(context.Context, tokenstore.Store) error { current.keeps = true; return nil }),
+		WithPatience(100*time.Millisecond),
 		WithReopen(func(context.Context, tokenstore.Store) (tokenstore.Store, error) { return open(current), nil }),
 		WithForeign(func(context.Context, tokenstore.Store) (func(context.Context) error, error) {
 			current.foreign = []token{{ID: "foreign"}}
@@ -282,7 +306,8 @@ func outcomeOf(t *testing.T, name string, open func(*data) tokenstore.Store, opt
 // out, by the case that is named.
 func TestWrongStores(t *testing.T) {
 	stores := slices.Concat(wrongFinds(), wrongKeys(), wrongSaves(), wrongAdoptions(), wrongValues(), wrongDeletes(),
-		wrongLists(), wrongErrors(), wrongContexts(), wrongHandles(), wrongConcurrency())
+		wrongLists(), wrongErrors(), wrongContexts(), wrongHandles(), wrongConcurrency(),
+		wrongBatches(), wrongWaits(), wrongWithPersons())
 	const least = 40
 	if len(stores) < least {
 		t.Errorf("only %d wrong stores", len(stores))

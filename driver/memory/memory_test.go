@@ -9,9 +9,52 @@ import (
 	"slices"
 	"testing"
 
+	"example.com/tokenstore/conformance"
 	"example.com/tokenstore/driver"
+	"example.com/tokenstore/driver/drivertest"
 	"example.com/tokenstore/driver/memory"
+	"example.com/tokenstore/secretstore"
+	"example.com/tokenstore/secretstore/enginetest"
 )
+
+// TestAdapter runs every suite. Those that are about the engine are run at length
+// in enginetest.
+func TestAdapter(t *testing.T) {
+	t.Parallel()
+	under := func(s driver.Secrets) memory.Batched {
+		m, _ := driver.As[memory.Batched](s)
+		return m
+	}
+	enginetest.Suite{
+		New: func(testing.TB) driver.Secrets { return memory.New().Batched() },
+		Engine: func(secrets driver.Secrets, options ...secretstore.Option) (*secretstore.Store, error) {
+			return secretstore.New(secrets, append(options, secretstore.WithDocument(1))...)
+		},
+		Service: enginetest.Service{
+			Edit: func(_ context.Context, s driver.Secrets, name string, data []byte) error {
+				under(s).Edit(name, data)
+				return nil
+			},
+		},
+		Remove: func(_ context.Context, s driver.Secrets, name string) error {
+			under(s).Remove(name)
+			return nil
+		},
+		Restore: func(_ context.Context, s driver.Secrets, name string) error {
+			under(s).Restore(name)
+			return nil
+		},
+		RefusedBatch: func(_ context.Context, s driver.Secrets) (driver.Secrets, error) {
+			return drivertest.Inject(s, drivertest.FailMethod(drivertest.GetBatch, drivertest.Denied)), nil
+		},
+		DriverOptions: []conformance.DriverOption{
+			conformance.DriverMissing("memory is not inside anything that might not exist", "container-*"),
+		},
+		StoreOptions: []conformance.Option{conformance.WithTokens(100)},
+		CrashOptions: enginetest.CrashOptions{Every: 24},
+		ModelOptions: enginetest.ModelOptions{Operations: 200},
+	}.Run(t)
+}
 
 var (
 	_ driver.Secrets     = (*memory.Secrets)(nil)

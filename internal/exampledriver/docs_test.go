@@ -1,6 +1,7 @@
 package exampledriver
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -28,7 +29,7 @@ func TestDocs(t *testing.T) {
 	if snippets < 10 {
 		t.Errorf("%d snippets found", snippets)
 	}
-	if lines := strings.Count(code, "\n"); lines >= 150 || !strings.Contains(page, "149 lines") {
-		t.Errorf("driver.go has %d lines; the page says 149, and under 150", lines)
+	if lines := strings.Count(code, "\n"); lines > 160 || !strings.Contains(page, fmt.Sprint(lines, " lines")) {
+		t.Errorf("driver.go has %d lines: the page must say so, and they must be few", lines)
 	}
 }

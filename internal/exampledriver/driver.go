@@ -34,7 +34,7 @@ func (d *Dir) Get(ctx context.Context, name string) (driver.Secret, error) {
 	}
 	content, err := d.Root.ReadFile(fileOf(name))
 	if err != nil {
-		return driver.Secret{}, fault(err)
+		return driver.Secret{}, d.fault(err)
 	}
 	data := content // returned as it is if a person wrote something other than an object
 	if object := fields(content); object != nil {
@@ -78,7 +78,7 @@ func (d *Dir) List(ctx context.Context, prefix string) iter.Seq2[string, error] 
 			return fs.SkipAll
 		})
 		if err != nil {
-			yield("", fault(err))
+			yield("", d.fault(err))
 		}
 	}
 }
@@ -87,7 +87,7 @@ func (d *Dir) List(ctx context.Context, prefix string) iter.Seq2[string, error] 
 func (d *Dir) change(ctx context.Context, name, revision string, do func(file string) error) error {
 	lock := flock.New(filepath.Join(d.Root.Name(), ".lock"))
 	if _, err := lock.TryLockContext(ctx, time.Millisecond); err != nil {
-		return fault(err)
+		return d.fault(err)
 	}
 	defer func() { _ = lock.Close() }()
 	if current, err := d.Get(ctx, name); err != nil && !errors.Is(err, driver.ErrNotFound) {
@@ -95,7 +95,7 @@ func (d *Dir) change(ctx context.Context, name, revision string, do func(file st
 	} else if current.Revision != revision {
 		return driver.ErrConflict
 	}
-	return fault(do(fileOf(name)))
+	return d.fault(do(fileOf(name)))
 }
 
 // replace writes a file whole or not at all. The caller holds the lock.
@@ -135,11 +135,15 @@ func fields(data []byte) (object map[string]json.RawMessage) {
 // revisionOf hashes the whole file, so that a person's edit is a new revision.
 func revisionOf(content []byte) string { return fmt.Sprintf("%x", sha256.Sum256(content)) }
 
-// fault wraps an error of the file system in the matching sentinel.
-func fault(err error) error {
+// fault wraps an error of the file system in the matching sentinel. If the
+// directory itself is gone, a missing file says nothing about its secret.
+func (d *Dir) fault(err error) error {
+	_, gone := os.Stat(d.Root.Name())
 	switch {
 	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
+	case errors.Is(gone, fs.ErrNotExist):
+		return fmt.Errorf("%w: %w", driver.ErrNoContainer, err)
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%w: %w", driver.ErrNotFound, err)
 	case errors.Is(err, fs.ErrPermission):

@@ -3,18 +3,19 @@ package exampledriver
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
 
-	"example.com/tokenstore"
 	"example.com/tokenstore/conformance"
 	"example.com/tokenstore/driver"
 	"example.com/tokenstore/secretstore"
+	"example.com/tokenstore/secretstore/enginetest"
 )
 
 // open returns the driver over a directory, as each process has its own.
-func open(t testing.TB, path string) *Dir {
+func open(t testing.TB, path string) driver.Secrets {
 	root, err := os.OpenRoot(path)
 	if err != nil {
 		t.Fatal(err)
@@ -23,88 +24,68 @@ func open(t testing.TB, path string) *Dir {
 	return &Dir{Root: root}
 }
 
-func TestDriver(t *testing.T) {
-	conformance.Driver(t,
-		func(t testing.TB) driver.Secrets { return open(t, t.TempDir()) },
-		// Another process has a handle of its own on the same directory.
-		conformance.DriverHandle(func(_ context.Context, s driver.Secrets) (driver.Secrets, error) {
-			return open(t, s.(*Dir).Root.Name()), nil
-		}),
-		// A person uses an editor.
-		conformance.DriverPerson(
-			func(_ context.Context, s driver.Secrets, name string, data []byte) error {
-				dir := s.(*Dir)
-				if err := dir.Root.MkdirAll(filepath.Dir(fileOf(name)), 0o700); err != nil {
-					return err
-				}
-				return dir.Root.WriteFile(fileOf(name), data, 0o600)
+func TestAdapter(t *testing.T) {
+	enginetest.Suite{
+		New:    func(t testing.TB) driver.Secrets { return open(t, t.TempDir()) },
+		Engine: engine,
+		Service: enginetest.Service{
+			// Another process has a handle of its own on the same directory.
+			Handle: func(s driver.Secrets) (driver.Secrets, error) { return open(t, dir(s).Root.Name()), nil },
+			// A person uses an editor.
+			Edit: func(_ context.Context, s driver.Secrets, name string, data []byte) error {
+				file := fileOf(name)
+				made := dir(s).Root.MkdirAll(filepath.Dir(file), 0o700)
+				return errors.Join(made, dir(s).Root.WriteFile(file, data, 0o600))
 			},
-			func(_ context.Context, s driver.Secrets, name string) error {
-				return s.(*Dir).Root.Remove(fileOf(name))
-			},
-		),
-	)
+		},
+		Remove: func(_ context.Context, s driver.Secrets, name string) error {
+			return dir(s).Root.Remove(fileOf(name))
+		},
+		// Somebody has removed the directory, which is still open here.
+		NoContainer: func(context.Context, driver.Secrets) (driver.Secrets, error) {
+			path := t.TempDir()
+			return open(t, path), os.Remove(path)
+		},
+		DriverOptions: []conformance.DriverOption{
+			conformance.DriverMissing("a directory keeps no versions", "restored*"),
+		},
+		StoreOptions: []conformance.Option{conformance.WithTokens(100)}, // it need not prove that it is fast
+		// Each call of this service takes a while.
+		CrashOptions:        enginetest.CrashOptions{Every: 48},
+		ModelOptions:        enginetest.ModelOptions{Operations: 200},
+		LinearizableOptions: conformance.LinearizableOptions{Operations: 400},
+	}.Run(t)
 }
 
-func TestStore(t *testing.T) {
-	conformance.Store(t,
-		func(t testing.TB) tokenstore.Store { return newStore(t, open(t, t.TempDir())) },
-		conformance.WithReopen(func(_ context.Context, s tokenstore.Store) (tokenstore.Store, error) {
-			return newStore(t, open(t, s.(*store).dir.Root.Name())), nil
-		}),
-		conformance.WithForeign(func(ctx context.Context, s tokenstore.Store) (func(context.Context) error, error) {
-			return plant(ctx, s.(*store).dir)
-		}),
-		conformance.WithTokens(100), // a directory need not prove that it is fast
-	)
-}
-
-// store remembers on which directory it lies.
-type store struct {
-	*secretstore.Store
-	dir *Dir
-}
-
-func newStore(t testing.TB, dir *Dir) *store {
-	s, err := secretstore.New(limited{dir}, secretstore.WithName("example"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &store{s, dir}
+// engine is the store of the adapter's users.
+func engine(secrets driver.Secrets, options ...secretstore.Option) (*secretstore.Store, error) {
+	return secretstore.New(limited{secrets}, append(options, secretstore.WithName("example"), secretstore.WithEntries())...)
 }
 
 // limited gives the directory a limit, without which the suite writes megabytes.
-type limited struct{ *Dir }
+type limited struct{ driver.Secrets }
 
-func (limited) Limits() driver.Limits { return driver.Limits{MaxSize: 128 << 10} }
+func (l limited) Unwrap() driver.Secrets { return l.Secrets }
+func (limited) Limits() driver.Limits    { return driver.Limits{MaxSize: 128 << 10} }
 
-// plant writes secrets of others: beside the store's prefix, below it, and as
-// a file that is no secret.
-func plant(ctx context.Context, dir *Dir) (check func(context.Context) error, err error) {
-	foreign := map[string]string{
-		"other/tokens/a":      `{"refresh_token":"of another program"}`,
-		"tokenstore/other":    `{"note":"below the prefix"}`,
-		"tokenstore/tokens/x": `{"note":"where tokens are"}`,
-	}
-	for name, data := range foreign {
-		if _, err := dir.Put(ctx, driver.Secret{Name: name, Data: []byte(data)}); err != nil {
-			return nil, err
+// dir returns the directory under what the suites have put around it.
+func dir(s driver.Secrets) *Dir {
+	d, _ := driver.As[*Dir](s)
+	return d
+}
+
+// TestFilesOfOthers has files in the directory that Put does not make.
+func TestFilesOfOthers(t *testing.T) {
+	s := open(t, t.TempDir())
+	for _, file := range []string{"README.txt", "Upper.json", ".lock"} {
+		if err := dir(s).Root.WriteFile(file, []byte("by hand"), 0o600); err != nil {
+			t.Fatal(err)
 		}
 	}
-	if err := dir.Root.WriteFile("README.txt", []byte("by hand"), 0o600); err != nil {
-		return nil, err
+	for name, err := range s.List(t.Context(), "") {
+		t.Errorf("listed: %q, %v", name, err)
 	}
-	return func(ctx context.Context) error {
-		for name, data := range foreign {
-			got, err := dir.Get(ctx, name)
-			if err != nil {
-				return err
-			}
-			if string(got.Data) != data {
-				return errors.New("the foreign secret " + name + " was changed")
-			}
-		}
-		_, err := dir.Root.Stat("README.txt")
-		return err
-	}, nil
+	if _, err := fs.Stat(dir(s).Root.FS(), "README.txt"); err != nil {
+		t.Error(err)
+	}
 }

@@ -37,6 +37,9 @@ type Service struct {
 	Settle time.Duration
 }
 
+// defaultPrefix is that of the engine.
+const defaultPrefix = "tokenstore/"
+
 // later is how far the suite's clock goes ahead to be past any grace period.
 const later = 48 * time.Hour
 
@@ -53,7 +56,7 @@ type site struct {
 
 func newSite(t testing.TB, newSecrets func(testing.TB) driver.Secrets, engine NewEngine, s Service) *site {
 	if s.Prefix == "" {
-		s.Prefix = "tokenstore/"
+		s.Prefix = defaultPrefix
 	}
 	return &site{service: s, engine: engine, secrets: newSecrets(t)}
 }

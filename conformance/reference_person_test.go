@@ -1,0 +1,166 @@
+package conformance
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+
+	"example.com/tokenstore"
+)
+
+// desk is where a person works: the secrets of the reference that were edited so
+// that they are no rows any more, by ID.
+type desk struct{ secrets map[string]written }
+
+// written is a secret as a person has left it.
+type written struct {
+	text     string
+	stranger bool
+	was      token // the row that it was
+	put      token // the fields that it has now
+}
+
+// handling is what a wrong store makes of a person's work.
+type handling struct {
+	damageIsForeign  bool // a damaged secret is taken for a stranger's
+	damageIsSilent   bool // a list does not say that a secret is damaged
+	damageHides      bool // a damaged secret hides the others in a list
+	damageStays      bool // a delete leaves a damaged secret
+	damageStaysInAll bool // a delete of all leaves it
+	editIsDropped    bool // a save over a damaged secret drops what it holds
+	strangerIsOurs   bool // a delete of all deletes strangers' secrets
+	pasteIsForeign   bool // an object without id and bookkeeping is a stranger's
+	copyIsToken      bool // the id in a secret does not matter
+	expiryIsDamage   bool // an expiry that is not understood damages the token
+}
+
+func (d *data) personReads(id string) ([]byte, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if s, ok := d.secrets[id]; ok {
+		return []byte(s.text), nil
+	}
+	r, ok, _ := d.ByID(id)
+	if !ok {
+		return nil, tokenstore.ErrNotFound
+	}
+	return tokenstore.EncodeToken(r)
+}
+
+func (d *data) personWrites(id string, text []byte) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := written{text: string(text), was: d.secrets[id].was}
+	place := slices.IndexFunc(d.rows, func(r token) bool { return r.ID == id })
+	if place >= 0 {
+		s.was = d.rows[place]
+		d.rows = slices.Delete(d.rows, place, place+1)
+	}
+	live := d.readWritten(id, &s)
+	if !live {
+		if d.secrets == nil {
+			d.secrets = map[string]written{}
+		}
+		d.secrets[id] = s
+		return nil
+	}
+	delete(d.secrets, id)
+	d.rows = slices.Insert(d.rows, max(0, place), s.put)
+	return nil
+}
+
+// readWritten reads what a person has written, and reports whether it is a row.
+func (d *data) readWritten(id string, s *written) (live bool) {
+	known := s.was.ID != ""
+	var fields map[string]any
+	if json.Unmarshal([]byte(s.text), &fields) != nil {
+		s.stranger = !known || d.wrongs.damageIsForeign
+		return false
+	}
+	if expiry, _ := fields["expiry_time"].(string); strings.Trim(expiry, "0123456789") != "" {
+		if d.wrongs.expiryIsDamage {
+			return false
+		}
+		delete(fields, "expiry_time")
+	}
+	lenient, err := json.Marshal(fields)
+	if err != nil {
+		return false
+	}
+	if s.put, err = tokenstore.DecodeToken(lenient); err != nil {
+		return false
+	}
+	named := s.put.ID
+	s.put.ID = id
+	switch {
+	case named == "" && (!known || d.wrongs.pasteIsForeign):
+		s.stranger = true
+		return false
+	case named != "" && named != id && !d.wrongs.copyIsToken, named == "" && s.put.UserName != s.was.UserName:
+		s.stranger = d.wrongs.damageIsForeign
+		return false
+	}
+	return true
+}
+
+// damagedFor reports whether a find comes to a damaged secret.
+func (d *data) damagedFor(query token) bool {
+	for id, s := range d.secrets {
+		if s.stranger {
+			continue
+		}
+		if id == query.ID {
+			return true
+		}
+		for _, k := range tokenstore.FindKeys(query) {
+			if _, found, _ := d.ByKey(k, false); !found && tokenstore.Holds(s.was, k) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// mend makes the damaged secret whole to which a token belongs.
+func (d *data) mend(t token) (token, bool) {
+	for id, s := range d.secrets {
+		if s.stranger || t.UserName == "" || s.was.UserName != t.UserName {
+			continue
+		}
+		if d.wrongs.editIsDropped {
+			s.put = token{}
+		}
+		row := tokenstore.Update(s.put, t)
+		row.ID = id
+		delete(d.secrets, id)
+		return row, d.Insert(row) == nil
+	}
+	return token{}, false
+}
+
+// bury deletes a damaged secret.
+func (d *data) bury(id string) {
+	if s, ok := d.secrets[id]; ok && !s.stranger && !d.wrongs.damageStays {
+		delete(d.secrets, id)
+	}
+}
+
+func (d *data) buryAll() {
+	for id, s := range d.secrets {
+		if s.stranger && d.wrongs.strangerIsOurs || !s.stranger && !d.wrongs.damageStaysInAll {
+			delete(d.secrets, id)
+		}
+	}
+}
+
+// unreadable is the error of a list that meets damaged secrets.
+func (d *data) unreadable() error {
+	var faults []error
+	for _, s := range d.secrets {
+		if !s.stranger && !d.wrongs.damageIsSilent {
+			faults = append(faults, tokenstore.ErrUnreadable)
+		}
+	}
+	return errors.Join(faults...)
+}
