@@ -46,6 +46,7 @@ var internals = map[string][]string{
 	"internal/adaptertest":   {"..."},
 	"internal/escape":        {},
 	"internal/exampledriver": {"driver"},
+	"internal/fsfault":       {"."},
 	"internal/importer":      {".", "internal/rowstore"},
 	"internal/keylock":       {},
 	"internal/parallel":      {},
