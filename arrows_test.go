@@ -53,6 +53,7 @@ var internals = map[string][]string{
 	"internal/pause":         {},
 	"internal/recent":        {},
 	"internal/rowstore":      {"."},
+	"internal/rowstoretest":  {"."},
 	"internal/staleness":     {"driver", "internal/parallel", "internal/recent"},
 	"internal/storedforms":   {},
 	"internal/unprivileged":  {},

@@ -27,16 +27,20 @@ var errSomeFailed = errors.New("some tokens cannot be saved")
 // which costs two more statements for each token.
 func (r *rows) saveAll(tokens, saved []tokenstore.OAuthToken, careful bool) (faults []tokenFault, err error) {
 	for i := range tokens {
-		saved[i], err = r.save(tokens[i], careful)
+		goOn := careful
+		if careful {
+			saved[i], goOn, err = r.saveApart(tokens[i])
+		} else {
+			saved[i], err = rowstore.Save(r, tokens[i])
+		}
 		switch {
 		case err == nil:
+			continue
 		case !r.ofToken(err):
 			return nil, err
-		default:
-			faults = append(faults, tokenFault{i, err})
-			if !careful {
-				return faults, errSomeFailed
-			}
+		}
+		if faults = append(faults, tokenFault{i, err}); !goOn {
+			return faults, errSomeFailed
 		}
 	}
 	if len(faults) > 0 {
@@ -55,25 +59,20 @@ func (r *rows) ofToken(err error) bool {
 	return errors.Is(kind, tokenstore.ErrInvalidToken) || errors.Is(kind, tokenstore.ErrTooLarge) || errors.As(err, &unreadable)
 }
 
-// save saves one token. With careful set, a save that fails leaves nothing.
-func (r *rows) save(token tokenstore.OAuthToken, careful bool) (tokenstore.OAuthToken, error) {
-	if !careful {
-		return rowstore.Save(r, token)
-	}
+// saveApart saves one token. If that fails it leaves nothing, and reports whether
+// the transaction can go on: a trigger may have rolled back the whole of it, and what
+// followed would then be written by itself.
+func (r *rows) saveApart(token tokenstore.OAuthToken) (saved tokenstore.OAuthToken, goOn bool, err error) {
 	const name = "tokenstore_save"
 	if err := r.exec("SAVEPOINT " + name); err != nil {
-		return tokenstore.OAuthToken{}, err
+		return tokenstore.OAuthToken{}, false, err
 	}
-	saved, fault := rowstore.Save(r, token)
-	if fault != nil {
-		// If a trigger rolled the whole transaction back, there is no savepoint
-		// any more, and this error ends it.
-		if err := r.exec("ROLLBACK TO SAVEPOINT " + name); err != nil {
-			return tokenstore.OAuthToken{}, err
-		}
+	saved, err = rowstore.Save(r, token)
+	if err != nil && r.exec("ROLLBACK TO SAVEPOINT "+name) != nil {
+		return tokenstore.OAuthToken{}, false, err
 	}
-	if err := r.exec("RELEASE SAVEPOINT " + name); err != nil {
-		return tokenstore.OAuthToken{}, err
+	if released := r.exec("RELEASE SAVEPOINT " + name); released != nil {
+		return tokenstore.OAuthToken{}, false, released
 	}
-	return saved, fault
+	return saved, true, err
 }
