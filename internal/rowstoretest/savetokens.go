@@ -122,7 +122,8 @@ func someTokens(random *rand.Rand, n int, spoiled bool) (tokens []tokenstore.OAu
 		token := tokenstore.OAuthToken{
 			ID: pick("", "", "", "1", "2", "3", "x"), UserName: pick("", "", "u1", "u2"),
 			RefreshToken: pick("", "r1", "r2", "r3"), AccessToken: pick("", "", "a1", "a2"), GrantToken: pick("", "", "g1"),
-			APIDomain: pick("", "https://www.zohoapis.eu", "https://www.zohoapis.in"),
+			APIDomain:   pick("", "", "https://www.zohoapis.eu", "https://www.zohoapis.in"),
+			RedirectURL: pick("", "", "", `a"b`, "a,b", "null"),
 		}
 		if random.IntN(3) > 0 {
 			token.ClientID, token.ClientSecret = "c", "s"
