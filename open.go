@@ -29,6 +29,7 @@ type OpenFunc func(ctx context.Context, u *url.URL) (OpenStore, error)
 var (
 	openersMu sync.RWMutex
 	openers   = map[string]OpenFunc{}
+	usages    = map[string]Usage{}
 )
 
 // Register makes a scheme available to [Open]. Packages of stores call it in init.
@@ -37,6 +38,44 @@ func Register(scheme string, open OpenFunc) {
 	openersMu.Lock()
 	defer openersMu.Unlock()
 	openers[scheme] = open
+}
+
+// Usage describes the URLs of a scheme, for help texts and completions.
+type Usage struct {
+	// Scheme is the scheme. [Describe] sets it.
+	Scheme string
+	// Example is the form of a URL, such as "sqlite:tokens.db".
+	Example string
+	// About says what such a URL opens, in a few words.
+	About string
+	// ReadOnly says that opening such a URL may create or change something, and
+	// that the parameter readonly=true prevents it.
+	ReadOnly bool
+}
+
+// Describe adds a description to a scheme. Packages of stores call it beside
+// [Register]; a scheme without a description is opened all the same.
+func Describe(scheme string, usage Usage) {
+	openersMu.Lock()
+	defer openersMu.Unlock()
+	usage.Scheme = scheme
+	usages[scheme] = usage
+}
+
+// Usages returns the descriptions of the registered schemes, sorted by scheme.
+// One that has none is described by its scheme alone.
+func Usages() []Usage {
+	openersMu.RLock()
+	defer openersMu.RUnlock()
+	var all []Usage
+	for _, scheme := range slices.Sorted(maps.Keys(openers)) {
+		usage, ok := usages[scheme]
+		if !ok {
+			usage = Usage{Scheme: scheme, Example: scheme + ":"}
+		}
+		all = append(all, usage)
+	}
+	return all
 }
 
 // Schemes returns the registered schemes, sorted.

@@ -19,7 +19,10 @@ import (
 	"example.com/tokenstore/secretstore"
 )
 
-func init() { tokenstore.Register(storeName, open) }
+func init() {
+	tokenstore.Register(storeName, open)
+	tokenstore.Describe(storeName, tokenstore.Usage{Example: "awssm://PREFIX?region=REGION", About: "AWS Secrets Manager"})
+}
 
 // The parameters of a URL.
 var parameters = []string{"region", "profile", "endpoint", "insecure", "kms_key", "recovery_days", "fanout", secretstore.ParamPepperFile}

@@ -1,3 +1,5 @@
+// Permissions: a file that is replaced keeps those that it had.
+
 package filestore
 
 import (
@@ -7,6 +9,7 @@ import (
 	"os"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/internal/fsfault"
 )
 
 // mayWrite returns an error if this process may not write the file. The file is
@@ -35,7 +38,7 @@ func keepAccess(f *os.File, like string, seen stamp) error {
 		}
 	}
 	if err := f.Chmod(seen.mode()); err != nil {
-		return fmt.Errorf("%w: the file's mode cannot be kept: %w", tokenstore.ErrDenied, err)
+		return fmt.Errorf("%w: the file's mode cannot be kept; save as the file's owner: %w", tokenstore.ErrDenied, fsfault.Of(err))
 	}
 	return nil
 }

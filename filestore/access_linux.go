@@ -1,3 +1,5 @@
+// Access control lists, which on Linux are an extended attribute.
+
 package filestore
 
 import (
@@ -8,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/internal/fsfault"
 )
 
 // accessList is where Linux keeps a POSIX access control list.
@@ -29,7 +32,7 @@ func keepAccessList(f *os.File, like string) (has bool, err error) {
 		err = unix.Fsetxattr(int(f.Fd()), accessList, list, 0)
 	}
 	if err != nil {
-		return false, fmt.Errorf("%w: the file's access control list cannot be kept: %w", tokenstore.ErrDenied, err)
+		return false, fmt.Errorf("%w: the file's access control list cannot be kept; save as the file's owner: %w", tokenstore.ErrDenied, fsfault.Of(err))
 	}
 	return list != nil, nil
 }

@@ -1,5 +1,7 @@
 //go:build !linux
 
+// Access control lists of other systems are not kept.
+
 package filestore
 
 import "os"

@@ -1,3 +1,5 @@
+// Changing the file: under the lock, on what was read, and only if it is still that.
+
 package filestore
 
 import (
@@ -10,6 +12,7 @@ import (
 	"strings"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/internal/fsfault"
 )
 
 // attempts is how often a change is tried when others change the file.
@@ -29,7 +32,7 @@ func (s *Store) change(ctx context.Context, do func(*rows) error) error {
 		return err
 	}
 	if err := mayWrite(path); err != nil {
-		return err
+		return fmt.Errorf("write the file: %w", fsfault.Of(err))
 	}
 	unlock, err := s.lock(ctx, path)
 	if err != nil {
@@ -158,7 +161,8 @@ func readLastID(path string) (int64, error) {
 	}
 	n := number(strings.TrimSpace(string(data)))
 	if n == 0 {
-		return 0, fmt.Errorf("%w: the file with the last ID holds no number", tokenstore.ErrUnreadable)
+		return 0, fmt.Errorf("%w: the file with the last ID (%s after the file's name) does not hold a number; write the highest ID into it, or remove it",
+			tokenstore.ErrUnreadable, lastIDSuffix)
 	}
 	return n, nil
 }

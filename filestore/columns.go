@@ -1,3 +1,5 @@
+// The columns that the SDKs' files have had, and what a first line says about them.
+
 package filestore
 
 import (

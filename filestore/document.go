@@ -1,3 +1,5 @@
+// A file as it was read: its records, and what is wrong with them.
+
 package filestore
 
 import (
@@ -29,6 +31,8 @@ type record struct {
 	body  string
 	end   string // The line end; empty: that of the document.
 	token tokenstore.OAuthToken
+	// oddExpiry says that the row has an expiry that cannot be understood.
+	oddExpiry bool
 }
 
 // document is a file as it was read. Written again unchanged it is the same,
@@ -86,7 +90,7 @@ func (d *document) addHeader(r *record, s scanned) bool {
 	case strings.HasPrefix(r.body, "\xff\xfe"), strings.HasPrefix(r.body, "\xfe\xff"):
 		problem = "the file is UTF-16 instead of UTF-8"
 	case strings.HasPrefix(r.body, "SQLite format 3\x00"):
-		problem = "the file is a SQLite database, for the URL sqlite: instead of file:"
+		problem = "the file is a SQLite database; open it with a URL that begins with sqlite: instead of file:"
 	case problem == "":
 		d.layout, d.header, problem = layoutOf(s.cells)
 	}
@@ -116,7 +120,7 @@ func (d *document) addRow(r *record, s scanned) {
 	case d.twofold(s):
 		problem = "quotes that may hold several lines together, or belong to the values of each"
 	default:
-		r.token, problem = d.layout.token(s.cells)
+		r.token, r.oddExpiry, problem = d.layout.token(s.cells)
 	}
 	if problem != "" {
 		d.report(r, s, problem)
@@ -146,32 +150,53 @@ func (d *document) report(r *record, s scanned, problem string) {
 // nullWord is what the Scala SDK writes for an absent value.
 const nullWord = "null"
 
-// token reads a row that has as many cells as the layout.
-func (l layout) token(cells []cell) (tokenstore.OAuthToken, string) {
-	var t tokenstore.OAuthToken
-	for i, c := range cells {
-		value := c.value
-		if value == nullWord && !c.quoted {
-			value = ""
-		}
-		if !utf8.ValidString(value) {
-			return t, l[i].String() + " is not valid UTF-8"
-		}
-		if l[i] != columnExpiry {
-			*l[i].text(&t) = value
+// token reads a row that has as many cells as the layout. An expiry that cannot be
+// understood is an unknown one, unless the row looks shifted: a value with a comma
+// puts the expiry into another column.
+func (l layout) token(cells []cell) (t tokenstore.OAuthToken, oddExpiry bool, problem string) {
+	for i := range cells {
+		value := cells[i].text()
+		if l[i] == columnExpiry {
+			expiry, err := tokenstore.ParseExpiry(value)
+			if t.Expiry, oddExpiry = expiry, err != nil; oddExpiry && shifted(cells, i) {
+				return t, false, "expiry_time is not a time, but the value beside it is; a value with a comma may lack its quotes"
+			}
 			continue
 		}
-		expiry, err := tokenstore.ParseExpiry(value)
-		if err != nil {
-			return t, l[i].String() + " is " + err.Error()
+		if !utf8.ValidString(value) {
+			return t, false, l[i].String() + " is not valid UTF-8"
 		}
-		t.Expiry = expiry
+		*l[i].text(&t) = value
 	}
 	if t.ID == "" && l.hasID() {
-		return t, "no ID"
+		return t, false, "no ID"
 	}
-	return t, ""
+	return t, oddExpiry, ""
 }
+
+// text returns the value of a cell.
+func (c cell) text() string {
+	if c.value == nullWord && !c.quoted {
+		return ""
+	}
+	return c.value
+}
+
+// shifted reports whether a cell next to that of the expiry holds a time in
+// milliseconds.
+func shifted(cells []cell, expiry int) bool {
+	for _, i := range []int{expiry - 1, expiry + 1} {
+		if i < 0 || i >= len(cells) || len(cells[i].text()) != millisecondDigits {
+			continue
+		}
+		if _, err := tokenstore.ParseExpiry(cells[i].text()); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+const millisecondDigits = 13
 
 // checkQuotes reports the rows with quotes that CSV does not need, if other
 // rows show that the file was written without quoting: there they may be part

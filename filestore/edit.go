@@ -1,3 +1,5 @@
+// Changing a document. What does not change stays as it was, byte for byte.
+
 package filestore
 
 import (
@@ -9,10 +11,10 @@ import (
 	"example.com/tokenstore"
 )
 
-var errFirstGeneration = fmt.Errorf("%w: a file of six columns has no place for an ID; WithUpgrade, or upgrade=true in a URL, gives it ten",
+var errFirstGeneration = fmt.Errorf("%w: a file of six columns has no place for an ID; open it with WithUpgrade, or upgrade=true in a URL, to give it ten",
 	tokenstore.ErrInvalidArgument)
 
-var errNotReadBack = fmt.Errorf("%w: the file cannot hold it in a way that is certain to be read back", tokenstore.ErrInvalidToken)
+var errNotReadBack = fmt.Errorf("%w: the file cannot hold the token in a form that is certain to be read back; keep it in another store, or remove quotes and line breaks from its values", tokenstore.ErrInvalidToken)
 
 // clone returns a document that can be changed. It shares the records.
 func (d *document) clone() *document {
@@ -41,7 +43,7 @@ func (d *document) ready(c config) error {
 	return nil
 }
 
-// rebuild writes every row anew, in the form of a new file.
+// rebuild writes every row again, in the form of a new file.
 func (d *document) rebuild(c config) error {
 	fresh := parse(nil)
 	if err := fresh.ready(c); err != nil {
@@ -131,6 +133,7 @@ func (d *document) replace(t tokenstore.OAuthToken, quotes bool) error {
 		return err
 	}
 	changed.body, changed.token = body, t
+	changed.oddExpiry = changed.oddExpiry && t.Expiry.IsZero()
 	d.records[i] = &changed
 	return nil
 }
@@ -164,7 +167,7 @@ func (d *document) readsBack(line string, t tokenstore.OAuthToken) bool {
 	if s.problem != "" || s.blank() || len(s.body) != len(line) || len(s.cells) != len(d.layout) || d.twofold(s) {
 		return false
 	}
-	read, problem := d.layout.token(s.cells)
+	read, _, problem := d.layout.token(s.cells)
 	return problem == "" && read == t
 }
 

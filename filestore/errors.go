@@ -1,25 +1,26 @@
+// The errors of this package, and how a fault becomes an error of package tokenstore.
+
 package filestore
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"strings"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/internal/fsfault"
+	"example.com/tokenstore/internal/rowstore"
 )
 
 var (
 	errNoID     = fmt.Errorf("%w: the ID is empty", tokenstore.ErrInvalidArgument)
 	errClosed   = fmt.Errorf("%w: the store is closed: %w", tokenstore.ErrInvalidArgument, os.ErrClosed)
-	errReadOnly = fmt.Errorf("%w: the file is open for reading only", tokenstore.ErrDenied)
-	errChanging = fmt.Errorf("%w: the file changes all the time", tokenstore.ErrConflict)
-	errEmptied  = fmt.Errorf("%w: the file has only just been emptied, as the SDKs do before they write it; "+
-		"try again soon, or remove the file if it is to be empty", tokenstore.ErrConflict)
-	errNoFile   = fmt.Errorf("%w: a regular file is needed", tokenstore.ErrInvalidArgument)
-	errNoFolder = fmt.Errorf("%w: there is no such folder", tokenstore.ErrInvalidArgument)
+	errReadOnly = fmt.Errorf("%w: the file is open for reading only; open it without readonly to change it", tokenstore.ErrDenied)
+	errChanging = fmt.Errorf("%w: the file kept changing while it was read; retry when the program that writes it is done", tokenstore.ErrConflict)
+	errEmptied  = fmt.Errorf("%w: the file was emptied a moment ago, as the SDKs do before they write it; "+
+		"retry, or remove the file if it is meant to be empty", tokenstore.ErrConflict)
+	errNoFile   = fmt.Errorf("%w: the path must name a regular file", tokenstore.ErrInvalidArgument)
+	errNoFolder = fmt.Errorf("%w: there is no such folder; create it first", tokenstore.ErrInvalidArgument)
 )
 
 // LineError says what is wrong with one line of a file. It quotes nothing of
@@ -34,7 +35,10 @@ type LineError struct {
 // Error returns "line 3: problem".
 func (e LineError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Problem) }
 
-// UnreadableError says which lines of a file cannot be read for certain. It
+// Unwrap returns tokenstore.ErrUnreadable.
+func (e LineError) Unwrap() error { return tokenstore.ErrUnreadable }
+
+// UnreadableError names the lines of a file that cannot be read for certain. It
 // matches tokenstore.ErrUnreadable.
 type UnreadableError struct {
 	// Lines are in the order of the file.
@@ -60,30 +64,28 @@ func (e *UnreadableError) Error() string {
 // Unwrap returns tokenstore.ErrUnreadable.
 func (e *UnreadableError) Unwrap() error { return tokenstore.ErrUnreadable }
 
-// failure makes a tokenstore.Error of err.
+// RowErrors returns each of the lines, as an error of its own.
+func (e *UnreadableError) RowErrors() []error {
+	var all []error
+	for _, l := range e.Lines {
+		all = append(all, l)
+	}
+	return all
+}
+
+var _ rowstore.RowErrors = (*UnreadableError)(nil)
+
+// failure makes a tokenstore.Error of err, without the path that an error of the
+// system has.
 func failure(op, id string, err error) error {
 	if err == nil {
 		return nil
 	}
-	e := &tokenstore.Error{Store: "filestore", Op: op, Name: tokenstore.Redact(id), Kind: kindOf(err), Err: err}
+	err = fsfault.Of(err)
+	e := &tokenstore.Error{Store: "filestore", Op: op, Name: tokenstore.Redact(id), Kind: tokenstore.Kind(err), Err: err}
 	//nolint:errorlint // Only the bare sentinel says nothing more than the kind.
 	if err == e.Kind {
 		e.Err = nil
 	}
 	return e
-}
-
-// kindOf returns the sentinel that suits the error, or nil.
-func kindOf(err error) error {
-	switch kind := tokenstore.Kind(err); {
-	case kind != nil:
-		return kind
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return nil
-	case errors.Is(err, fs.ErrPermission):
-		return tokenstore.ErrDenied
-	case errors.Is(err, fs.ErrNotExist):
-		return tokenstore.ErrInvalidArgument
-	}
-	return systemKind(err)
 }

@@ -1,11 +1,13 @@
 //go:build !unix
 
+// What the package does where the system is not a Unix.
+
 package filestore
 
 import "os"
 
 func keepOwner(*os.File, os.FileInfo) error { return nil }
 
-func syncFolder(string) error { return nil }
+func openFolder(string) (*os.File, error) { return nil, nil }
 
-func systemKind(error) error { return nil }
+func syncFolder(*os.File) error { return nil }

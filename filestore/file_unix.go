@@ -1,5 +1,7 @@
 //go:build unix
 
+// What only Unix has: owners, and folders that can be synced.
+
 package filestore
 
 import (
@@ -9,7 +11,7 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"example.com/tokenstore"
+	"example.com/tokenstore/internal/fsfault"
 )
 
 // keepOwner gives the file f the owner and the group of another.
@@ -24,41 +26,26 @@ func keepOwner(f *os.File, of os.FileInfo) error {
 		return nil
 	}
 	if err := f.Chown(int(want.Uid), int(want.Gid)); err != nil {
-		return fmt.Errorf("keep the file's owner: %w", err)
+		return fmt.Errorf("give the new file to the owner of the old one: %w", fsfault.Of(err))
 	}
 	return nil
 }
 
-// syncFolder makes what happened in the folder of path last.
-func syncFolder(path string) error {
+// openFolder opens the folder of path, so that it can be synced.
+func openFolder(path string) (*os.File, error) {
 	folder, err := os.Open(filepath.Dir(path))
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("open the folder, so that the change survives a power failure: %w", fsfault.Of(err))
 	}
+	return folder, nil
+}
+
+// syncFolder makes what happened in the folder survive a power failure, where the
+// file system can, and closes the folder.
+func syncFolder(folder *os.File) error {
 	defer func() { _ = folder.Close() }() // It was only read.
 	if err := folder.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, syscall.ENOTSUP) {
 		return err
-	}
-	return nil
-}
-
-// systemKind returns the sentinel for an error of the system, or nil.
-func systemKind(err error) error {
-	var number syscall.Errno
-	if !errors.As(err, &number) {
-		return nil
-	}
-	switch number {
-	case syscall.EROFS, syscall.EBUSY, syscall.EXDEV: // The latter two: the file is a mount by itself.
-		return tokenstore.ErrDenied
-	case syscall.ENOSPC, syscall.EDQUOT:
-		return tokenstore.ErrQuota
-	case syscall.EFBIG:
-		return tokenstore.ErrTooLarge
-	case syscall.ENAMETOOLONG, syscall.ENOTDIR, syscall.ELOOP, syscall.EISDIR:
-		return tokenstore.ErrInvalidArgument
-	case syscall.EIO, syscall.EAGAIN, syscall.EMFILE, syscall.ENFILE, syscall.ESTALE, syscall.ENOLCK, syscall.ETIMEDOUT:
-		return tokenstore.ErrUnavailable
 	}
 	return nil
 }

@@ -40,8 +40,12 @@
 // tokenstore.ErrUnreadable and quotes nothing of the file: a row with too many
 // fields (a comma in a value without quotes) or too few, without an ID, or with
 // the ID of another row (both are reported); a malformed quote; quotes of which
-// it is not certain whether they belong to the value; an expiry that is no
-// time; text that is not UTF-8.
+// it is not certain whether they belong to the value; a time beside the column
+// of the expiry, which a value with a comma has put there; text that is not UTF-8.
+//
+// An expiry that cannot be understood otherwise is taken as unknown. It stays in the
+// file until a save brings a new one, and is in [Store.Warnings], as is white space
+// around a credential.
 //
 // The other rows are still found and listed, GetTokens returning the error
 // with them. What is not found may be on such a line, so that the error is then
@@ -127,6 +131,8 @@ package filestore
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"path/filepath"
 	"sync/atomic"
 
@@ -154,7 +160,11 @@ type Store struct {
 	closed atomic.Bool
 }
 
-var _ tokenstore.OpenStore = (*Store)(nil)
+var (
+	_ tokenstore.OpenStore = (*Store)(nil)
+	_ tokenstore.Exister   = (*Store)(nil)
+	_ tokenstore.Warner    = (*Store)(nil)
+)
 
 // Open returns a store over the file of that name. If there is no such file, it
 // is created by the first save; with [WithReadOnly] that is an error. The file
@@ -242,16 +252,26 @@ func (s *Store) SaveToken(ctx context.Context, token tokenstore.OAuthToken) (tok
 
 // SaveTokens saves tokens in their order, as SaveToken would one after the
 // other, and returns them as stored. All are saved in one step: if one
-// cannot be saved, none is.
+// cannot be saved, none is. The error then joins one for each token that cannot be
+// saved, which says which of the tokens that is.
 func (s *Store) SaveTokens(ctx context.Context, tokens []tokenstore.OAuthToken) ([]tokenstore.OAuthToken, error) {
 	saved := make([]tokenstore.OAuthToken, len(tokens))
-	err := s.change(ctx, func(r *rows) (err error) {
-		for i := 0; i < len(tokens) && err == nil; i++ {
-			saved[i], err = rowstore.Save(r, tokens[i])
+	var faults []error
+	err := s.change(ctx, func(r *rows) error {
+		faults = nil
+		for i := range tokens {
+			// A save that fails changes no row.
+			var err error
+			if saved[i], err = rowstore.Save(r, tokens[i]); err != nil {
+				faults = append(faults, failure(fmt.Sprintf("save token %d of %d", i+1, len(tokens)), tokens[i].ID, err))
+			}
 		}
-		return err
+		return errors.Join(faults...)
 	})
-	if err != nil {
+	switch {
+	case len(faults) > 0:
+		return nil, err
+	case err != nil:
 		return nil, failure("save tokens", "", err)
 	}
 	return saved, nil
@@ -274,4 +294,32 @@ func (s *Store) DeleteTokens(ctx context.Context) error {
 		return r.remove(func(*record) bool { return true })
 	})
 	return failure("delete tokens", "", err)
+}
+
+// Exists implements tokenstore.Exister: it reports whether there is a file, and
+// anything in it.
+func (s *Store) Exists(ctx context.Context) (bool, error) {
+	doc, err := s.view(ctx)
+	if err != nil {
+		return false, failure("look for the file", "", err)
+	}
+	return len(doc.records) > 0, nil
+}
+
+// Warnings implements tokenstore.Warner.
+func (s *Store) Warnings(ctx context.Context) (map[string][]string, error) {
+	doc, err := s.view(ctx)
+	if err != nil {
+		return nil, failure("look for slips", "", err)
+	}
+	warnings := map[string][]string{}
+	for _, r := range doc.records {
+		if r.kind != rowLine {
+			continue
+		}
+		if odd := rowstore.Warnings(r.token, r.oddExpiry); len(odd) > 0 {
+			warnings[r.token.ID] = odd
+		}
+	}
+	return warnings, nil
 }

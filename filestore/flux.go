@@ -1,3 +1,5 @@
+// A file that an SDK is writing: when to read it again, and when to give up.
+
 package filestore
 
 import (

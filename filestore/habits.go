@@ -1,3 +1,5 @@
+// What tells the SDK that wrote a file, and so how to write to it.
+
 package filestore
 
 import (

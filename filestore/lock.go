@@ -1,3 +1,5 @@
+// The lock by which writers of one file take turns, goroutines and processes alike.
+
 package filestore
 
 import (
@@ -6,8 +8,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"syscall"
 	"time"
 
+	"example.com/tokenstore/internal/fsfault"
 	"github.com/gofrs/flock"
 )
 
@@ -40,11 +44,12 @@ func lockFile(ctx context.Context, path string) (*flock.Flock, error) {
 	name := path + lockSuffix
 	for {
 		if err := createLock(name, path); err != nil {
-			return nil, fmt.Errorf("lock the file: %w", err)
+			return nil, fmt.Errorf("create the lock file (%s after the file's name): %w", lockSuffix, fsfault.Of(err))
 		}
 		l := flock.New(name, flock.SetPermissions(newFileMode))
-		if _, err := l.TryLockContext(ctx, lockPause); err != nil {
-			return nil, errors.Join(lockError(err), l.Close())
+		if err := uninterrupted(func() error { _, err := l.TryLockContext(ctx, lockPause); return err }); err != nil {
+			_ = l.Close() // Nothing is locked.
+			return nil, lockError(err)
 		}
 		// Somebody may have removed the file that is locked now.
 		if stillThere(l, name) {
@@ -54,12 +59,22 @@ func lockFile(ctx context.Context, path string) (*flock.Flock, error) {
 	}
 }
 
+// uninterrupted calls do again as long as a signal interrupts it, which some network
+// file systems let happen.
+func uninterrupted(do func() error) error {
+	for {
+		if err := do(); !errors.Is(err, syscall.EINTR) {
+			return err
+		}
+	}
+}
+
 // lockError says what to do about the lock of another user.
 func lockError(err error) error {
 	if errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("lock the file: the one with %s after its name has to belong to the owner of the token file: %w", lockSuffix, err)
+		return fmt.Errorf("lock the file: give the lock file (%s after the file's name) to the owner of the token file: %w", lockSuffix, fsfault.Of(err))
 	}
-	return fmt.Errorf("lock the file: %w", err)
+	return fmt.Errorf("lock the file: %w", fsfault.Of(err))
 }
 
 func stillThere(l *flock.Flock, name string) bool {

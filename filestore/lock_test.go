@@ -63,7 +63,7 @@ func TestLockOfAnotherUserIsNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := store.SaveToken(t.Context(), fake); !errors.Is(err, tokenstore.ErrDenied) || !strings.Contains(err.Error(), "with .lock after its name") {
+	if _, err := store.SaveToken(t.Context(), fake); !errors.Is(err, tokenstore.ErrDenied) || !strings.Contains(err.Error(), ".lock after the file's name") {
 		t.Errorf("save: %v", err)
 	}
 }

@@ -1,3 +1,5 @@
+// How the file is replaced in one step, and what a killed process leaves of that.
+
 package filestore
 
 import (
@@ -28,17 +30,26 @@ func create(path string) (*newFile, error) {
 	return &newFile{File: f, path: path}, nil
 }
 
-// takePlace puts the file, which was synced, in its place.
+// takePlace puts the file, which was synced, in its place. A folder that cannot be
+// opened is found out before anything happened: afterwards the error of a change
+// that was made would say that it was not.
 func (f *newFile) takePlace() error {
 	f.closed = true
 	if err := f.Close(); err != nil {
 		return err
 	}
+	folder, err := openFolder(f.path)
+	if err != nil {
+		return err
+	}
 	if err := os.Rename(f.Name(), f.path); err != nil {
+		if folder != nil {
+			_ = folder.Close() // It was only read.
+		}
 		return err
 	}
 	f.done = true
-	return syncFolder(f.path)
+	return syncFolder(folder)
 }
 
 // cleanup removes the file unless it is in its place.

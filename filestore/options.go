@@ -1,3 +1,5 @@
+// The options of a store.
+
 package filestore
 
 // Option changes how a store is opened.

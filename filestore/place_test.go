@@ -227,3 +227,29 @@ func TestHalfWritten(t *testing.T) {
 		}
 	}
 }
+
+// TestAFolderThatCannotBeListed: a change that cannot be made last is not made, rather
+// than made and reported as failed.
+func TestAFolderThatCannotBeListed(t *testing.T) {
+	store, path := opened(t, "java.txt")
+	unprivileged.Run(t)
+	if err := os.Chmod(filepath.Dir(path), 0o300); err != nil {
+		t.Fatal(err)
+	}
+	_, err := store.SaveToken(t.Context(), fake)
+	if !errors.Is(err, tokenstore.ErrDenied) || !strings.Contains(err.Error(), "folder") || strings.Contains(err.Error(), path) {
+		t.Errorf("save: %v", err)
+	}
+	if got := content(t, path); got != string(sample(t, "java.txt")) {
+		t.Error("the file was changed, and the save reported as failed")
+	}
+	if err := os.Chmod(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range folder(t, path) {
+		if strings.Contains(name, ".tmp") {
+			t.Errorf("left in the folder: %s", name)
+		}
+	}
+	save(t, store, fake)
+}

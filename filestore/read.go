@@ -1,3 +1,5 @@
+// Reading a token file without a store.
+
 package filestore
 
 import (

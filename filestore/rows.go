@@ -1,3 +1,5 @@
+// A document as package rowstore reads and changes it.
+
 package filestore
 
 import (

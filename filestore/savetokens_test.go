@@ -2,11 +2,14 @@ package filestore_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"os"
 	"testing"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/filestore"
+	"example.com/tokenstore/internal/rowstoretest"
 )
 
 func TestSaveTokensSavesAllOrNone(t *testing.T) {
@@ -36,4 +39,44 @@ func TestSaveTokensSavesAllOrNone(t *testing.T) {
 	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(before, after) {
 		t.Errorf("a save that failed wrote the file: %v", err)
 	}
+}
+
+// TestSaveTokensIsSaveTokenManyTimes goes through files of all SDKs, which differ in
+// what values they can hold and how these are written.
+func TestSaveTokensIsSaveTokenManyTimes(t *testing.T) {
+	names := []string{
+		"", "", "java.txt", "scala.txt", "csharp-linux.txt", "typescript.txt", "quote-all.txt", "header-only.txt",
+		"node-sdk-8.0-filestore.txt", "python-sdk-8.0-filestore.txt", "python-2.txt", "python-no-header.txt",
+	}
+	rounds := 600
+	if testing.Short() {
+		rounds = 60
+	}
+	n := 0
+	rowstoretest.SaveTokens(t, rounds, func(t *testing.T) rowstoretest.Batcher {
+		store, _ := opened(t, names[n/2%len(names)], filestore.WithQuotes(n/2%3 > 0))
+		n++
+		return refusing{store}
+	})
+}
+
+// refusing makes a token that no file takes of one that is marked.
+type refusing struct{ *filestore.Store }
+
+func (r refusing) SaveToken(ctx context.Context, token tokenstore.OAuthToken) (tokenstore.OAuthToken, error) {
+	return r.Store.SaveToken(ctx, spoiled(token))
+}
+
+func (r refusing) SaveTokens(ctx context.Context, tokens []tokenstore.OAuthToken) ([]tokenstore.OAuthToken, error) {
+	for i, token := range tokens {
+		tokens[i] = spoiled(token)
+	}
+	return r.Store.SaveTokens(ctx, tokens)
+}
+
+func spoiled(token tokenstore.OAuthToken) tokenstore.OAuthToken {
+	if token.RefreshToken == "refused" {
+		token.RefreshToken = "\xff"
+	}
+	return token
 }

@@ -1,3 +1,5 @@
+// Taking a file apart into lines and fields, as the SDKs write them.
+
 package filestore
 
 import "strings"

@@ -1,3 +1,5 @@
+// Telling from its size and times whether a file has changed.
+
 package filestore
 
 import (

@@ -1,3 +1,5 @@
+// Opening a file by a URL.
+
 package filestore
 
 import (
@@ -14,7 +16,10 @@ import (
 // Scheme is the scheme of this package's URLs.
 const Scheme = "file"
 
-func init() { tokenstore.Register(Scheme, openURL) }
+func init() {
+	tokenstore.Register(Scheme, openURL)
+	tokenstore.Describe(Scheme, tokenstore.Usage{Example: "file:tokens.txt", About: "a token file of the SDKs", ReadOnly: true})
+}
 
 // openURL opens the store that a URL names.
 func openURL(_ context.Context, u *url.URL) (tokenstore.OpenStore, error) {
@@ -41,17 +46,17 @@ func openURL(_ context.Context, u *url.URL) (tokenstore.OpenStore, error) {
 func pathOf(u *url.URL) (string, error) {
 	switch {
 	case u.Host != "" && u.Host != "localhost":
-		return "", errors.New("the URL names a host; a relative path has no slashes before it")
+		return "", errors.New("the URL must not name a host; write file:tokens.txt or file:/folder/tokens.txt")
 	case u.Fragment != "":
-		return "", errors.New("the URL has a fragment; write # in a file's name as %23")
+		return "", errors.New("the URL must not have a fragment; write # in a path as %23")
 	case u.Opaque != "":
 		path, err := url.PathUnescape(u.Opaque)
 		if err != nil {
-			return "", errors.New("the path in the URL is malformed; write % in a file's name as %25")
+			return "", errors.New("the path is malformed; write % in a path as %25")
 		}
 		return filepath.FromSlash(path), nil
 	case u.Path == "":
-		return "", errors.New("the URL names no file")
+		return "", errors.New("the URL needs a path, such as file:tokens.txt")
 	}
 	path := u.Path
 	if drive := filepath.VolumeName(filepath.FromSlash(path[1:])); drive != "" {
@@ -73,7 +78,7 @@ func optionsOf(query url.Values) ([]Option, error) {
 		}
 		on, err := strconv.ParseBool(query.Get(name))
 		if err != nil {
-			return nil, fmt.Errorf("the parameter %s is true or false", name)
+			return nil, fmt.Errorf("parameter %s must be true or false", name)
 		}
 		options = append(options, option(on))
 	}

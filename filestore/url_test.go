@@ -54,15 +54,18 @@ func TestURLRefused(t *testing.T) {
 	if err := os.WriteFile("tokens.csv", nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Symlink("loop", "loop"); err != nil {
+		t.Fatal(err)
+	}
 	for url, says := range map[string]string{
-		"file:":                                "names no file",
-		"file:?readonly=true":                  "names no file",
-		"file://tokens.txt":                    "names a host",
+		"file:":                                "needs a path",
+		"file:?readonly=true":                  "needs a path",
+		"file://tokens.txt":                    "must not name a host",
 		"file:tokens.txt#part":                 "%23",
 		"file:tokens%zz.txt":                   "%25",
 		"file:tokens.txt?mode=ro":              "known are quotes, readonly, upgrade",
-		"file:tokens.txt?readonly=ro":          "readonly is true or false",
-		"file:tokens.txt?quotes=":              "quotes is true or false",
+		"file:tokens.txt?readonly=ro":          "readonly must be true or false",
+		"file:tokens.txt?quotes=":              "quotes must be true or false",
 		"file:tokens.txt?quotes=true&quotes=1": "given twice",
 		"file:tokens.txt?readonly=true":        "no such file",
 		"file:none/tokens.txt":                 "no such folder",
@@ -71,6 +74,7 @@ func TestURLRefused(t *testing.T) {
 		"file:fakeword/tokens.txt":             "no such folder",
 		"file:tokens.csv/fakeword.txt":         "not a directory",
 		"file:.":                               "regular file",
+		"file:loop":                            "symbolic links",
 		"file://user:fakeword@host/tokens.txt": "a user name or password",
 	} {
 		store, err := tokenstore.Open(t.Context(), url)

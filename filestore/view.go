@@ -1,3 +1,5 @@
+// Reading the file, and following links to it.
+
 package filestore
 
 import (
@@ -9,9 +11,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/internal/fsfault"
 )
 
 // snapshot is a file as it was read at one moment. It is never changed.
@@ -21,15 +25,14 @@ type snapshot struct {
 	at    time.Time
 }
 
-// check refuses what cannot be the path of a token file. Its errors do not
-// quote the path, since it may come from a URL.
+// check refuses what cannot be the path of a token file.
 func (s *Store) check() error {
 	if s.path == "" || strings.ContainsRune(s.path, 0) {
 		return errNoFile
 	}
 	target, err := target(s.path)
 	if err != nil {
-		return withoutPath(err)
+		return err
 	}
 	info, err := os.Stat(target)
 	switch {
@@ -38,25 +41,22 @@ func (s *Store) check() error {
 	case err == nil:
 		return nil
 	case !errors.Is(err, fs.ErrNotExist):
-		return withoutPath(err)
+		return err
 	}
 	_, folder := os.Stat(filepath.Dir(target))
 	switch {
 	case errors.Is(folder, fs.ErrNotExist):
 		return errNoFolder
 	case folder == nil && s.config.readOnly:
-		return withoutPath(err)
+		return missing(err)
 	}
-	return withoutPath(folder)
+	return folder
 }
 
-// withoutPath returns the reason of an error of the system.
-func withoutPath(err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	return err
+// missing returns the error of a file that is opened for reading only and is not
+// there.
+func missing(err error) error {
+	return fmt.Errorf("%w: there is no such file; check the path: %w", tokenstore.ErrInvalidArgument, fsfault.Of(err))
 }
 
 // view returns the document as it is now.
@@ -88,6 +88,9 @@ func (s *Store) readOnce(path string) (snap *snapshot, whole bool, err error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) && !s.config.readOnly {
 		return &snapshot{doc: parse(nil)}, true, nil
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, false, missing(err)
 	}
 	if err != nil {
 		return nil, false, err
@@ -125,14 +128,15 @@ func stampOf(f *os.File) (stamp, error) {
 	return stamp{info}, nil
 }
 
-// linkError gives an error of following links a kind: that of a loop is a plain
-// text.
+var errManyLinks = fmt.Errorf("%w: too many symbolic links; check the path for a loop", tokenstore.ErrInvalidArgument)
+
+// linkError gives an error of following links a kind: that of a loop has none.
 func linkError(err error) error {
-	var pathError *fs.PathError
-	if errors.As(err, &pathError) {
+	var number syscall.Errno
+	if errors.As(err, &number) {
 		return err
 	}
-	return fmt.Errorf("%w: %w", tokenstore.ErrInvalidArgument, err)
+	return errManyLinks
 }
 
 // manyLinks is more symbolic links than any system follows.
@@ -158,5 +162,5 @@ func target(path string) (string, error) {
 		}
 		path = link
 	}
-	return "", fmt.Errorf("%w: too many symbolic links", tokenstore.ErrInvalidArgument)
+	return "", errManyLinks
 }

@@ -19,7 +19,10 @@ import (
 	"example.com/tokenstore/secretstore"
 )
 
-func init() { tokenstore.Register(storeName, open) }
+func init() {
+	tokenstore.Register(storeName, open)
+	tokenstore.Describe(storeName, tokenstore.Usage{Example: "gcpsm://PROJECT/PREFIX", About: "Google Cloud's Secret Manager"})
+}
 
 // The parameters of a URL.
 var parameters = []string{"location", "replicas", "kms_key", "fanout", "transport", "endpoint", secretstore.ParamPepperFile}

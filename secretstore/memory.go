@@ -29,4 +29,5 @@ func init() {
 		}
 		return NewMemory(), nil
 	})
+	tokenstore.Describe("memory", tokenstore.Usage{Example: "memory:", About: "in memory; lost on exit"})
 }

@@ -1,5 +1,7 @@
 //go:build !unix
 
+// What SQLite finds out by itself where there are no Unix permissions.
+
 package sqlstore
 
 // mayRead leaves it to SQLite to see whether the file may be read.

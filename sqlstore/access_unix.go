@@ -1,5 +1,7 @@
 //go:build unix
 
+// Permissions, looked at without opening the file.
+
 package sqlstore
 
 import (

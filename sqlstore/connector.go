@@ -1,3 +1,5 @@
+// How a connection is opened: with the settings that the store relies on.
+
 package sqlstore
 
 import (
@@ -10,9 +12,9 @@ import (
 	"modernc.org/sqlite"
 )
 
-// connector prepares each connection under the context of who needs it. The
-// driver's own way, parameters in the data source, waits for a locked database
-// without looking at the context.
+// connector prepares each connection under the context of the call that needs it.
+// Parameters in the data source, the driver's own way, would wait for a locked
+// database without watching the context.
 type connector struct {
 	driver.Connector
 	statements []string

@@ -1,3 +1,6 @@
+// What differs between databases. There is one dialect today; the interface keeps the
+// rest of the package free of SQLite.
+
 package sqlstore
 
 import (
@@ -17,10 +20,10 @@ type dialect interface {
 	// begin starts a transaction over a table. While one that writes is under
 	// way nobody else writes.
 	begin(ctx context.Context, db *sql.DB, table string, write bool) (*sql.Tx, error)
-	// place returns the expression that orders rows by age and names a row.
+	// place returns the expression that orders rows by age and identifies a row.
 	place() string
-	// equals returns a condition with two parameters, both the same text, that
-	// is true if column holds exactly that text, and that can use an index.
+	// equals returns a condition with two parameters, both the same string, that
+	// is true if the column holds exactly that string, and that can use an index.
 	equals(column string) string
 	// highest returns a query for the highest ID that is a number, NULL if
 	// there is none.
@@ -31,18 +34,18 @@ type dialect interface {
 	// look returns the columns of a table, in order, none if there is no such
 	// table, and whether all that create makes is there.
 	look(ctx context.Context, tx *sql.Tx, table string) (columns []string, complete bool, err error)
-	// create makes the table, its indices and the counter, as far as they are
-	// not there.
+	// create creates the table, its indices and the counter if they do not exist.
 	create(ctx context.Context, tx *sql.Tx, table string) error
 	// upgrade changes an older form of the table to the present one.
 	upgrade(ctx context.Context, tx *sql.Tx, t *table) error
 
-	// wipe asks the database to let go of what was deleted, where it keeps that
-	// for a while.
+	// wipe asks the database to drop what was deleted, if it keeps that for a
+	// while.
 	wipe(ctx context.Context, db *sql.DB) error
 
-	// explain adds to a driver's error what to do, where that is not plain.
-	explain(err error) error
+	// words returns a driver's error as a code and what to do, in our own words,
+	// or "" if the error is not known.
+	words(err error) string
 	// kind returns the sentinel of package tokenstore that a driver's error
 	// stands for, or nil.
 	kind(err error) error

@@ -161,7 +161,10 @@ func TestFullDisk(t *testing.T) {
 	for i := 0; err == nil && i < 1000; i++ {
 		_, err = s.SaveToken(ctx, full(fmt.Sprint("user-", i), fmt.Sprint(i)))
 	}
-	fault(t, err, tokenstore.ErrUnavailable)
+	fault(t, err, tokenstore.ErrQuota)
+	if err == nil || !strings.Contains(err.Error(), "make room") {
+		t.Errorf("it does not say what to do: %v", err)
+	}
 	if _, err := s.GetTokens(ctx); err != nil {
 		t.Error(err)
 	}

@@ -1,3 +1,6 @@
+// Opening a SQLite file, by its path or by a URL. SQLite tells little of what is wrong
+// with a file, and makes files where it should not, so that this is looked at first.
+
 package sqlstore
 
 import (
@@ -17,11 +20,15 @@ import (
 	"modernc.org/sqlite"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/internal/fsfault"
 )
 
 const memory = ":memory:"
 
-func init() { tokenstore.Register("sqlite", openURL) }
+func init() {
+	tokenstore.Register("sqlite", openURL)
+	tokenstore.Describe("sqlite", tokenstore.Usage{Example: "sqlite:tokens.db", About: "a SQLite file with the SDKs' table", ReadOnly: true})
+}
 
 // OpenSQLite opens the SQLite file at path, and creates it with mode 0600 if
 // there is none. The path ":memory:" is a new database in memory, which ends
@@ -32,7 +39,7 @@ func OpenSQLite(ctx context.Context, path string, options ...Option) (*Store, er
 		return nil, failure("open", "", nil, err)
 	}
 	if path == "" {
-		return nil, failure("open", "", nil, fmt.Errorf("%w: the path is empty", tokenstore.ErrInvalidArgument))
+		return nil, failure("open", "", nil, fmt.Errorf("%w: the path is empty; name a file, or :memory:", tokenstore.ErrInvalidArgument))
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, failure("open", "", nil, err)
@@ -119,25 +126,25 @@ func createFile(path string) error {
 		return pathError(err)
 	}
 	if _, err := os.Stat(path); err != nil { // Else another was quicker.
-		return fmt.Errorf("%w: the path is a symbolic link to nothing", tokenstore.ErrInvalidArgument)
+		return fmt.Errorf("%w: the path is a dangling symbolic link; create its target or remove it", tokenstore.ErrInvalidArgument)
 	}
 	return nil
 }
 
-// requireFile returns an error, which matches fs.ErrNotExist too, if there is no
-// file, and another if it is a folder or the like, or its own is missing.
+// requireFile returns an error that also matches fs.ErrNotExist if there is no such
+// file, and another if it is not a regular file or its folder is missing.
 func requireFile(path string) error {
 	info, err := os.Stat(path)
 	switch {
 	case err == nil && !info.Mode().IsRegular():
-		return fmt.Errorf("%w: a regular file is needed", tokenstore.ErrInvalidArgument)
+		return fmt.Errorf("%w: the path must name a regular file", tokenstore.ErrInvalidArgument)
 	case !errors.Is(err, fs.ErrNotExist):
 		return pathError(err)
 	}
 	if _, err := os.Stat(filepath.Dir(path)); err != nil {
 		return pathError(err)
 	}
-	return absentError("there is no such file")
+	return absentError("there is no such file; check the path")
 }
 
 // absentError says that there is nothing to read. It matches
@@ -170,8 +177,8 @@ func mayLook(ctx context.Context, path string) error {
 	}
 	wal, err := inWAL(ctx, path)
 	if err == nil && wal {
-		err = fmt.Errorf("%w: the journal mode is WAL, and to look would leave files beside the database that its owner cannot write; "+
-			"look as the file's owner, or at a copy", tokenstore.ErrDenied)
+		err = fmt.Errorf("%w: the database is in WAL mode, and reading it would create files beside it that its owner cannot write; "+
+			"read it as the file's owner, or read a copy", tokenstore.ErrDenied)
 	}
 	return err
 }
@@ -201,29 +208,13 @@ func createDirectly(path string) error {
 	return f.Close()
 }
 
-// pathError returns the reason without the path: a path that came from a URL is
-// not quoted.
+// pathError returns an error of the system without the path: a path that came from
+// a URL is not quoted.
 func pathError(err error) error {
-	var reason error
-	var p *fs.PathError
-	var l *os.LinkError
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &p):
-		reason = p.Err
-	case errors.As(err, &l):
-		reason = l.Err
-	default:
-		reason = err
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: there is no such folder; create it first", tokenstore.ErrInvalidArgument)
 	}
-	switch {
-	case errors.Is(reason, fs.ErrPermission):
-		return fmt.Errorf("%w: %w", tokenstore.ErrDenied, reason)
-	case errors.Is(reason, fs.ErrNotExist):
-		return fmt.Errorf("%w: there is no such folder", tokenstore.ErrInvalidArgument)
-	}
-	return fmt.Errorf("%w: %w", tokenstore.ErrUnavailable, reason)
+	return fsfault.Of(err)
 }
 
 // The parameters of a URL.
@@ -251,19 +242,19 @@ func parseURL(u *url.URL) (path string, options []Option, err error) {
 		return "", nil, err
 	}
 	if u.Host != "" {
-		return "", nil, invalid("there is no host in it: write sqlite:tokens.db or sqlite:/folder/tokens.db")
+		return "", nil, invalid("the URL must not name a host; write sqlite:tokens.db or sqlite:/folder/tokens.db")
 	}
 	if u.Fragment != "" {
-		return "", nil, invalid("a # in a path is written %23")
+		return "", nil, invalid("the URL must not have a fragment; write # in a path as %23")
 	}
 	path = u.Path
 	if u.Opaque != "" {
 		if path, err = url.PathUnescape(u.Opaque); err != nil {
-			return "", nil, invalid("the path is malformed")
+			return "", nil, invalid("the path is malformed; write % in a path as %25")
 		}
 	}
 	if path == "" || strings.ContainsRune(path, 0) {
-		return "", nil, invalid("it needs a path: write sqlite:tokens.db or sqlite::memory:")
+		return "", nil, invalid("the URL needs a path, such as sqlite:tokens.db or sqlite::memory:")
 	}
 	query := u.Query()
 	if query.Has(paramTable) {
@@ -272,7 +263,7 @@ func parseURL(u *url.URL) (path string, options []Option, err error) {
 	if query.Has(paramBusy) {
 		d, err := time.ParseDuration(query.Get(paramBusy))
 		if err != nil {
-			return "", nil, invalid(paramBusy + " is a duration such as 5s")
+			return "", nil, invalid("parameter " + paramBusy + " must be a duration such as 5s")
 		}
 		options = append(options, WithBusyTimeout(d))
 	}
@@ -282,7 +273,7 @@ func parseURL(u *url.URL) (path string, options []Option, err error) {
 		}
 		on, err := strconv.ParseBool(query.Get(name))
 		if err != nil {
-			return "", nil, invalid(name + " is true or false")
+			return "", nil, invalid("parameter " + name + " must be true or false")
 		}
 		if on {
 			options = append(options, option())

@@ -1,3 +1,5 @@
+// The options of a store, and their defaults.
+
 package sqlstore
 
 import (
@@ -35,8 +37,8 @@ func configure(options []Option) (config, error) {
 	return c, nil
 }
 
-// identifier is what a table may be called: what every database takes without
-// surprises.
+// identifier matches the names that a table may have: those that every database
+// takes.
 var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,47}$`)
 
 // WithTable names the table; the default is "oauthtoken", as with the SDKs. A
@@ -45,8 +47,8 @@ func WithTable(name string) Option {
 	return func(c *config) error {
 		lower := strings.ToLower(name)
 		if !identifier.MatchString(name) || strings.HasPrefix(lower, "sqlite_") || strings.HasPrefix(lower, "tokenstore_") {
-			return fmt.Errorf("%w: a table's name has up to 48 letters, digits and underscores, does not begin with a digit, "+
-				"and not with sqlite_ or tokenstore_", tokenstore.ErrInvalidArgument)
+			return fmt.Errorf("%w: a table's name must be 1 to 48 ASCII letters, digits and underscores, and must not begin with a digit, "+
+				"sqlite_ or tokenstore_", tokenstore.ErrInvalidArgument)
 		}
 		c.table = name
 		return nil
@@ -55,11 +57,11 @@ func WithTable(name string) Option {
 
 // WithBusyTimeout sets how long an operation waits for others that use the
 // database, if its context does not end earlier; the default is ten seconds.
-// When it is over, the error matches tokenstore.ErrUnavailable.
+// After that, the error matches tokenstore.ErrUnavailable.
 func WithBusyTimeout(d time.Duration) Option {
 	return func(c *config) error {
 		if d < 0 {
-			return fmt.Errorf("%w: a busy timeout is not negative", tokenstore.ErrInvalidArgument)
+			return fmt.Errorf("%w: the busy timeout must not be negative", tokenstore.ErrInvalidArgument)
 		}
 		c.busyTimeout = d
 		return nil
@@ -68,7 +70,7 @@ func WithBusyTimeout(d time.Duration) Option {
 
 // WithUpgrade changes an older form of the table to the present one when the
 // store is opened, in one transaction: user_mail becomes user_name, IDs become
-// texts, missing columns are added, in the order that the SDKs expect. Programs
+// strings, missing columns are added, in the order that the SDKs expect. Programs
 // with an SDK that needs the older form cannot use it afterwards. A table with
 // columns, indices or triggers that are not known here is refused, so that
 // nothing is lost.

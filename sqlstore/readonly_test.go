@@ -68,7 +68,7 @@ func TestReadOnlySaysWhatIsMissing(t *testing.T) {
 		other:                              {"no table oauthtoken", true},
 		filepath.Join(dir, "none.db"):      {"no such file", true},
 		filepath.Join(dir, "none", "x.db"): {"no such folder", false},
-		dir:                                {"a regular file is needed", false},
+		dir:                                {"the path must name a regular file", false},
 	} {
 		_, err := sqlstore.OpenSQLite(t.Context(), path, sqlstore.WithReadOnly())
 		if !errors.Is(err, tokenstore.ErrInvalidArgument) || errors.Is(err, fs.ErrNotExist) != want.absent || !strings.Contains(err.Error(), want.says) {

@@ -1,3 +1,7 @@
+// The table as one transaction reads and changes it. Each change is read back in the
+// same transaction: a trigger, a column of another type, or another database may have
+// made something else of it, or nothing.
+
 package sqlstore
 
 import (
@@ -18,8 +22,16 @@ type rows struct {
 	tx    *sql.Tx
 	store *Store
 	table *table
-	// places says where the rows are that were read.
-	places map[string]any
+	// read holds, by ID, what else is known of the rows that were read.
+	read map[string]readRow
+}
+
+// readRow is what is known of a row beside its token.
+type readRow struct {
+	place any
+	// oddExpiry says that the row has an expiry that cannot be understood. It
+	// stays until the token has one.
+	oddExpiry bool
 }
 
 // keyColumns says which column a kind of key is in.
@@ -60,22 +72,25 @@ func (r *rows) equals(column string) string { return r.store.dialect.equals(r.ta
 func (r *rows) first(condition string, args ...any) (tokenstore.OAuthToken, bool, error) {
 	found, err := r.tx.QueryContext(r.ctx, r.selection(condition)+" LIMIT 1", args...)
 	if err != nil {
-		return tokenstore.OAuthToken{}, false, err
+		return tokenstore.OAuthToken{}, false, r.told(err)
 	}
 	defer func() { _ = found.Close() }()
 	if !found.Next() {
-		return tokenstore.OAuthToken{}, false, found.Err()
+		return tokenstore.OAuthToken{}, false, r.told(found.Err())
 	}
-	t, place, err := r.scan(found)
+	t, row, err := r.scan(found)
 	if err != nil {
 		return tokenstore.OAuthToken{}, false, err
 	}
-	if r.places == nil {
-		r.places = map[string]any{}
+	if r.read == nil {
+		r.read = map[string]readRow{}
 	}
-	r.places[t.ID] = place
-	return t, true, found.Close()
+	r.read[t.ID] = row
+	return t, true, r.told(found.Close())
 }
+
+// told returns an error of the database in our own words.
+func (r *rows) told(err error) error { return told(r.store.dialect, err) }
 
 // selection returns a query for the place and the known columns of all rows
 // for which the condition is true, oldest first.
@@ -110,7 +125,7 @@ func (e *unreadableError) Error() string {
 func (e *unreadableError) Unwrap() error { return tokenstore.ErrUnreadable }
 
 // scan reads the current row of a selection.
-func (r *rows) scan(from *sql.Rows) (tokenstore.OAuthToken, any, error) {
+func (r *rows) scan(from *sql.Rows) (tokenstore.OAuthToken, readRow, error) {
 	values := make([]any, 1, len(columns)+1)
 	pointers := []any{&values[0]}
 	for _, name := range r.table.names {
@@ -120,63 +135,65 @@ func (r *rows) scan(from *sql.Rows) (tokenstore.OAuthToken, any, error) {
 		}
 	}
 	if err := from.Scan(pointers...); err != nil {
-		return tokenstore.OAuthToken{}, nil, err
+		return tokenstore.OAuthToken{}, readRow{}, r.told(err)
 	}
 	place := values[0]
-	t, err := r.token(values[1:])
+	t, oddExpiry, err := r.token(values[1:])
 	if err != nil {
-		return tokenstore.OAuthToken{}, place, &unreadableError{place, t.ID, err.Error()}
+		return tokenstore.OAuthToken{}, readRow{}, &unreadableError{place, t.ID, err.Error()}
 	}
-	return t, place, nil
+	return t, readRow{place, oddExpiry}, nil
 }
 
-// token makes a token of the values of the known columns.
-func (r *rows) token(values []any) (tokenstore.OAuthToken, error) {
-	var t tokenstore.OAuthToken
+// token makes a token of the values of the known columns. An expiry that cannot be
+// understood is an unknown one.
+func (r *rows) token(values []any) (t tokenstore.OAuthToken, oddExpiry bool, err error) {
 	for i, c := range columns {
 		if r.table.names[i] == "" {
 			continue
 		}
 		s, ok := textOf(values[0])
 		values = values[1:]
-		if !ok {
-			return t, fmt.Errorf("%s is not a text", c.name)
-		}
-		if err := c.set(&t, s); err != nil {
-			return t, fmt.Errorf("%s is %w", c.name, err)
+		switch {
+		case c.name == expiryColumn:
+			oddExpiry = !ok || c.set(&t, s) != nil
+		case !ok:
+			return t, false, fmt.Errorf("the value of %s is not text", c.name)
+		case c.set(&t, s) != nil:
+			return t, false, fmt.Errorf("the value of %s cannot be understood", c.name)
 		}
 	}
 	if t.ID == "" {
-		return t, errors.New("it has no ID")
+		return t, false, errors.New("the row has no ID")
 	}
 	if err := t.Validate(); err != nil {
-		return t, errors.New("a text is not valid UTF-8")
+		return t, false, errors.New("a value is not valid UTF-8")
 	}
-	return t, nil
+	return t, oddExpiry, nil
 }
 
-// all returns all rows, oldest first, and what is wrong with each of those that
-// cannot be read.
-func (r *rows) all() ([]tokenstore.OAuthToken, []*unreadableError, error) {
+// each calls do with every row that can be read, oldest first, and returns what is
+// wrong with each of the others.
+func (r *rows) each(do func(tokenstore.OAuthToken, readRow)) ([]*unreadableError, error) {
 	found, err := r.tx.QueryContext(r.ctx, r.selection(""))
 	if err != nil {
-		return nil, nil, err
+		return nil, r.told(err)
 	}
 	defer func() { _ = found.Close() }()
-	tokens, unreadable := []tokenstore.OAuthToken{}, []*unreadableError(nil)
+	var unreadable []*unreadableError
 	for found.Next() {
-		t, _, err := r.scan(found)
+		t, row, err := r.scan(found)
 		var bad *unreadableError
 		switch {
 		case errors.As(err, &bad):
 			unreadable = append(unreadable, bad)
 		case err != nil:
-			return nil, nil, err
+			return nil, err
 		default:
-			tokens = append(tokens, t)
+			do(t, row)
 		}
 	}
-	return tokens, unreadable, found.Err()
+	return unreadable, r.told(found.Err())
 }
 
 // NewID returns the number after the highest that is or ever was an ID.
@@ -184,12 +201,12 @@ func (r *rows) NewID() (string, error) {
 	d := r.store.dialect
 	var stored, remembered sql.NullInt64
 	if err := r.tx.QueryRowContext(r.ctx, d.highest(r.table.name, r.table.column(idColumn))).Scan(&stored); err != nil {
-		return "", err
+		return "", r.told(err)
 	}
 	query := "SELECT highest FROM " + d.quote(counterTable) + " WHERE table_name = ?"
 	err := r.tx.QueryRowContext(r.ctx, query, r.counterName()).Scan(&remembered)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return "", err
+		return "", r.told(err)
 	}
 	for n := max(stored.Int64, remembered.Int64); n < math.MaxInt64; {
 		n++
@@ -225,8 +242,13 @@ func (r *rows) remember(id string) error {
 
 // raise raises the counter to n, or leaves it if it is higher.
 func (r *rows) raise(n int64) error {
-	_, err := r.tx.ExecContext(r.ctx, r.store.dialect.remember(), r.counterName(), n)
-	return err
+	return r.exec(r.store.dialect.remember(), r.counterName(), n)
+}
+
+// exec runs a statement.
+func (r *rows) exec(statement string, args ...any) error {
+	_, err := r.tx.ExecContext(r.ctx, statement, args...)
+	return r.told(err)
 }
 
 // Insert adds a row behind all others.
@@ -245,7 +267,7 @@ func (r *rows) Insert(row tokenstore.OAuthToken) error {
 	marks := strings.Repeat(", ?", len(names))[2:]
 	//nolint:gosec // Only names: that of the table is checked, those of the columns are known.
 	statement := "INSERT INTO " + d.quote(r.table.name) + " (" + strings.Join(names, ", ") + ") VALUES (" + marks + ")"
-	if _, err := r.tx.ExecContext(r.ctx, statement, args...); err != nil {
+	if err := r.exec(statement, args...); err != nil {
 		return err
 	}
 	return r.verify(row, r.equals(idColumn), row.ID, row.ID)
@@ -257,18 +279,24 @@ func (r *rows) Update(row tokenstore.OAuthToken) error {
 		return err
 	}
 	d := r.store.dialect
+	read := r.read[row.ID]
 	names, args := r.values(row)
+	var set []string
+	var values []any
 	for i, name := range names {
-		names[i] = d.quote(name) + " = ?"
+		// The ID stays as it is, and so does an expiry that a person has to see to.
+		if name == r.table.column(idColumn) || name == r.table.column(expiryColumn) && read.oddExpiry && row.Expiry.IsZero() {
+			continue
+		}
+		set = append(set, d.quote(name)+" = ?")
+		values = append(values, args[i])
 	}
-	// The ID stays as it is; it is the first.
 	//nolint:gosec // Only names: that of the table is checked, those of the columns are known.
-	statement := "UPDATE " + d.quote(r.table.name) + " SET " + strings.Join(names[1:], ", ") + " WHERE " + d.place() + " = ?"
-	place := r.places[row.ID]
-	if _, err := r.tx.ExecContext(r.ctx, statement, append(args[1:], place)...); err != nil {
+	statement := "UPDATE " + d.quote(r.table.name) + " SET " + strings.Join(set, ", ") + " WHERE " + d.place() + " = ?"
+	if err := r.exec(statement, append(values, read.place)...); err != nil {
 		return err
 	}
-	return r.verify(row, d.place()+" = ?", place)
+	return r.verify(row, d.place()+" = ?", read.place)
 }
 
 // values returns the table's columns and what they shall hold. Empty is NULL.
@@ -283,18 +311,21 @@ func (r *rows) values(row tokenstore.OAuthToken) (names []string, args []any) {
 	return names, args
 }
 
-// verify returns an error if the row that was written reads otherwise: a column
-// of another type makes 7 of "007", another database cuts off what is too long.
+// verify returns an error if the row that was written reads otherwise: a column of
+// another type makes 7 of "007", another database cuts off what is too long, and a
+// trigger may do anything.
 func (r *rows) verify(want tokenstore.OAuthToken, condition string, args ...any) error {
 	got, ok, err := r.first(condition, args...)
 	if err != nil {
 		return err
 	}
 	if !ok {
-		return fmt.Errorf("%w: the table cannot hold this id", tokenstore.ErrInvalidToken)
+		return fmt.Errorf("%w: the table does not hold the row after it was written; the column id may not hold this ID, or a trigger may drop the row",
+			tokenstore.ErrInvalidToken)
 	}
 	if got != want {
-		return fmt.Errorf("%w: the table's columns cannot hold the value of %s", tokenstore.ErrInvalidToken, differing(got, want))
+		return fmt.Errorf("%w: the row reads otherwise after it was written (%s); its columns may not hold these values, or a trigger may change them",
+			tokenstore.ErrInvalidToken, differing(got, want))
 	}
 	return nil
 }
@@ -306,12 +337,18 @@ func (r *rows) delete(id string) error {
 	statement := "DELETE FROM " + d.quote(r.table.name) + " WHERE " + r.equals(idColumn)
 	result, err := r.tx.ExecContext(r.ctx, statement, id, id)
 	if err != nil {
-		return err
+		return r.kept(err)
 	}
-	if n, err := result.RowsAffected(); err != nil || n == 0 {
-		return err
+	n, err := result.RowsAffected()
+	if err != nil {
+		return r.told(err)
 	}
-	return r.remember(id)
+	if n > 0 {
+		if err := r.remember(id); err != nil {
+			return err
+		}
+	}
+	return r.gone(r.equals(idColumn), id, id)
 }
 
 // deleteAll removes all rows.
@@ -319,13 +356,40 @@ func (r *rows) deleteAll() error {
 	d := r.store.dialect
 	var highest sql.NullInt64
 	if err := r.tx.QueryRowContext(r.ctx, d.highest(r.table.name, r.table.column(idColumn))).Scan(&highest); err != nil {
-		return err
+		return r.told(err)
 	}
 	if highest.Valid {
 		if err := r.remember(strconv.FormatInt(highest.Int64, 10)); err != nil {
 			return err
 		}
 	}
-	_, err := r.tx.ExecContext(r.ctx, "DELETE FROM "+d.quote(r.table.name)) //nolint:gosec // The table's name is checked.
+	//nolint:gosec // The table's name is checked.
+	if _, err := r.tx.ExecContext(r.ctx, "DELETE FROM "+d.quote(r.table.name)); err != nil {
+		return r.kept(err)
+	}
+	return r.gone("")
+}
+
+// kept returns the error of a delete. One that the table refuses says nothing about
+// a token.
+func (r *rows) kept(err error) error {
+	err = r.told(err)
+	if errors.Is(r.store.dialect.kind(err), tokenstore.ErrInvalidToken) {
+		return fmt.Errorf("%w: the row cannot be deleted: %w", tokenstore.ErrDenied, err)
+	}
 	return err
+}
+
+// gone returns an error if the table still has a row for which the condition is
+// true: a trigger can undo a delete, or keep it from happening, without an error.
+func (r *rows) gone(condition string, args ...any) error {
+	found, err := r.tx.QueryContext(r.ctx, r.selection(condition)+" LIMIT 1", args...)
+	if err != nil {
+		return r.told(err)
+	}
+	defer func() { _ = found.Close() }()
+	if found.Next() {
+		return errKept
+	}
+	return r.told(found.Err())
 }

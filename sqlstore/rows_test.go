@@ -88,7 +88,7 @@ func TestUnreadableRows(t *testing.T) {
 	s := open(t, path)
 	good := save(t, s, full("good", "good"))
 	run(t, raw(t, path),
-		"insert into oauthtoken (id, user_name, access_token, expiry_time) values ('70001', 'bad expiry', 'a1', 'tomorrow')",
+		"insert into oauthtoken (id, user_name, client_id) values ('70001', 'bad client', x'616263')",
 		"insert into oauthtoken (id, user_name, access_token) values ('token-xyz', 'bad text', cast(x'ff' as text))",
 		"insert into oauthtoken (id, user_name, access_token) values ('72', 'blob', x'616263')",
 		"insert into oauthtoken (id, user_name, access_token) values ('', 'no ID', 'a4')")
@@ -104,21 +104,21 @@ func TestUnreadableRows(t *testing.T) {
 	if joined, ok := err.(interface{ Unwrap() []error }); !ok || len(joined.Unwrap()) != 4 {
 		t.Errorf("not an error for each row: %v", err)
 	}
-	for _, name := range []string{"row 2", "expiry_time", "row 3", `"to…"`, "UTF-8", "row 4", "access_token is not a text", "row 5", "has no ID"} {
+	for _, name := range []string{"row 2", "client_id", "row 3", `"to…"`, "UTF-8", "row 4", "the value of access_token is not text", "row 5", "has no ID"} {
 		if !strings.Contains(err.Error(), name) {
 			t.Errorf("the error does not say %q: %v", name, err)
 		}
 	}
-	if strings.Contains(err.Error(), "tomorrow") || strings.Contains(err.Error(), "xyz") {
+	if strings.Contains(err.Error(), "abc") || strings.Contains(err.Error(), "xyz") {
 		t.Errorf("the error holds a value: %v", err)
 	}
-	if _, err := s.FindToken(ctx, tokenstore.OAuthToken{UserName: "bad expiry"}); !errors.Is(err, tokenstore.ErrUnreadable) {
+	if _, err := s.FindToken(ctx, tokenstore.OAuthToken{UserName: "bad client"}); !errors.Is(err, tokenstore.ErrUnreadable) {
 		t.Errorf("find: %v, want ErrUnreadable", err)
 	}
-	if _, err := s.SaveToken(ctx, full("bad expiry", "new")); !errors.Is(err, tokenstore.ErrUnreadable) {
+	if _, err := s.SaveToken(ctx, full("bad client", "new")); !errors.Is(err, tokenstore.ErrUnreadable) {
 		t.Errorf("save: %v, want ErrUnreadable", err)
 	}
-	if got := text(t, raw(t, path), "select expiry_time from oauthtoken where id = '70001'"); got != "tomorrow" {
+	if got := text(t, raw(t, path), "select client_id from oauthtoken where id = '70001'"); got != "abc" {
 		t.Errorf("the row was overwritten: %s", got)
 	}
 	if err := s.DeleteToken(ctx, "70001"); err != nil {

@@ -1,9 +1,10 @@
+// How SQLite does what a store needs.
+
 package sqlstore
 
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,24 +18,24 @@ func SQLite() Dialect { return Dialect{sqliteDialect{}} }
 
 type sqliteDialect struct{}
 
-// quote uses backticks: what stands in double quotes and is no column, SQLite
-// takes as a text.
+// quote uses backticks: SQLite takes a name in double quotes for a string if there is
+// no such column.
 func (sqliteDialect) quote(name string) string { return "`" + name + "`" }
 
-// begin takes the lock for writing at once, as BEGIN IMMEDIATE does: who reads
-// first and wants to write then may find that another did. Package database/sql
+// begin takes the lock for writing at once, as BEGIN IMMEDIATE does: a transaction
+// that reads first may find that another has written when it wants to write. Package database/sql
 // has no word for that, but a first statement that could write, and does not,
 // has the same effect.
 func (d sqliteDialect) begin(ctx context.Context, db *sql.DB, table string, write bool) (*sql.Tx, error) {
 	tx, err := db.BeginTx(ctx, &sql.TxOptions{ReadOnly: !write})
 	if err != nil || !write {
-		return tx, err
+		return tx, told(d, err)
 	}
 	_, err = tx.ExecContext(ctx, "DELETE FROM "+d.quote(table)+" WHERE 0") //nolint:gosec // The table's name is checked.
 	// There may be no table yet.
 	if err != nil && !d.outdated(err) {
 		_ = tx.Rollback()
-		return nil, err
+		return nil, told(d, err)
 	}
 	return tx, nil
 }
@@ -44,7 +45,7 @@ func (sqliteDialect) place() string { return "rowid" }
 
 // equals compares twice: with the column's own collation, for the index, and
 // byte for byte, since that collation may fold case and its type may make
-// numbers of texts.
+// numbers of strings.
 func (d sqliteDialect) equals(column string) string {
 	c := d.quote(column)
 	return c + " = ? AND CAST(" + c + " AS TEXT) COLLATE BINARY = ?"
@@ -76,7 +77,7 @@ func (d sqliteDialect) look(ctx context.Context, tx *sql.Tx, table string) ([]st
 	}
 	if _, err := texts(ctx, tx, "SELECT rowid FROM "+d.quote(table)+" LIMIT 0"); err != nil {
 		if d.outdated(err) {
-			err = fmt.Errorf("%w: %s is no plain table with a rowid: %w", tokenstore.ErrInvalidArgument, table, err)
+			err = fmt.Errorf("%w: %s is not an ordinary rowid table; name another table: %w", tokenstore.ErrInvalidArgument, table, err)
 		}
 		return nil, false, err
 	}
@@ -99,18 +100,18 @@ func (d sqliteDialect) look(ctx context.Context, tx *sql.Tx, table string) ([]st
 func texts(ctx context.Context, tx *sql.Tx, query string, args ...any) ([]string, error) {
 	found, err := tx.QueryContext(ctx, query, args...)
 	if err != nil {
-		return nil, err
+		return nil, told(sqliteDialect{}, err)
 	}
 	defer func() { _ = found.Close() }()
 	var all []string
 	for found.Next() {
 		var s string
 		if err := found.Scan(&s); err != nil {
-			return nil, err
+			return nil, told(sqliteDialect{}, err)
 		}
 		all = append(all, s)
 	}
-	return all, found.Err()
+	return all, told(sqliteDialect{}, found.Err())
 }
 
 // sqliteIndex is an index that the store wants: what it is over, after ON.
@@ -183,7 +184,7 @@ func sqliteColumns() string {
 func execute(ctx context.Context, tx *sql.Tx, statements ...string) error {
 	for _, s := range statements {
 		if _, err := tx.ExecContext(ctx, s); err != nil {
-			return err
+			return told(sqliteDialect{}, err)
 		}
 	}
 	return nil
@@ -193,7 +194,7 @@ func execute(ctx context.Context, tx *sql.Tx, statements ...string) error {
 // place of the old one. The order of the rows stays.
 func (d sqliteDialect) upgrade(ctx context.Context, tx *sql.Tx, t *table) error {
 	if len(t.others) > 0 {
-		return fmt.Errorf("%w: the table has columns that are not known here (%s); it is not upgraded, so that nothing is lost",
+		return fmt.Errorf("%w: the table has columns that an upgrade would lose (%s); move the tokens to a new table instead",
 			tokenstore.ErrInvalidArgument, strings.Join(t.others, ", "))
 	}
 	foreign, err := texts(ctx, tx, "SELECT name FROM sqlite_master WHERE lower(tbl_name) = lower(?) "+
@@ -202,7 +203,7 @@ func (d sqliteDialect) upgrade(ctx context.Context, tx *sql.Tx, t *table) error 
 		return err
 	}
 	if len(foreign) > 0 {
-		return fmt.Errorf("%w: the table has indices or triggers that are not known here (%s); it is not upgraded, so that nothing is lost",
+		return fmt.Errorf("%w: the table has indices or triggers that an upgrade would lose (%s); drop them first",
 			tokenstore.ErrInvalidArgument, strings.Join(foreign, ", "))
 	}
 	to, from := []string{d.place()}, []string{d.place()}
@@ -221,79 +222,9 @@ func (d sqliteDialect) upgrade(ctx context.Context, tx *sql.Tx, t *table) error 
 	)
 }
 
-// SQLite's primary result codes: https://sqlite.org/rescode.html
-const (
-	sqliteError      = 1
-	sqlitePerm       = 3
-	sqliteBusy       = 5
-	sqliteLocked     = 6
-	sqliteNoMem      = 7
-	sqliteReadOnly   = 8
-	sqliteIOErr      = 10
-	sqliteCorrupt    = 11
-	sqliteFull       = 13
-	sqliteCantOpen   = 14
-	sqliteProtocol   = 15
-	sqliteTooBig     = 18
-	sqliteConstraint = 19
-	sqliteMismatch   = 20
-	sqliteAuth       = 23
-	sqliteFormat     = 24
-	sqliteNotADB     = 26
-)
-
-// sqliteMoved is the extended code of sqliteReadOnly that says that the file is
-// no longer at its path.
-const sqliteMoved = 1032
-
-// sqliteCode returns the primary result code of a driver's error, 0 if it has
-// none.
-func sqliteCode(err error) int { return extendedCode(err) & 0xff }
-
-func extendedCode(err error) int {
-	var coded interface {
-		error
-		Code() int
-	}
-	if !errors.As(err, &coded) {
-		return 0
-	}
-	return coded.Code()
-}
-
 // wipe moves the log of a database in WAL mode into the file and empties it:
 // old pages are in it until then. In other modes it does nothing.
 func (sqliteDialect) wipe(ctx context.Context, db *sql.DB) error {
 	_, err := db.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
 	return err
 }
-
-func (sqliteDialect) explain(err error) error {
-	if extendedCode(err) != sqliteMoved {
-		return err
-	}
-	return fmt.Errorf("%w: the file was moved or replaced while it was open; close the store and open it again: %w", tokenstore.ErrUnavailable, err)
-}
-
-func (sqliteDialect) kind(err error) error {
-	switch sqliteCode(err) {
-	case sqliteBusy, sqliteLocked, sqliteProtocol, sqliteFull, sqliteIOErr, sqliteNoMem, sqliteCantOpen:
-		return tokenstore.ErrUnavailable
-	case sqliteReadOnly, sqlitePerm, sqliteAuth:
-		return tokenstore.ErrDenied
-	case sqliteCorrupt, sqliteNotADB, sqliteFormat, sqliteError: // A statement that did not fit the table.
-		return tokenstore.ErrUnreadable
-	case sqliteTooBig:
-		return tokenstore.ErrTooLarge
-	case sqliteConstraint, sqliteMismatch:
-		return tokenstore.ErrInvalidToken
-	}
-	return nil
-}
-
-func (sqliteDialect) busy(err error) bool {
-	code := sqliteCode(err)
-	return code == sqliteBusy || code == sqliteLocked || code == sqliteProtocol
-}
-
-func (sqliteDialect) outdated(err error) bool { return sqliteCode(err) == sqliteError }

@@ -22,11 +22,11 @@
 //   - a table tokenstore_ids with the highest number that ever was an ID. The
 //     table of tokens cannot remember it, since it forgets what is deleted, and
 //     an ID that comes again would let an old reference find a stranger's token.
-//     If it is removed, it is made again, and begins with the highest number
+//     If it is removed, it is created again, and starts at the highest number
 //     that is left.
 //
-// One of the indices is partial and over an expression: every program that opens
-// the file needs SQLite 3.9 (of 2015) or newer from then on.
+// One of the indices is partial and over an expression: from then on, every program
+// that opens the file needs SQLite 3.9 (of 2015) or newer.
 //
 // Generated IDs are decimal numbers, one higher than the highest so far, as
 // those of the SDKs are, and counted as numbers. IDs that are no numbers are
@@ -48,32 +48,36 @@
 // its context and [WithBusyTimeout] allow. Reading needs no permission to
 // write the file.
 //
-// Beside a database whose journal mode is WAL SQLite puts two files, also to
-// read it, and who may only read leaves them there; the owner's next close
-// removes them. They would be the reader's, and the owner could not write them:
-// on Unix, OpenSQLite refuses with tokenstore.ErrDenied to make them for
-// reading only, unless the process is the file's owner's or root's. Look as the
-// owner then, or at a copy.
+// Reading a SQLite database in WAL mode creates two side files (-wal and -shm); they
+// are removed the next time its owner closes it. If another user created them, the
+// owner could not write them: on Unix, OpenSQLite refuses with tokenstore.ErrDenied
+// to open such a database for reading only, unless the process runs as the file's
+// owner or as root. Read it as the owner then, or read a copy.
 //
-// What is deleted or replaced is overwritten with zeros. In WAL mode that
-// reaches the file with SQLite's next checkpoint, and until then the old values
-// are in the -wal file. A delete makes a checkpoint that empties it, if nobody
-// who reads is in the way for a second; deleting again tries it again. A save
-// leaves it to SQLite. A database that the caller opened keeps its own settings
-// for all that.
+// What is deleted or replaced is overwritten with zeros. In WAL mode that happens at
+// SQLite's next checkpoint, and until then the old values are in the -wal file. A
+// delete runs a checkpoint that empties it, unless readers block it for more than a
+// second; deleting again retries. A save leaves the checkpoint to SQLite. A database
+// that the caller opened keeps its own settings for all this.
 //
-// Close a store before its file is moved or replaced, for example by a backup
-// that is put back. One that is open goes on to find what was in the old file
-// until it is closed and opened again; its saves fail or, in WAL mode, go into
-// the old file and are lost with it.
+// Close a store before its file is moved or replaced, for example to restore a
+// backup. A store that stays open keeps finding what was in the old file until it is
+// closed and opened again; its saves fail or, in WAL mode, go into the old file and
+// are lost with it.
 //
 // # Errors
 //
 // Errors match the sentinels of package tokenstore, and the driver's error with
-// errors.As. A busy or full database is unavailable, and so, until it is opened
-// again, is one whose file was moved or replaced; one that may only be read is
-// denied; one that is damaged or no database is unreadable. A row that
-// cannot be read is unreadable too, and named by its rowid.
+// errors.As. Their text has SQLite's result code and what to do, but never SQLite's
+// own message: a trigger's may hold a credential. A busy database is unavailable, and
+// so, until it is opened again, is one whose file was moved or replaced; a full disk
+// is tokenstore.ErrQuota; a database that may only be read is denied, and so is a
+// delete that a trigger prevents; a file that is damaged or not a database is
+// unreadable. A row that cannot be read is unreadable too, and named by its rowid.
+//
+// An expiry that cannot be understood does not make a row unreadable: it is taken
+// as unknown, stays in the table until a save brings a new one, and is in
+// [Store.Warnings], as is white space around a credential.
 package sqlstore
 
 import (
@@ -105,10 +109,10 @@ type Store struct {
 	closed atomic.Bool
 }
 
-// Both are promises to those who look here first.
 var (
-	_ tokenstore.Store     = (*Store)(nil)
 	_ tokenstore.OpenStore = (*Store)(nil)
+	_ tokenstore.Exister   = (*Store)(nil)
+	_ tokenstore.Warner    = (*Store)(nil)
 )
 
 // New returns a store over a database that the caller opened, and creates the
@@ -142,8 +146,8 @@ func (s *Store) Close() error {
 }
 
 // transaction runs do in one transaction and commits it if do returns nil. It
-// starts again if others were in the way, until the busy timeout is over; so do
-// may run several times.
+// retries if others hold the database, until the busy timeout is over, so that do may
+// run several times.
 func (s *Store) transaction(ctx context.Context, write bool, do func(*rows) error) error {
 	if s.closed.Load() {
 		return errClosed
@@ -168,8 +172,8 @@ func (s *Store) transaction(ctx context.Context, write bool, do func(*rows) erro
 	if err == nil || !s.dialect.outdated(err) {
 		return err
 	}
-	// Somebody may have changed the table, or removed what stands beside it,
-	// since it was looked at.
+	// Somebody may have changed the table, or removed what the store keeps beside
+	// it, since it was looked at.
 	if changed, lookErr := s.lookAgain(ctx, write); lookErr != nil || !changed {
 		return err
 	}
@@ -202,7 +206,7 @@ func (s *Store) attempt(ctx context.Context, write bool, do func(*rows) error) e
 	if !write {
 		return nil
 	}
-	return tx.Commit()
+	return told(s.dialect, tx.Commit())
 }
 
 const (

@@ -1,8 +1,11 @@
+// The six methods of tokenstore.Store, SaveTokens, and the optional abilities.
+
 package sqlstore
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"example.com/tokenstore"
@@ -60,19 +63,33 @@ func (s *Store) SaveToken(ctx context.Context, token tokenstore.OAuthToken) (tok
 
 // SaveTokens saves tokens in their order, as SaveToken would one after the
 // other, and returns them as stored. All are saved in one transaction: if one
-// cannot be saved, none is.
+// cannot be saved, none is. The error then joins one for each token that cannot be
+// saved, which says which of the tokens that is.
 func (s *Store) SaveTokens(ctx context.Context, tokens []tokenstore.OAuthToken) ([]tokenstore.OAuthToken, error) {
 	saved := make([]tokenstore.OAuthToken, len(tokens))
-	err := s.transaction(ctx, true, func(r *rows) (err error) {
-		for i := 0; i < len(tokens) && err == nil; i++ {
-			saved[i], err = rowstore.Save(r, tokens[i])
-		}
-		return err
-	})
-	if err != nil {
+	var faults []tokenFault
+	save := func(careful bool) error {
+		return s.transaction(ctx, true, func(r *rows) (err error) {
+			faults, err = r.saveAll(tokens, saved, careful)
+			return err
+		})
+	}
+	err := save(false)
+	if len(faults) > 0 {
+		err = save(true) // What stands behind the first fault may fail, too.
+	}
+	if err == nil {
+		return saved, nil
+	}
+	if len(faults) == 0 {
 		return nil, s.failed(ctx, "save tokens", "", err)
 	}
-	return saved, nil
+	var all []error
+	for _, f := range faults {
+		op := fmt.Sprintf("save token %d of %d", f.index+1, len(tokens))
+		all = append(all, s.failed(ctx, op, tokens[f.index].ID, f.err))
+	}
+	return nil, errors.Join(all...)
 }
 
 // wipeTime bounds how long a delete waits for others until the log of what it
@@ -115,7 +132,8 @@ func (s *Store) GetTokens(ctx context.Context) ([]tokenstore.OAuthToken, error) 
 	var tokens []tokenstore.OAuthToken
 	var unreadable []*unreadableError
 	err := s.transaction(ctx, false, func(r *rows) (err error) {
-		tokens, unreadable, err = r.all()
+		tokens = []tokenstore.OAuthToken{}
+		unreadable, err = r.each(func(t tokenstore.OAuthToken, _ readRow) { tokens = append(tokens, t) })
 		return err
 	})
 	if err != nil {
@@ -126,4 +144,31 @@ func (s *Store) GetTokens(ctx context.Context) ([]tokenstore.OAuthToken, error) 
 		faults = append(faults, s.failed(ctx, op, "", row))
 	}
 	return tokens, errors.Join(faults...)
+}
+
+// Exists implements tokenstore.Exister: it reports whether the database has the
+// table.
+func (s *Store) Exists(ctx context.Context) (bool, error) {
+	var exists bool
+	err := s.transaction(ctx, false, func(r *rows) error {
+		columns, _, err := s.dialect.look(ctx, r.tx, s.config.table)
+		exists = len(columns) > 0
+		return err
+	})
+	return exists, s.failed(ctx, "look for the table", "", err)
+}
+
+// Warnings implements tokenstore.Warner.
+func (s *Store) Warnings(ctx context.Context) (map[string][]string, error) {
+	var warnings map[string][]string
+	err := s.transaction(ctx, false, func(r *rows) error {
+		warnings = map[string][]string{}
+		_, err := r.each(func(t tokenstore.OAuthToken, row readRow) {
+			if odd := rowstore.Warnings(t, row.oddExpiry); len(odd) > 0 {
+				warnings[t.ID] = odd
+			}
+		})
+		return err
+	})
+	return warnings, s.failed(ctx, "look for slips", "", err)
 }

@@ -1,3 +1,5 @@
+// Which form the table has, and how a token fits into it: the SDKs have had several.
+
 package sqlstore
 
 import (
@@ -107,16 +109,16 @@ func (t *table) absent() bool {
 	return len(t.others) == 0 && !slices.ContainsFunc(t.names, func(name string) bool { return name != "" })
 }
 
-// usable returns an error if the table is none of tokens.
+// usable returns an error if the table is not one of tokens.
 func (t *table) usable() error {
 	if t.column(idColumn) == "" || t.column("access_token") == "" || t.column("refresh_token") == "" {
-		return fmt.Errorf("%w: a table of tokens has columns id, access_token and refresh_token, table %s lacks one", tokenstore.ErrUnreadable, t.name)
+		return fmt.Errorf("%w: table %s lacks one of the columns id, access_token and refresh_token, so it is not a table of tokens; check the table's name", tokenstore.ErrUnreadable, t.name)
 	}
 	return nil
 }
 
-// setUp looks at the table, and makes or changes it if that is needed and
-// wanted. Who may only read can still open a table that is there.
+// setUp looks at the table, and creates or changes it if that is needed and wanted.
+// A process that may only read can still open a table that is there.
 func (s *Store) setUp(ctx context.Context) error {
 	t, complete, err := s.look(ctx)
 	if err != nil {
@@ -124,7 +126,7 @@ func (s *Store) setUp(ctx context.Context) error {
 	}
 	if s.config.readOnly {
 		if t.absent() {
-			return absentError("the database has no table " + t.name)
+			return absentError("the database has no table " + t.name + "; check the path and the table's name")
 		}
 		s.table.Store(t)
 		return t.usable()
@@ -186,7 +188,7 @@ func (s *Store) prepare(ctx context.Context) error {
 	return nil
 }
 
-// lookAgain reads the form of the table anew, makes what a writer needs and
+// lookAgain reads the form of the table again, creates what a writer needs and
 // somebody removed, and reports whether anything changed.
 func (s *Store) lookAgain(ctx context.Context, write bool) (changed bool, err error) {
 	t, complete, err := s.look(ctx)
@@ -214,7 +216,7 @@ func (t *table) check(token tokenstore.OAuthToken) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%w: the table has an older form without a column for %s; WithUpgrade, or upgrade=true in a URL, changes it", tokenstore.ErrInvalidToken, strings.Join(missing, ", "))
+	return fmt.Errorf("%w: the table has an older form without a column for %s; open it with WithUpgrade, or upgrade=true in a URL, to add it", tokenstore.ErrInvalidToken, strings.Join(missing, ", "))
 }
 
 // differing returns the names of the fields in which two tokens differ.
@@ -228,7 +230,7 @@ func differing(a, b tokenstore.OAuthToken) string {
 	return strings.Join(names, ", ")
 }
 
-// textOf returns the text that a driver's value stands for.
+// textOf returns the string that a driver's value stands for.
 func textOf(value any) (string, bool) {
 	switch v := value.(type) {
 	case nil:

@@ -22,7 +22,10 @@ import (
 	"example.com/tokenstore/secretstore"
 )
 
-func init() { tokenstore.Register(storeName, openURL) }
+func init() {
+	tokenstore.Register(storeName, openURL)
+	tokenstore.Describe(storeName, tokenstore.Usage{Example: "vault://MOUNT/PREFIX", About: "HashiCorp Vault or OpenBao, KV version 2"})
+}
 
 // The environment variables of the opener, beside those that the client reads
 // itself (VAULT_ADDR, VAULT_TOKEN, VAULT_NAMESPACE, VAULT_CACERT and so on).

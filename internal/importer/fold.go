@@ -1,3 +1,5 @@
+// Which rows of a source are one and the same token, and which of them is moved.
+
 package importer
 
 import (

@@ -1,15 +1,17 @@
-// Package importer moves tokens from one store into another, says what became
-// of each, and proves afterwards that every one of them is found again. It can
-// be run again, and after an interruption, and creates nothing twice.
+// Package importer moves tokens from one store into another, reports what became of
+// each, and then checks that every one of them is found again. An import may be run
+// again, also after an interruption: it creates nothing twice. It knows the stores by
+// the contract alone.
 package importer
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"example.com/tokenstore"
-	"example.com/tokenstore/filestore"
+	"example.com/tokenstore/internal/rowstore"
 )
 
 // Outcome is what became of a row of the source.
@@ -52,6 +54,9 @@ type Row struct {
 	Outcome Outcome `json:"outcome"`
 	// Reason says why, where the outcome alone does not.
 	Reason string `json:"reason,omitempty"`
+	// Warnings name what looks like a slip of somebody who edited the row. They
+	// do not change the outcome.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // Options are the options of an import.
@@ -101,18 +106,31 @@ func (r Report) Complete() bool {
 	return r.Count(Refused)+r.Count(Differs)+r.Count(NotWritten)+len(r.Lost) == 0
 }
 
-// Import moves all tokens of the source into the destination. Nothing is
-// written to the source. An error means that the import did not come to its
-// end: a store could not be read, the destination took no row at all or stopped
-// answering, or the context ended. What is in the report has happened all the same.
+// Import moves all tokens of the source into the destination. The source is never
+// written. An error means that the import did not finish: a store could not be read,
+// nothing of a store is where the source looks, the destination took no row at all or
+// stopped answering, or the context ended. What the report says happened nevertheless.
 func Import(ctx context.Context, source, destination tokenstore.Store, options Options) (Report, error) {
 	tokens, err := source.GetTokens(ctx)
 	if err != nil && (tokens == nil || !errors.Is(err, tokenstore.ErrUnreadable)) {
 		return Report{}, fmt.Errorf("read the source: %w", err)
 	}
+	if err := exists(ctx, source, tokens, err); err != nil {
+		return Report{}, fmt.Errorf("read the source: %w", err)
+	}
+	warnings, warnErr := warningsOf(ctx, source)
+	if warnErr != nil {
+		return Report{}, fmt.Errorf("read the source: %w", warnErr)
+	}
 	im := &importing{destination: destination, options: options, tokens: tokens, report: Report{Rows: []Row{}, Lost: []Lost{}}}
 	for i, t := range tokens {
-		im.report.Rows = append(im.report.Rows, Row{Number: i + 1, SourceID: t.ID, User: t.UserName})
+		row := Row{Number: i + 1, SourceID: t.ID, User: t.UserName, Warnings: rowstore.Warnings(t, false)}
+		for _, w := range warnings[t.ID] {
+			if !slices.Contains(row.Warnings, w) {
+				row.Warnings = append(row.Warnings, w)
+			}
+		}
+		im.report.Rows = append(im.report.Rows, row)
 	}
 	if err := im.look(ctx); err != nil {
 		return Report{}, err
@@ -129,7 +147,34 @@ func Import(ctx context.Context, source, destination tokenstore.Store, options O
 	return im.report, im.verify(ctx)
 }
 
-// importing is one import under way.
+// ErrNothingHere: nothing of a store is where the source looks.
+var ErrNothingHere = errors.New("nothing of a store is here")
+
+// exists returns ErrNothingHere if a source without tokens is no store at all: an
+// import from a wrong place must not look like one that has moved everything.
+func exists(ctx context.Context, source tokenstore.Store, tokens []tokenstore.OAuthToken, unread error) error {
+	s, ok := source.(tokenstore.Exister)
+	if !ok || len(tokens) > 0 || unread != nil {
+		return nil
+	}
+	switch there, err := s.Exists(ctx); {
+	case err != nil:
+		return err
+	case !there:
+		return ErrNothingHere
+	}
+	return nil
+}
+
+// warningsOf returns what the source itself says is odd about its tokens.
+func warningsOf(ctx context.Context, source tokenstore.Store) (map[string][]string, error) {
+	if s, ok := source.(tokenstore.Warner); ok {
+		return s.Warnings(ctx)
+	}
+	return nil, nil
+}
+
+// importing is an import that is running.
 type importing struct {
 	destination tokenstore.Store
 	options     Options
@@ -141,19 +186,19 @@ type importing struct {
 	shut        error                   // what it said first when it refused one for another reason
 }
 
-// unread adds what the source could not read, each row or line by itself.
+// unread adds what the source could not read: a row of the report for each.
 func (im *importing) unread(err error) {
 	refused := func(e error) {
 		im.report.Rows = append(im.report.Rows, Row{Outcome: Refused, Reason: e.Error()})
 	}
 	for _, e := range flatten(err) {
-		var file *filestore.UnreadableError
-		if !errors.As(e, &file) {
+		var rows rowstore.RowErrors
+		if !errors.As(e, &rows) {
 			refused(e)
 			continue
 		}
-		for _, line := range file.Lines {
-			refused(line)
+		for _, row := range rows.RowErrors() {
+			refused(row)
 		}
 	}
 }

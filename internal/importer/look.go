@@ -1,3 +1,5 @@
+// What becomes of each row, decided before anything is written, and proved afterwards.
+
 package importer
 
 import (
@@ -39,9 +41,9 @@ func (im *importing) decide(i int, known *rows) {
 	}
 	there := known.same(t)
 	if other := known.byID[t.ID]; im.options.KeepIDs && other != nil && other != there {
-		row.Outcome, row.Reason = Refused, "another token has this ID in the destination; without --keep-ids it gets a new one"
+		row.Outcome, row.Reason = Refused, "another token in the destination has this ID; import without --keep-ids to give this one a new ID"
 		if other.row > 0 {
-			row.Reason = fmt.Sprintf("row %d has this ID in the destination; without --keep-ids this one gets a new one", other.row)
+			row.Reason = fmt.Sprintf("row %d has this ID in the destination; import without --keep-ids to give this one a new ID", other.row)
 		}
 		return
 	}
@@ -68,7 +70,7 @@ func (im *importing) decide(i int, known *rows) {
 	case im.options.Overwrite:
 		row.Outcome = Overwritten
 	default:
-		row.Outcome, row.Reason = Differs, "left alone; --overwrite takes the source's values"
+		row.Outcome, row.Reason = Differs, "left alone; use --overwrite to take the source's values"
 	}
 	im.stored[i] = there.token
 	if row.Outcome == Overwritten {
@@ -76,7 +78,8 @@ func (im *importing) decide(i int, known *rows) {
 	}
 }
 
-// settle gives the rows whose token an earlier row is what became of that one.
+// settle gives each row that is the same token as an earlier row the ID of that row
+// and, if that one was not moved, its outcome.
 func (im *importing) settle() {
 	for i, number := range im.first {
 		if number == 0 {

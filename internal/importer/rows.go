@@ -1,3 +1,5 @@
+// The tokens of the destination, as the rows decided so far will make them.
+
 package importer
 
 import (

@@ -1,3 +1,5 @@
+// Writing the rows, many at a time where the destination can.
+
 package importer
 
 import (
@@ -46,19 +48,19 @@ func (im *importing) write(ctx context.Context) error {
 // left notes rows that were not written.
 func (im *importing) left(rows ...int) {
 	for _, i := range rows {
-		im.report.Rows[i].Outcome, im.report.Rows[i].Reason = NotWritten, "the import ended before it; run it again"
+		im.report.Rows[i].Outcome, im.report.Rows[i].Reason = NotWritten, "the import ended before this row; run it again"
 		im.stored[i] = tokenstore.OAuthToken{}
 	}
 }
 
-// ends reports whether an error of one save is that of every save that
-// follows: the caller has had enough, or the store does not answer.
+// ends reports whether every save that follows would fail with the same error: the
+// context has ended, or the store does not answer.
 func ends(ctx context.Context, err error) bool {
 	return ctx.Err() != nil || errors.Is(err, tokenstore.ErrUnavailable) || errors.Is(err, tokenstore.ErrThrottled)
 }
 
-// shuts reports whether an error of one save may well be that of every save: a
-// permission is missing, or there is no room.
+// shuts reports whether every save is likely to fail with this error: a permission is
+// missing, or there is no room.
 func shuts(err error) bool {
 	return errors.Is(err, tokenstore.ErrDenied) || errors.Is(err, tokenstore.ErrQuota)
 }

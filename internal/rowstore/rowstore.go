@@ -6,6 +6,7 @@ package rowstore
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"example.com/tokenstore"
 )
@@ -81,4 +82,43 @@ func insert(rows Rows, t tokenstore.OAuthToken) (tokenstore.OAuthToken, error) {
 	}
 	t = t.Normal()
 	return t, rows.Insert(t)
+}
+
+// credentials are the fields in which Warnings looks for white space, by their
+// stored names.
+var credentials = []struct {
+	name string
+	of   func(tokenstore.OAuthToken) string
+}{
+	{"client_id", func(t tokenstore.OAuthToken) string { return t.ClientID }},
+	{"client_secret", func(t tokenstore.OAuthToken) string { return t.ClientSecret }},
+	{"refresh_token", func(t tokenstore.OAuthToken) string { return t.RefreshToken }},
+	{"access_token", func(t tokenstore.OAuthToken) string { return t.AccessToken }},
+	{"grant_token", func(t tokenstore.OAuthToken) string { return t.GrantToken }},
+}
+
+// Warnings returns what tokenstore.Warner says about one token: white space around
+// credentials, and that its row has an expiry that cannot be understood.
+func Warnings(t tokenstore.OAuthToken, oddExpiry bool) []string {
+	var warnings []string
+	for _, c := range credentials {
+		if value := c.of(t); strings.TrimSpace(value) != value {
+			warnings = append(warnings, c.name+": white space before or after the value")
+		}
+	}
+	if oddExpiry {
+		warnings = append(warnings, "expiry_time: "+OddExpiry)
+	}
+	return warnings
+}
+
+// OddExpiry says what is wrong with an expiry that cannot be understood.
+const OddExpiry = "not a time in epoch milliseconds (13 digits) or seconds (10 digits); taken as unknown"
+
+// RowErrors is implemented by an error that names several rows. A report gives
+// each of them a line of its own.
+type RowErrors interface {
+	error
+	// RowErrors returns an error for each row.
+	RowErrors() []error
 }

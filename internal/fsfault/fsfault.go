@@ -1,0 +1,91 @@
+// Package fsfault tells faults of the file system apart, for the stores that keep
+// their tokens in a file: which sentinel of package tokenstore a fault matches, and
+// what to do about it. It leaves out the path, since that may come from a URL.
+package fsfault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"example.com/tokenstore"
+)
+
+// fault is an error of the system in words that have no path.
+type fault struct {
+	kind  error
+	words string
+	cause error
+}
+
+func (f *fault) Error() string {
+	if f.kind == nil {
+		return f.words
+	}
+	return f.kind.Error() + ": " + f.words
+}
+
+// GoString keeps %#v from printing the cause.
+func (f *fault) GoString() string { return fmt.Sprintf("%q", f.Error()) }
+
+func (f *fault) Unwrap() []error {
+	if f.kind == nil {
+		return []error{f.cause}
+	}
+	return []error{f.kind, f.cause}
+}
+
+// Of returns an error of the system in words that have no path, which matches the
+// sentinel that suits it. Errors that match a sentinel already, and those of a
+// context, stay as they are; the cause stays reachable.
+func Of(err error) error {
+	var told *fault
+	ended := errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+	if err == nil || ended || tokenstore.Kind(err) != nil || errors.As(err, &told) {
+		return err
+	}
+	kind, advice := kindOf(err)
+	reason := reasonOf(err)
+	if advice != "" {
+		reason += "; " + advice
+	}
+	return &fault{kind, reason, err}
+}
+
+// reasonOf returns the system's reason without the path.
+func reasonOf(err error) string {
+	var number syscall.Errno
+	switch {
+	case errors.As(err, &number): // Its texts are fixed.
+		return number.Error()
+	case errors.Is(err, fs.ErrPermission):
+		return fs.ErrPermission.Error()
+	case errors.Is(err, fs.ErrNotExist):
+		return fs.ErrNotExist.Error()
+	case errors.Is(err, fs.ErrExist):
+		return fs.ErrExist.Error()
+	case errors.Is(err, os.ErrClosed):
+		return os.ErrClosed.Error()
+	}
+	return fmt.Sprintf("the system reports a fault (%T)", err)
+}
+
+// kindOf returns the sentinel for an error of the system, or nil, and what to do.
+func kindOf(err error) (kind error, advice string) {
+	var number syscall.Errno
+	if errors.As(err, &number) {
+		if kind, advice := numbered(number); kind != nil {
+			return kind, advice
+		}
+	}
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return tokenstore.ErrDenied, "check the permissions of the file and its folder"
+	case errors.Is(err, fs.ErrNotExist):
+		return tokenstore.ErrInvalidArgument, "check the path"
+	}
+	return nil, ""
+}
