@@ -3,6 +3,8 @@ package awssm_test
 import (
 	"context"
 	"errors"
+	"net"
+	"net/http"
 	"os"
 	"path"
 	"slices"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/awssm"
@@ -89,8 +92,39 @@ func (w *world) remove(_ context.Context, _ driver.Secrets, name string) error {
 	return w.service.Remove(secret)
 }
 
+// putBack moves AWSCURRENT to the version before, as a person does, so long ago that
+// no read is outdated.
+func (w *world) putBack(_ context.Context, _ driver.Secrets, name string) error {
+	secret, err := awssm.SecretName(name)
+	if err == nil {
+		err = w.service.PutBack(secret)
+	}
+	w.clock.Advance(time.Minute)
+	return err
+}
+
+// nowhere returns a driver on a region that does not exist.
+func (w *world) nowhere(context.Context, driver.Secrets) (driver.Secrets, error) {
+	client := w.service.Client(func(o *secretsmanager.Options) { o.Region, o.HTTPClient = "nowhere-1", noHost{} })
+	return awssm.NewSecrets(client, w.options()...)
+}
+
+// noHost finds no host for any name.
+type noHost struct{}
+
+func (noHost) Do(r *http.Request) (*http.Response, error) {
+	return nil, &net.DNSError{Err: "no such host", Name: r.URL.Hostname(), IsNotFound: true}
+}
+
+// refusing is a client that finds no secret in a batch.
+type refusing struct{ awssm.API }
+
+func (refusing) BatchGetSecretValue(context.Context, *secretsmanager.BatchGetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.BatchGetSecretValueOutput, error) {
+	return nil, &types.ResourceNotFoundException{Message: aws.String("Secrets Manager can't find the resource that you asked for.")}
+}
+
 // unsettled are the cases that take the first read as it comes.
-var unsettled = []string{"person-*", "batch-*", "retire*"}
+var unsettled = []string{"person-*", "batch-*", "retire*", "restored*"}
 
 // crowded are the cases in which a writer whose reply was lost may be written
 // over twice before he looks: then nobody can tell whether he had written, and
@@ -120,6 +154,11 @@ func driverConformance(t *testing.T, config awssmtest.Config, options ...conform
 	options = append(options,
 		conformance.DriverHandle(func(context.Context, driver.Secrets) (driver.Secrets, error) { return w.secrets() }),
 		conformance.DriverPerson(w.edit, w.remove),
+		conformance.DriverRestore(w.putBack),
+		conformance.DriverNoContainer(w.nowhere),
+		conformance.DriverRefusedBatch(func(context.Context, driver.Secrets) (driver.Secrets, error) {
+			return awssm.NewSecrets(refusing{w.client()}, w.options()...)
+		}),
 		// More losers would use up the versions that a secret may have.
 		conformance.DriverLoad(4, 8),
 	)

@@ -50,7 +50,7 @@ const MaxNumber = 1 << 53
 // [ErrUnreadable] and, unlike those of encoding/json, quotes none of the data.
 func DecodeObject(data []byte) (Object, error) {
 	if len(data) == 0 {
-		return Object{}, fmt.Errorf("%w: the secret exists and is empty", ErrUnreadable)
+		return Object{}, fmt.Errorf("%w: it is stored without data", ErrUnreadable)
 	}
 	fields, ok := scan(string(data))
 	if !ok {

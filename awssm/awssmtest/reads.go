@@ -217,6 +217,20 @@ func (s *Service) Damage(name string) {
 	s.write(sec, next)
 }
 
+// PutBack moves AWSCURRENT back to the version that carries AWSPREVIOUS, as a person
+// does, at once and without a fault.
+func (s *Service) PutBack(name string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	label, state := current, s.lookup(name).state
+	in := &secretsmanager.UpdateSecretVersionStageInput{SecretId: &name, VersionStage: &label}
+	if from, to := state.labels[current], state.labels[previous]; from != nil && to != nil {
+		in.RemoveFromVersionId, in.MoveToVersionId = &from.id, &to.id
+	}
+	_, err := s.stage(in)
+	return err
+}
+
 // Remove schedules a secret for deletion, as a person does in the console, at
 // once and without a fault.
 func (s *Service) Remove(name string) error {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -101,6 +102,40 @@ func (w *world) remove(ctx context.Context, _ driver.Secrets, name string) error
 	return err
 }
 
+// putBack moves AWSCURRENT to the version before, as a person does, and waits until
+// no read can be an outdated one.
+func (w *world) putBack(ctx context.Context, _ driver.Secrets, name string) error {
+	secret, err := awssm.SecretName(name)
+	if err != nil {
+		return err
+	}
+	d, err := w.client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &secret})
+	if err != nil {
+		return err
+	}
+	in := &secretsmanager.UpdateSecretVersionStageInput{SecretId: &secret, VersionStage: aws.String("AWSCURRENT")}
+	for id, labels := range d.VersionIdsToStages {
+		if slices.Contains(labels, "AWSCURRENT") {
+			in.RemoveFromVersionId = &id
+		}
+		if slices.Contains(labels, "AWSPREVIOUS") {
+			in.MoveToVersionId = &id
+		}
+	}
+	if _, err = w.client.UpdateSecretVersionStage(ctx, in); err != nil {
+		return err
+	}
+	time.Sleep(5 * time.Second)
+	return nil
+}
+
+// refusing is a client that finds no secret in a batch.
+type refusing struct{ *secretsmanager.Client }
+
+func (refusing) BatchGetSecretValue(context.Context, *secretsmanager.BatchGetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.BatchGetSecretValueOutput, error) {
+	return nil, &types.ResourceNotFoundException{}
+}
+
 func (w *world) value(ctx context.Context, secret string) (string, error) {
 	out, err := w.client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &secret, VersionStage: aws.String("AWSCURRENT")})
 	if err != nil {
@@ -125,6 +160,11 @@ func TestDriver(t *testing.T) {
 	},
 		conformance.DriverHandle(func(context.Context, driver.Secrets) (driver.Secrets, error) { return w.secrets() }),
 		conformance.DriverPerson(w.edit, w.remove),
+		conformance.DriverRestore(w.putBack),
+		conformance.DriverRefusedBatch(func(context.Context, driver.Secrets) (driver.Secrets, error) {
+			return awssm.NewSecrets(refusing{w.client})
+		}),
+		conformance.DriverMissing("LocalStack has every region", "container-*"),
 		conformance.DriverLoad(workers, rounds),
 		conformance.DriverNames(110), // Two pages, one of them short.
 		conformance.DriverMissing("LocalStack writes to a secret that is scheduled for deletion", "person-delete"),
