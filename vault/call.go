@@ -450,39 +450,39 @@ func classify(ctx context.Context, op string, err error) error {
 		// The client's own limit: it must not pass for the caller's context.
 		f.text, f.cause = "no answer within the client's timeout", nil
 	case address != nil:
-		f.kind, f.text = transport(address.Err)
+		f.text, f.kind = transport(address.Err)
 	default:
 		f.text = "no usable answer"
 	}
 	return f
 }
 
-// transport returns the kind of an error of package net/http, and words for it:
-// its own may quote what somebody else has sent.
-func transport(err error) (kind error, text string) {
+// transport returns words for an error of package net/http, whose own may quote what
+// somebody else has sent, and its kind.
+func transport(err error) (text string, kind error) {
 	var name *net.DNSError
 	var certificate *tls.CertificateVerificationError
 	var number syscall.Errno
 	var timeout net.Error
 	switch said := err.Error(); {
 	case errors.As(err, &name):
-		return driver.ErrUnavailable, "the name of the server's host cannot be resolved"
+		return "the name of the server's host cannot be resolved", driver.ErrUnavailable
 	case errors.As(err, &certificate):
-		return driver.ErrUnavailable, "the server's certificate is not accepted: " + certificate.Err.Error()
+		return "the server's certificate is not accepted: " + certificate.Err.Error(), driver.ErrUnavailable
 	case errors.As(err, &number):
-		return driver.ErrUnavailable, number.Error()
+		return number.Error(), driver.ErrUnavailable
 	case errors.As(err, &timeout) && timeout.Timeout():
-		return driver.ErrUnavailable, "timeout"
+		return "timeout", driver.ErrUnavailable
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return driver.ErrUnavailable, "the server closed the connection"
+		return "the server closed the connection", driver.ErrUnavailable
 	case strings.Contains(said, "server gave HTTP response to HTTPS client"):
-		return driver.ErrInvalid, "the server does not speak TLS; the client's address (VAULT_ADDR) begins with https"
+		return "the server does not speak TLS; the client's address (VAULT_ADDR) begins with https", driver.ErrInvalid
 	case strings.Contains(said, "invalid header field"):
-		return driver.ErrInvalid, "a header of the client, such as the namespace, has a line break or another character that cannot be sent"
+		return "a header of the client, such as the namespace, has a line break or another character that cannot be sent", driver.ErrInvalid
 	case strings.Contains(said, "unsupported protocol scheme"), strings.Contains(said, "no Host in request URL"):
-		return driver.ErrInvalid, "the client's address (VAULT_ADDR) is not of the form https://host:port"
+		return "the client's address (VAULT_ADDR) is not of the form https://host:port", driver.ErrInvalid
 	}
-	return driver.ErrUnavailable, "the connection failed"
+	return "the connection failed", driver.ErrUnavailable
 }
 
 // withoutURL returns a reply as it may be shown: its URL has the path, and who is
