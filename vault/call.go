@@ -59,8 +59,7 @@ func newLink(source *api.Client, c config) (*link, error) {
 	if l.once, err = l.client.CloneWithHeaders(); err != nil {
 		return nil, errNotCloned
 	}
-	l.once.ClearToken()
-	l.once.SetCheckRetry(l.client.CheckRetry())
+	l.once.ClearToken() // It comes from the environment.
 	l.once.SetMaxRetries(0)
 	if c.session == nil && c.login != nil {
 		session, err := NewSession(source, c.login)
@@ -321,8 +320,6 @@ func received(ctx context.Context, op, method string, resp *api.Response, err er
 		r.body = body
 	}
 	switch {
-	case ctx.Err() != nil:
-		return r, ctx.Err()
 	case r.status == http.StatusNotFound && (err == nil || statusOf(err) == http.StatusNotFound):
 		return r, absence(op, method, r.body, err)
 	case err == nil && r.status/100 == 3: // The second in a row, one of another kind, or none is to be followed.
@@ -356,7 +353,7 @@ func absence(op, method string, body []byte, err error) error {
 	switch {
 	case (said.Data.Metadata != nil || said.Data.Version != nil) && method != http.MethodPut: // A version that was deleted.
 		return nil
-	case said.Errors != nil && len(*said.Errors) == 0 && method == http.MethodGet:
+	case said.Errors != nil && len(*said.Errors) == 0 && (method == http.MethodGet || method == http.MethodPatch):
 		return nil
 	case said.Errors == nil && len(said.Warnings) == 0, !errors.As(err, &reply):
 		return unusable(op)

@@ -64,7 +64,7 @@ func TestAbsence(t *testing.T) {
 
 // TestPatchOfNothing: a patch of what is not there, or was deleted, is a conflict.
 func TestPatchOfNothing(t *testing.T) {
-	for _, body := range []string{"", `{"data":{"created_time":"2030-01-02T03:04:05Z","deletion_time":"2030-01-02T03:04:06Z","destroyed":false,"version":2}}`} {
+	for _, body := range []string{"", absentReply, `{"data":{"created_time":"2030-01-02T03:04:05Z","deletion_time":"2030-01-02T03:04:06Z","destroyed":false,"version":2}}`} {
 		_, client := play(t, func(r sent) (int, string) {
 			if r.method == http.MethodPatch {
 				return 404, body
