@@ -302,8 +302,8 @@ func (l *link) send(ctx context.Context, c call, token string) (reply, error) {
 // would look like a server that does not answer.
 func sendable(token string) error {
 	if strings.ContainsFunc(token, func(c rune) bool { return !unicode.IsPrint(c) }) {
-		return &failure{kind: driver.ErrDenied, op: "use the token", text: "it has a line break or another character that no token has; " +
-			"set it (VAULT_TOKEN) without"}
+		return &failure{kind: driver.ErrDenied, op: "use the token", text: "the token has a line break or another unprintable character: " +
+			"remove it from VAULT_TOKEN, or from where the token comes"}
 	}
 	return nil
 }
