@@ -59,8 +59,7 @@ func newLink(source *api.Client, c config) (*link, error) {
 	if l.once, err = l.client.CloneWithHeaders(); err != nil {
 		return nil, errNotCloned
 	}
-	l.once.ClearToken()
-	l.once.SetCheckRetry(l.client.CheckRetry())
+	l.once.ClearToken() // It comes from the environment.
 	l.once.SetMaxRetries(0)
 	if c.session == nil && c.login != nil {
 		session, err := NewSession(source, c.login)
@@ -303,8 +302,8 @@ func (l *link) send(ctx context.Context, c call, token string) (reply, error) {
 // would look like a server that does not answer.
 func sendable(token string) error {
 	if strings.ContainsFunc(token, func(c rune) bool { return !unicode.IsPrint(c) }) {
-		return &failure{kind: driver.ErrDenied, op: "use the token", text: "it has a line break or another character that no token has; " +
-			"set it (VAULT_TOKEN) without"}
+		return &failure{kind: driver.ErrDenied, op: "use the token", text: "the token has a line break or another unprintable character: " +
+			"remove it from VAULT_TOKEN, or from where the token comes"}
 	}
 	return nil
 }
@@ -321,8 +320,6 @@ func received(ctx context.Context, op, method string, resp *api.Response, err er
 		r.body = body
 	}
 	switch {
-	case ctx.Err() != nil:
-		return r, ctx.Err()
 	case r.status == http.StatusNotFound && (err == nil || statusOf(err) == http.StatusNotFound):
 		return r, absence(op, method, r.body, err)
 	case err == nil && r.status/100 == 3: // The second in a row, one of another kind, or none is to be followed.
@@ -356,7 +353,7 @@ func absence(op, method string, body []byte, err error) error {
 	switch {
 	case (said.Data.Metadata != nil || said.Data.Version != nil) && method != http.MethodPut: // A version that was deleted.
 		return nil
-	case said.Errors != nil && len(*said.Errors) == 0 && method == http.MethodGet:
+	case said.Errors != nil && len(*said.Errors) == 0 && (method == http.MethodGet || method == http.MethodPatch):
 		return nil
 	case said.Errors == nil && len(said.Warnings) == 0, !errors.As(err, &reply):
 		return unusable(op)
@@ -450,39 +447,39 @@ func classify(ctx context.Context, op string, err error) error {
 		// The client's own limit: it must not pass for the caller's context.
 		f.text, f.cause = "no answer within the client's timeout", nil
 	case address != nil:
-		f.kind, f.text = transport(address.Err)
+		f.text, f.kind = transport(address.Err)
 	default:
 		f.text = "no usable answer"
 	}
 	return f
 }
 
-// transport returns the kind of an error of package net/http, and words for it:
-// its own may quote what somebody else has sent.
-func transport(err error) (kind error, text string) {
+// transport returns words for an error of package net/http, whose own may quote what
+// somebody else has sent, and its kind.
+func transport(err error) (text string, kind error) {
 	var name *net.DNSError
 	var certificate *tls.CertificateVerificationError
 	var number syscall.Errno
 	var timeout net.Error
 	switch said := err.Error(); {
 	case errors.As(err, &name):
-		return driver.ErrUnavailable, "the name of the server's host cannot be resolved"
+		return "the name of the server's host cannot be resolved", driver.ErrUnavailable
 	case errors.As(err, &certificate):
-		return driver.ErrUnavailable, "the server's certificate is not accepted: " + certificate.Err.Error()
+		return "the server's certificate is not accepted: " + certificate.Err.Error(), driver.ErrUnavailable
 	case errors.As(err, &number):
-		return driver.ErrUnavailable, number.Error()
+		return number.Error(), driver.ErrUnavailable
 	case errors.As(err, &timeout) && timeout.Timeout():
-		return driver.ErrUnavailable, "timeout"
+		return "timeout", driver.ErrUnavailable
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return driver.ErrUnavailable, "the server closed the connection"
+		return "the server closed the connection", driver.ErrUnavailable
 	case strings.Contains(said, "server gave HTTP response to HTTPS client"):
-		return driver.ErrInvalid, "the server does not speak TLS; the client's address (VAULT_ADDR) begins with https"
+		return "the server does not speak TLS; the client's address (VAULT_ADDR) begins with https", driver.ErrInvalid
 	case strings.Contains(said, "invalid header field"):
-		return driver.ErrInvalid, "a header of the client, such as the namespace, has a line break or another character that cannot be sent"
+		return "a header of the client, such as the namespace, has a line break or another character that cannot be sent", driver.ErrInvalid
 	case strings.Contains(said, "unsupported protocol scheme"), strings.Contains(said, "no Host in request URL"):
-		return driver.ErrInvalid, "the client's address (VAULT_ADDR) is not of the form https://host:port"
+		return "the client's address (VAULT_ADDR) is not of the form https://host:port", driver.ErrInvalid
 	}
-	return driver.ErrUnavailable, "the connection failed"
+	return "the connection failed", driver.ErrUnavailable
 }
 
 // withoutURL returns a reply as it may be shown: its URL has the path, and who is

@@ -113,7 +113,7 @@ func (c *config) check() error {
 		return errors.New("the prefix must be a path that ends in a slash, such as tokenstore/")
 	}
 	if first, _, _ := strings.Cut(c.prefix, "/"); first == "data" || first == "metadata" {
-		return errors.New("the prefix begins with " + first + "/, which the API has between the mount and a secret's path: leave it out")
+		return errors.New("the prefix begins with " + first + "/, which is part of the API's paths, not of a secret's: leave it out")
 	}
 	if c.maxSize < 1 || c.maxVersions < 0 {
 		return errors.New("the largest size must be positive and the number of versions not negative")
