@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"time"
@@ -74,7 +75,7 @@ func call[In, Out any](ctx context.Context, s *settings, op string, again repeat
 		if err == nil {
 			return out, nil
 		}
-		f := newFault(ctx, op, err)
+		f := newFault(ctx, op, secretIn(in), err)
 		wait := quotaWait
 		switch {
 		case try == tries, again == never:
@@ -91,6 +92,21 @@ func call[In, Out any](ctx context.Context, s *settings, op string, again repeat
 			return out, &fault{op: op, code: contextEnded, kind: err, err: err}
 		}
 	}
+}
+
+// secretIn returns the ID of the secret that a request is about, and "" for one
+// that is about a project: a list, and the creation of a secret.
+func secretIn(request any) string {
+	var name string
+	switch in := request.(type) {
+	case *secretmanagerpb.UpdateSecretRequest:
+		name = in.GetSecret().GetName()
+	case interface{ GetName() string }:
+		name = in.GetName()
+	case interface{ GetParent() string }:
+		name = in.GetParent()
+	}
+	return quotedID(name)
 }
 
 // once keeps the client from repeating a call.
@@ -126,8 +142,8 @@ func (f *fault) ended() bool {
 	return errors.Is(f.kind, context.Canceled) || errors.Is(f.kind, context.DeadlineExceeded)
 }
 
-// newFault classifies the error of a call.
-func newFault(ctx context.Context, op string, err error) *fault {
+// newFault classifies the error of a call about a secret, or about none.
+func newFault(ctx context.Context, op, id string, err error) *fault {
 	f := &fault{op: op, err: err}
 	if cause := ctx.Err(); cause != nil {
 		f.kind, f.code = cause, contextEnded
@@ -144,12 +160,19 @@ func newFault(ctx context.Context, op string, err error) *fault {
 		f.kind = driver.ErrUnavailable
 	case f.grpc == codes.FailedPrecondition && aboutKey(err):
 		f.kind = driver.ErrDenied
+	case f.grpc == codes.NotFound && !aboutSecret(err, id):
+		f.kind, f.code = driver.ErrNoContainer, f.code+placeHint
+	case f.grpc == codes.Unimplemented:
+		f.code += placeHint
 	}
 	return f
 }
 
-// kinds are the sentinels of the status codes; those that are not here say that
-// the call may or may not have been carried out.
+const placeHint = ", but not of a secret; check the project, the location, the endpoint and the KMS key"
+
+// kinds are the sentinels of the status codes. Any other code leaves open whether
+// the call was carried out. Unimplemented is also what a gRPC client makes of a 404
+// from something else than Secret Manager.
 var kinds = map[codes.Code]error{
 	codes.NotFound:           driver.ErrNotFound,
 	codes.AlreadyExists:      driver.ErrConflict,
@@ -160,7 +183,50 @@ var kinds = map[codes.Code]error{
 	codes.ResourceExhausted:  driver.ErrThrottled,
 	codes.InvalidArgument:    driver.ErrInvalid,
 	codes.OutOfRange:         driver.ErrInvalid,
-	codes.Unimplemented:      driver.ErrInvalid,
+	codes.Unimplemented:      driver.ErrNoContainer,
+}
+
+// aboutSecret reports whether the service says that this very secret, or a version
+// of it, does not exist. The same status stands for a project, a location, a key or
+// a method. (Seen: "Secret [projects/1/secrets/a] not found or has no versions." and
+// "Secret Version [projects/1/secrets/a/versions/2] not found.")
+func aboutSecret(err error, id string) bool {
+	if id == "" {
+		return false
+	}
+	message := messageOf(err)
+	if quoted := quotedID(message); quoted != "" {
+		return quoted == id
+	}
+	message = strings.ToLower(message)
+	return strings.Contains(message, "secret") && !otherPlace.MatchString(message)
+}
+
+// otherPlace matches what is not there if it is not the secret.
+var otherPlace = regexp.MustCompile(`project|location|region|kms|cryptokey|method|service|consumer|api|route`)
+
+// idInName matches the ID in the name of a secret, or of a version.
+var idInName = regexp.MustCompile(`/secrets/([A-Za-z0-9_-]+)`)
+
+// quotedID returns the ID of the secret that a text names.
+func quotedID(text string) string {
+	if m := idInName.FindStringSubmatch(text); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+// messageOf returns the service's own words, without those of the client, which may
+// quote the URL that was asked for.
+func messageOf(err error) string {
+	var web *googleapi.Error
+	if errors.As(err, &web) {
+		return web.Message
+	}
+	if s, ok := status.FromError(err); ok {
+		return s.Message()
+	}
+	return ""
 }
 
 // codeOf returns the status code of an error, of a gRPC or a REST client, and
@@ -171,34 +237,58 @@ func codeOf(err error) (codes.Code, string) {
 		code := webCode(web)
 		return code, code.String()
 	}
-	var credentials *auth.Error
-	if errors.As(err, &credentials) {
-		if passing(credentials) {
-			return codes.Unavailable, noSource
-		}
-		return codes.Unauthenticated, "no credentials, or they cannot be refreshed"
+	if code, said := unsigned(err); code != codes.OK {
+		return code, said
 	}
 	if s, ok := status.FromError(err); ok {
-		if s.Code() == codes.Unauthenticated && passingText.MatchString(s.Message()) {
-			return codes.Unavailable, noSource
-		}
 		return s.Code(), s.Code().String()
 	}
 	return codes.Unknown, "no usable reply"
 }
 
-const noSource = "the source of the credentials gives none at present"
-
-// passing reports whether credentials could only not be fetched just now.
-func passing(err *auth.Error) bool {
-	// Not of the whole error: the client's own, around it, is a net.Error too.
+// unsigned returns the code of a call that was not sent because its credentials
+// could not be had, and what can be said of it; else codes.OK.
+func unsigned(err error) (codes.Code, string) {
+	var source string
 	var network net.Error
-	return err.Temporary() || errors.As(err.Err, &network)
+	var refusal *auth.Error
+	var request *url.Error
+	s, _ := status.FromError(err)
+	switch {
+	case errors.As(err, &refusal):
+		// Not of the whole error: the client's own, around it, is a net.Error too.
+		if refusal.Temporary() || errors.As(refusal.Err, &network) {
+			return codes.Unavailable, noSource
+		}
+		source = refusal.Error()
+	case errors.As(err, &request) && sourceText.MatchString(request.Err.Error()):
+		if errors.As(request.Err, &network) {
+			return codes.Unavailable, noSource
+		}
+		source = request.Err.Error()
+	case s.Code() == codes.Unauthenticated || s.Code() == codes.Internal:
+		// gRPC keeps nothing of the error but its text.
+		ok := false
+		if _, source, ok = strings.Cut(s.Message(), "per-RPC creds failed due to error: "); !ok {
+			return codes.OK, ""
+		}
+	default:
+		return codes.OK, ""
+	}
+	if passingText.MatchString(source) {
+		return codes.Unavailable, noSource
+	}
+	return codes.Unauthenticated, "no credentials, or they cannot be refreshed"
 }
 
-// passingText matches what gRPC makes of such an error, of which it keeps the
-// text only: a request that got no answer, or the answer's status.
-var passingText = regexp.MustCompile(`per-RPC creds failed due to error: (?s:.*)(?:(?:Get|Post|Put) "https?://[^"]*": |cannot fetch token: (?:408|429|500|503)\n)`)
+const noSource = "the source of the credentials gives none at present"
+
+// sourceText matches how the errors of Google's sources of credentials begin.
+var sourceText = regexp.MustCompile(`^(?:auth|credentials|impersonate|oauth2|compute|metadata|google): `)
+
+// passingText matches the error of a source that may have credentials later: a
+// request that got no answer, or the status of one.
+var passingText = regexp.MustCompile(`(?:Get|Post|Put) "https?://[^"]*": |(?:cannot fetch token:|compute: Received|status code) (?:408|429|5[0-9][0-9])\b`)
 
 // webCode returns the status code of a REST reply. The body has it, since 400
 // stands for several; a proxy between may send something else.

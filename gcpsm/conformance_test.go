@@ -3,12 +3,14 @@ package gcpsm_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
 	secretmanager "cloud.google.com/go/secretmanager/apiv1"
+	"cloud.google.com/go/secretmanager/apiv1/secretmanagerpb"
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/conformance"
@@ -86,6 +88,47 @@ func (w *world) remove(_ context.Context, _ driver.Secrets, name string) error {
 	return w.service.Remove(id)
 }
 
+// older returns what a version of a secret holds, as the console shows it.
+func (w *world) older(ctx context.Context, id string, number int64) (string, error) {
+	client, err := w.client()
+	if err != nil {
+		return "", err
+	}
+	name := fmt.Sprintf("projects/%s/secrets/%s/versions/%d", project, id, number)
+	for range 20 { // The connection may lose it.
+		var out *secretmanagerpb.AccessSecretVersionResponse
+		out, err = client.AccessSecretVersion(ctx, &secretmanagerpb.AccessSecretVersionRequest{Name: name})
+		if err == nil {
+			return string(out.GetPayload().GetData()), nil
+		}
+	}
+	return "", err
+}
+
+// restore adds the version before the newest one once more, as a person does who
+// takes a write back.
+func (w *world) restore(ctx context.Context, s driver.Secrets, name string) error {
+	id, err := gcpsm.SecretID(name)
+	if err != nil {
+		return err
+	}
+	text, err := w.older(ctx, id, w.service.Added(id)-1)
+	if err != nil {
+		return err
+	}
+	return w.edit(ctx, s, name, []byte(text))
+}
+
+// nowhere returns a driver in a project that does not exist, of which Google says
+// no more than that one may do nothing in it.
+func (w *world) nowhere(context.Context, driver.Secrets) (driver.Secrets, error) {
+	client, err := w.client()
+	if err != nil {
+		return nil, err
+	}
+	return gcpsm.NewSecrets(client, "no-project", w.options()...)
+}
+
 // late is the case that asks for a whole secret that was deleted behind the
 // driver's back not to be found at once, which the service does not promise.
 const late = "person-delete"
@@ -121,6 +164,8 @@ func driverConformance(t *testing.T, config gcpsmtest.Config, settles bool, case
 		conformance.DriverOnly(cases...),
 		conformance.DriverHandle(func(context.Context, driver.Secrets) (driver.Secrets, error) { return w.secrets() }),
 		conformance.DriverPerson(w.edit, w.remove),
+		conformance.DriverRestore(w.restore),
+		conformance.DriverNoContainer(w.nowhere),
 	}
 	if settles {
 		options = append(options, conformance.DriverSettle(func(ctx context.Context) error { return w.clock.Sleep(ctx, 5*time.Second) }))

@@ -111,8 +111,7 @@ func (s *secrets) delete(ctx context.Context, id, revision string) error {
 	mark, err := s.swap(ctx, id, h, base, version{deleted: true}, nil)
 	switch {
 	case errors.Is(err, driver.ErrNotFound):
-		s.forget(id)
-		return nil
+		return s.goes(ctx, id)
 	case errors.Is(err, driver.ErrConflict):
 		if _, head, lookErr := s.look(ctx, id); lookErr == nil && !live(head) {
 			return nil

@@ -23,8 +23,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"strconv"
 	"strings"
+
+	"example.com/tokenstore/driver"
 )
 
 // state is what there is under a number.
@@ -55,12 +58,19 @@ type version struct {
 	oldest int64
 	// deleted is set in the mark of a deleted secret.
 	deleted bool
+	// pasted says that a person has stored an earlier version again, with the
+	// driver's fields in it.
+	pasted bool
 
 	data []byte // without the fields above
 }
 
 // person reports whether the version was stored by somebody else than the driver.
 func (v version) person() bool { return v.nonce == "" }
+
+// restored reports whether the version may hold older data than the one before it:
+// those of a person may, and nobody but the person knows.
+func (v version) restored() bool { return v.person() || v.pasted }
 
 // identity tells the version from others of the same number in another life of
 // the secret.
@@ -109,6 +119,21 @@ type versionLog interface {
 // maxBack is how many versions in a row that cannot be read are stepped over
 // before a secret counts as empty.
 const maxBack = 1000
+
+const (
+	// maxForward is how many versions one look reads: more than a global secret
+	// gets in hintAfter under its quota, many times over.
+	maxForward = 1 << 16
+	// maxNumber is more than the number of any version.
+	maxNumber = 1 << 40
+	// maxLooks is how often a look begins again because versions were added. No
+	// quota lets them be added faster than they are read.
+	maxLooks = 1000
+)
+
+// errEndless is returned where there is always one more version. A service that
+// answers for every number would keep a reader for ever.
+var errEndless = fmt.Errorf("%w: gave up: the secret has no last version", driver.ErrUnavailable)
 
 // history is what one operation has seen of a secret's versions.
 type history struct {
@@ -198,6 +223,9 @@ func (h *history) begin(ctx context.Context) error {
 func (h *history) leap(ctx context.Context) error {
 	missing := int64(0)
 	for step := int64(1); missing == 0; step *= 2 {
+		if step > maxNumber {
+			return errEndless
+		}
 		v, err := h.read(ctx, h.end+step)
 		if err != nil {
 			return err
@@ -220,12 +248,13 @@ func (h *history) leap(ctx context.Context) error {
 
 // forward reads on until there is no more.
 func (h *history) forward(ctx context.Context) error {
-	for {
+	for range maxForward {
 		v, err := h.read(ctx, h.end+1)
 		if err != nil || v.state == absent {
 			return err
 		}
 	}
+	return errEndless
 }
 
 // head returns the current version; its state is absent if there is none.
@@ -234,7 +263,7 @@ func (h *history) forward(ctx context.Context) error {
 // again whether there is more, if that took any reads: as long as no version was
 // added, the current one cannot have been destroyed in the meantime.
 func (h *history) head(ctx context.Context) (version, error) {
-	for {
+	for range maxLooks {
 		if err := h.forward(ctx); err != nil {
 			return version{}, err
 		}
@@ -248,6 +277,7 @@ func (h *history) head(ctx context.Context) (version, error) {
 			return v, nil
 		}
 	}
+	return version{}, errEndless
 }
 
 // newest returns the highest version that counts, among those up to the end.
@@ -263,7 +293,7 @@ func (h *history) newest(ctx context.Context) (version, error) {
 			continue
 		}
 		if ok, err := h.counts(ctx, v); ok || err != nil {
-			return v, err
+			return h.seen[n], err
 		}
 	}
 	return version{}, nil
@@ -289,7 +319,9 @@ func (h *history) counts(ctx context.Context, v version) (bool, error) {
 			continue
 		}
 		if u.nonce == v.nonce {
-			return true, nil // A person has pasted it, with the driver's fields.
+			v.pasted = true
+			h.keep(v)
+			return true, nil
 		}
 		if !beaten {
 			if beaten, err = h.reaches(ctx, u, v.generation); err != nil {

@@ -48,6 +48,7 @@ type world struct {
 	problems []string
 	unsure   int // outcomes that nobody could tell
 	wins     int
+	pastes   int // looks that saw one
 	naive    naive
 }
 
@@ -55,6 +56,7 @@ type entry struct {
 	version
 	gone   bool
 	counts bool
+	copied int64 // the version of which a person has made this one, with the driver's fields
 }
 
 type headAt struct {
@@ -266,8 +268,23 @@ func (a *actor) look(ctx context.Context) (*history, version, error) {
 	}
 	if v.state == stored {
 		a.known = &position{v, h.end, h.floor}
+		a.checkPasted(v)
 	}
 	return h, v, nil
+}
+
+// checkPasted compares what is said of a paste with what is true. Once the version
+// that was copied is destroyed, only those who saw it know.
+func (a *actor) checkPasted(v version) {
+	from := a.log[v.number-1].copied
+	switch {
+	case v.pasted && from == 0:
+		a.fails("version %d is taken for a paste", v.number)
+	case !v.pasted && from != 0 && !a.log[from-1].gone:
+		a.fails("version %d is not seen to be a paste of %d", v.number, from)
+	case v.pasted:
+		a.pastes++
+	}
 }
 
 // save replaces the current version, or deletes.
@@ -368,11 +385,14 @@ func (a *actor) paste() error {
 	if err := a.step(); err != nil {
 		return err
 	}
-	v := version{data: []byte(fmt.Sprint(a.rng.Uint64()))}
+	v, from := version{data: []byte(fmt.Sprint(a.rng.Uint64()))}, int64(0)
 	if n := a.head(); n > 0 && a.rng.IntN(2) == 0 {
 		v = a.log[n-1].version
+		if from = n; v.person() {
+			from = 0
+		}
 	}
-	a.append(v, true)
+	a.log[a.append(v, true)-1].copied = from
 	for _, other := range a.actors {
 		other.shaky = true
 	}
@@ -509,16 +529,20 @@ func schedules() int {
 func TestModelOfVersions(t *testing.T) {
 	t.Parallel()
 	adaptertest.OneAtATime(t)
-	var versions, wins, unsure int
+	var versions, wins, unsure, pastes int
 	for seed := range schedules() {
 		w := schedule(uint64(seed), none)
 		versions, wins, unsure = versions+len(w.log), wins+w.wins, unsure+w.unsure
+		pastes += w.pastes
 		for _, p := range w.problems {
 			t.Errorf("schedule %d: %s", seed, p)
 		}
 		if t.Failed() {
 			return
 		}
+	}
+	if pastes == 0 {
+		t.Error("nobody has seen a paste")
 	}
 	t.Logf("%d schedules, %d versions, %d committed writes, %d writers that were told that nobody knows", schedules(), versions, wins, unsure)
 }

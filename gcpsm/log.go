@@ -62,6 +62,9 @@ func (l *remoteLog) add(ctx context.Context, v version) (version, error) {
 
 func (l *remoteLog) access(ctx context.Context, number int64) (version, error) {
 	v, err := l.get(ctx, strconv.FormatInt(number, 10))
+	if err == nil && v.state == stored && v.number != number {
+		err = fmt.Errorf("%w: AccessSecretVersion: the reply is another version", driver.ErrUnavailable)
+	}
 	v.number = number
 	return v, err
 }

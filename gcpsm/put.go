@@ -65,10 +65,20 @@ func (s *secrets) replace(ctx context.Context, id string, base ref, v version, f
 	s.prune(ctx, h, head)
 	own, err := s.swap(ctx, id, h, base, v, fields)
 	if errors.Is(err, driver.ErrNotFound) {
-		s.forget(id)
+		if err := s.goes(ctx, id); err != nil {
+			return version{}, err
+		}
 		return version{}, fmt.Errorf("%w: the secret is gone", driver.ErrConflict)
 	}
 	return own, err
+}
+
+// goes forgets a secret to which no version could be added because it was not
+// there, and returns an error if a look meets one: then it may be there after all.
+func (s *secrets) goes(ctx context.Context, id string) error {
+	s.forget(id)
+	_, _, err := s.look(ctx, id)
+	return err
 }
 
 // onto returns the current version, without another look if the base was found
@@ -169,7 +179,7 @@ func (s *secrets) create(ctx context.Context, t target) (string, error) {
 		}
 		wait = min(2*wait, time.Second)
 	}
-	return "", fmt.Errorf("%w: others delete and create the secret all the time", driver.ErrConflict)
+	return "", fmt.Errorf("%w: gave up: the secret is being deleted and created again and again", driver.ErrConflict)
 }
 
 // newSecret creates a secret without versions. That it exists already is as
@@ -183,8 +193,11 @@ func (s *secrets) newSecret(ctx context.Context, t target) *fault {
 	_, f := call(ctx, s.set, "CreateSecret", ifUnanswered, s.api.CreateSecret, &secretmanagerpb.CreateSecretRequest{
 		Parent: s.set.parent(), SecretId: t.id, Secret: secret,
 	})
-	if f != nil && errors.Is(f.kind, driver.ErrConflict) {
+	switch {
+	case f == nil, f.grpc == codes.AlreadyExists, f.grpc == codes.Aborted:
 		return nil
+	case f.grpc == codes.FailedPrecondition: // A policy of the organization, or a key.
+		f.kind = driver.ErrDenied
 	}
 	return f
 }

@@ -42,6 +42,13 @@ func (f failing) AddSecretVersion(ctx context.Context, in *secretmanagerpb.AddSe
 	return f.API.AddSecretVersion(ctx, in, options...)
 }
 
+func (f failing) CreateSecret(ctx context.Context, in *secretmanagerpb.CreateSecretRequest, options ...gax.CallOption) (*secretmanagerpb.Secret, error) {
+	if err := f.fail("CreateSecret", in); err != nil {
+		return nil, err
+	}
+	return f.API.CreateSecret(ctx, in, options...)
+}
+
 func (f failing) DestroySecretVersion(ctx context.Context, in *secretmanagerpb.DestroySecretVersionRequest, options ...gax.CallOption) (*secretmanagerpb.SecretVersion, error) {
 	if err := f.fail("DestroySecretVersion", in); err != nil {
 		return nil, err

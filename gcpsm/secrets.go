@@ -4,8 +4,10 @@ package gcpsm
 // one access, to see that there is no later version.
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"strings"
 	"sync"
@@ -14,7 +16,6 @@ import (
 
 	"cloud.google.com/go/secretmanager/apiv1/secretmanagerpb"
 	"github.com/googleapis/gax-go/v2"
-	"google.golang.org/api/iterator"
 
 	"example.com/tokenstore/driver"
 	"example.com/tokenstore/internal/keylock"
@@ -70,7 +71,9 @@ func (s *secrets) Get(ctx context.Context, name string) (driver.Secret, error) {
 	if !live(head) {
 		return driver.Secret{}, driver.ErrNotFound
 	}
-	return driver.Secret{Name: name, Data: append([]byte(nil), head.data...), Revision: head.ref().String()}, nil
+	return driver.Secret{
+		Name: name, Data: bytes.Clone(head.data), Revision: head.ref().String(), Restored: head.restored(),
+	}, nil
 }
 
 // live reports whether a current version is that of a secret.
@@ -108,6 +111,9 @@ func (s *secrets) look(ctx context.Context, id string) (*history, version, error
 		return nil, version{}, err
 	}
 	head, err := h.head(ctx)
+	if errors.Is(err, errEndless) {
+		s.forget(id) // From "latest" it may be nearer.
+	}
 	if err != nil {
 		return nil, version{}, err
 	}
@@ -181,10 +187,13 @@ type callOption = gax.CallOption
 // pageSize is how many secrets one call of ListSecrets gives.
 const pageSize = 1000
 
+// maxPages is more than any project's secrets fill, also if many pages are empty.
+const maxPages = 100_000
+
 // List pages through ListSecrets, which may be minutes old.
 func (s *secrets) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		seen := map[string]bool{}
+		seen, tokens := map[string]bool{}, map[string]bool{}
 		in := &secretmanagerpb.ListSecretsRequest{Parent: s.set.parent(), PageSize: pageSize}
 		if filter := filterFor(prefix); filter != "" {
 			in.Filter = "name:" + filter
@@ -193,6 +202,10 @@ func (s *secrets) List(ctx context.Context, prefix string) iter.Seq2[string, err
 			page, f := call(ctx, s.set, "ListSecrets", ifUnanswered, s.page, in)
 			if f != nil {
 				yield("", f.give())
+				return
+			}
+			if tokens[page.next] || len(tokens) == maxPages {
+				yield("", fmt.Errorf("%w: ListSecrets: gave up: the list has no end", driver.ErrUnavailable))
 				return
 			}
 			for _, secret := range page.secrets {
@@ -219,6 +232,7 @@ func (s *secrets) List(ctx context.Context, prefix string) iter.Seq2[string, err
 				}
 				return
 			}
+			tokens[page.next] = true
 			in.PageToken = page.next
 		}
 	}
@@ -228,15 +242,27 @@ func (s *secrets) List(ctx context.Context, prefix string) iter.Seq2[string, err
 type page struct {
 	secrets []*secretmanagerpb.Secret
 	next    string
+	err     error
 }
 
-// page makes one call of ListSecrets.
+// page makes one call of ListSecrets. The client's pagers go on by themselves while
+// pages are empty, and its REST client does not pass the context on: so this asks for
+// one page, and waits no longer than the context.
 func (s *secrets) page(ctx context.Context, in *secretmanagerpb.ListSecretsRequest, options ...callOption) (page, error) {
-	var p page
-	pager := iterator.NewPager(s.api.ListSecrets(ctx, in, options...), int(in.GetPageSize()), in.GetPageToken())
-	var err error
-	p.next, err = pager.NextPage(&p.secrets)
-	return p, err
+	pages := s.api.ListSecrets(ctx, in, options...)
+	size, token := int(in.GetPageSize()), in.GetPageToken()
+	reply := make(chan page, 1)
+	go func() {
+		var p page
+		p.secrets, p.next, p.err = pages.InternalFetch(size, token)
+		reply <- p
+	}()
+	select {
+	case p := <-reply:
+		return p, p.err
+	case <-ctx.Done():
+		return page{}, ctx.Err()
+	}
 }
 
 // listed returns the logical name of a secret, if it has one and is not deleted.

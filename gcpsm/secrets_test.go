@@ -190,6 +190,41 @@ func TestAPasteOfTheCurrentVersionCounts(t *testing.T) {
 	b.want(`{"n":"3"}`)
 }
 
+// TestWhatAPersonPutsInMayBeOlder adds earlier versions again, as they are in the
+// console and without the driver's fields: until the next save Restored says so, to
+// those who have seen the later version and to those who have not.
+func TestWhatAPersonPutsInMayBeOlder(t *testing.T) {
+	for _, number := range []int64{1, 2, 3} {
+		for _, bare := range []bool{false, true} {
+			b := newBench(t, gcpsmtest.Real())
+			r := b.put(`{"n":"3"}`, b.put(`{"n":"2"}`, b.put(`{"n":"1"}`, "")))
+			if b.want(`{"n":"3"}`).Restored {
+				t.Error("what was put is said to be restored")
+			}
+			text, err := b.older(t.Context(), id, number)
+			b.noError(err)
+			data := fmt.Sprintf(`{"n":"%d"}`, number)
+			if bare {
+				text = data
+			}
+			_, err = b.service.Edit(id, text)
+			b.noError(err)
+			b.wantPut(`{"n":"lost"}`, r, driver.ErrConflict)
+			for _, s := range []driver.Secrets{b.another(), b.s, b.s} {
+				got, err := s.Get(t.Context(), "a/x")
+				if err != nil || string(got.Data) != data || !got.Restored {
+					t.Errorf("version %d, bare %v: %+v, %v", number, bare, got, err)
+				}
+				r = got.Revision
+			}
+			b.put(`{"n":"4"}`, r)
+			if b.want(`{"n":"4"}`).Restored {
+				t.Error("after a save it is still said to be restored")
+			}
+		}
+	}
+}
+
 func TestWhatCannotBeReadIsSteppedOver(t *testing.T) {
 	b := newBench(t, gcpsmtest.Real())
 	r := b.put(`{"n":"1"}`, "")
