@@ -16,6 +16,7 @@ const (
 	crashes    = "./secretstore/enginetest TestCrashEntries/"
 	linear     = "./secretstore/enginetest TestLinearizableEntries"
 	model      = "./secretstore/enginetest TestModelEntries"
+	batches    = "./secretstore/enginetest TestBatches"
 	contract   = "./secretstore TestStoreOverMemory/^entries$/"
 	staleSuite = "./secretstore TestStoreOverStaleReads/^entries$"
 	races      = "./secretstore "
@@ -236,8 +237,33 @@ var mutations = []mutation{
 	},
 	{
 		"a save does not see what one before it in the same call has changed", "secretstore/savemany.go",
-		"case p.unchanged && !written[p.next.token.ID]:", "case p.unchanged:",
+		"return p.unchanged && g.written[p.next.token.ID]", "return false && g.written[p.next.token.ID]",
 		races + "TestSaveTokensOfOneRow", false,
+	},
+	{
+		"a fault of a plan stands though a save before it in the same call has removed its cause", "secretstore/savemany.go",
+		"return final(fault) }", "return fault != nil }",
+		races + "TestSaveTokensPlansAFaultAgain", false,
+	},
+	{
+		"the ID that a token is to get may be that of another saved with it", "secretstore/savemany.go",
+		"marks = append(marks, escapeID(tokens[i].ID))", "marks = append(marks, \"id \"+tokens[i].ID)",
+		races + "TestSaveTokensOfADerivedID", false,
+	},
+	{
+		"the keys of an edited token are claimed before its turn", "secretstore/savemany.go",
+		"!p.unchanged && !p.mends }", "!p.unchanged }",
+		batches, true,
+	},
+	{
+		"a list reads several documents once", "index/document_list.go",
+		"if len(pages) < 2 || !slices.ContainsFunc(pages, hid) {", "if len(pages) < 2 || !slices.ContainsFunc(pages, hid) || true {",
+		races + "TestListWhileATokenRotates", false,
+	},
+	{
+		"a batch that is not found says so of every secret", "internal/staleness/staleness.go",
+		"return driver.Secret{Name: name}, fault, named || !a.silent", "return driver.Secret{Name: name}, fault, named || true",
+		"./internal/staleness TestOnlyAnswersAboutASecretCount", false,
 	},
 	{
 		"a save that begins again is no younger", "secretstore/savemany.go",

@@ -109,6 +109,7 @@ type plan struct {
 	target    *row // what is written over: a live row, a tombstone, or nothing
 	next      *row // what is written
 	unchanged bool // nothing needs to be written
+	mends     bool // a person has edited the row: the index may lack keys of it
 	claims    []tokenstore.Key
 	releases  []tokenstore.Key
 	// rests are the keys by which the row was looked for and not found, and on
@@ -156,7 +157,7 @@ func (a *attempt) planUpdate(p *plan, r *row, token tokenstore.OAuthToken) error
 	if edited {
 		// A person has changed the row. Which of its keys stand in the index is
 		// not known: claim them all.
-		before = nil
+		before, p.mends = nil, true
 	}
 	p.claims = without(after, before)
 	p.releases = without(a.s.keys(r.token), after)

@@ -23,7 +23,7 @@ func (s *Store) SaveTokens(ctx context.Context, tokens []tokenstore.OAuthToken) 
 	var faults []error
 	chunk := saveChunk
 	for start := 0; start < len(tokens); {
-		end := independent(tokens, start, chunk)
+		end := s.independent(tokens, start, chunk)
 		done := s.saveGroup(ctx, tokens[start:end], stored[start:end])
 		for i, fault := range done {
 			op := fmt.Sprintf("save token %d of %d", start+i+1, len(tokens))
@@ -37,17 +37,17 @@ func (s *Store) SaveTokens(ctx context.Context, tokens []tokenstore.OAuthToken) 
 }
 
 // independent returns the end of the longest run of tokens from start, not longer
-// than chunk, that have no key and no ID in common, so that none can decide about
-// another.
-func independent(tokens []tokenstore.OAuthToken, start, chunk int) int {
-	seen := map[any]bool{}
+// than chunk, that have nothing in common by which one could decide about another: no
+// key, and no ID, be it given or derived from a key.
+func (s *Store) independent(tokens []tokenstore.OAuthToken, start, chunk int) int {
+	seen := map[string]bool{}
 	for i := start; i < len(tokens) && i < start+chunk; i++ {
-		var marks []any
+		var marks []string
 		for _, k := range tokenstore.KeysOf(tokens[i]) {
-			marks = append(marks, k)
+			marks = append(marks, s.hash(k)) // It is the derived ID, too.
 		}
 		if tokens[i].ID != "" {
-			marks = append(marks, tokens[i].ID)
+			marks = append(marks, escapeID(tokens[i].ID))
 		}
 		for _, m := range marks {
 			if seen[m] {
@@ -61,52 +61,99 @@ func independent(tokens []tokenstore.OAuthToken, start, chunk int) int {
 	return min(len(tokens), start+chunk)
 }
 
-// saveGroup saves tokens that have no key and no ID in common. Those with which
-// others interfere are saved by themselves, each in its turn. It returns what
-// went wrong with each. If what was planned gets too old it stops, and returns
-// so many faults as tokens were handled, one at least.
+// group is a run of independent tokens that are planned together and then handled
+// one after the other.
+type group struct {
+	plans  []*plan // nil: planning has failed
+	faults []error
+	claims error // why the keys of the plans could not be claimed
+	// What the tokens that were handled have changed, and the plans have not seen:
+	written map[string]bool // IDs of rows
+	edited  bool            // a row that a person had edited, whose keys were not in the index
+}
+
+// step is what is done with a token of a group.
+type step int
+
+const (
+	refuse step = iota // its fault stands
+	alone              // it is saved by itself, whatever was planned
+	keep               // it is stored already
+	write              // its plan is carried out; after a conflict it is saved alone
+)
+
+// steps say what is done with the next token of a group: the first that applies.
+var steps = []struct {
+	when func(g *group, p *plan, fault error) bool
+	do   step
+}{
+	// No token can be saved.
+	{func(_ *group, _ *plan, fault error) bool { return final(fault) }, refuse},
+	// Another fault may be gone with what the tokens before it have changed.
+	{func(_ *group, p *plan, _ error) bool { return p == nil }, alone},
+	{func(g *group, p *plan, _ error) bool { return g.edited || p.mends }, alone},
+	{func(g *group, p *plan, _ error) bool { return p.unchanged && g.written[p.next.token.ID] }, alone},
+	{func(_ *group, p *plan, _ error) bool { return p.unchanged }, keep},
+	{func(g *group, _ *plan, _ error) bool { return g.claims != nil }, alone},
+	{func(*group, *plan, error) bool { return true }, write},
+}
+
+// next returns what is done with the token at place i.
+func (g *group) next(i int) step {
+	for _, s := range steps {
+		if s.when(g, g.plans[i], g.faults[i]) {
+			return s.do
+		}
+	}
+	return alone
+}
+
+// final reports whether a fault is one that no save of another token changes.
+func final(fault error) bool {
+	return errors.Is(fault, driver.ErrNoContainer) || errors.Is(fault, context.Canceled) || errors.Is(fault, context.DeadlineExceeded)
+}
+
+// saveGroup saves independent tokens. Those with which others interfere are saved by
+// themselves, each in its turn. It returns what went wrong with each. If what was
+// planned gets too old it stops, and returns one error slot per token that it
+// handled, at least one.
 func (s *Store) saveGroup(ctx context.Context, tokens, stored []tokenstore.OAuthToken) []error {
-	faults := make([]error, len(tokens))
 	a := s.attempt()
-	plans := a.planGroup(ctx, tokens, faults)
-	others, err := a.claimGroup(ctx, plans)
+	g := &group{faults: make([]error, len(tokens)), written: map[string]bool{}}
+	g.plans = a.planGroup(ctx, tokens, g.faults)
+	others, err := a.claimGroup(ctx, g.plans)
+	g.claims = err
 	begun := a.tooOld() == nil
 	var done []*plan
-	written := map[string]bool{} // IDs of rows
-	edited := false              // a row was written that a person had edited
-	for i, p := range plans {
+	for i, p := range g.plans {
 		if begun && i > 0 && a.tooOld() != nil {
-			faults = faults[:i]
+			g.faults = g.faults[:i]
 			break
 		}
-		alone := false
-		switch {
-		case edited:
-			// Its keys were not in the index when the plan was made.
-			alone = faults[i] == nil || errors.Is(faults[i], tokenstore.ErrInvalidToken) || errors.Is(faults[i], driver.ErrConflict)
-		case p == nil:
-			alone = errors.Is(faults[i], driver.ErrConflict)
-		case p.unchanged && !written[p.next.token.ID]:
+		do := g.next(i)
+		switch do {
+		case keep:
 			stored[i] = p.next.token
-		case p.unchanged || err != nil:
-			// What a token before it in the group has changed it did not see.
-			alone = true
-		default:
-			faults[i] = a.finish(ctx, p, others[i])
-			alone = errors.Is(faults[i], driver.ErrConflict)
+		case write:
+			if g.faults[i] = a.finish(ctx, p, others[i]); g.faults[i] == nil {
+				stored[i], done = p.next.token, append(done, p)
+			} else if errors.Is(g.faults[i], driver.ErrConflict) {
+				do = alone
+			}
 		}
-		if alone {
-			stored[i], faults[i] = s.save(ctx, tokens[i])
-		} else if faults[i] == nil && !p.unchanged {
-			stored[i], done = p.next.token, append(done, p)
+		if do == alone {
+			stored[i], g.faults[i] = s.save(ctx, tokens[i])
 		}
-		written[stored[i].ID] = true
-		edited = edited || p != nil && !p.unchanged && p.target.state == live && s.edited(p.target)
+		g.written[stored[i].ID] = true
+		g.edited = g.edited || p != nil && p.mends
 	}
 	a.secure(ctx, done...)
 	a.release(ctx, done...)
-	return faults
+	return g.faults
 }
+
+// together reports whether the keys of a plan are claimed with those of the others.
+func (p *plan) together() bool { return p != nil && !p.unchanged && !p.mends }
 
 // finish writes the token of a plan whose keys are claimed.
 func (a *attempt) finish(ctx context.Context, p *plan, others [][]index.Hint) error {
@@ -157,14 +204,15 @@ func (a *attempt) prefetch(ctx context.Context, tokens []tokenstore.OAuthToken) 
 	_, _ = a.view.Lookup(ctx, hashes...)
 }
 
-// claimGroup claims the keys of all plans together.
+// claimGroup claims the keys of all plans together, but for those that mend an edited
+// row: by the keys that a person has given it, tokens before it must not find it yet.
 func (a *attempt) claimGroup(ctx context.Context, plans []*plan) ([][][]index.Hint, error) {
 	if err := a.tooOld(); err != nil {
 		return nil, err
 	}
 	var claims []index.Claim
 	for _, p := range plans {
-		if p != nil && !p.unchanged {
+		if p.together() {
 			claims = append(claims, a.s.claims(p.claims, p.next)...)
 		}
 	}
@@ -177,7 +225,7 @@ func (a *attempt) claimGroup(ctx context.Context, plans []*plan) ([][][]index.Hi
 	}
 	others := make([][][]index.Hint, len(plans))
 	for i, p := range plans {
-		if p != nil && !p.unchanged {
+		if p.together() {
 			others[i], hints = hints[:len(p.claims)], hints[len(p.claims):]
 		}
 	}

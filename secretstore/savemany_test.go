@@ -21,7 +21,8 @@ import (
 // before it.
 func TestSaveTokensOfOneRow(t *testing.T) {
 	store := newStore(t, memory.New())
-	first, err := store.SaveToken(t.Context(), tokenstore.OAuthToken{UserName: "fake-user", RefreshToken: "fake-refresh-1"})
+	// Its ID is not that of its user, which would have the saves planned apart.
+	first, err := store.SaveToken(t.Context(), tokenstore.OAuthToken{ID: "1", UserName: "fake-user", RefreshToken: "fake-refresh-1"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,6 +46,70 @@ func TestSaveTokensOfOneRow(t *testing.T) {
 	}
 	if found, err := store.FindTokenByID(t.Context(), first.ID); err != nil || found != moved {
 		t.Errorf("the later of two saves in one call was lost: %v", err)
+	}
+}
+
+// TestSaveTokensOfADerivedID names, in a call, the ID that another token of the same
+// call would get. Whichever comes first has it.
+func TestSaveTokensOfADerivedID(t *testing.T) {
+	user := tokenstore.OAuthToken{UserName: "fake-user", RefreshToken: "fake-refresh-1"}
+	first, err := newStore(t, memory.New()).SaveToken(t.Context(), user)
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := tokenstore.OAuthToken{ID: first.ID, UserName: "fake-other", RefreshToken: "fake-refresh-2"}
+	before := tokenstore.OAuthToken{ID: "before", AccessToken: "fake-access"}
+	// Without the first, the second goes to the token before.
+	byID := tokenstore.OAuthToken{ID: first.ID, AccessToken: before.AccessToken}
+	for _, tokens := range [][]tokenstore.OAuthToken{{user, named}, {named, user}, {user, byID}, {byID, user}} {
+		single, together := newStore(t, memory.New()), newStore(t, memory.New())
+		var want []tokenstore.OAuthToken
+		for _, store := range []*secretstore.Store{single, together} {
+			if _, err := store.SaveToken(t.Context(), before); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, token := range tokens {
+			saved, err := single.SaveToken(t.Context(), token)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want = append(want, saved)
+		}
+		stored, err := together.SaveTokens(t.Context(), tokens)
+		if err != nil || len(stored) != 2 {
+			t.Fatalf("%d tokens, %v", len(stored), err)
+		}
+		for i := range stored {
+			if want[i].ID != first.ID && want[i].ID != before.ID { // It is random.
+				want[i].ID = stored[i].ID
+			}
+			if stored[i] != want[i] {
+				t.Errorf("save %d of %v gives %v, and alone %v", i+1, tokens, stored[i], want[i])
+			}
+		}
+	}
+}
+
+// TestSaveTokensPlansAFaultAgain has an update that is too large for the row as it is
+// before the call, and not after the save before it.
+func TestSaveTokensPlansAFaultAgain(t *testing.T) {
+	const size = 2000
+	long := strings.Repeat("l", size*6/10)
+	store := newStore(t, memory.New(memory.WithLimits(driver.Limits{MaxSize: size})))
+	first, err := store.SaveToken(t.Context(), tokenstore.OAuthToken{ID: "1", UserName: "fake-user", RefreshToken: "fake-refresh", APIDomain: long})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored, err := store.SaveTokens(t.Context(), []tokenstore.OAuthToken{
+		{ID: first.ID, APIDomain: "https://api.example"},
+		{UserName: "fake-user", RedirectURL: long},
+	})
+	if err != nil || stored[1].ID != first.ID || stored[1].RedirectURL != long {
+		t.Errorf("the second save gives %v", err)
+	}
+	if _, err := store.SaveTokens(t.Context(), []tokenstore.OAuthToken{{UserName: "fake-user", APIDomain: long}}); !errors.Is(err, tokenstore.ErrTooLarge) {
+		t.Errorf("a save that is too large gives %v", err)
 	}
 }
 
