@@ -122,3 +122,25 @@ type RowErrors interface {
 	// RowErrors returns an error for each row.
 	RowErrors() []error
 }
+
+// SplitErrors takes an error of GetTokens apart: joined errors, and those that name
+// several rows.
+func SplitErrors(err error) []error {
+	if err == nil {
+		return nil
+	}
+	var rows RowErrors
+	joined, ok := err.(interface{ Unwrap() []error })
+	_, one := err.(*tokenstore.Error) //nolint:errorlint // Only the outermost error: one with a cause is one fault.
+	switch {
+	case ok && !one:
+		var all []error
+		for _, e := range joined.Unwrap() {
+			all = append(all, SplitErrors(e)...)
+		}
+		return all
+	case errors.As(err, &rows):
+		return rows.RowErrors()
+	}
+	return []error{err}
+}
