@@ -52,7 +52,7 @@ var internals = map[string][]string{
 	"internal/parallel":      {},
 	"internal/pause":         {},
 	"internal/recent":        {},
-	"internal/rowstore":      {"."},
+	"internal/rowstore":      {".", "driver"},
 	"internal/rowstoretest":  {"."},
 	"internal/staleness":     {"driver", "internal/parallel", "internal/recent"},
 	"internal/storedforms":   {},

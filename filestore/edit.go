@@ -182,8 +182,7 @@ func (d *document) bytes() []byte {
 	return []byte(b.String())
 }
 
-// endOf returns the line end of a record: its own, as far as that suits its
-// place.
+// endOf returns the line end of a record: its own, if that suits its place.
 func (d *document) endOf(r *record, last bool) string {
 	ends := strings.HasSuffix(r.end, lineFeed)
 	switch {

@@ -13,8 +13,8 @@ import (
 )
 
 var (
-	errNoID     = fmt.Errorf("%w: the ID is empty", tokenstore.ErrInvalidArgument)
-	errClosed   = fmt.Errorf("%w: the store is closed: %w", tokenstore.ErrInvalidArgument, os.ErrClosed)
+	errNoID     = fmt.Errorf("%w: the ID must not be empty", tokenstore.ErrInvalidArgument)
+	errClosed   = fmt.Errorf("%w: the store is closed; open it again: %w", tokenstore.ErrInvalidArgument, os.ErrClosed)
 	errReadOnly = fmt.Errorf("%w: the file is open for reading only; open it without readonly to change it", tokenstore.ErrDenied)
 	errChanging = fmt.Errorf("%w: the file kept changing while it was read; retry when the program that writes it is done", tokenstore.ErrConflict)
 	errEmptied  = fmt.Errorf("%w: the file was emptied a moment ago, as the SDKs do before they write it; "+

@@ -11,8 +11,8 @@ import (
 // changed.
 func Rewritten(data []byte) []byte { return parse(data).bytes() }
 
-// RewrittenAnew returns the file with every row encoded anew.
-func RewrittenAnew(data []byte) ([]byte, error) {
+// Reencoded returns the file with every row encoded again.
+func Reencoded(data []byte) ([]byte, error) {
 	doc := parse(data).clone()
 	upgrade := config{upgrade: true}
 	if err := doc.ready(upgrade); err != nil {
@@ -55,7 +55,7 @@ func Change(ctx context.Context, s *Store, token tokenstore.OAuthToken, between 
 func Impatient(s *Store) { s.readings = 3 }
 
 // Temporary leaves a temporary file for the place of path, as a writer does that
-// is at work or was killed, and returns its name.
+// is running or was killed, and returns its name.
 func Temporary(path string) (string, error) {
 	f, err := create(path)
 	if err != nil {

@@ -35,7 +35,7 @@ func keepOwner(f *os.File, of os.FileInfo) error {
 func openFolder(path string) (*os.File, error) {
 	folder, err := os.Open(filepath.Dir(path))
 	if err != nil {
-		return nil, fmt.Errorf("open the folder, so that the change survives a power failure: %w", fsfault.Of(err))
+		return nil, fmt.Errorf("open the folder for reading, so that the change survives a power failure: %w", fsfault.Of(err))
 	}
 	return folder, nil
 }

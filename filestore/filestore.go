@@ -1,6 +1,6 @@
-// Package filestore keeps tokens in the token file of the Zoho CRM SDKs. It
-// reads the files of every SDK language and generation, and writes a form that
-// they read back, with the exceptions below.
+// Package filestore keeps tokens in the token file of the Zoho CRM SDKs. It reads the
+// files of every SDK language and generation, and writes a form that they can read,
+// with the exceptions below.
 //
 //	store, err := filestore.Open("tokens.txt")
 //
@@ -8,125 +8,118 @@
 // "file:/var/lib/app/tokens.txt", with these parameters, each true or false:
 //
 //   - readonly: nothing is ever written, neither the file nor one beside it,
-//     and the file must exist. This is for a source to move from. See
+//     and the file must exist. Use it for a source to import from. See
 //     [WithReadOnly].
 //   - upgrade: a file of the first generation may be written. See [WithUpgrade].
-//   - quotes: whether values may be written between quotes. See [WithQuotes].
+//   - quotes: whether values may be quoted. See [WithQuotes].
 //
 // # What is read
 //
-// The SDKs' files have a header and a row for each token, separated by commas:
+// The SDKs' files have a header and one row per token, with fields separated by commas:
 //
 //   - ten columns (SDK 5.0 and later): id, user_name, client_id, client_secret,
 //     refresh_token, access_token, grant_token, expiry_time, redirect_url,
 //     api_domain;
 //   - nine columns (2.x): the same without api_domain;
 //   - six columns (1.x): user_mail, client_id, refresh_token, access_token,
-//     grant_token, expiry_time. Here the row's number among the rows, from 1,
-//     stands for its ID, as long as the file is not changed.
+//     grant_token, expiry_time. Here the row's number, from 1, serves as its ID as
+//     long as the file does not change.
 //
-// Columns go by the names in the header, with user_mail for user_name,
-// redirect_uri for redirect_url, and expires_in for expiry_time. Without a
-// header, and for names that are not known, they go by their position.
+// The names in the header decide which column is which, with user_mail for user_name,
+// redirect_uri for redirect_url, and expires_in for expiry_time. Without a header, and
+// for unknown names, the position decides.
 //
-// A byte order mark, line ends of LF, CR LF or CR CR LF, blank lines, a missing
-// last line end, quotes where none are needed, quotes inside a value that does
-// not begin with one, and the word null for an absent value are all read. A
-// word "null" between quotes is that word.
+// A byte order mark, line ends of LF, CR LF or CR CR LF, blank lines, a missing last
+// line end, unnecessary quotes, quotes inside a value that does not begin with one, and
+// the word null for an absent value are all read. A quoted "null" is the word itself.
 //
 // # What is not guessed
 //
-// Reported by its line number, in an [UnreadableError] that matches
-// tokenstore.ErrUnreadable and quotes nothing of the file: a row with too many
-// fields (a comma in a value without quotes) or too few, without an ID, or with
-// the ID of another row (both are reported); a malformed quote; quotes of which
-// it is not certain whether they belong to the value; a time beside the column
-// of the expiry, which a value with a comma has put there; text that is not UTF-8.
+// Some rows cannot be read for certain: one with too many fields (a comma in an unquoted
+// value) or too few, without an ID, or with the ID of another row (both are reported); a
+// malformed quote; quotes that may or may not belong to the value; a time in the column
+// beside the expiry, where a value with a comma has moved it; text that is not UTF-8.
+// They are reported by line number, in an [UnreadableError] that matches
+// tokenstore.ErrUnreadable and quotes nothing of the file.
+//
+// The other rows are still found and listed; GetTokens returns them together with the
+// error. A token that is not found may be on one of those lines, so a find then returns
+// that error and not tokenstore.ErrNotFound. The file is no longer written: saves and
+// deletes fail with the same error until a person has corrected the lines.
 //
 // An expiry that cannot be understood otherwise is taken as unknown. It stays in the
-// file until a save brings a new one, and is in [Store.Warnings], as is white space
-// around a credential.
-//
-// The other rows are still found and listed, GetTokens returning the error
-// with them. What is not found may be on such a line, so that the error is then
-// that of the lines and not tokenstore.ErrNotFound. The file is not written any
-// more: saves and deletes fail with the same error, until a person has put
-// those lines right.
+// file until a save brings a new one, and is reported by [Store.Warnings], as is white
+// space around a credential.
 //
 // # What is written
 //
-// Lines whose token did not change are written again byte for byte, and a
-// changed one keeps the fields that did not change. The header keeps its names;
-// new rows take the file's line ends, its way to quote, and the word null where
-// the file has it; a file without a last line end stays without. Only what the
-// SDKs need is added: a header to a file that lacks one, and to a file of nine
-// columns the tenth, as the SDKs do when they open it.
+// Lines whose token did not change are written back byte for byte, and a changed line
+// keeps the fields that did not change. The header keeps its names. New rows follow the
+// file's line ends, its way of quoting, and its use of the word null; a file without a
+// last line end stays without. Only what the SDKs need is added: a header to a file that
+// lacks one, and the tenth column to a file of nine, as the SDKs do when they open it.
 //
-// A new file has ten columns, the name redirect_uri, line ends of LF, and
-// quotes where CSV needs them. The SDKs read it, with two exceptions.
+// A new file has ten columns, the name redirect_uri, line ends of LF, and quotes where
+// CSV needs them. The SDKs read it, with two exceptions.
 //
-// Those for Node, TypeScript, C# and Scala take no quotes, and split at every
-// comma: a file that is made for one of them is best opened with quotes=false,
-// the first time. A file that they have written shows it, by its missing last
-// line end, the word null, a quote in the middle of a value, or its header and
-// line ends together. To such a file a value is not written that would need
-// quotes (it has a comma or a line break, begins with a quote, or is the word
-// null): the error matches tokenstore.ErrInvalidToken and names the field.
-// [WithQuotes] decides otherwise.
+// The SDKs for Node, TypeScript, C# and Scala do not understand quotes, and split at
+// every comma: open a file that is made for one of them with quotes=false the first
+// time. A file that they have written can be recognised by its missing last line end,
+// the word null, a quote in the middle of a value, or its header and line ends together.
+// A value that would need quotes (it has a comma or a line break, begins with a quote, or
+// is the word null) is not written to such a file: the error matches
+// tokenstore.ErrInvalidToken and names the field. [WithQuotes] overrides this.
 //
-// That for Scala fails at a row whose last fields are empty, as they are for a
-// token without an API domain. It writes the word null for what is absent, and
-// so does this package in a file where it finds the word: let the SDK make the
-// file, and save a token with absent values first.
+// The SDK for Scala fails at a row whose last fields are empty, as they are for a token
+// without an API domain. It writes the word null for absent values, and so does this
+// package in a file that has the word: let the SDK create the file, and save a token with
+// absent values first.
 //
-// The Java SDK reads a backslash as an escape, also in its own files, and the
-// Python SDK reads no field of more than 131,072 characters, and a carriage
-// return as a line feed.
+// The Java SDK takes a backslash for an escape, also in its own files; the Python SDK
+// reads no field of more than 131,072 characters, and takes a carriage return for a line
+// feed.
 //
 // # IDs
 //
-// IDs are opaque texts. A generated one is a decimal number, one higher than
-// the highest so far, counted as a number: the SDKs count in the same way, and
-// fail on IDs that are none. Numbers above 2,147,483,647 are not counted, so
-// that a generated ID has at most the ten digits that the SDKs' tables bear. No
-// generated ID comes again after this package deleted its token: a number that
-// is higher than those of the rows is kept in a file beside, with ".last-id"
-// after the name. What an SDK deletes, an SDK gives again; this package does
-// so only if it has not seen the row since the program began.
+// IDs are opaque strings. A generated ID is a decimal number, one higher than the highest
+// so far: the SDKs count in the same way, and fail on IDs that are not numbers. Numbers
+// above 2,147,483,647 are not counted, so that a generated ID has at most the ten digits
+// that the SDKs' tables hold. After this package deletes a token, its generated ID is not
+// used again: if the highest number is no longer in a row, it is kept in a file with
+// ".last-id" after the name. An SDK does reuse the ID of a token that it deleted; so does
+// this package if it has not seen the row since the program started.
 //
-// # Others on the same file
+// # Sharing the file
 //
-// Any number of processes may use a file. Writers hold an advisory lock on a
-// file beside it, with ".lock" after the name; readers need no lock and no
-// permission to write. The file is replaced in one step, after it was written
-// to the disk whole, so that no reader ever sees half of it, and a process that
-// is killed leaves the old file or the new one. It may leave a temporary file,
-// which the next writer removes.
+// Any number of processes may use a file. Writers hold an advisory lock on a file beside
+// it, with ".lock" after the name; readers need no lock and no permission to write. The
+// file is replaced in one step after all of it was written to the disk, so that no reader
+// ever sees half of it, and a process that is killed leaves either the old file or the
+// new one. It may leave a temporary file, which the next writer removes.
 //
-// A new file has mode 0600; one that exists keeps its mode and its owner, and
-// on Linux its POSIX access control list, and so does the target of a symbolic
-// link, which stays a link. Other extended attributes, hard links, and access
-// control lists on other systems are lost. A file that is mounted by itself, as
-// containers sometimes have it, cannot be replaced: mount its folder. One that
-// this process may not write is not replaced either, though its folder would
-// allow that: the error matches tokenstore.ErrDenied. Nor is it if the new file
-// cannot be given to the owner of the old one: only that owner and root save.
-// Whoever gives the store to another user gives away the folder, the token file,
-// and those with ".lock" and ".last-id" after its name.
+// A new file has mode 0600; an existing one keeps its mode, its owner and, on Linux, its
+// POSIX access control list. A symbolic link stays a link, and its target is replaced.
+// Other extended attributes, hard links, and access control lists on other systems are
+// lost. A file that is a mount of its own, as containers sometimes have it, cannot be
+// replaced: mount its folder. The folder must be readable, so that the change can be made
+// to survive a power failure. A file that this process may not write is not replaced,
+// even if its folder would allow it: the error matches tokenstore.ErrDenied. Nor is one
+// whose owner the new file cannot be given: only that owner and root can save. To give
+// the store to another user, change the owner of the folder, the token file, and the
+// files with ".lock" and ".last-id" after its name.
 //
-// The SDKs take no lock and write in place, after they have emptied the file.
-// One that seems half written is read again, for up to 0.2 seconds by a find and
-// for up to five by a save or a delete. A file that has been empty for less than
-// 30 seconds is not taken for one without tokens: the error matches
-// tokenstore.ErrConflict, and a retry is worth it. Whoever wants an empty file
-// at once removes it. A file that changed between our read and our write is read
-// again and not overwritten: its bytes are compared in the last moment before
-// it is replaced.
+// The SDKs take no lock, and write in place after emptying the file. A file that seems
+// half written is read again, for up to 0.2 seconds by a find and up to five by a save or
+// a delete. A file that has been empty for less than 30 seconds does not count as one
+// without tokens: the error matches tokenstore.ErrConflict, and a retry may succeed. To
+// have an empty store at once, remove the file. A file that changed between this
+// package's read and its write is read again and not overwritten: its bytes are compared
+// immediately before it is replaced.
 //
-// Not everything is told. A part of a file that ends with a whole line looks like
-// a file; what others write in that last moment is lost; and an SDK overwrites
-// what came between its own read and write. Of two programs on one file, at most
-// one should be an SDK that saves.
+// Some things cannot be detected. A part of a file that ends with a whole line looks like
+// a complete file; what others write in that last moment is lost; and an SDK overwrites
+// whatever was written between its own read and write. If two programs use one file, at
+// most one of them should be an SDK that saves.
 package filestore
 
 import (
@@ -148,8 +141,7 @@ type Store struct {
 	// readings is how often a change reads a file that is being written.
 	readings int
 
-	// writing holds a value while a write is under way: the goroutines of one
-	// store queue here, in order, instead of polling for the file's lock.
+	// writing holds a value during a write: the goroutines of one store queue here, in order, instead of polling for the file's lock.
 	writing chan struct{}
 	// last is what was read last.
 	last atomic.Pointer[snapshot]

@@ -12,7 +12,7 @@ import (
 )
 
 // FuzzRead reads any bytes. Written again unchanged they are the same; what was
-// read without complaint and is written anew, field by field, is read again as
+// read without complaint and is encoded again, field by field, is read again as
 // it was, unless the writer refuses it.
 func FuzzRead(f *testing.F) {
 	seeds, err := filepath.Glob("testdata/*.txt")
@@ -45,16 +45,16 @@ func FuzzRead(f *testing.F) {
 		if err != nil {
 			return
 		}
-		anew, err := filestore.RewrittenAnew(data)
+		encoded, err := filestore.Reencoded(data)
 		if errors.Is(err, tokenstore.ErrInvalidToken) {
 			return
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := filestore.Read(bytes.NewReader(anew))
+		again, err := filestore.Read(bytes.NewReader(encoded))
 		if err != nil {
-			t.Fatalf("%v in %q\nfrom %q", err, anew, data)
+			t.Fatalf("%v in %q\nfrom %q", err, encoded, data)
 		}
 		sameRows(t, again, rows)
 	})

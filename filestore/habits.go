@@ -75,7 +75,7 @@ func (h *habits) row(r *record, s scanned) {
 	}
 }
 
-// csv reports whether all who write the file seem to read quotes. A file with
+// csv reports whether all programs that write the file seem to read quotes. A file with
 // a quoted field is such a file. The SDKs for Node, TypeScript and Scala leave
 // the last line without end, as that for PHP does; that for C# has the line
 // ends of its system under the name redirect_url, which those of the Java SDK
@@ -112,8 +112,8 @@ func (h *habits) nulls() bool {
 // encode returns how the value is written in the column.
 func (h *habits) encode(c column, value string, quotes bool) (string, error) {
 	if !quotes && !h.plain(value) {
-		return "", fmt.Errorf("%w: %s has a comma, a line break or a quote, or is the word null, which a file without quoting cannot hold"+
-			" (if all who use the file read CSV, open it with quotes)", tokenstore.ErrInvalidToken, c)
+		return "", fmt.Errorf("%w: %s has a comma, a line break or a quote, or is the word null, which a file without quoting cannot hold;"+
+			" open the file with quotes=true if all programs that use it read CSV", tokenstore.ErrInvalidToken, c)
 	}
 	switch {
 	case value == "" && h.nulls():

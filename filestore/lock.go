@@ -87,7 +87,7 @@ func stillThere(l *flock.Flock, name string) bool {
 }
 
 // createLock creates the lock file if there is none. It belongs to the owner
-// of the token file, so that whoever may write the one may lock the other.
+// of the token file, so that a user who may write the one may lock the other.
 func createLock(name, path string) error {
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_RDONLY, newFileMode)
 	if errors.Is(err, fs.ErrExist) {

@@ -11,9 +11,9 @@ type config struct {
 	quotes   *bool // nil: as the file shows.
 }
 
-// WithReadOnly opens the file as a source: it must exist, saves and deletes
-// fail with an error that matches tokenstore.ErrDenied, and no file is created
-// or changed, neither this one nor a lock beside it.
+// WithReadOnly opens the file as a source: it must exist, saves and deletes fail with
+// an error that matches tokenstore.ErrDenied, and no file is created or changed,
+// neither this one nor a lock beside it.
 func WithReadOnly() Option { return func(c *config) { c.readOnly = true } }
 
 // WithUpgrade lets a file of the first generation, with six columns, be
@@ -22,7 +22,7 @@ func WithReadOnly() Option { return func(c *config) { c.readOnly = true } }
 // option such a file is read only, since it has no place for an ID.
 func WithUpgrade() Option { return func(c *config) { c.upgrade = true } }
 
-// WithQuotes says whether all who use the file read CSV, so that values that
-// need quotes may be written between quotes. Without this option the file
-// itself decides, as the package comment says.
+// WithQuotes says whether all programs that use the file read CSV, so that values
+// that need quotes may be quoted. Without this option the file itself decides, as the
+// package comment explains.
 func WithQuotes(quotes bool) Option { return func(c *config) { c.quotes = &quotes } }

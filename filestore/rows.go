@@ -41,7 +41,7 @@ func (r *rows) ByKey(key tokenstore.Key, ownerless bool) (tokenstore.OAuthToken,
 // NewID implements rowstore.Rows.
 func (r *rows) NewID() (string, error) {
 	if r.highest >= math.MaxInt32 {
-		return "", fmt.Errorf("%w: the highest number of the SDKs is in use", tokenstore.ErrQuota)
+		return "", fmt.Errorf("%w: the highest ID that the SDKs can count to is in use; save the token with an ID of its own", tokenstore.ErrQuota)
 	}
 	r.highest++
 	return strconv.FormatInt(r.highest, 10), nil

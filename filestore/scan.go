@@ -6,7 +6,7 @@ import "strings"
 
 // cell is one field of a line.
 type cell struct {
-	raw    string // As it stands in the file.
+	raw    string // As it is in the file.
 	value  string // Without its quotes.
 	quoted bool
 }
@@ -122,8 +122,8 @@ func (s scanned) blank() bool {
 	return s.problem == ""
 }
 
-// twofold reports whether each line of a record of several lines is a row by
-// itself, with so many fields, for those who give quotes no meaning.
+// twofold reports whether each line of a record of several lines is a row of that
+// many fields by itself, if quotes have no meaning.
 func (s scanned) twofold(fields int) bool {
 	if s.lines == 1 {
 		return false

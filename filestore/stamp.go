@@ -13,8 +13,8 @@ type stamp struct{ info os.FileInfo }
 
 func (s stamp) exists() bool { return s.info != nil }
 
-// same reports whether the file is the same and unchanged, as far as its size
-// and its times tell.
+// same reports whether the file is the same and unchanged, judging by its size and
+// its times.
 func (s stamp) same(other stamp) bool {
 	if !s.exists() || !other.exists() {
 		return s.exists() == other.exists()

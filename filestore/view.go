@@ -48,16 +48,13 @@ func (s *Store) check() error {
 	case errors.Is(folder, fs.ErrNotExist):
 		return errNoFolder
 	case folder == nil && s.config.readOnly:
-		return missing(err)
+		return errMissing
 	}
 	return folder
 }
 
-// missing returns the error of a file that is opened for reading only and is not
-// there.
-func missing(err error) error {
-	return fmt.Errorf("%w: there is no such file; check the path: %w", tokenstore.ErrInvalidArgument, fsfault.Of(err))
-}
+// errMissing is the error of a file that is opened for reading only.
+const errMissing = fsfault.Missing("there is no such file; check the path")
 
 // view returns the document as it is now.
 func (s *Store) view(ctx context.Context) (*document, error) {
@@ -90,7 +87,7 @@ func (s *Store) readOnce(path string) (snap *snapshot, whole bool, err error) {
 		return &snapshot{doc: parse(nil)}, true, nil
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, false, missing(err)
+		return nil, false, errMissing
 	}
 	if err != nil {
 		return nil, false, err

@@ -29,7 +29,7 @@ func TestAnExpiryThatCannotBeUnderstoodIsUnknown(t *testing.T) {
 			if err != nil || found.ID != "2" || !found.Expiry.IsZero() {
 				t.Fatalf("found %v, %v", found, err)
 			}
-			want := map[string][]string{"2": {"expiry_time: not a time in epoch milliseconds (13 digits) or seconds (10 digits); taken as unknown"}}
+			want := map[string][]string{"2": {"expiry_time: not a time in epoch milliseconds (13 digits) or seconds (10 digits)"}}
 			if got, err := store.Warnings(t.Context()); err != nil || !reflect.DeepEqual(got, want) {
 				t.Errorf("warnings %v, %v, want %v", got, err, want)
 			}

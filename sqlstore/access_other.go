@@ -4,11 +4,11 @@
 
 package sqlstore
 
-// mayRead leaves it to SQLite to see whether the file may be read.
+// mayRead returns nil: SQLite finds out whether the file may be read.
 func mayRead(string) error { return nil }
 
-// foreign leaves it to the system who owns the files that are made.
+// foreign reports false: who owns a new file is the system's affair.
 func foreign(string) bool { return false }
 
-// mayWrite leaves it to SQLite to see whether the file may be written.
+// mayWrite returns true: SQLite finds out whether the file may be written.
 func mayWrite(string) bool { return true }

@@ -16,9 +16,9 @@ import (
 // drop the locks that other connections of this process have on it.
 func mayRead(path string) error { return pathError(unix.Access(path, unix.R_OK)) }
 
-// foreign reports whether the files that SQLite puts beside the file would have
-// another owner: this process's user is neither its owner nor root, for whom
-// SQLite gives them the owner of the file.
+// foreign reports whether the files that SQLite creates beside the file would have
+// another owner: this process's user is neither the file's owner nor root (for root,
+// SQLite gives them the file's owner).
 func foreign(path string) bool {
 	info, err := os.Stat(path)
 	if err != nil {

@@ -144,17 +144,7 @@ func requireFile(path string) error {
 	if _, err := os.Stat(filepath.Dir(path)); err != nil {
 		return pathError(err)
 	}
-	return absentError("there is no such file; check the path")
-}
-
-// absentError says that there is nothing to read. It matches
-// tokenstore.ErrInvalidArgument and fs.ErrNotExist.
-type absentError string
-
-func (e absentError) Error() string { return string(e) }
-
-func (e absentError) Is(target error) bool {
-	return target == tokenstore.ErrInvalidArgument || target == fs.ErrNotExist
+	return fsfault.Missing("there is no such file; check the path")
 }
 
 // mayLook returns an error if looking at the database would leave files beside

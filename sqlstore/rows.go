@@ -220,7 +220,7 @@ func (r *rows) NewID() (string, error) {
 			return id, r.raise(n)
 		}
 	}
-	return "", fmt.Errorf("%w: there is no higher number for an ID", tokenstore.ErrQuota)
+	return "", fmt.Errorf("%w: no higher number is left for an ID; save the token with an ID of its own", tokenstore.ErrQuota)
 }
 
 // counterName is the name under which the table's highest number is kept.

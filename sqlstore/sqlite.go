@@ -13,7 +13,7 @@ import (
 )
 
 // SQLite returns the dialect of SQLite. It is made for the driver
-// modernc.org/sqlite; with another, faults are not told apart.
+// modernc.org/sqlite; with another driver, faults have no kind.
 func SQLite() Dialect { return Dialect{sqliteDialect{}} }
 
 type sqliteDialect struct{}

@@ -14,39 +14,37 @@
 // The table is called oauthtoken and has ten columns: id, user_name, client_id,
 // client_secret, refresh_token, access_token, grant_token, expiry_time,
 // redirect_url, api_domain. An SDK may use it at the same time: its rows and
-// columns keep their form, and no column is added. Beside it the store makes
-// what the SDKs do not look at:
+// columns keep their form, and no column is added. The store also creates what the SDKs
+// do not look at:
 //
 //   - indices whose names begin with "tokenstore_", so that a find does not
 //     read the whole table;
 //   - a table tokenstore_ids with the highest number that ever was an ID. The
-//     table of tokens cannot remember it, since it forgets what is deleted, and
-//     an ID that comes again would let an old reference find a stranger's token.
+//     table of tokens cannot remember it, since deleted rows are gone, and an ID
+//     that is used again would let an old reference find another user's token.
 //     If it is removed, it is created again, and starts at the highest number
 //     that is left.
 //
 // One of the indices is partial and over an expression: from then on, every program
 // that opens the file needs SQLite 3.9 (of 2015) or newer.
 //
-// Generated IDs are decimal numbers, one higher than the highest so far, as
-// those of the SDKs are, and counted as numbers. IDs that are no numbers are
-// left alone.
+// Generated IDs are decimal numbers, one higher than the highest so far, as with the
+// SDKs. IDs that are not numbers are left alone.
 //
-// Older forms of the table, with user_mail instead of user_name or without some
-// of the columns, are read and written as they are; a value that has no column
-// gives an error that matches tokenstore.ErrInvalidToken, and nothing is
-// stored. [WithUpgrade] changes such a table to the present form.
+// Older forms of the table, with user_mail instead of user_name or without some of the
+// columns, are read and written as they are. Saving a value that has no column gives an
+// error that matches tokenstore.ErrInvalidToken, and stores nothing. [WithUpgrade]
+// changes such a table to the current form.
 //
 // Empty and NULL are the same when read; NULL is written. The oldest token is
 // the one with the lowest rowid.
 //
 // # Files
 //
-// A new file has mode 0600, and so have the files that SQLite puts beside it;
-// the mode of a file that exists is not changed, nor is its journal mode.
-// Several processes may use one file. A writer waits for the others as long as
-// its context and [WithBusyTimeout] allow. Reading needs no permission to
-// write the file.
+// A new file has mode 0600, and so do the files that SQLite creates beside it; the mode
+// and the journal mode of an existing file do not change. Several processes may use one
+// file. A writer waits for the others as long as its context and [WithBusyTimeout]
+// allow. Reading does not need write permission.
 //
 // Reading a SQLite database in WAL mode creates two side files (-wal and -shm); they
 // are removed the next time its owner closes it. If another user created them, the
@@ -91,15 +89,14 @@ import (
 )
 
 // Store is a tokenstore.Store over one table. It is safe for concurrent use by
-// goroutines and, as far as the database is, by processes.
+// goroutines and, if the database is, by processes.
 type Store struct {
 	db      *sql.DB
 	owned   bool // Close closes db.
 	dialect dialect
 	config  config
 
-	// writing holds a value while a write is under way: writers of one process
-	// queue here, in order, instead of polling for the database's lock.
+	// writing holds a value during a write: writers of one process queue here, in order, instead of polling for the database's lock.
 	writing chan struct{}
 	// table is the form of the table, read when the store was opened.
 	table atomic.Pointer[table]

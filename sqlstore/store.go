@@ -92,13 +92,13 @@ func (s *Store) SaveTokens(ctx context.Context, tokens []tokenstore.OAuthToken) 
 	return nil, errors.Join(all...)
 }
 
-// wipeTime bounds how long a delete waits for others until the log of what it
-// deleted can be emptied.
+// wipeTime limits how long a delete waits for readers before it empties the log of
+// what it deleted.
 const wipeTime = time.Second
 
 // wiped runs a delete, and lets nothing of what it removed stay in the files of
-// a database that the store opened itself. Others who read at the same time may
-// put that off, which does not undo the delete: its error counts alone.
+// a database that the store opened itself. Others that read at the same time may
+// delay that, which does not undo the delete: only the delete's own error counts.
 func (s *Store) wiped(ctx context.Context, remove func(*rows) error) error {
 	if err := s.transaction(ctx, true, remove); err != nil || !s.owned {
 		return err

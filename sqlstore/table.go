@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/internal/fsfault"
 )
 
 // column says which field of a token a column holds.
@@ -126,7 +127,7 @@ func (s *Store) setUp(ctx context.Context) error {
 	}
 	if s.config.readOnly {
 		if t.absent() {
-			return absentError("the database has no table " + t.name + "; check the path and the table's name")
+			return fsfault.Missing("the database has no table " + t.name + "; check the path and the table's name")
 		}
 		s.table.Store(t)
 		return t.usable()

@@ -28,7 +28,7 @@ func TestAnExpiryThatCannotBeUnderstoodIsUnknown(t *testing.T) {
 					t.Errorf("by %v: %v", k, got)
 				}
 			}
-			warned := map[string][]string{"7": {"expiry_time: not a time in epoch milliseconds (13 digits) or seconds (10 digits); taken as unknown"}}
+			warned := map[string][]string{"7": {"expiry_time: not a time in epoch milliseconds (13 digits) or seconds (10 digits)"}}
 			if got, err := s.Warnings(t.Context()); err != nil || !reflect.DeepEqual(got, warned) {
 				t.Errorf("warnings %v, %v, want %v", got, err, warned)
 			}

@@ -1,3 +1,6 @@
+// Errors of arguments and flags, which quote nothing of what was typed: it may be a
+// credential.
+
 package main
 
 import (
@@ -9,10 +12,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// What is wrong with arguments is said without quoting them: somebody may have
-// typed a credential.
-
-// exactArgs refuses other numbers of arguments, and says which it wants.
+// exactArgs requires one argument for each name.
 func exactArgs(names ...string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		if len(args) == len(names) {
@@ -26,7 +26,7 @@ func exactArgs(names ...string) cobra.PositionalArgs {
 	}
 }
 
-// noArgs refuses what is no command, and says which there are.
+// noArgs rejects an unknown command and lists the known ones.
 func noArgs(root *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil

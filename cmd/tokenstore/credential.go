@@ -1,3 +1,5 @@
+// Reading a credential: from standard input only, since other users can see arguments.
+
 package main
 
 import (
@@ -15,8 +17,8 @@ import (
 // maxCredential bounds what is read from standard input.
 const maxCredential = 64 << 10
 
-// readCredential reads one line. At a terminal it asks for it, and what is
-// typed does not show.
+// readCredential reads one line. At a terminal it prompts for it and does not echo
+// it.
 func readCredential(ctx context.Context, stdin io.Reader, stderr io.Writer) (string, error) {
 	var line string
 	var err error
@@ -32,12 +34,12 @@ func readCredential(ctx context.Context, stdin io.Reader, stderr io.Writer) (str
 	}
 	credential := strings.TrimRight(line, "\r\n")
 	if credential == "" {
-		return "", &usageError{errors.New("standard input is empty")}
+		return "", &usageError{errors.New("standard input is empty; type the token, or redirect a file that holds it")}
 	}
 	return credential, nil
 }
 
-// readHidden reads a line from a terminal that does not show it meanwhile.
+// readHidden reads a line from a terminal without echo.
 func readHidden(ctx context.Context, fd int, prompt io.Writer) (string, error) {
 	before, err := term.GetState(fd)
 	if err != nil {
@@ -45,7 +47,7 @@ func readHidden(ctx context.Context, fd int, prompt io.Writer) (string, error) {
 	}
 	_, _ = fmt.Fprint(prompt, "token: ")
 	defer func() {
-		_ = term.Restore(fd, before) // It still hides if the context ended first.
+		_ = term.Restore(fd, before) // If the context ended first, the echo is still off.
 		_, _ = fmt.Fprintln(prompt)
 	}()
 	return within(ctx, func() (string, error) {
@@ -54,7 +56,7 @@ func readHidden(ctx context.Context, fd int, prompt io.Writer) (string, error) {
 	})
 }
 
-// within ends with its context, which a read of standard input does not.
+// within returns when the context ends, which a read of standard input does not.
 func within(ctx context.Context, read func() (string, error)) (string, error) {
 	type result struct {
 		line string
@@ -73,7 +75,7 @@ func within(ctx context.Context, read func() (string, error)) (string, error) {
 	}
 }
 
-// terminal returns the descriptor of a terminal at which somebody sits.
+// terminal returns the descriptor of a stream that is a terminal.
 func terminal(stream any) (fd int, ok bool) {
 	file, ok := stream.(*os.File)
 	if !ok {

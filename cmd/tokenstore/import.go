@@ -1,3 +1,5 @@
+// The command that moves tokens.
+
 package main
 
 import (
@@ -6,8 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net/url"
-	"strconv"
+	"strings"
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/internal/importer"
@@ -22,70 +23,59 @@ func importCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "import SOURCE --to STORE",
 		Short: "Move all tokens of one store into another",
-		Long: `Import moves all tokens of the source into a store, and says what became of each:
+		Long: `Import moves all tokens of the source into a store, and reports what became of each:
 
   created         the store had no such token, and has it now
   already there   the store had it, with the same values
   differs         the store has it with other values; left alone
-  overwritten     the same, with --overwrite: it has the source's values now
-  folded          another row of the source is the same token, and was moved with
-                  what it lacked and this one has
-  refused         the row cannot be moved; the reason stands beside it
-  not written     the import ended before it: run it again
+  overwritten     the store had it with other values; with --overwrite, it now has
+                  the source's
+  folded          another row of the source is the same token, and was moved together
+                  with the values that only this one has
+  refused         the row cannot be moved; the remark says why
+  not written     the import ended before this row; run it again
 
-The source is never written, and no row is written over an earlier one.
-Afterwards every token is found again by each of its keys and compared. An
-import may be run again, also after an interruption: it creates nothing twice.
-The exit code is 4 if a row was refused or differs, or a token is not found
-again.`,
+A remark also names what looks like a slip in the source: an expiry that cannot be
+understood, or white space before or after a credential. Such a row is moved all the
+same.
+
+The source is never written, and no imported row overwrites an earlier row of the same
+import. Afterwards every token is looked up by each of its keys and compared. An import
+may be run again, also after an interruption: it creates nothing twice. The exit code
+is 4 if a row was refused or differs, or a token is not found again.`,
 		Example: `  tokenstore import file:sdk_tokens.txt --to sqlite:tokens.db
   tokenstore import file:sdk_tokens.txt --to vault://secret/crm --dry-run
   tokenstore import sqlite:zohooauth.db --to awssm://crm?region=eu-west-1 --json`,
 		Args: exactArgs("SOURCE"),
+
+		ValidArgsFunction: completeStore,
 		RunE: func(command *cobra.Command, args []string) error {
 			if to == "" {
-				return &usageError{fmt.Errorf("--to is missing: which store are the tokens to go to?")}
+				return &usageError{errors.New("--to is missing; name the store that the tokens go to")}
 			}
-			return runImport(command, readOnly(args[0]), to, options)
+			return runImport(command, args[0], to, options)
 		},
 	}
 	flags := command.Flags()
 	flags.StringVar(&to, "to", "", "the `STORE` that the tokens go to")
-	flags.BoolVar(&options.DryRun, "dry-run", false, "say what would become of each row, and write nothing")
+	_ = command.RegisterFlagCompletionFunc("to", completeURL) // The flag exists.
+	flags.BoolVar(&options.DryRun, "dry-run", false, "report what would become of each row, and write nothing")
 	flags.BoolVar(&options.KeepIDs, "keep-ids", false, "give new tokens the IDs that they have in the source")
-	flags.BoolVar(&options.Overwrite, "overwrite", false, "write the source's values over those of a token that differs")
+	flags.BoolVar(&options.Overwrite, "overwrite", false, "replace the values of a token that differs with the source's")
 	return command
-}
-
-const readOnlyParam = "readonly"
-
-// readOnly adds to the URL of a source of a kind that a store would otherwise
-// prepare for writing that this must not happen.
-func readOnly(source string) string {
-	u, err := url.Parse(source)
-	if err != nil || u.Scheme != "file" && u.Scheme != "sqlite" {
-		return source // What is wrong with it, opening it says.
-	}
-	query, err := url.ParseQuery(u.RawQuery)
-	if err != nil || len(query[readOnlyParam]) > 1 {
-		return source
-	}
-	if _, err := strconv.ParseBool(query.Get(readOnlyParam)); err != nil && query.Has(readOnlyParam) {
-		return source
-	}
-	query.Set(readOnlyParam, "true")
-	u.RawQuery = query.Encode()
-	return u.String()
 }
 
 func runImport(command *cobra.Command, source, to string, options importer.Options) error {
 	ctx := command.Context()
 	asJSON, _ := command.Flags().GetBool("json")
-	return withStore(ctx, source, func(from tokenstore.OpenStore) error {
+	return withStore(ctx, readOnly(source), func(from tokenstore.OpenStore) error {
 		return withDestination(ctx, to, options.DryRun, func(destination tokenstore.OpenStore) error {
 			done := showProgress(command.ErrOrStderr(), asJSON, &options)
 			report, err := importer.Import(ctx, from, destination, options)
 			done()
+			if errors.Is(err, importer.ErrNothingHere) {
+				return &nothingError{source}
+			}
 			if len(report.Rows) > 0 || err == nil {
 				if err := printImport(command.OutOrStdout(), report, options, asJSON, err == nil); err != nil {
 					return err
@@ -99,8 +89,8 @@ func runImport(command *cobra.Command, source, to string, options importer.Optio
 	})
 }
 
-// withDestination opens the destination. A dry run does not create it: what is
-// not there is empty.
+// withDestination opens the destination. A dry run does not create it; a destination
+// that does not exist yet counts as empty.
 func withDestination(ctx context.Context, to string, dryRun bool, do func(tokenstore.OpenStore) error) error {
 	if !dryRun {
 		return withStore(ctx, to, do)
@@ -150,7 +140,7 @@ func printImport(w io.Writer, report importer.Report, options importer.Options, 
 		if row.Number > 0 {
 			number = fmt.Sprint(row.Number)
 		}
-		t.row(number, row.SourceID, row.User, string(row.Outcome), row.ID, row.Reason)
+		t.row(number, row.SourceID, row.User, string(row.Outcome), row.ID, remark(row))
 	}
 	for _, lost := range report.Lost {
 		t.row(fmt.Sprint(lost.Number), "", "", "LOST", "", "by "+lost.Key+": "+lost.Reason)
@@ -159,6 +149,15 @@ func printImport(w io.Writer, report importer.Report, options importer.Options, 
 		return err
 	}
 	return printSummary(w, report, options, ended)
+}
+
+// remark joins what a row of the report says beside its outcome.
+func remark(row importer.Row) string {
+	all := row.Warnings
+	if row.Reason != "" {
+		all = append([]string{row.Reason}, all...)
+	}
+	return strings.Join(all, "; ")
 }
 
 func printSummary(w io.Writer, report importer.Report, options importer.Options, ended bool) error {
@@ -173,7 +172,7 @@ func printSummary(w io.Writer, report importer.Report, options importer.Options,
 	case options.DryRun:
 		summary += " (dry run: nothing was written)"
 	case !ended:
-		summary += "\nthe import ended early, before every token was looked for again: run it again"
+		summary += "\nthe import ended before every token was looked up again; run it again"
 	default:
 		summary += fmt.Sprintf("\n%d finds by every key of every token: %d as moved, %d not", report.Finds, report.Finds-len(report.Lost), len(report.Lost))
 	}

@@ -1,3 +1,5 @@
+// The commands that show tokens: list, find and get.
+
 package main
 
 import (
@@ -13,11 +15,16 @@ func listCommand() *cobra.Command {
 		Short:   "List all tokens, oldest first, without their credentials",
 		Example: "  tokenstore list sqlite:tokens.db\n  tokenstore list vault://secret/crm --json",
 		Args:    exactArgs("STORE"),
+
+		ValidArgsFunction: completeStore,
 		RunE: func(command *cobra.Command, args []string) error {
 			return withStore(command.Context(), readOnly(args[0]), func(store tokenstore.OpenStore) error {
 				tokens, err := store.GetTokens(command.Context())
 				if tokens == nil && err != nil {
 					return err
+				}
+				if len(tokens) == 0 && err == nil {
+					err = orNothing(command.Context(), store, args[0], nil)
 				}
 				return errors.Join(printAll(command, tokens), err)
 			})
@@ -48,9 +55,14 @@ func getCommand() *cobra.Command {
 		Short:   "Show the token with an ID, without its credentials",
 		Example: "  tokenstore get sqlite:tokens.db 1",
 		Args:    exactArgs("STORE", "ID"),
+
+		ValidArgsFunction: completeStore,
 		RunE: func(command *cobra.Command, args []string) error {
 			return withStore(command.Context(), readOnly(args[0]), func(store tokenstore.OpenStore) error {
 				token, err := store.FindTokenByID(command.Context(), args[1])
+				if errors.Is(err, tokenstore.ErrNotFound) {
+					err = orNothing(command.Context(), store, args[0], err)
+				}
 				return printOne(command, token, err)
 			})
 		},
@@ -64,12 +76,13 @@ func findCommand() *cobra.Command {
 		Use:   "find STORE",
 		Short: "Find a token by its user, or by a credential from standard input",
 		Long: `Find shows the token that the SDKs would find by one key, without its
-credentials. A refresh, access or grant token is read from standard input, never
-from an argument, where others could see it; typed at a terminal, it does not
-show.`,
+credentials. A refresh, access or grant token is read from standard input and never
+from an argument, where others could see it; at a terminal it is not echoed.`,
 		Example: `  tokenstore find sqlite:tokens.db --user amelia@zylker.com:60001234567
   tokenstore find sqlite:tokens.db --refresh-token-stdin < refresh-token.txt`,
 		Args: exactArgs("STORE"),
+
+		ValidArgsFunction: completeStore,
 		RunE: func(command *cobra.Command, args []string) error {
 			query, err := findQuery(command, user, refresh, access, grant)
 			if err != nil {
@@ -77,6 +90,9 @@ show.`,
 			}
 			return withStore(command.Context(), readOnly(args[0]), func(store tokenstore.OpenStore) error {
 				token, err := store.FindToken(command.Context(), query)
+				if errors.Is(err, tokenstore.ErrNotFound) {
+					err = orNothing(command.Context(), store, args[0], err)
+				}
 				return printOne(command, token, err)
 			})
 		},
@@ -98,7 +114,7 @@ func findQuery(command *cobra.Command, user string, refresh, access, grant bool)
 		}
 	}
 	if keys != 1 {
-		return tokenstore.OAuthToken{}, &usageError{errors.New("give one of --user, --refresh-token-stdin, --access-token-stdin and --grant-token-stdin")}
+		return tokenstore.OAuthToken{}, &usageError{errors.New("give exactly one of --user, --refresh-token-stdin, --access-token-stdin and --grant-token-stdin")}
 	}
 	if user != "" {
 		return tokenstore.OAuthToken{UserName: user}, nil

@@ -1,5 +1,5 @@
-// Command tokenstore moves OAuth tokens between stores, and looks at what a
-// store holds. It shows no credential and takes none from its arguments.
+// Command tokenstore moves OAuth tokens between stores, and shows what a store
+// holds. It shows no credential and takes none from its arguments.
 package main
 
 import (
@@ -21,11 +21,11 @@ import (
 
 // The exit codes.
 const (
-	exitOK         = 0 // the command did all that it was asked for
+	exitOK         = 0 // success
 	exitFault      = 1 // a store could not be read or written
-	exitUsage      = 2 // the arguments are not usable
-	exitNotFound   = 3 // there is no such token
-	exitIncomplete = 4 // the import or the repair left something for a person to decide
+	exitUsage      = 2 // invalid arguments
+	exitNotFound   = 3 // there is no such token, or no store
+	exitIncomplete = 4 // done, but the report names something for a person to decide
 )
 
 func main() {
@@ -58,7 +58,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return code
 }
 
-// incompleteError ends a command whose report has said already what is left.
+// incompleteError ends a command whose report already says what is left to do.
 type incompleteError struct{}
 
 func (*incompleteError) Error() string { return "incomplete" }
@@ -72,6 +72,7 @@ func (e *usageError) Unwrap() error { return e.err }
 func exitCode(err error) int {
 	var usage *usageError
 	var incomplete *incompleteError
+	var nothing *nothingError
 	switch {
 	case err == nil:
 		return exitOK
@@ -79,7 +80,7 @@ func exitCode(err error) int {
 		return exitIncomplete
 	case errors.As(err, &usage), errors.Is(err, tokenstore.ErrInvalidArgument):
 		return exitUsage
-	case errors.Is(err, tokenstore.ErrNotFound):
+	case errors.Is(err, tokenstore.ErrNotFound), errors.As(err, &nothing):
 		return exitNotFound
 	}
 	return exitFault

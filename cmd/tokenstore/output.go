@@ -1,3 +1,5 @@
+// Tables and JSON: what the command prints has no credential in it.
+
 package main
 
 import (

@@ -1,3 +1,6 @@
+// The commands that look at a store for what a person should see to, and repair an
+// index: check and reindex.
+
 package main
 
 import (
@@ -23,21 +26,33 @@ type repairable interface {
 func checkCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "check STORE",
-		Short: "Report what a repair would do, and how near the index is to its limits",
-		Long: `Check reads every token and the index of a store over a secret manager, and
-changes nothing. The exit code is 4 if there is something to repair, or if the
-index has used three quarters of what the service allows it.
+		Short: "Report what is wrong with a store, and how near its index is to its limits",
+		Long: `Check reads every token of a store and, in a secret manager, its index, and changes
+nothing. The exit code is 4 if there is something to repair or to put right, or if the
+index has used three quarters of what the service allows.
 
 A hint is an entry of the index: a key, and the ID of the token that may have it.
 Crashes and edits in the service's console leave hints without a token; one that
-is younger than a day may belong to a save under way. A tombstone is what a
-deleted token leaves for a day. Foreign secrets lie under the store's prefix and
-are none of its own.`,
-		Example: "  tokenstore check vault://secret/crm",
+is younger than a day may belong to a save that is still running. A tombstone is what
+a deleted token leaves for a day. Foreign secrets are under the store's prefix but not
+part of the store.
+
+Of a file or a database, check names the rows that cannot be read, and what looks like
+a slip: an expiry that cannot be understood, and white space around a credential.`,
+		Example: "  tokenstore check vault://secret/crm\n  tokenstore check file:tokens.txt",
 		Args:    exactArgs("STORE"),
+
+		ValidArgsFunction: completeStore,
 		RunE: func(command *cobra.Command, args []string) error {
-			return withRepairable(command, args[0], func(store repairable) (secretstore.Report, error) {
-				return store.Check(command.Context())
+			return withStore(command.Context(), readOnly(args[0]), func(store tokenstore.OpenStore) error {
+				nothing := orNothing(command.Context(), store, args[0], nil)
+				r, ok := store.(repairable)
+				if !ok {
+					return cmp.Or(nothing, checkRows(command, store))
+				}
+				return cmp.Or(nothing, repair(command, r, func(store repairable) (secretstore.Report, error) {
+					return store.Check(command.Context())
+				}))
 			})
 		},
 	}
@@ -48,17 +63,19 @@ func reindexCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "reindex STORE",
 		Short: "Repair the index: add missing keys, remove what crashes and edits left",
-		Long: `Reindex repairs the index of a store over a secret manager while the store is in
-use: it adds keys that are missing, for example after somebody changed a token in
-the service's console, and removes what is left of crashes once it is old enough.
-Secrets that cannot be read are named and left alone; then the exit code is 4.
+		Long: `Reindex repairs the index of a store in a secret manager while the store is in use:
+it adds keys that are missing, for example after somebody changed a token in the
+service's console, and removes what crashes left once that is old enough. Secrets that
+cannot be read are named and left alone; the exit code is then 4.
 
-A store whose programs set a pepper needs it here, too: pepper_file=PATH in the
-URL. Tokens that were stored under another one, or none, are left alone unless the
-pepper is to change. Where programs set another form of index than the adapter's
-own, such a program has to repair it (secretstore.Store.Reindex).`,
+If programs open the store with a pepper, give it here too: pepper_file=PATH in the
+URL. Tokens stored under another pepper, or without one, are left alone unless
+--change-pepper is set. If programs set a form of index other than the adapter's
+default, repair it from such a program (secretstore.Store.Reindex).`,
 		Example: "  tokenstore reindex awssm://crm?region=eu-west-1 --dry-run\n  tokenstore reindex awssm://crm?region=eu-west-1 --fanout 16",
 		Args:    exactArgs("STORE"),
+
+		ValidArgsFunction: completeStore,
 		RunE: func(command *cobra.Command, args []string) error {
 			return withRepairable(command, args[0], func(store repairable) (secretstore.Report, error) {
 				report, err := store.Reindex(command.Context(), options)
@@ -69,41 +86,46 @@ own, such a program has to repair it (secretstore.Store.Reindex).`,
 			})
 		},
 	}
-	command.Flags().BoolVar(&options.DryRun, "dry-run", false, "say what is to be done, and do none of it")
+	command.Flags().BoolVar(&options.DryRun, "dry-run", false, "report what would be done, and do nothing")
 	command.Flags().BoolVar(&options.ChangePepper, "change-pepper", false, "index tokens that were stored under another pepper, or without one")
 	command.Flags().IntVar(&options.Fanout, "fanout", 0, "spread a document index over `N` documents")
 	return command
 }
 
 func withRepairable(command *cobra.Command, url string, do func(repairable) (secretstore.Report, error)) error {
-	// Only stores without an index can be opened for reading only, and what is
-	// refused here makes no file.
+	// Only stores without an index can be opened for reading only, and those are
+	// refused here, without having created a file.
 	return withStore(command.Context(), readOnly(url), func(store tokenstore.OpenStore) error {
 		r, ok := store.(repairable)
 		if !ok {
-			return &usageError{fmt.Errorf("this store has no index to repair; only stores over secret managers have one")}
+			return &usageError{errors.New("this store has no index to repair; only stores in secret managers have one")}
 		}
-		report, err := do(r)
-		broken := errors.Is(err, tokenstore.ErrUnreadable) // Secrets of the index: the report is of all others.
-		if err != nil && !broken {
-			return err
-		}
-		if err := printReport(command, report); err != nil {
-			return err
-		}
-		if broken {
-			_, _ = fmt.Fprintln(command.ErrOrStderr(), "tokenstore:", err)
-		}
-		checking := command.Name() == "check"
-		toRepair := report.KeysAdded+report.HintsRemoved+report.TombstonesSwept+report.IndexSwept > 0
-		if broken || len(report.Unreadable)+report.OtherPepper > 0 || checking && (toRepair || index.GrowthDue(report.Index)) {
-			return &incompleteError{}
-		}
-		return nil
+		return repair(command, r, do)
 	})
 }
 
-// jsonReport is a tokenstore.Report as it is printed.
+// repair runs a check or a repair, and prints its report.
+func repair(command *cobra.Command, r repairable, do func(repairable) (secretstore.Report, error)) error {
+	report, err := do(r)
+	broken := errors.Is(err, tokenstore.ErrUnreadable) // Secrets of the index: the report is of all others.
+	if err != nil && !broken {
+		return err
+	}
+	if err := printReport(command, report); err != nil {
+		return err
+	}
+	if broken {
+		_, _ = fmt.Fprintln(command.ErrOrStderr(), "tokenstore:", err)
+	}
+	checking := command.Name() == "check"
+	toRepair := report.KeysAdded+report.HintsRemoved+report.TombstonesSwept+report.IndexSwept > 0
+	if broken || len(report.Unreadable)+report.OtherPepper > 0 || checking && (toRepair || index.GrowthDue(report.Index)) {
+		return &incompleteError{}
+	}
+	return nil
+}
+
+// jsonReport is a secretstore.Report as it is printed.
 type jsonReport struct {
 	Tokens          int        `json:"tokens"`
 	Tombstones      int        `json:"tombstones"`
@@ -153,15 +175,15 @@ func printReport(command *cobra.Command, r secretstore.Report) error {
 	count("foreign secrets", r.Foreign, "left alone")
 	count("unreadable secrets", len(r.Unreadable), strings.Join(r.Unreadable, " "))
 	if r.OtherPepper > 0 {
-		count("tokens under another pepper", r.OtherPepper, "left alone: pepper_file=PATH in the URL names theirs; or reindex --change-pepper")
+		count("tokens under another pepper", r.OtherPepper, "left alone; give their pepper (pepper_file=PATH in the URL), or reindex --change-pepper")
 	}
 	count("keys missing in the index", r.KeysAdded, "added by a reindex")
 	count("old hints without a token", r.HintsRemoved, "removed by a reindex")
-	count("young hints without a token", r.HintsYoung, "may belong to a save under way")
+	count("young hints without a token", r.HintsYoung, "may belong to a save that is still running")
 	count("young tombstones", r.Tombstones, "")
 	count("old tombstones", r.TombstonesSwept, "removed by a reindex")
 	count("leftovers of the index", r.IndexSwept, "removed by a reindex")
-	count("older versions", r.VersionsPruned, "destroyed by a reindex, where they cost money; a check does not look")
+	count("older versions", r.VersionsPruned, "destroyed by a reindex where they cost money; not counted by a check")
 	if err := t.flush(); err != nil {
 		return err
 	}

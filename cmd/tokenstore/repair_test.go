@@ -69,7 +69,7 @@ func TestReportIsShownBesideABrokenIndexSecret(t *testing.T) {
 	secrets.Edit(entry, []byte("{"))
 	for _, command := range []string{"check", "reindex"} {
 		code, out, errs := try(t, "", command, "broken:")
-		if code != exitIncomplete || !strings.Contains(out, "tokens") || !strings.Contains(errs, entry) || !strings.Contains(errs, "delete it") {
+		if code != exitIncomplete || !strings.Contains(out, "tokens") || !strings.Contains(errs, entry) || !strings.Contains(errs, "delete this secret") {
 			t.Errorf("%s: exit code %d\n%s%s", command, code, out, errs)
 		}
 	}

@@ -1,10 +1,11 @@
+// The command with all its verbs, and its version.
+
 package main
 
 import (
 	"context"
 	"errors"
 	"runtime/debug"
-	"slices"
 	"strings"
 
 	"example.com/tokenstore"
@@ -15,17 +16,17 @@ import (
 func rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "tokenstore",
-		Short: "Move OAuth tokens between stores, and look at what a store holds",
-		Long: `tokenstore moves OAuth tokens between stores, and looks at what a store holds.
+		Short: "Move OAuth tokens between stores, and show what a store holds",
+		Long: `tokenstore moves OAuth tokens between stores, and shows what a store holds.
 
 A store is named by a URL:
-  ` + strings.Join(storeURLs, "\n  ") + `
+  ` + strings.Join(storeURLs(), "\n  ") + `
 
 No credential is shown, and none is taken from an argument or a URL.
 
-Exit codes: 0 done; 1 a store could not be read or written; 2 the arguments are
-not usable; 3 there is no such token; 4 done, but something is left for a person
-to decide, as the report says.`,
+Exit codes: 0 success; 1 a store could not be read or written; 2 invalid arguments;
+3 there is no such token, or nothing of a store is at that place; 4 done, but the
+report names something for a person to decide.`,
 		Args:          noArgs,
 		RunE:          func(command *cobra.Command, _ []string) error { return command.Help() },
 		Version:       version(),
@@ -38,16 +39,6 @@ to decide, as the report says.`,
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(importCommand(), listCommand(), findCommand(), getCommand(), checkCommand(), reindexCommand())
 	return root
-}
-
-// storeURLs are the forms of a store's URL that the help shows.
-var storeURLs = []string{
-	"sqlite:tokens.db              a SQLite file with the SDKs' table",
-	"file:sdk_tokens.txt           a token file of the SDKs",
-	"awssm://PREFIX?region=REGION  AWS Secrets Manager",
-	"gcpsm://PROJECT/PREFIX        Google Cloud's Secret Manager",
-	"vault://MOUNT/PREFIX          HashiCorp Vault or OpenBao, KV version 2",
-	"memory:                       nothing that stays",
 }
 
 // version returns the version of the module that the command was built from.
@@ -68,14 +59,4 @@ func withStore(ctx context.Context, url string, do func(tokenstore.OpenStore) er
 		return err
 	}
 	return errors.Join(do(store), store.Close())
-}
-
-// checkScheme explains to who gave a file's name that a store is a URL.
-func checkScheme(url string) error {
-	schemes := tokenstore.Schemes()
-	if scheme, _, ok := strings.Cut(url, ":"); ok && slices.Contains(schemes, strings.ToLower(scheme)) {
-		return nil
-	}
-	return &usageError{errors.New("a store is a URL that begins with " + strings.Join(schemes, ":, ") +
-		":, for example file:tokens.txt or sqlite:tokens.db")}
 }

@@ -33,8 +33,8 @@ func TestWrongArgumentsAreExplainedAndNotShown(t *testing.T) {
 		{[]string{"list", "tokens.txt"}, "file:tokens.txt"},
 		{[]string{"list", `C:\fake-refresh.db`}, "sqlite:tokens.db"},
 		{[]string{"import", "memory:", "--to", "./fake-refresh.db"}, "sqlite:tokens.db"},
-		{[]string{"list", "file:tokens.txt?readonly=fake-refresh"}, "readonly is true or false"},
-		{[]string{"list", "sqlite:tokens.db?readonly=fake-refresh"}, "readonly is true or false"},
+		{[]string{"list", "file:tokens.txt?readonly=fake-refresh"}, "readonly must be true or false"},
+		{[]string{"list", "sqlite:tokens.db?readonly=fake-refresh"}, "readonly must be true or false"},
 		{[]string{"list", "sqlite:tokens.db?table=a;b"}, "malformed"},
 		{[]string{"list", "file:tokens.txt?readonly=true&readonly=false"}, "given twice"},
 		{[]string{"list", "file:fake-refresh/tokens.txt"}, "no such folder"},
@@ -64,7 +64,7 @@ func TestLookingMakesNoFile(t *testing.T) {
 
 // Programs read lists that are empty as lists, and find names of one form.
 func TestJSONHasListsAndNamesOfOneForm(t *testing.T) {
-	for _, args := range [][]string{{"import", "memory:", "--to", "memory:"}, {"check", "memory:"}, {"reindex", "memory:"}} {
+	for _, args := range [][]string{{"import", used(t), "--to", "memory:"}, {"check", used(t)}, {"reindex", "memory:"}} {
 		code, out, _ := try(t, "", append(args, "--json")...)
 		var object map[string]any
 		if err := json.Unmarshal([]byte(out), &object); err != nil || code != exitOK {
@@ -91,7 +91,7 @@ func TestAnImportThatDoesNotBeginShowsNoTable(t *testing.T) {
 
 func TestAnImportIntoWhatCannotBeWrittenIsAFault(t *testing.T) {
 	to := "sqlite:" + filepath.Join(t.TempDir(), "tokens.db")
-	if code, _, errs := try(t, "", "import", "memory:", "--to", to); code != exitOK {
+	if code, _, errs := try(t, "", "import", used(t), "--to", to); code != exitOK {
 		t.Fatalf("exit code %d\n%s", code, errs)
 	}
 	code, out, errs := try(t, "", "import", "file:"+fixture(t, pythonFile), "--to", to+"?readonly=true")

@@ -38,6 +38,17 @@ func (f *fault) Unwrap() []error {
 	return []error{f.kind, f.cause}
 }
 
+// Missing is the error of what has to be there to be read, in our own words. It
+// matches tokenstore.ErrInvalidArgument and fs.ErrNotExist.
+type Missing string
+
+func (m Missing) Error() string { return string(m) }
+
+// Is says what it matches.
+func (m Missing) Is(target error) bool {
+	return target == tokenstore.ErrInvalidArgument || target == fs.ErrNotExist
+}
+
 // Of returns an error of the system in words that have no path, which matches the
 // sentinel that suits it. Errors that match a sentinel already, and those of a
 // context, stay as they are; the cause stays reachable.

@@ -188,33 +188,7 @@ type importing struct {
 
 // unread adds what the source could not read: a row of the report for each.
 func (im *importing) unread(err error) {
-	refused := func(e error) {
+	for _, e := range rowstore.SplitErrors(err) {
 		im.report.Rows = append(im.report.Rows, Row{Outcome: Refused, Reason: e.Error()})
 	}
-	for _, e := range flatten(err) {
-		var rows rowstore.RowErrors
-		if !errors.As(e, &rows) {
-			refused(e)
-			continue
-		}
-		for _, row := range rows.RowErrors() {
-			refused(row)
-		}
-	}
-}
-
-// flatten takes joined errors apart.
-func flatten(err error) []error {
-	if err == nil {
-		return nil
-	}
-	joined, ok := err.(interface{ Unwrap() []error })
-	if _, one := err.(*tokenstore.Error); one || !ok { //nolint:errorlint // Only the outermost error: one with a cause is one fault.
-		return []error{err}
-	}
-	var all []error
-	for _, e := range joined.Unwrap() {
-		all = append(all, flatten(e)...)
-	}
-	return all
 }

@@ -6,9 +6,9 @@ package rowstore
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/driver"
 )
 
 // Rows is what one transaction sees. Where several rows match, the oldest is
@@ -84,36 +84,16 @@ func insert(rows Rows, t tokenstore.OAuthToken) (tokenstore.OAuthToken, error) {
 	return t, rows.Insert(t)
 }
 
-// credentials are the fields in which Warnings looks for white space, by their
-// stored names.
-var credentials = []struct {
-	name string
-	of   func(tokenstore.OAuthToken) string
-}{
-	{"client_id", func(t tokenstore.OAuthToken) string { return t.ClientID }},
-	{"client_secret", func(t tokenstore.OAuthToken) string { return t.ClientSecret }},
-	{"refresh_token", func(t tokenstore.OAuthToken) string { return t.RefreshToken }},
-	{"access_token", func(t tokenstore.OAuthToken) string { return t.AccessToken }},
-	{"grant_token", func(t tokenstore.OAuthToken) string { return t.GrantToken }},
-}
-
-// Warnings returns what tokenstore.Warner says about one token: white space around
-// credentials, and that its row has an expiry that cannot be understood.
+// Warnings returns what tokenstore.Warner says about one token, which may have an
+// expiry in its row that cannot be understood.
 func Warnings(t tokenstore.OAuthToken, oddExpiry bool) []string {
-	var warnings []string
-	for _, c := range credentials {
-		if value := c.of(t); strings.TrimSpace(value) != value {
-			warnings = append(warnings, c.name+": white space before or after the value")
-		}
-	}
+	var object driver.Object
+	tokenstore.EncodeFields(t, &object)
 	if oddExpiry {
-		warnings = append(warnings, "expiry_time: "+OddExpiry)
+		object.Set("expiry_time", "not a time")
 	}
-	return warnings
+	return tokenstore.FieldWarnings(object)
 }
-
-// OddExpiry says what is wrong with an expiry that cannot be understood.
-const OddExpiry = "not a time in epoch milliseconds (13 digits) or seconds (10 digits); taken as unknown"
 
 // RowErrors is implemented by an error that names several rows. A report gives
 // each of them a line of its own.
@@ -121,4 +101,26 @@ type RowErrors interface {
 	error
 	// RowErrors returns an error for each row.
 	RowErrors() []error
+}
+
+// SplitErrors takes an error of GetTokens apart: joined errors, and those that name
+// several rows.
+func SplitErrors(err error) []error {
+	if err == nil {
+		return nil
+	}
+	var rows RowErrors
+	joined, ok := err.(interface{ Unwrap() []error })
+	_, one := err.(*tokenstore.Error) //nolint:errorlint // Only the outermost error: one with a cause is one fault.
+	switch {
+	case ok && !one:
+		var all []error
+		for _, e := range joined.Unwrap() {
+			all = append(all, SplitErrors(e)...)
+		}
+		return all
+	case errors.As(err, &rows):
+		return rows.RowErrors()
+	}
+	return []error{err}
 }

@@ -1,0 +1,35 @@
+// A place where nothing of a store is, such as a wrong prefix or region, must not look
+// like a store without tokens.
+
+package main
+
+import (
+	"context"
+
+	"example.com/tokenstore"
+)
+
+// nothingError says that nothing of a store is at a URL. The URL is quoted, as it was
+// opened: its parameters are known ones, and it has no user or password.
+type nothingError struct{ url string }
+
+func (e *nothingError) Error() string {
+	return "nothing of a store is at " + printable(e.url) +
+		"; check the URL, and what the environment adds to it, such as an address, a region or a namespace"
+}
+
+// orNothing returns a nothingError in the place of err, which may be nil, if nothing of
+// a store is where this one looks. It is for a store in which nothing was found.
+func orNothing(ctx context.Context, store tokenstore.Store, url string, err error) error {
+	e, ok := store.(tokenstore.Exister)
+	if !ok {
+		return err
+	}
+	switch exists, fault := e.Exists(ctx); {
+	case fault != nil && err == nil:
+		return fault
+	case fault == nil && !exists:
+		return &nothingError{url}
+	}
+	return err
+}

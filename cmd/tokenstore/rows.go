@@ -1,0 +1,70 @@
+// The check of a store of rows: a file or a database, which has no index to repair.
+
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/internal/rowstore"
+	"github.com/spf13/cobra"
+)
+
+// rowsReport is what a check of a store of rows reports.
+type rowsReport struct {
+	Tokens     int      `json:"tokens"`
+	Unreadable []string `json:"unreadable"`
+	Warnings   []string `json:"warnings"`
+}
+
+// checkRows prints what is wrong with the rows of a store.
+func checkRows(command *cobra.Command, store tokenstore.Store) error {
+	tokens, unread := store.GetTokens(command.Context())
+	if tokens == nil && unread != nil {
+		return unread
+	}
+	warner, ok := store.(tokenstore.Warner)
+	if !ok {
+		return &usageError{fmt.Errorf("this store has nothing to check; list shows its tokens")}
+	}
+	warnings, err := warner.Warnings(command.Context())
+	if err != nil {
+		return err
+	}
+	report := rowsReport{Tokens: len(tokens), Unreadable: []string{}, Warnings: []string{}}
+	for _, e := range rowstore.SplitErrors(unread) {
+		report.Unreadable = append(report.Unreadable, e.Error())
+	}
+	for _, t := range tokens {
+		for _, w := range warnings[t.ID] {
+			report.Warnings = append(report.Warnings, "token "+printable(t.ID)+": "+w)
+		}
+	}
+	if err := report.print(command); err != nil {
+		return err
+	}
+	if len(report.Unreadable)+len(report.Warnings) > 0 {
+		return &incompleteError{}
+	}
+	return nil
+}
+
+func (r rowsReport) print(command *cobra.Command) error {
+	w := command.OutOrStdout()
+	if asJSON, _ := command.Flags().GetBool("json"); asJSON {
+		return printJSON(w, r)
+	}
+	t := newTable(w, "WHAT", "COUNT", "REMARK")
+	t.row("tokens", fmt.Sprint(r.Tokens), "")
+	t.row("unreadable rows", fmt.Sprint(len(r.Unreadable)), "put right by hand")
+	t.row("warnings", fmt.Sprint(len(r.Warnings)), "")
+	if err := t.flush(); err != nil {
+		return err
+	}
+	if all := append(r.Unreadable, r.Warnings...); len(all) > 0 {
+		_, err := fmt.Fprintln(w, "\n"+strings.Join(all, "\n"))
+		return err
+	}
+	return nil
+}
