@@ -83,7 +83,7 @@ func (s *Store) saveGroup(ctx context.Context, tokens, stored []tokenstore.OAuth
 		switch {
 		case edited:
 			// Its keys were not in the index when the plan was made.
-			alone = faults[i] == nil || errors.Is(faults[i], tokenstore.ErrInvalidToken) || errors.Is(faults[i], driver.ErrConflict)
+			alone = faults[i] == nil || errors.Is(faults[i], tokenstore.ErrInvalidToken) || errors.Is(faults[i], tokenstore.ErrUnreadable) || errors.Is(faults[i], driver.ErrConflict)
 		case p == nil:
 			alone = errors.Is(faults[i], driver.ErrConflict)
 		case p.unchanged && !written[p.next.token.ID]:
@@ -101,7 +101,7 @@ func (s *Store) saveGroup(ctx context.Context, tokens, stored []tokenstore.OAuth
 			stored[i], done = p.next.token, append(done, p)
 		}
 		written[stored[i].ID] = true
-		edited = edited || p != nil && !p.unchanged && p.target.state == live && s.edited(p.target)
+		edited = edited || p != nil && !p.unchanged && (p.target.state == damaged || p.target.state == live && s.edited(p.target))
 	}
 	a.secure(ctx, done...)
 	a.release(ctx, done...)
@@ -110,7 +110,7 @@ func (s *Store) saveGroup(ctx context.Context, tokens, stored []tokenstore.OAuth
 
 // finish writes the token of a plan whose keys are claimed.
 func (a *attempt) finish(ctx context.Context, p *plan, others [][]index.Hint) error {
-	if p.target.state != live {
+	if p.target.inserts() {
 		// A token before it in the group may have been inserted by a save of its own.
 		a.s.age(p.next)
 	}

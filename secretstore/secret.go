@@ -3,6 +3,7 @@ package secretstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 
 	"example.com/tokenstore"
@@ -119,21 +120,16 @@ func (s *Store) readAgain(ctx context.Context, rows []*row, places []int) error 
 
 // faultsByName takes apart the error of a batch read. Faults of single secrets
 // that stay are returned by name. What passes, such as a throttle, is an error
-// of the whole call: the secret is neither absent nor unreadable.
+// of the whole call: the secret is neither absent nor unreadable. Only a fault that
+// belongs to one name says that this name is absent: a batch that fails as a whole
+// says nothing about any.
 func faultsByName(err error) (map[string]error, error) {
-	if err == nil {
-		return nil, nil
-	}
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		return nil, err
-	}
 	faults := map[string]error{}
-	for _, e := range joined.Unwrap() {
+	for _, e := range leaves(err) {
 		var fault *driver.NameError
 		switch {
 		case !errors.As(e, &fault):
-			return nil, err
+			return nil, noAbsence(err)
 		case errors.Is(fault.Err, driver.ErrNotFound):
 		case passes(fault.Err):
 			return nil, fault.Err
@@ -142,6 +138,28 @@ func faultsByName(err error) (map[string]error, error) {
 		}
 	}
 	return faults, nil
+}
+
+// leaves returns what errors.Join has joined, through all levels.
+func leaves(err error) []error {
+	parts := joined(err)
+	if len(parts) == 1 {
+		return parts
+	}
+	var all []error
+	for _, part := range parts {
+		all = append(all, leaves(part)...)
+	}
+	return all
+}
+
+// noAbsence returns an error that is not about one secret without the claim that a
+// secret is absent.
+func noAbsence(err error) error {
+	if !errors.Is(err, driver.ErrNotFound) {
+		return err
+	}
+	return fmt.Errorf("%w: the service answers a call for many secrets as if it were for one: %v", tokenstore.ErrUnavailable, err) //nolint:errorlint // As the comment says.
 }
 
 // passes reports whether a later read of the same secret may not have the fault.
