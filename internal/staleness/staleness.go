@@ -179,13 +179,9 @@ func answersOf(secrets []driver.Secret, err error) (answers, error) {
 	if err == nil {
 		return a, nil
 	}
-	parts := []error{err}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		parts = joined.Unwrap()
-	}
 	a.faults = map[string]error{}
 	var unnamed []error
-	for _, part := range parts {
+	for _, part := range leaves(err) {
 		var named *driver.NameError
 		switch {
 		case !errors.As(part, &named):
@@ -200,6 +196,19 @@ func answersOf(secrets []driver.Secret, err error) (answers, error) {
 		return answers{}, err
 	}
 	return a, nil
+}
+
+// leaves returns what errors.Join has joined, through all levels.
+func leaves(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	var all []error
+	for _, part := range joined.Unwrap() {
+		all = append(all, leaves(part)...)
+	}
+	return all
 }
 
 // of returns what the call said about one secret, and false if it said nothing. A
