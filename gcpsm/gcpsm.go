@@ -16,7 +16,8 @@
 // options of [New], pepper_file is that of [tokenstore.URLOptions]. transport is
 // "grpc", or "rest" where only HTTP gets through.
 // endpoint is host:port of an emulator: the connection to it is not encrypted, and
-// no credentials are looked for or sent.
+// no credentials are looked for or sent. If it is not on this machine, insecure=true
+// must say that this is meant.
 //
 // # Writes
 //
@@ -42,7 +43,9 @@
 // and the client's own types, such as *apierror.APIError, with errors.As. Their
 // text holds the method and the status code, never the service's message, since
 // a message may quote the request. A role that may not access a secret gets
-// ErrDenied, never ErrNotFound.
+// ErrDenied, and a project, a location or an endpoint that does not exist gives
+// ErrNoContainer or ErrDenied, as the service tells: neither is ever ErrNotFound,
+// which needs an answer that names the secret.
 //
 // The package itself makes again what the service refuses for a quota, and reads
 // that got no answer; a write that got none is looked for, and never sent twice.

@@ -5,7 +5,7 @@ package gcpsm
 import (
 	"context"
 	"errors"
-	"fmt"
+	"net"
 	"net/url"
 	"strconv"
 	"strings"
@@ -25,7 +25,7 @@ func init() {
 }
 
 // The parameters of a URL.
-var parameters = []string{"location", "replicas", "kms_key", "fanout", "transport", "endpoint", secretstore.ParamPepperFile}
+var parameters = []string{"location", "replicas", "kms_key", "fanout", "transport", "endpoint", "insecure", secretstore.ParamPepperFile}
 
 const (
 	transportGRPC = "grpc"
@@ -56,11 +56,23 @@ func open(ctx context.Context, u *url.URL) (tokenstore.OpenStore, error) {
 	}
 	client, err := dial(ctx)
 	if err != nil {
-		return nil, invalidURL(fmt.Errorf("the client cannot be made; are there application default credentials?: %w", err))
+		return nil, &tokenstore.Error{Store: storeName, Op: "open", Kind: tokenstore.ErrDenied, Err: &noClient{err}}
 	}
 	options = append(options, WithStoreOptions(secretstore.WithClose(client.Close)))
 	return New(client, u.Host, options...)
 }
+
+// noClient is the error of a client that could not be made. All that the URL says was
+// checked before, so what is missing or wrong are the credentials; the text of the
+// cause may quote their file.
+type noClient struct{ cause error }
+
+func (*noClient) Error() string {
+	return "no usable application default credentials; run gcloud auth application-default login, " +
+		"or check the file that GOOGLE_APPLICATION_CREDENTIALS names"
+}
+
+func (e *noClient) Unwrap() error { return e.cause }
 
 func invalidURL(err error) error {
 	return &tokenstore.Error{Store: storeName, Op: "open", Kind: tokenstore.ErrInvalidArgument, Err: err}
@@ -124,7 +136,11 @@ func newClient(query url.Values) (func(context.Context) (*secretmanager.Client, 
 // https://docs.cloud.google.com/secret-manager/docs/reference/rest#rest_endpoints
 func endpointOptions(query url.Values, rest bool) ([]option.ClientOption, error) {
 	endpoint, location := query.Get("endpoint"), query.Get("location")
-	switch {
+	switch insecure := query.Get("insecure"); {
+	case insecure != "" && insecure != "true" && insecure != "false":
+		return nil, errors.New("insecure must be true or false")
+	case insecure == "true" && endpoint == "":
+		return nil, errors.New("insecure=true is for an endpoint; Google's own are always encrypted")
 	case endpoint == "" && location == "":
 		return nil, nil
 	case endpoint == "" && rest:
@@ -132,8 +148,12 @@ func endpointOptions(query url.Values, rest bool) ([]option.ClientOption, error)
 	case endpoint == "":
 		return []option.ClientOption{option.WithEndpoint("secretmanager." + location + ".rep.googleapis.com:443")}, nil
 	}
-	if e, err := url.Parse("http://" + endpoint); err != nil || e.Host != endpoint || e.Port() == "" {
-		return nil, errors.New("endpoint is not host:port")
+	e, err := url.Parse("http://" + endpoint)
+	switch {
+	case err != nil || e.Host != endpoint || e.Port() == "":
+		return nil, errors.New("endpoint must be host:port")
+	case !isLoopback(e.Hostname()) && query.Get("insecure") != "true":
+		return nil, errors.New("endpoint is not on this machine, and the connection to it is not encrypted; add insecure=true if it is an emulator in a test network")
 	}
 	if rest {
 		return []option.ClientOption{option.WithEndpoint("http://" + endpoint), option.WithoutAuthentication()}, nil
@@ -142,4 +162,11 @@ func endpointOptions(query url.Values, rest bool) ([]option.ClientOption, error)
 		option.WithEndpoint(endpoint), option.WithoutAuthentication(),
 		option.WithGRPCDialOption(grpc.WithTransportCredentials(insecure.NewCredentials())),
 	}, nil
+}
+
+// isLoopback reports whether a host is this machine, so that nobody else sees what is
+// sent to it.
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

@@ -2,7 +2,10 @@ package gcpsm_test
 
 import (
 	"errors"
+	"fmt"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -27,6 +30,9 @@ func TestOpen(t *testing.T) {
 		"gcpsm://my-project?endpoint=127.0.0.1:9090",
 		"gcpsm://my-project/crm?endpoint=127.0.0.1:9090&transport=rest",
 		"gcpsm://my-project/crm/prod/?location=europe-west3&kms_key=projects/p/locations/l/keyRings/r/cryptoKeys/k&fanout=16&endpoint=127.0.0.1:9090",
+		"gcpsm://my-project?endpoint=localhost:9090&insecure=false",
+		"gcpsm://my-project?endpoint=emulator.test:9090&insecure=true",
+		"gcpsm://my-project?endpoint=192.0.2.1:9090&insecure=true&transport=rest",
 		"gcpsm://my-project/crm?replicas=europe-west3,europe-west4&transport=grpc&endpoint=[::1]:9090",
 	} {
 		store, err := tokenstore.Open(t.Context(), good)
@@ -56,6 +62,12 @@ func TestOpenRefuses(t *testing.T) {
 		"gcpsm://my-project/crm?replicas=a,,b":                                            "location",
 		"gcpsm://my-project/crm?endpoint=localhost":                                       "host:port",
 		"gcpsm://my-project/crm?endpoint=" + url.QueryEscape("http://u:hush@localhost:1"): "host:port",
+		"gcpsm://my-project/crm?endpoint=emulator.test:9090":                              "insecure=true",
+		"gcpsm://my-project/crm?endpoint=192.0.2.1:9090&insecure=false":                   "insecure=true",
+		"gcpsm://my-project/crm?endpoint=localhost.evil.test:9090&transport=rest":         "insecure=true",
+		"gcpsm://my-project/crm?endpoint=[2001:db8::1]:9090":                              "insecure=true",
+		"gcpsm://my-project/crm?endpoint=127.0.0.1:9090&insecure=yes":                     "true or false",
+		"gcpsm://my-project/crm?insecure=true":                                            "for an endpoint",
 		"gcpsm://my-project/crm/../x":                                                     "segment",
 		"gcpsm://user:hush@my-project/crm":                                                "password",
 	} {
@@ -64,6 +76,37 @@ func TestOpenRefuses(t *testing.T) {
 			t.Errorf("%s: %v", bad, err)
 		} else if strings.Contains(err.Error(), "hush") {
 			t.Errorf("%s: the error quotes the URL", bad)
+		}
+	}
+}
+
+// TestOpenWithoutCredentials opens a store where there are none, and where the file
+// is damaged: what the file holds is not quoted.
+func TestOpenWithoutCredentials(t *testing.T) {
+	noCredentials(t)
+	t.Setenv("GCE_METADATA_HOST", "")
+	t.Setenv("NO_GCE_CHECK", "true")
+	file := filepath.Join(t.TempDir(), "hush.json")
+	for name, content := range map[string]string{
+		"none": "", "no JSON": `{"client_id":"hush" "refresh_token":"hush"}`, "an unknown type": `{"type":"hush"}`, "no file": "",
+	} {
+		path := file
+		switch {
+		case name == "none":
+			path = ""
+		case content == "":
+			path += ".missing"
+		default:
+			if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", path)
+		_, err := tokenstore.Open(t.Context(), "gcpsm://my-project/crm")
+		if !errors.Is(err, tokenstore.ErrDenied) || tokenstore.Retryable(err) || !strings.Contains(err.Error(), "gcloud auth") {
+			t.Errorf("%s: %v", name, err)
+		} else if text := fmt.Sprintf("%v %+v %#v", err, err, err); strings.Contains(text, "hush") {
+			t.Errorf("%s: the error quotes the file: %s", name, text)
 		}
 	}
 }

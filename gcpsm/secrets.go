@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"strings"
 	"sync"
@@ -46,6 +47,12 @@ func newSecrets(api API, set *settings) *secrets {
 		api: api, set: set, known: map[string]memory{},
 		marks: marks{ids: map[string]bool{}},
 	}
+}
+
+// Format writes what the driver is, whatever the verb, and nothing of the data that it
+// remembers.
+func (s *secrets) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, "gcpsm driver of "+s.set.parent())
 }
 
 // Limits returns the size of the data of a secret. The service sets no number of

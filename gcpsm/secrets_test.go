@@ -1,9 +1,12 @@
 package gcpsm_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -265,6 +268,25 @@ func TestDeniedIsNotAbsent(t *testing.T) {
 	hidden.HideMissing = true
 	if _, err := newBench(t, hidden).s.Get(t.Context(), "a/none"); !errors.Is(err, driver.ErrDenied) {
 		t.Errorf("a service that hides what is missing: %v", err)
+	}
+}
+
+// TestPrintingTheDriverShowsNoData prints one that remembers what it has read.
+func TestPrintingTheDriverShowsNoData(t *testing.T) {
+	b := newBench(t, gcpsmtest.Real())
+	b.put(`{"n":"hush"}`, "")
+	b.want(`{"n":"hush"}`)
+	var out bytes.Buffer
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		fmt.Fprintf(&out, verb+" ", b.s)
+		fmt.Fprintf(&out, verb+" ", struct{ S any }{b.s})
+	}
+	slog.New(slog.NewTextHandler(&out, nil)).Info("driver", "s", b.s)
+	slog.New(slog.NewJSONHandler(&out, nil)).Info("driver", "s", b.s)
+	for _, trace := range []string{"hush", fmt.Sprintf("%x", "hush"), strings.Trim(fmt.Sprint([]byte("hush")), "[]")} {
+		if strings.Contains(out.String(), trace) {
+			t.Errorf("the data show: %.300s", out.String())
+		}
 	}
 }
 
