@@ -228,26 +228,21 @@ func (x *Document) save(ctx context.Context, p *page, room int) error {
 // create writes a first root, or returns the one that somebody else has written.
 func (x *Document) create(ctx context.Context, fanout int) (*page, error) {
 	root := &page{object: absent(x.root())}
-	var conflict error
-	for attempt := range writeAttempts {
+	for attempt := 0; ; attempt++ {
 		x.begin(root, fanout)
-		if conflict = x.save(ctx, root, x.limits.MaxSize); conflict == nil {
-			return root, nil
-		}
-		if !errors.Is(conflict, driver.ErrConflict) {
-			return nil, conflict
+		err := x.save(ctx, root, x.limits.MaxSize)
+		if err == nil || !errors.Is(err, driver.ErrConflict) {
+			return root, err
 		}
 		if attempt > 0 { // At first nothing says that the service is late.
-			if err := x.wait(ctx, attempt); err != nil {
+			if err := x.retry(ctx, attempt, root.object, err); err != nil {
 				return nil, err
 			}
 		}
-		var err error
 		if root, err = x.readRoot(ctx); err != nil || root.exists() {
 			return root, err
 		}
 	}
-	return nil, gaveUp(root.object, conflict)
 }
 
 // begin gives a root that is not stored a first layout. The clock's seconds keep

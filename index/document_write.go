@@ -182,17 +182,15 @@ func (v *documentView) write(ctx context.Context, b *batch, name string, at []in
 	for _, i := range at {
 		keys, claims = append(keys, b.keys[i]), append(claims, b.claims[i])
 	}
-	var p *page
-	var err error
-	for attempt := range writeAttempts {
-		var err1 error
-		if p, err1 = v.writable(ctx, name); err1 != nil {
-			return nil, err1
+	for attempt := 0; ; attempt++ {
+		p, err := v.writable(ctx, name)
+		if err != nil {
+			return nil, err
 		}
 		// Whatever goes wrong now, what the view knows of the page is void.
 		delete(v.pages, name)
-		var changed bool
-		if changed, err = b.change(p, keys, claims); err == nil && changed {
+		changed, err := b.change(p, keys, claims)
+		if err == nil && changed {
 			err = v.x.save(ctx, p, v.x.room())
 		}
 		if err == nil {
@@ -202,11 +200,10 @@ func (v *documentView) write(ctx context.Context, b *batch, name string, at []in
 		if !errors.Is(err, driver.ErrConflict) {
 			return nil, err
 		}
-		if err := v.x.wait(ctx, attempt); err != nil {
+		if err := v.x.retry(ctx, attempt, p.object, err); err != nil {
 			return nil, err
 		}
 	}
-	return nil, gaveUp(p.object, err)
 }
 
 // writable returns the page as the view knows it, or reads it, and checks that

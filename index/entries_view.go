@@ -149,8 +149,7 @@ func (v *entriesView) write(ctx context.Context, hash string, change func(*entry
 	if guessed {
 		v.keep(hash, &entry{object: absent(v.x.name(hash))})
 	}
-	var conflict error
-	for attempt := range writeAttempts {
+	for attempt := 0; ; attempt++ {
 		e := v.known(hash)
 		if len(releases) > 0 && !anyReleases(e.marks, releases) {
 			return nil
@@ -159,12 +158,12 @@ func (v *entriesView) write(ctx context.Context, hash string, change func(*entry
 		v.keep(hash, nil)
 		change(e)
 		e.written = seconds(v.x.config.Now())
-		var err error
-		if conflict, err = v.put(ctx, hash, e); err != nil || conflict == nil {
+		conflict, err := v.put(ctx, hash, e)
+		if err != nil || conflict == nil {
 			return err
 		}
 		if !guessed || attempt > 0 {
-			if err := v.x.wait(ctx, attempt); err != nil {
+			if err := v.x.retry(ctx, attempt, e.object, conflict); err != nil {
 				return err
 			}
 		}
@@ -172,7 +171,6 @@ func (v *entriesView) write(ctx context.Context, hash string, change func(*entry
 			return err
 		}
 	}
-	return gaveUp(v.known(hash).object, conflict)
 }
 
 // put writes the entry and keeps it in the view.

@@ -215,30 +215,26 @@ func (x *Document) sealAll(ctx context.Context, root *page) ([]*page, error) {
 // seal seals one document. One that is missing is created, sealed, so that
 // nobody can create it later.
 func (x *Document) seal(ctx context.Context, p *page) (*page, error) {
-	var err error
-	for attempt := range writeAttempts {
+	for attempt := 0; ; attempt++ {
 		if p.frozen() {
 			return p, nil
 		}
 		p.sealed, p.writes = x.sealTime(), nil
-		var o object
-		if o, err = x.put(ctx, p.stored(), x.limits.MaxSize); err == nil {
+		o, err := x.put(ctx, p.stored(), x.limits.MaxSize)
+		if err == nil {
 			p.revision, p.generation = o.revision, o.generation
 			return p, nil
 		}
 		if !errors.Is(err, driver.ErrConflict) {
 			return nil, err
 		}
-		if err := x.wait(ctx, attempt); err != nil {
+		if err := x.retry(ctx, attempt, p.object, err); err != nil {
 			return nil, err
 		}
-		again, err := x.readPage(ctx, p.name)
-		if err != nil {
+		if p, err = x.readPage(ctx, p.name); err != nil {
 			return nil, err
 		}
-		p = again
 	}
-	return nil, gaveUp(p.object, err)
 }
 
 // split returns the documents of the next layout, without those that would be

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"example.com/tokenstore/driver"
@@ -16,8 +17,11 @@ const (
 	// writeAttempts bounds the writes of one secret that others overtake. The
 	// waits between them add up to about ten seconds.
 	writeAttempts = 24
-	firstWait     = 10 * time.Millisecond
-	longestWait   = time.Second
+	// hiddenAttempts is how many there are when the service has not shown what it
+	// refused to create.
+	hiddenAttempts = 3
+	firstWait      = 10 * time.Millisecond
+	longestWait    = time.Second
 
 	// restored is how long a service shows one secret older than this process
 	// has seen it before that is taken for the truth: somebody has put an old
@@ -38,6 +42,7 @@ type source struct {
 	limits  driver.Limits
 	seen    *memory
 	reader  *staleness.Reader[object]
+	hides   *atomic.Bool // the service refused to create a secret, and has not shown it
 }
 
 func newSource(secrets driver.Secrets, c Config) source {
@@ -51,7 +56,7 @@ func newSource(secrets driver.Secrets, c Config) source {
 		c.Jitter = rand.Float64
 	}
 	seen := newMemory(c.Now)
-	s := source{secrets: secrets, config: c, seen: seen}
+	s := source{secrets: secrets, config: c, seen: seen, hides: new(atomic.Bool)}
 	s.reader = &staleness.Reader[object]{
 		Secrets: secrets, Parallelism: c.Parallelism, Now: c.Now, Sleep: c.Sleep, Decode: answered, See: seen.see,
 		Accept: func(_ context.Context, o object, order staleness.Order, before staleness.Sighting) (bool, error) {
@@ -89,14 +94,20 @@ func errorIn(name string, err error) error {
 	return fmt.Errorf("index document %q: %w", name, err)
 }
 
-// gaveUp returns the error of a write that has met a conflict as often as it may:
-// the conflict, if there is a secret that others have changed. If the service shows
-// none all the while, nobody has come in between, and trying again does not help.
-func gaveUp(o object, conflict error) error {
-	if o.exists() {
+// retry backs off after a write in place of o that met a conflict. It returns an error
+// if there were enough of them: the conflict, if others have changed the secret. If
+// the service shows no secret, nobody has come in between; while one that it refused to
+// create has stayed hidden, another is not waited for as long.
+func (s *source) retry(ctx context.Context, attempt int, o object, conflict error) error {
+	last := attempt == writeAttempts-1
+	switch {
+	case o.exists() && last:
 		return conflict
+	case !o.exists() && (last || attempt >= hiddenAttempts && s.hides.Load()):
+		s.hides.Store(true)
+		return errorIn(o.name, fmt.Errorf("%w: the service refuses to create this secret as one that exists, and does not show it", driver.ErrUnavailable))
 	}
-	return errorIn(o.name, fmt.Errorf("%w: the service refuses to create this secret as one that exists, and does not show it", driver.ErrUnavailable))
+	return s.wait(ctx, attempt)
 }
 
 // broken says that a secret of the index cannot be understood, and what helps.
@@ -152,6 +163,9 @@ func (s *source) putExact(ctx context.Context, o object, room int) (object, erro
 			err = fmt.Errorf("%w: %w", ErrFull, err)
 		}
 		return o, errorIn(o.name, err)
+	}
+	if !o.exists() {
+		s.hides.Store(false)
 	}
 	o.revision, o.size = revision, len(data)
 	s.seen.Wrote(o.name, o.seen())

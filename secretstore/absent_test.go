@@ -50,7 +50,7 @@ func TestNothingWaitsForEver(t *testing.T) {
 			return err
 		},
 		"save many": func(ctx context.Context, s *secretstore.Store) error {
-			_, err := s.SaveTokens(ctx, []tokenstore.OAuthToken{token, owned})
+			_, err := s.SaveTokens(ctx, append(newTokens(30), token, owned))
 			return err
 		},
 		"save, rotate, list, find, delete and repair": func(ctx context.Context, s *secretstore.Store) error {

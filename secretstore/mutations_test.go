@@ -126,7 +126,7 @@ var mutations = []mutation{
 	{
 		"a conflict is written over", "secretstore/secret.go",
 		"\tif err != nil {\n\t\treturn nil, err\n\t}\n\tstored := *r\n",
-		"\tif errors.Is(err, driver.ErrConflict) {\n\t\tnow, _ := s.secrets.Get(ctx, r.name)\n\t\trevision, err = s.secrets.Put(ctx, driver.Secret{Name: r.name, Data: data, Revision: now.Revision})\n\t}\n\tif err != nil {\n\t\treturn nil, err\n\t}\n\tstored := *r\n",
+		"\tif errors.Is(err, driver.ErrConflict) {\n\t\tnow, _ := s.secrets.Get(ctx, r.name)\n\t\trevision, err = s.secrets.Put(ctx, driver.Secret{Name: r.name, Data: r.data(), Revision: now.Revision})\n\t}\n\tif err != nil {\n\t\treturn nil, err\n\t}\n\tstored := *r\n",
 		linear, false,
 	},
 	{
