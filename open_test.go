@@ -3,7 +3,10 @@
 package tokenstore_test
 
 import (
+	"context"
 	"errors"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -59,4 +62,28 @@ func FuzzOpen(f *testing.F) {
 			t.Errorf("Open(%q) gave %v, want ErrInvalidArgument", url, err)
 		}
 	})
+}
+
+// TestUsagesDescribeEachScheme: one that is not described is listed all the same.
+func TestUsagesDescribeEachScheme(t *testing.T) {
+	open := func(context.Context, *url.URL) (tokenstore.OpenStore, error) { return nil, nil } //nolint:nilnil // It is never called.
+	tokenstore.Register("described", open)
+	tokenstore.Describe("described", tokenstore.Usage{Example: "described:x", About: "a test", ReadOnly: true})
+	tokenstore.Register("bare", open)
+	tokenstore.Describe("unregistered", tokenstore.Usage{Example: "unregistered:x"})
+	got := map[string]tokenstore.Usage{}
+	var schemes []string
+	for _, u := range tokenstore.Usages() {
+		got[u.Scheme] = u
+		schemes = append(schemes, u.Scheme)
+	}
+	if want := (tokenstore.Usage{Scheme: "described", Example: "described:x", About: "a test", ReadOnly: true}); got["described"] != want {
+		t.Errorf("got %+v, want %+v", got["described"], want)
+	}
+	if want := (tokenstore.Usage{Scheme: "bare", Example: "bare:"}); got["bare"] != want {
+		t.Errorf("got %+v, want %+v", got["bare"], want)
+	}
+	if !slices.Equal(schemes, tokenstore.Schemes()) {
+		t.Errorf("described are %v, registered %v", schemes, tokenstore.Schemes())
+	}
 }

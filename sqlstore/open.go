@@ -39,7 +39,7 @@ func OpenSQLite(ctx context.Context, path string, options ...Option) (*Store, er
 		return nil, failure("open", "", nil, err)
 	}
 	if path == "" {
-		return nil, failure("open", "", nil, fmt.Errorf("%w: the path is empty; name a file, or :memory:", tokenstore.ErrInvalidArgument))
+		return nil, failure("open", "", nil, fmt.Errorf("%w: the path is empty; name a file, or use :memory: for a database in memory", tokenstore.ErrInvalidArgument))
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, failure("open", "", nil, err)

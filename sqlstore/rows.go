@@ -265,7 +265,6 @@ func (r *rows) Insert(row tokenstore.OAuthToken) error {
 		names[i] = d.quote(name)
 	}
 	marks := strings.Repeat(", ?", len(names))[2:]
-	//nolint:gosec // Only names: that of the table is checked, those of the columns are known.
 	statement := "INSERT INTO " + d.quote(r.table.name) + " (" + strings.Join(names, ", ") + ") VALUES (" + marks + ")"
 	if err := r.exec(statement, args...); err != nil {
 		return err
@@ -291,7 +290,6 @@ func (r *rows) Update(row tokenstore.OAuthToken) error {
 		set = append(set, d.quote(name)+" = ?")
 		values = append(values, args[i])
 	}
-	//nolint:gosec // Only names: that of the table is checked, those of the columns are known.
 	statement := "UPDATE " + d.quote(r.table.name) + " SET " + strings.Join(set, ", ") + " WHERE " + d.place() + " = ?"
 	if err := r.exec(statement, append(values, read.place)...); err != nil {
 		return err

@@ -49,6 +49,15 @@ func printable(s string) string {
 	}, s)
 }
 
+// printableLines returns lines in which nothing confuses a terminal.
+func printableLines(lines []string) string {
+	var all []string
+	for _, l := range lines {
+		all = append(all, printable(l))
+	}
+	return strings.Join(all, "\n")
+}
+
 // printTokens prints tokens without their credentials.
 func printTokens(w io.Writer, tokens []tokenstore.OAuthToken) error {
 	t := newTable(w, "ID", "USER", "EXPIRES", "API DOMAIN", "HAS")

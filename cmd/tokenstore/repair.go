@@ -119,7 +119,7 @@ func repair(command *cobra.Command, r repairable, do func(repairable) (secretsto
 	}
 	checking := command.Name() == "check"
 	toRepair := report.KeysAdded+report.HintsRemoved+report.TombstonesSwept+report.IndexSwept > 0
-	if broken || len(report.Unreadable)+report.OtherPepper > 0 || checking && (toRepair || index.GrowthDue(report.Index)) {
+	if broken || len(report.Unreadable)+report.OtherPepper > 0 || checking && (toRepair || len(report.Warnings) > 0 || index.GrowthDue(report.Index)) {
 		return &incompleteError{}
 	}
 	return nil
@@ -131,6 +131,7 @@ type jsonReport struct {
 	Tombstones      int        `json:"tombstones"`
 	Foreign         int        `json:"foreign"`
 	Unreadable      []string   `json:"unreadable"`
+	Warnings        []string   `json:"warnings"`
 	OtherPepper     int        `json:"other_pepper"`
 	KeysAdded       int        `json:"keys_added"`
 	HintsRemoved    int        `json:"hints_removed"`
@@ -158,7 +159,7 @@ func newJSONReport(r secretstore.Report) jsonReport {
 		stats = append(stats, jsonStat(s))
 	}
 	return jsonReport{
-		Tokens: r.Tokens, Tombstones: r.Tombstones, Foreign: r.Foreign, Unreadable: append([]string{}, r.Unreadable...), OtherPepper: r.OtherPepper,
+		Tokens: r.Tokens, Tombstones: r.Tombstones, Foreign: r.Foreign, Unreadable: append([]string{}, r.Unreadable...), Warnings: append([]string{}, r.Warnings...), OtherPepper: r.OtherPepper,
 		KeysAdded: r.KeysAdded, HintsRemoved: r.HintsRemoved, HintsYoung: r.HintsYoung,
 		TombstonesSwept: r.TombstonesSwept, IndexSwept: r.IndexSwept, VersionsPruned: r.VersionsPruned, Index: stats,
 	}
@@ -174,6 +175,9 @@ func printReport(command *cobra.Command, r secretstore.Report) error {
 	count("tokens", r.Tokens, "")
 	count("foreign secrets", r.Foreign, "left alone")
 	count("unreadable secrets", len(r.Unreadable), strings.Join(r.Unreadable, " "))
+	if len(r.Warnings) > 0 {
+		count("warnings", len(r.Warnings), "listed below")
+	}
 	if r.OtherPepper > 0 {
 		count("tokens under another pepper", r.OtherPepper, "left alone; give their pepper (pepper_file=PATH in the URL), or reindex --change-pepper")
 	}
@@ -196,8 +200,16 @@ func printReport(command *cobra.Command, r secretstore.Report) error {
 	if n := len(r.Index) - len(shown); n > 0 {
 		t.row(fmt.Sprintf("%d others, less full", n), fmt.Sprint(others.Keys), fmt.Sprint(others.Hints), fmt.Sprint(others.Size), "", fmt.Sprint(others.WritesToday), "")
 	}
-	if err := t.flush(); err != nil || !index.GrowthDue(r.Index) {
+	if err := t.flush(); err != nil {
 		return err
+	}
+	if len(r.Warnings) > 0 {
+		if _, err := fmt.Fprintln(w, "\n"+printableLines(r.Warnings)); err != nil {
+			return err
+		}
+	}
+	if !index.GrowthDue(r.Index) {
+		return nil
 	}
 	_, err := fmt.Fprintln(w, "\nThe index has used three quarters of a limit: spread it with reindex --fanout N.")
 	return err

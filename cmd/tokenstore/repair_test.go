@@ -78,3 +78,37 @@ func TestReportIsShownBesideABrokenIndexSecret(t *testing.T) {
 		t.Errorf("after it was deleted: exit code %d\n%s", code, errs)
 	}
 }
+
+// TestCheckShowsWhatAPersonShouldLookAt checks a store in which somebody has pasted a
+// credential with a line break, and an expiry that cannot be understood.
+func TestCheckShowsWhatAPersonShouldLookAt(t *testing.T) {
+	secrets := memory.New()
+	tokenstore.Register("edited", func(context.Context, *url.URL) (tokenstore.OpenStore, error) {
+		return secretstore.New(secrets)
+	})
+	store, err := secretstore.New(secrets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	saved, err := store.SaveToken(t.Context(), tokenstore.OAuthToken{UserName: "u", RefreshToken: "fake-refresh"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := "tokenstore/tokens/" + saved.ID
+	secret, err := secrets.Get(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secrets.Edit(name, bytes.Replace(secret.Data, []byte(`"fake-refresh"`), []byte(`"fake-refresh\n","expiry_time":"soon"`), 1))
+	// The edit has changed a key, which a reindex adds.
+	if code, out, errs := try(t, "", "reindex", "edited:"); code != exitOK || !strings.Contains(out, "expiry_time") {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+	code, out, errs := try(t, "", "check", "edited:")
+	if code != exitIncomplete || !strings.Contains(out, "refresh_token: white space") || !strings.Contains(out, "expiry_time") {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+	if _, out, _ = try(t, "", "check", "edited:", "--json"); !strings.Contains(out, `"warnings": [`) {
+		t.Errorf("as JSON:\n%s", out)
+	}
+}

@@ -3,8 +3,8 @@
 package main
 
 import (
+	"errors"
 	"fmt"
-	"strings"
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/internal/rowstore"
@@ -26,7 +26,7 @@ func checkRows(command *cobra.Command, store tokenstore.Store) error {
 	}
 	warner, ok := store.(tokenstore.Warner)
 	if !ok {
-		return &usageError{fmt.Errorf("this store has nothing to check; list shows its tokens")}
+		return &usageError{errors.New("this store has nothing to check; list shows its tokens")}
 	}
 	warnings, err := warner.Warnings(command.Context())
 	if err != nil {
@@ -38,7 +38,7 @@ func checkRows(command *cobra.Command, store tokenstore.Store) error {
 	}
 	for _, t := range tokens {
 		for _, w := range warnings[t.ID] {
-			report.Warnings = append(report.Warnings, "token "+printable(t.ID)+": "+w)
+			report.Warnings = append(report.Warnings, "token "+t.ID+": "+w)
 		}
 	}
 	if err := report.print(command); err != nil {
@@ -63,7 +63,7 @@ func (r rowsReport) print(command *cobra.Command) error {
 		return err
 	}
 	if all := append(r.Unreadable, r.Warnings...); len(all) > 0 {
-		_, err := fmt.Fprintln(w, "\n"+strings.Join(all, "\n"))
+		_, err := fmt.Fprintln(w, "\n"+printableLines(all))
 		return err
 	}
 	return nil

@@ -58,7 +58,7 @@ func Of(err error) error {
 	if err == nil || ended || tokenstore.Kind(err) != nil || errors.As(err, &told) {
 		return err
 	}
-	kind, advice := kindOf(err)
+	advice, kind := kindOf(err)
 	reason := reasonOf(err)
 	if advice != "" {
 		reason += "; " + advice
@@ -84,19 +84,20 @@ func reasonOf(err error) string {
 	return fmt.Sprintf("the system reports a fault (%T)", err)
 }
 
-// kindOf returns the sentinel for an error of the system, or nil, and what to do.
-func kindOf(err error) (kind error, advice string) {
+// kindOf returns what to do about an error of the system, and the sentinel for it, or
+// nil.
+func kindOf(err error) (advice string, kind error) {
 	var number syscall.Errno
 	if errors.As(err, &number) {
-		if kind, advice := numbered(number); kind != nil {
-			return kind, advice
+		if advice, kind := numbered(number); kind != nil {
+			return advice, kind
 		}
 	}
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return tokenstore.ErrDenied, "check the permissions of the file and its folder"
+		return "check the permissions of the file and its folder", tokenstore.ErrDenied
 	case errors.Is(err, fs.ErrNotExist):
-		return tokenstore.ErrInvalidArgument, "check the path"
+		return "check the path", tokenstore.ErrInvalidArgument
 	}
-	return nil, ""
+	return "", nil
 }

@@ -4,4 +4,4 @@ package fsfault
 
 import "syscall"
 
-func numbered(syscall.Errno) (kind error, advice string) { return nil, "" }
+func numbered(syscall.Errno) (advice string, kind error) { return "", nil }

@@ -8,25 +8,25 @@ import (
 	"example.com/tokenstore"
 )
 
-// numbered returns the sentinel for an error number, or nil, and what to do.
-func numbered(number syscall.Errno) (kind error, advice string) {
+// numbered returns what to do about an error number, and the sentinel for it, or nil.
+func numbered(number syscall.Errno) (advice string, kind error) {
 	switch number {
 	case syscall.EROFS:
-		return tokenstore.ErrDenied, "make the file system writable, or keep the file elsewhere"
+		return "make the file system writable, or keep the file elsewhere", tokenstore.ErrDenied
 	case syscall.EBUSY, syscall.EXDEV:
-		return tokenstore.ErrDenied, "the file is mounted by itself; mount its folder instead"
+		return "the file is mounted by itself; mount its folder instead", tokenstore.ErrDenied
 	case syscall.ENOSPC, syscall.EDQUOT:
-		return tokenstore.ErrQuota, "make room, and retry"
+		return "make room, and retry", tokenstore.ErrQuota
 	case syscall.EFBIG:
-		return tokenstore.ErrTooLarge, "raise the limit for the size of a file"
+		return "raise the limit for the size of a file", tokenstore.ErrTooLarge
 	case syscall.ENAMETOOLONG, syscall.ENOTDIR, syscall.ELOOP, syscall.EISDIR:
-		return tokenstore.ErrInvalidArgument, "check the path"
+		return "check the path", tokenstore.ErrInvalidArgument
 	case syscall.ENOSYS, syscall.ENOTSUP:
-		return tokenstore.ErrInvalidArgument, "keep the file on a file system that supports locks"
+		return "keep the file on a file system that supports locks", tokenstore.ErrInvalidArgument
 	case syscall.EMFILE, syscall.ENFILE:
-		return tokenstore.ErrUnavailable, "raise the limit of open files"
+		return "raise the limit of open files", tokenstore.ErrUnavailable
 	case syscall.EIO, syscall.EAGAIN, syscall.EINTR, syscall.ESTALE, syscall.ENOLCK, syscall.ETIMEDOUT, syscall.ENOMEM:
-		return tokenstore.ErrUnavailable, "retry later"
+		return "retry later", tokenstore.ErrUnavailable
 	}
-	return nil, ""
+	return "", nil
 }

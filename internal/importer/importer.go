@@ -115,7 +115,7 @@ func Import(ctx context.Context, source, destination tokenstore.Store, options O
 	if err != nil && (tokens == nil || !errors.Is(err, tokenstore.ErrUnreadable)) {
 		return Report{}, fmt.Errorf("read the source: %w", err)
 	}
-	if err := exists(ctx, source, tokens, err); err != nil {
+	if err := exists(ctx, source, len(tokens) > 0 || err != nil); err != nil {
 		return Report{}, fmt.Errorf("read the source: %w", err)
 	}
 	warnings, warnErr := warningsOf(ctx, source)
@@ -147,14 +147,14 @@ func Import(ctx context.Context, source, destination tokenstore.Store, options O
 	return im.report, im.verify(ctx)
 }
 
-// ErrNothingHere: nothing of a store is where the source looks.
+// ErrNothingHere says that nothing of a store is where the source looks.
 var ErrNothingHere = errors.New("nothing of a store is here")
 
 // exists returns ErrNothingHere if a source without tokens is no store at all: an
 // import from a wrong place must not look like one that has moved everything.
-func exists(ctx context.Context, source tokenstore.Store, tokens []tokenstore.OAuthToken, unread error) error {
+func exists(ctx context.Context, source tokenstore.Store, hasRows bool) error {
 	s, ok := source.(tokenstore.Exister)
-	if !ok || len(tokens) > 0 || unread != nil {
+	if !ok || hasRows {
 		return nil
 	}
 	switch there, err := s.Exists(ctx); {
