@@ -243,6 +243,19 @@ func TestDamagedToken(t *testing.T) {
 	}
 }
 
+// A person deletes a damaged secret, and a save takes the name back.
+func TestDamagedSecretThatIsScheduledForDeletion(t *testing.T) {
+	b := onEmulator(t)
+	b.put("a/x", `{"n":"2"}`, b.put("a/x", `{"n":"1"}`, ""))
+	b.service.Damage("a/x")
+	if err := b.service.Remove("a/x"); err != nil {
+		t.Fatal(err)
+	}
+	b.wantAbsent("a/x")
+	b.put("a/x", `{"n":"3"}`, "")
+	b.wantData("a/x", `{"n":"3"}`)
+}
+
 // tokens stores some, and returns a store whose batches fail as a whole.
 func (b *bench) tokens(users ...string) (ids []string) {
 	b.Helper()
