@@ -214,6 +214,48 @@ func TestDamagedIndexIsRebuilt(t *testing.T) {
 	}
 }
 
+// A token whose secret has lost its current version is unreadable; a save of it
+// makes it whole, and it can be deleted.
+func TestDamagedToken(t *testing.T) {
+	b := newBench(t, localStack())
+	ids := b.tokens("ada", "bob", "cyd")
+	for _, id := range ids {
+		b.service.Damage("tokenstore/tokens/" + id)
+	}
+	fresh := func() *secretstore.Store { return b.store(b.emulator()) }
+	if _, err := fresh().FindToken(t.Context(), tokenstore.OAuthToken{UserName: "ada"}); !errors.Is(err, tokenstore.ErrUnreadable) {
+		t.Errorf("a find gives %v", err)
+	}
+	if saved, err := fresh().SaveToken(t.Context(), adaptertest.Token("ada")); err != nil || saved.ID != ids[0] {
+		t.Errorf("saved as %q, not %q: %v", saved.ID, ids[0], err)
+	}
+	if !adaptertest.Present(t, fresh(), adaptertest.Token("ada")) {
+		t.Error("the token that was saved again is not found")
+	}
+	if err := fresh().DeleteToken(t.Context(), ids[1]); err != nil {
+		t.Errorf("deleting one: %v", err)
+	}
+	if err := fresh().DeleteTokens(t.Context()); err != nil {
+		t.Errorf("deleting all: %v", err)
+	}
+	if all, err := fresh().GetTokens(t.Context()); err != nil || len(all) != 0 {
+		t.Errorf("%d tokens, %v", len(all), err)
+	}
+}
+
+// A person deletes a damaged secret, and a save takes the name back.
+func TestDamagedSecretThatIsScheduledForDeletion(t *testing.T) {
+	b := onEmulator(t)
+	b.put("a/x", `{"n":"2"}`, b.put("a/x", `{"n":"1"}`, ""))
+	b.service.Damage("a/x")
+	if err := b.service.Remove("a/x"); err != nil {
+		t.Fatal(err)
+	}
+	b.wantAbsent("a/x")
+	b.put("a/x", `{"n":"3"}`, "")
+	b.wantData("a/x", `{"n":"3"}`)
+}
+
 // tokens stores some, and returns a store whose batches fail as a whole.
 func (b *bench) tokens(users ...string) (ids []string) {
 	b.Helper()

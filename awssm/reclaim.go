@@ -110,6 +110,9 @@ func (s *secrets) takeBack(ctx context.Context, t target, cause *fault) (revisio
 	case f != nil && !errors.Is(f.kind, driver.ErrUnavailable):
 		return "", false, f.give()
 	}
+	if s.private && d.damaged() {
+		return "", true, nil
+	}
 	// If the reply was lost and nothing restored, the replacement is refused.
 	revision, err = s.replace(ctx, t.encoded, d.current, t.data)
 	return revision, false, err
