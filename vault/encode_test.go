@@ -59,3 +59,30 @@ func TestPatchBody(t *testing.T) {
 		}
 	}
 }
+
+// TestStoredForm freezes what is stored: these bytes are in people's servers. Data
+// of before driver_version is read as it is.
+func TestStoredForm(t *testing.T) {
+	w, err := newWrite([]byte(`{"refresh_token":"fake-refresh","count":12345678901234567890,"driver_version":"9"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.fields[nonceField] = mustMarshal("fake-nonce")
+	const put = `{"data":{"count":12345678901234567000,"driver_exact":"{\"count\":\"12345678901234567890\"}","driver_nonce":"fake-nonce","driver_version":"5","refresh_token":"fake-refresh"},"options":{"cas":4}}`
+	if got := string(w.body(4)); got != put {
+		t.Errorf("a write: %s", got)
+	}
+	const patched = `{"data":{"count":12345678901234567000,"driver_exact":"{\"count\":\"12345678901234567890\"}","driver_nonce":"fake-nonce","driver_version":"5","gone":null,"refresh_token":"fake-refresh"},"options":{"cas":4}}`
+	if got, ok := w.patch(4, []string{"gone", "refresh_token", "driver_version"}); !ok || string(got) != patched {
+		t.Errorf("a patch: %s", got)
+	}
+	m, err := mark(stageKept)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.fields[nonceField] = mustMarshal("fake-nonce")
+	const marked = `{"data":{"driver_deleted":"kept","driver_nonce":"fake-nonce","driver_version":"1"},"options":{"cas":0}}`
+	if got := string(m.body(0)); got != marked {
+		t.Errorf("a mark: %s", got)
+	}
+}

@@ -71,3 +71,48 @@ func TestOperatorPatch(t *testing.T) {
 		}
 	}
 }
+
+// TestRollback has an operator put an older version of a token back, as
+// docs/vault.md says. The next save indexes what came back, though that save does
+// not change it: every key finds the one row, also where more tokens are stored
+// than a find by a key without an index entry reads.
+func TestRollback(t *testing.T) {
+	client := newClient(t)
+	mount := newMount(t, client, "2")
+	ctx := t.Context()
+	unscanned := vault.WithStoreOptions(secretstore.WithScanLimit(0))
+	store := newStore(t, client, vault.WithMount(mount), unscanned)
+	first := fakeToken("mail@example.com:1")
+	saved, err := store.SaveToken(ctx, first)
+	must(t, err)
+	second := first
+	second.RefreshToken, second.AccessToken = "fake-refresh-second", "fake-access-second"
+	_, err = store.SaveToken(ctx, second)
+	must(t, err)
+	_, err = client.KVv2(mount).Rollback(ctx, "tokenstore/tokens/"+saved.ID, 1)
+	must(t, err)
+
+	// A process that never saw the second version.
+	other := newStore(t, client, vault.WithMount(mount), unscanned)
+	got, err := other.FindToken(ctx, tokenstore.OAuthToken{UserName: first.UserName})
+	if err != nil || got.RefreshToken != first.RefreshToken {
+		t.Fatalf("after the rollback: %v", err)
+	}
+	_, err = other.SaveToken(ctx, first)
+	must(t, err)
+	keys := tokenstore.OAuthToken{ClientID: first.ClientID, ClientSecret: first.ClientSecret}
+	byRefresh, byAccess := keys, tokenstore.OAuthToken{AccessToken: first.AccessToken}
+	byRefresh.RefreshToken = first.RefreshToken
+	for _, query := range []tokenstore.OAuthToken{byRefresh, byAccess} {
+		if got, err := newStore(t, client, vault.WithMount(mount), unscanned).FindToken(ctx, query); err != nil || got.ID != saved.ID {
+			t.Errorf("find by what was put back: %v", err)
+		}
+	}
+	again, err := other.SaveToken(ctx, byRefresh)
+	if err != nil || again.ID != saved.ID {
+		t.Errorf("a save by the refresh token makes a second row: %v", err)
+	}
+	if all, err := other.GetTokens(ctx); err != nil || len(all) != 1 {
+		t.Errorf("%d tokens, %v", len(all), err)
+	}
+}
