@@ -72,22 +72,28 @@ func DecodeToken(data []byte) (OAuthToken, error) {
 	if err != nil {
 		return OAuthToken{}, err
 	}
-	return DecodeFields(object)
+	t, err := DecodeFields(object)
+	if err != nil {
+		return OAuthToken{}, err
+	}
+	return t, nil
 }
 
 // DecodeFields is [DecodeToken] for stores that keep the fields which they do not
-// know.
+// know. If some fields cannot be understood, it returns the others with an error
+// that names those.
 func DecodeFields(object driver.Object) (OAuthToken, error) {
 	var t OAuthToken
+	var faults []error
 	for _, f := range fields {
 		text, err := object.Text(f.name)
 		if err != nil {
-			return OAuthToken{}, fmt.Errorf("field %s: %w", f.name, err)
+			faults = append(faults, fmt.Errorf("field %s: %w", f.name, err))
 		}
 		*f.of(&t) = text
 	}
 	t.Expiry, _ = decodeExpiry(object) // What cannot be understood is unknown.
-	return t, nil
+	return t, errors.Join(faults...)
 }
 
 // decodeExpiry decodes the expiry of a stored token.

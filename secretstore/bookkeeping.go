@@ -28,16 +28,27 @@ type bookkeepingField struct {
 	// marks reports that the field, next to a generation, shows that a secret is
 	// a store's: it never stands there by chance.
 	marks bool
-	text  func(*bookkeeping) string
-	read  func(*bookkeeping, driver.Object, string)
+	// text and read are nil if the engine only keeps the field as it is.
+	text func(*bookkeeping) string
+	read func(*bookkeeping, driver.Object, string)
 }
+
+const deletedField = "deleted"
 
 var bookkeepingFields = []bookkeepingField{
 	number("generation", false, func(b *bookkeeping) *int64 { return &b.generation }, live, tombstone),
 	number("created", true, func(b *bookkeeping) *int64 { return &b.created }, live),
-	number("deleted", true, func(b *bookkeeping) *int64 { return &b.deleted }, tombstone),
+	number(deletedField, true, func(b *bookkeeping) *int64 { return &b.deleted }, tombstone),
 	text("keys", true, func(b *bookkeeping) *string { return &b.digest }, live),
+	// What a token source notes about the token. Every save and fence of a live row
+	// keeps it, as it keeps the fields that it does not know; a tombstone drops it.
+	kept("note", live),
 }
+
+// Data with driver.FormField is of a later release, and is refused: interpret.
+
+// kept describes a field that the engine neither reads nor changes.
+func kept(name string, in ...state) bookkeepingField { return bookkeepingField{name: name, in: in} }
 
 // number describes a field that holds a number, zero if it is missing or not one.
 func number(name string, marks bool, of func(*bookkeeping) *int64, in ...state) bookkeepingField {
@@ -57,7 +68,9 @@ func text(name string, marks bool, of func(*bookkeeping) *string, in ...state) b
 func readBookkeeping(object driver.Object) bookkeeping {
 	var b bookkeeping
 	for _, f := range bookkeepingFields {
-		f.read(&b, object, f.name)
+		if f.read != nil {
+			f.read(&b, object, f.name)
+		}
 	}
 	return b
 }
@@ -76,17 +89,33 @@ func hasBookkeeping(object driver.Object) bool {
 	return false
 }
 
+// overwritten reports whether a secret has nothing of the bookkeeping: what stands
+// there was not edited but written anew.
+func overwritten(object driver.Object) bool {
+	return !slices.ContainsFunc(bookkeepingFields, func(f bookkeepingField) bool { return f.read != nil && object.Has(f.name) })
+}
+
 // data returns the data of the row's secret. A live row keeps the fields that are
 // not the engine's, known or not, in updates and in fences; a tombstone keeps
-// none.
+// none. A damaged row is written only to fence it, and stays as it is.
 func (r *row) data() []byte {
 	var object driver.Object
-	if r.state == live {
+	if r.state == live || r.state == damaged {
 		object = r.object.Clone()
 	}
+	if r.state == damaged {
+		if !r.uncounted {
+			object.SetNumber(bookkeepingFields[0].name, r.generation)
+		}
+		return object.Encode()
+	}
 	for _, f := range bookkeepingFields {
+		there := slices.Contains(f.in, r.state)
+		if there && f.text == nil {
+			continue // It is in the object.
+		}
 		text := ""
-		if slices.Contains(f.in, r.state) {
+		if there {
 			text = f.text(&r.bookkeeping)
 		}
 		object.Set(f.name, text)

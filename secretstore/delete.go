@@ -18,7 +18,7 @@ func (s *Store) DeleteToken(ctx context.Context, id string) error {
 	if id == "" {
 		return s.fail(op, "", fmt.Errorf("%w: the id is empty", tokenstore.ErrInvalidArgument))
 	}
-	return s.fail(op, id, s.bury(ctx, escapeID(id), true, func(a *attempt, claims []index.Claim) { s.release(ctx, a, id, claims) }))
+	return s.fail(op, id, s.bury(ctx, escapeID(id), true, s.witness(), func(a *attempt, claims []index.Claim) { s.release(ctx, a, id, claims) }))
 }
 
 // DeleteTokens removes all tokens of this store and nothing else. What could
@@ -33,8 +33,9 @@ func (s *Store) DeleteTokens(ctx context.Context) error {
 	}
 	released := make([][]index.Claim, len(ids))
 	faults := make([]error, len(ids))
+	witness := s.witness()
 	err = s.parallel(ctx, len(ids), func(ctx context.Context, i int) error {
-		err := s.bury(ctx, ids[i], begun(ids[i]), func(_ *attempt, claims []index.Claim) { released[i] = claims })
+		err := s.bury(ctx, ids[i], begun(ids[i]), witness, func(_ *attempt, claims []index.Claim) { released[i] = claims })
 		if err != nil {
 			// Its hints stay, so that the next call meets it and finishes.
 			faults[i], released[i] = s.fail(op, ids[i], err), nil
@@ -78,8 +79,9 @@ func (s *Store) toDelete(ctx context.Context) (ids []string, begun func(id strin
 // the claims that are then to be released to release, and retires the tombstone
 // after that: where the service forgets its generation, a row that is inserted
 // again may start at a lower one, and a late release would take its hints. A
-// tombstone that is there already is retired again if begun is set.
-func (s *Store) bury(ctx context.Context, id string, begun bool, release func(*attempt, []index.Claim)) error {
+// tombstone that is there already is retired again if begun is set. A damaged row is
+// deleted like a live one; of its hints, those of the keys that it still has go now.
+func (s *Store) bury(ctx context.Context, id string, begun bool, witness *witness, release func(*attempt, []index.Claim)) error {
 	unlock, err := s.locks.Lock(ctx, id)
 	if err != nil {
 		return err
@@ -87,7 +89,8 @@ func (s *Store) bury(ctx context.Context, id string, begun bool, release func(*a
 	defer unlock()
 	return s.again(ctx, func() error {
 		a := s.attempt()
-		r, err := a.row(ctx, id)
+		a.witness = witness
+		r, err := a.ownRow(ctx, id)
 		if err != nil {
 			return err
 		}
@@ -99,7 +102,10 @@ func (s *Store) bury(ctx context.Context, id string, begun bool, release func(*a
 				return nil
 			}
 			return a.retireAgain(ctx, r)
-		case live:
+		case live, damaged:
+		case foreign:
+			s.log.WarnContext(ctx, "not deleted: the secret is not this store's", "store", s.name, "secret", s.shownName(r))
+			return nil
 		default:
 			return nil
 		}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"example.com/tokenstore"
-	"example.com/tokenstore/driver"
 	"example.com/tokenstore/index"
 )
 
@@ -24,11 +23,12 @@ type attempt struct {
 	view    index.View
 	rows    map[string]*row
 	started time.Time
-	finding bool // the operation is a find, and may search where the index is silent
+	finding bool // the operation is a find: it may search where the index is silent, and mends nothing
+	witness *witness
 }
 
 func (s *Store) attempt() *attempt {
-	return &attempt{s: s, view: s.index.View(), rows: map[string]*row{}, started: s.wall()}
+	return &attempt{s: s, view: s.index.View(), rows: map[string]*row{}, started: s.wall(), witness: s.witness()}
 }
 
 // wall returns the clock on the wall. The monotonic one stands still while a
@@ -58,7 +58,9 @@ func (s *Store) FindTokenByID(ctx context.Context, id string) (tokenstore.OAuthT
 	if id == "" {
 		return tokenstore.OAuthToken{}, s.fail(op, "", fmt.Errorf("%w: the id is empty", tokenstore.ErrInvalidArgument))
 	}
-	r, err := s.attempt().byID(ctx, id)
+	a := s.attempt()
+	a.finding = true
+	r, err := a.byID(ctx, id)
 	if err == nil && r == nil {
 		err = tokenstore.ErrNotFound
 	}
@@ -91,19 +93,32 @@ func (a *attempt) firstHit(ctx context.Context, keys []tokenstore.Key, ownerless
 	return nil, keys, nil
 }
 
-// byID returns the live row with the given ID, or nil.
+// byID returns the live row with the given ID, or nil. A save may get a damaged one
+// instead, which it is to mend.
 func (a *attempt) byID(ctx context.Context, id string) (*row, error) {
-	r, err := a.row(ctx, escapeID(id))
+	r, err := a.ownRow(ctx, escapeID(id))
 	if err != nil {
 		return nil, err
 	}
 	switch {
-	case r.state == unreadable:
+	case r.state == damaged && !a.finding:
+		return r, nil
+	case r.barred():
 		return nil, r.err
 	case r.state != live || r.token.ID != id:
 		return nil, nil
 	}
 	return r, nil
+}
+
+// ownRow is row, and decides whose it is by all that is known: here nobody has come
+// to it by a key.
+func (a *attempt) ownRow(ctx context.Context, id string) (*row, error) {
+	r, err := a.row(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return r, a.witness.recognise(ctx, r)
 }
 
 // row returns the row with the given escaped ID, as this attempt saw it first.
@@ -153,6 +168,7 @@ func (a *attempt) byKey(ctx context.Context, k tokenstore.Key, ownerless bool) (
 		if err != nil {
 			return nil, err
 		}
+		a.s.recognise(r, lookedFor(k))
 		if r.holds(k) {
 			return r, nil
 		}
@@ -163,7 +179,7 @@ func (a *attempt) byKey(ctx context.Context, k tokenstore.Key, ownerless bool) (
 		if err != nil {
 			return nil, err
 		}
-		if err := a.load(ctx, ids); err != nil {
+		if err := a.loadHinted(ctx, k, ids); err != nil {
 			return nil, err
 		}
 		r, settled, err := a.pick(k, ids, ownerless)
@@ -191,8 +207,11 @@ func (a *attempt) candidates(ctx context.Context, k tokenstore.Key) ([]string, e
 	for _, hint := range found[0] {
 		ids = append(ids, hint.ID)
 	}
-	if r := a.rows[hash]; r != nil && r.state == unreadable && !slices.Contains(ids, hash) {
-		ids = append(ids, hash) // It has the ID of the key, and may well hold it.
+	if r := a.rows[hash]; r != nil && !slices.Contains(ids, hash) {
+		a.s.recognise(r, lookedFor(k))
+		if r.barred() {
+			ids = append(ids, hash) // It has the ID of the key, and may well hold it.
+		}
 	}
 	if k.Kind == tokenstore.AccessKey && !a.s.accessIndex {
 		for _, id := range a.s.known.holders(hash) {
@@ -204,15 +223,38 @@ func (a *attempt) candidates(ctx context.Context, k tokenstore.Key) ([]string, e
 	return ids, nil
 }
 
+// loadHinted reads the rows to which hints of the key point, or what this process
+// remembers of it.
+func (a *attempt) loadHinted(ctx context.Context, k tokenstore.Key, ids []string) error {
+	if err := a.load(ctx, ids); err != nil {
+		return err
+	}
+	for _, id := range ids {
+		e := evidence{hinted: true}
+		if id == a.s.hash(k) {
+			e.derived = keyFields[k.Kind]
+		}
+		if err := a.recognise(ctx, a.rows[id], e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // pick returns, of the rows that hold the key, the one whose ID belongs to it,
 // else the oldest. settled reports that all of the rows hold the key, so that
-// it cannot be on its way from one to another.
+// it cannot be on its way from one to another. Where none holds it, a save gets the
+// damaged row whose ID belongs to the key, to mend it.
 func (a *attempt) pick(k tokenstore.Key, ids []string, ownerless bool) (best *row, settled bool, err error) {
 	derived := a.s.hash(k)
 	settled = true
+	var mendable *row
 	for _, id := range ids {
 		r := a.rows[id]
-		if r.state == unreadable {
+		switch {
+		case r.state == damaged && id == derived && !a.finding && (!ownerless || r.token.UserName == ""):
+			mendable = r
+		case r.barred():
 			err = r.fault()
 		}
 		if !r.holds(k) {
@@ -226,8 +268,11 @@ func (a *attempt) pick(k tokenstore.Key, ids []string, ownerless bool) (best *ro
 			best = r
 		}
 	}
-	if best != nil {
+	switch {
+	case best != nil:
 		return best, true, nil
+	case mendable != nil && err == nil:
+		return mendable, true, nil
 	}
 	return nil, settled, err
 }
@@ -276,13 +321,18 @@ func (a *attempt) searchAll(ctx context.Context, k tokenstore.Key, ownerless, al
 	if err := a.load(ctx, ids); err != nil {
 		return nil, err
 	}
+	for _, id := range ids {
+		if err := a.witness.recognise(ctx, a.rows[id]); err != nil {
+			return nil, err
+		}
+	}
 	var barred error
 	ids = slices.DeleteFunc(ids, func(id string) bool {
 		r := a.rows[id]
-		if r.state == unreadable && !errors.Is(r.err, tokenstore.ErrUnreadable) {
+		if r.barred() && !errors.Is(r.err, tokenstore.ErrUnreadable) {
 			barred = r.fault()
 		}
-		return r.state == unreadable
+		return r.barred()
 	})
 	r, _, err := a.pick(k, ids, ownerless)
 	if r == nil && err == nil {
@@ -337,10 +387,7 @@ func (s *Store) listSecrets(ctx context.Context) ([]string, error) {
 	var ids []string
 	for name, err := range s.secrets.List(ctx, s.tokens) {
 		if err != nil {
-			if errors.Is(err, driver.ErrNotFound) {
-				return nil, nil
-			}
-			return nil, err
+			return nil, noAbsence(err)
 		}
 		id := strings.TrimPrefix(name, s.tokens)
 		if _, ok := unescapeID(id); ok || strings.HasPrefix(id, hashedName) {

@@ -11,14 +11,17 @@ import (
 )
 
 // known is what a process remembers: the states of tokens, so that no reader goes
-// backwards; since when a tombstone stands; and who holds an access token that is
-// not in the index, so that a find by it is cheap.
+// backwards; how far their generations had come, so that it knows older content that
+// was put back; since when a tombstone stands; which secrets are not the store's; and
+// who holds an access token that is not in the index, so that a find by it is cheap.
 type known struct {
 	states *staleness.Memory // by secret name
 
 	now        func() time.Time
 	mu         sync.Mutex
 	tombstones recent.Map[burial]   // by secret name
+	counts     recent.Map[int64]    // the highest generations, by secret name
+	strangers  recent.Map[string]   // revisions, by secret name
 	access     recent.Map[[]string] // by hash of the access token: escaped IDs
 }
 
@@ -35,18 +38,22 @@ func newKnown(now func() time.Time) *known {
 
 // seen is what a row shows of its secret.
 func (r *row) seen() staleness.State {
-	return staleness.State{Revision: r.revision, Generation: r.generation, Uncounted: r.uncounted, Empty: r.state != live}
+	return staleness.State{Revision: r.revision, Generation: r.generation, Uncounted: r.uncounted, Empty: r.state == absent || r.state == tombstone}
 }
 
 // see compares a row that was read with the latest state of it that was seen,
 // and remembers it if it is fresh; asked is when the read began. What is not ours
-// tells nothing.
+// tells nothing. If a row with a higher generation was seen and this one stays, its
+// content was put back.
 func (k *known) see(r *row, asked time.Time) (staleness.Order, staleness.Sighting) {
 	if r.state == foreign || r.state == unreadable {
 		return staleness.Fresh, staleness.Sighting{}
 	}
 	if r.state == tombstone {
 		k.since(r)
+	}
+	if k.count(r) > r.generation && !r.uncounted {
+		r.restored = true
 	}
 	return k.states.See(r.name, r.seen(), asked)
 }
@@ -63,9 +70,48 @@ func (k *known) since(r *row) time.Time {
 	return b.since
 }
 
+// count notes the generation of a row, and returns the highest that was seen.
+func (k *known) count(r *row) int64 {
+	if r.state == absent {
+		return 0
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	highest, _ := k.counts.Get(r.name)
+	if !r.uncounted {
+		highest = max(highest, r.generation)
+		k.counts.Put(r.name, highest)
+	}
+	return highest
+}
+
+// highest returns the highest generation that was seen of a secret.
+func (k *known) highest(name string) int64 {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	n, _ := k.counts.Get(name)
+	return n
+}
+
+// foreign remembers that a secret is not the store's, as it is now.
+func (k *known) foreign(r *row) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.strangers.Put(r.name, r.revision)
+}
+
+// isForeign reports whether a secret is known not to be the store's.
+func (k *known) isForeign(r *row) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	revision, ok := k.strangers.Get(r.name)
+	return ok && revision == r.revision
+}
+
 // wrote remembers a row that this process has written.
 func (k *known) wrote(s *Store, r *row) {
 	k.states.Wrote(r.name, r.seen())
+	k.count(r)
 	switch r.state {
 	case live:
 		k.learn(s, r)

@@ -21,12 +21,15 @@ func (s *Store) GetTokens(ctx context.Context) ([]tokenstore.OAuthToken, error) 
 	if err != nil {
 		return nil, s.fail(op, "", err)
 	}
+	if err := s.witness().recognise(ctx, rows...); err != nil {
+		return nil, s.fail(op, "", err)
+	}
 	var faults []error
 	for _, r := range rows {
 		switch r.state {
 		case live:
 			s.known.learn(s, r)
-		case unreadable:
+		case damaged, unreadable:
 			faults = append(faults, &tokenstore.Error{Store: s.name, Op: op, Name: tokenstore.Redact(r.id), Kind: tokenstore.ErrUnreadable, Err: r.err})
 		}
 	}

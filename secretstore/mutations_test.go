@@ -44,12 +44,12 @@ var mutations = []mutation{
 	},
 	{
 		"rows not yet matching are not fenced", "secretstore/settle.go",
-		"\tif r.state == foreign || r.state == unreadable {", "\tif r.state == live || r.state == foreign || r.state == unreadable {",
+		"\tcase r.state == foreign ||", "\tcase r.state == live || r.state == foreign ||",
 		scheduled + "^from_save_r1:_save_u1_r1_._save_u1_r2$", true,
 	},
 	{
 		"nothing is fenced where nothing is stored", "secretstore/settle.go",
-		"\tif r.state == foreign || r.state == unreadable {", "\tif r.state == absent || r.state == foreign || r.state == unreadable {",
+		"\tcase r.state == foreign ||", "\tcase r.state == absent || r.state == foreign ||",
 		scheduled + "^from_nothing:_save_g1_._save_g1_r1$", true,
 	},
 	{
@@ -79,7 +79,7 @@ var mutations = []mutation{
 	},
 	{
 		"an inserted row forgets the generation of the tombstone", "secretstore/row.go",
-		"\tif r.state == absent {\n\t\treturn max(", "\tif r.state != live {\n\t\treturn 1\n\t}\n\tif r.state == absent {\n\t\treturn max(",
+		"\tif r.state == absent || r.restored {\n", "\tif r.state != live {\n\t\treturn 1\n\t}\n\tif r.state == absent || r.restored {\n",
 		scheduled + "^from_save_u1_r1:_delete", true,
 	},
 	{
@@ -212,12 +212,12 @@ var mutations = []mutation{
 	},
 	{
 		"a person's edit is not noticed", "secretstore/row.go",
-		"return r.digest != s.digest(r.token)", "return false && r.digest != s.digest(r.token)",
+		"r.digest != s.digest(r.id, r.token)\n", "false\n",
 		crashes + "update_of_an_edited_token", false,
 	},
 	{
 		"the last hint of an edited token is released", "secretstore/settle.go",
-		"if r.state == live && a.s.edited(r) {", "if false {",
+		"r.state == live && a.s.edited(r):", "false:",
 		races + "TestEditedTokenStaysListed", false,
 	},
 	{
@@ -267,7 +267,7 @@ var mutations = []mutation{
 	},
 	{
 		"a save that begins again is no younger", "secretstore/savemany.go",
-		"\tif p.target.state != live {\n", "\tif false {\n",
+		"\tif p.target.inserts() {\n", "\tif false {\n",
 		races + "TestSaveTokensKeepsOrder", false,
 	},
 	{
@@ -286,8 +286,8 @@ var mutations = []mutation{
 		model, true,
 	},
 	{
-		"secrets of others are taken for tokens", "secretstore/row.go",
-		"\t\tr.state, r.err = foreign, nil\n\t\treturn r\n", "",
+		"secrets of others are taken for tokens", "secretstore/damage.go",
+		"misnamed, e.hinted, e.derived != \"\":", "misnamed, e.hinted, e.derived != \"\", true:",
 		model, true,
 	},
 	{

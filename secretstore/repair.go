@@ -38,9 +38,15 @@ type Report struct {
 	// Tokens is the number of tokens, Tombstones that of deleted ones that are
 	// remembered, and Foreign that of secrets that are not the store's.
 	Tokens, Tombstones, Foreign int
-	// Unreadable are the IDs of secrets that cannot be understood, and are left
-	// alone. An ID that is neither generated nor a number is redacted.
+	// Unreadable are the IDs of the store's secrets that hold no usable token, and
+	// are left alone: damaged ones, which the next save of the token makes whole, and
+	// those that may not be read. An ID that is neither generated nor a number is
+	// redacted.
 	Unreadable []string
+	// Warnings are what a person should look at, one sentence each that begins with
+	// the name of the secret: what is wrong with an unreadable one, an expiry that
+	// cannot be understood, white space around a credential.
+	Warnings []string
 	// OtherPepper is the number of tokens that were stored under another pepper,
 	// or without one. They are left alone, see ChangePepper.
 	OtherPepper int
@@ -86,7 +92,7 @@ func (s *Store) Reindex(ctx context.Context, options ReindexOptions) (Report, er
 }
 
 func (s *Store) reindex(ctx context.Context, options ReindexOptions) (Report, error) {
-	r := &repair{s: s, options: options, keys: map[string][]string{}, passed: map[string]bool{}}
+	r := &repair{s: s, options: options, witness: s.witness(), keys: map[string][]string{}, passed: map[string]bool{}}
 	for _, step := range []func(context.Context) error{r.emptied, r.fanOut, r.tokens, r.hints, r.index, r.versions} {
 		if err := step(ctx); err != nil {
 			if len(r.broken) > 0 { // What has ended the repair says of which kind its error is.
@@ -101,6 +107,7 @@ func (s *Store) reindex(ctx context.Context, options ReindexOptions) (Report, er
 type repair struct {
 	s       *Store
 	options ReindexOptions
+	witness *witness
 	report  Report
 	// keys are the hashes of the keys of each token, by escaped ID.
 	keys map[string][]string

@@ -39,6 +39,21 @@ func (r *repair) hit(hash, id string) bool {
 	return r.passed[id] || slices.ContainsFunc(r.keys[id], func(full string) bool { return strings.HasPrefix(full, hash) })
 }
 
+// confirmAbsent reads the rows that are absent once more, each with a call of its
+// own: only an answer about this very secret says that it is.
+func (r *repair) confirmAbsent(ctx context.Context, rows []*row) error {
+	var places []int
+	for i, row := range rows {
+		if row.state == absent {
+			places = append(places, i)
+		}
+	}
+	if err := r.s.readAgain(ctx, rows, places); err != nil {
+		return err
+	}
+	return r.witness.recognise(ctx, rows...)
+}
+
 // release removes old hints, after another look at their rows: one may have
 // come to hold the key since the repair read it. A save that is about to hold it
 // has claimed the key again, for what may be the same generation: that hint is no
@@ -49,8 +64,11 @@ func (r *repair) release(ctx context.Context, view index.View, old []index.Claim
 		ids = append(ids, c.ID)
 	}
 	slices.Sort(ids)
-	rows, err := r.s.readAll(ctx, slices.Compact(ids))
+	rows, err := r.read(ctx, slices.Compact(ids))
 	if err != nil {
+		return err
+	}
+	if err := r.confirmAbsent(ctx, rows); err != nil {
 		return err
 	}
 	for _, row := range rows {

@@ -37,17 +37,18 @@ func (r *repair) tokens(ctx context.Context) error {
 }
 
 func (r *repair) chunk(ctx context.Context, ids []string) error {
-	rows, err := r.s.readAll(ctx, ids)
+	rows, err := r.read(ctx, ids)
 	if err != nil {
 		return err
 	}
 	var tokens, tombstones []*row
 	for _, row := range rows {
 		r.see(row)
+		r.warn(row)
 		switch {
 		case row.state == foreign:
 			r.report.Foreign++
-		case row.state == unreadable:
+		case row.barred():
 			r.report.Unreadable = append(r.report.Unreadable, shownID(row.id))
 		case row.state == tombstone:
 			tombstones = append(tombstones, row)
@@ -68,6 +69,28 @@ func (r *repair) chunk(ctx context.Context, ids []string) error {
 	return r.mark(ctx, slices.DeleteFunc(tokens, func(row *row) bool { return !r.s.edited(row) }))
 }
 
+// read returns the rows with the given escaped IDs, each with what it is.
+func (r *repair) read(ctx context.Context, ids []string) ([]*row, error) {
+	rows, err := r.s.readAll(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	return rows, r.witness.recognise(ctx, rows...)
+}
+
+// warn reports what a person should look at in a row.
+func (r *repair) warn(row *row) {
+	name := r.s.shownName(row)
+	switch row.state {
+	case live:
+		for _, warning := range tokenstore.FieldWarnings(row.object) {
+			r.report.Warnings = append(r.report.Warnings, name+": "+warning)
+		}
+	case damaged, unreadable:
+		r.report.Warnings = append(r.report.Warnings, name+": "+row.err.Error())
+	}
+}
+
 // plainID is an ID that this package generates, or that the SDKs count.
 var plainID = regexp.MustCompile(`^([a-z2-7]{26}|[0-9]{1,19})$`)
 
@@ -83,7 +106,7 @@ func shownID(id string) string {
 // see notes which keys a row holds, or that the repair leaves it alone.
 func (r *repair) see(row *row) {
 	delete(r.keys, row.id)
-	r.passed[row.id] = row.state == unreadable
+	r.passed[row.id] = row.barred()
 	if row.state != live {
 		return
 	}

@@ -3,7 +3,6 @@ package secretstore
 import (
 	"cmp"
 	"crypto/sha256"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -24,8 +23,10 @@ const (
 	absent     state = iota
 	live             // a token
 	tombstone        // what a deleted token leaves
+	unmarked         // nothing in it shows whose it is: see recognise
 	foreign          // something that is not ours
-	unreadable       // something of ours that cannot be understood
+	damaged          // something of ours that is no usable token until it is saved or deleted
+	unreadable       // something that may not be read, or that a later release wrote
 )
 
 // row is a token's secret as it was read.
@@ -37,11 +38,16 @@ type row struct {
 	token    tokenstore.OAuthToken
 	bookkeeping
 	uncounted bool          // the secret has no generation; the row was given one when it was read
+	restored  bool          // somebody has put older content back
+	opaque    bool          // the secret is no JSON object
 	object    driver.Object // the secret's fields; data says which of them are written again
-	err       error         // why an unreadable row is one: its content, or no permission
+	err       error         // why a damaged or unreadable row is one: its content, or no permission
 }
 
-// fault returns the error of what needs an unreadable row.
+// barred reports whether nobody can tell which keys the row holds.
+func (r *row) barred() bool { return r.state == damaged || r.state == unreadable }
+
+// fault returns the error of what needs a row that is barred.
 func (r *row) fault() error {
 	kind := tokenstore.Kind(r.err)
 	if kind == nil {
@@ -61,37 +67,17 @@ func older(a, b *row) int {
 // parse reads a secret. Nothing that it meets is an error of its own: a row
 // says what it is.
 func (s *Store) parse(id string, secret driver.Secret) *row {
-	r := &row{name: secret.Name, id: id, state: unreadable, revision: secret.Revision}
-	if r.object, r.err = driver.DecodeObject(secret.Data); r.err != nil {
-		return r
-	}
-	ownID, plain := unescapeID(id)
-	storedID, err := r.object.Text("id")
-	if !plain {
-		ownID = storedID
-	}
-	if !hasBookkeeping(r.object) && (err != nil || storedID != ownID || escapeID(ownID) != id) {
-		r.state, r.err = foreign, nil
-		return r
-	}
-	if r.token, r.err = tokenstore.DecodeFields(r.object); r.err != nil {
-		return r
-	}
-	r.token.ID = ""
-	r.state = live
-	if r.token == (tokenstore.OAuthToken{}) {
-		r.state = tombstone
-	} else if escapeID(ownID) != id {
-		r.state, r.err = unreadable, fmt.Errorf("%w: the secret's id does not belong to its name", tokenstore.ErrUnreadable)
-		return r
-	}
-	r.token.ID = ownID
+	r := &row{name: secret.Name, id: id, state: unmarked, revision: secret.Revision, restored: secret.Restored}
+	var err error
+	r.object, err = driver.DecodeObject(secret.Data)
+	r.opaque = err != nil
 	r.bookkeeping = readBookkeeping(r.object)
 	if r.generation == 0 || r.generation > maxGeneration {
 		// A person has removed or changed it. The next write must not fall back
 		// behind hints of earlier generations.
-		r.uncounted, r.generation = true, max(s.now().Unix()-1, s.known.states.Generation(r.name))
+		r.uncounted, r.generation = true, max(s.now().Unix()-1, s.known.highest(r.name))
 	}
+	s.recognise(r, evidence{})
 	return r
 }
 
@@ -99,27 +85,41 @@ func (s *Store) parse(id string, secret driver.Secret) *row {
 // counts on from what is there.
 func (s *Store) written(r *row, t tokenstore.OAuthToken) *row {
 	next := *r
-	next.state, next.token, next.uncounted, next.err = live, t.Normal(), false, nil
-	if r.state == live {
+	next.state, next.token, next.err = live, t.Normal(), nil
+	next.uncounted, next.restored, next.opaque = false, false, false
+	next.object = driver.Object{}
+	if r.state == live || r.state == damaged {
 		next.object = r.object.Clone()
-	} else {
-		next.object, next.created, next.deleted = driver.Object{}, s.timestamp(), 0
+	}
+	if r.inserts() {
+		next.created, next.deleted = s.timestamp(), 0
 	}
 	tokenstore.EncodeFields(next.token, &next.object)
 	next.generation = s.nextGeneration(r)
-	next.digest = s.digest(t)
+	next.digest = s.digest(r.id, t)
 	return &next
 }
 
+// inserts reports whether a token that is written over the row is a new one.
+func (r *row) inserts() bool { return r.state != live && (r.state != damaged || r.created == 0) }
+
 // fenced returns the row as a fence writes it: unchanged, but with a generation
 // above its own and not below that of the hint that is fenced. Where there is
-// nothing, the fence is a tombstone.
+// nothing, the fence is a tombstone. An edited row stays one, and a damaged one
+// damaged.
 func (s *Store) fenced(r *row, generation int64) *row {
 	generation = max(s.nextGeneration(r), generation)
 	switch r.state {
 	case live:
 		next := *r
-		next.generation, next.uncounted = generation, false
+		next.generation, next.uncounted, next.restored = generation, false, false
+		if s.edited(r) { // It must still look so.
+			next.digest = s.lastMark(r) + editedDigest
+		}
+		return &next
+	case damaged:
+		next := *r
+		next.generation = generation
 		return &next
 	case tombstone: // It keeps the time of its deletion.
 		return r.tombstone(generation, r.deleted)
@@ -142,10 +142,11 @@ func (r *row) tombstone(generation, deleted int64) *row {
 // nextGeneration is that of the next write of r. A new row starts at the
 // clock's seconds, so that it does not fall back behind an earlier row of the
 // same name whose tombstone was swept; nor behind one that this process has
-// seen, which may have counted faster than the clock.
+// seen, which may have counted faster than the clock. So does one that was
+// restored, with the generation that it had then.
 func (s *Store) nextGeneration(r *row) int64 {
-	if r.state == absent {
-		return max(s.now().Unix(), s.known.states.Generation(r.name)+1)
+	if r.state == absent || r.restored {
+		return max(s.now().Unix(), s.known.highest(r.name)+1, r.generation+1)
 	}
 	return r.generation + 1
 }
@@ -181,13 +182,21 @@ func (s *Store) keys(t tokenstore.OAuthToken) []tokenstore.Key {
 }
 
 // edited reports whether a person has edited the row: its keys are not those
-// that its last writer saw to.
-func (s *Store) edited(r *row) bool { return r.digest != s.digest(r.token) }
+// that its last writer claimed, or somebody has put older content back.
+func (s *Store) edited(r *row) bool {
+	return r.restored || r.uncounted || r.digest != s.digest(r.id, r.token)
+}
+
+// editedDigest is the digest in a row that a fence has written, and that a person
+// had edited before. It fits no keys.
+const editedDigest = "edited"
 
 // digest returns a short digest of the keys of t that stand in the index, behind
-// the mark of the store's pepper.
-func (s *Store) digest(t tokenstore.OAuthToken) string {
+// the mark of the store's pepper. It rests on the row's ID too, so that it fits no
+// copy under another name.
+func (s *Store) digest(id string, t tokenstore.OAuthToken) string {
 	h := sha256.New()
+	h.Write([]byte(id))
 	for _, k := range s.keys(t) {
 		h.Write([]byte(s.hash(k)))
 	}
@@ -210,6 +219,15 @@ func markOf(pepper []byte) string {
 // the store's. One that a person has written has none.
 func (s *Store) otherPepper(r *row) bool {
 	return r.state == live && r.digest != "" && r.pepperMark() != s.pepperMark
+}
+
+// lastMark is the mark of the pepper under which the row was written last; this
+// store's, if a person has written it anew.
+func (s *Store) lastMark(r *row) string {
+	if r.digest == "" {
+		return s.pepperMark
+	}
+	return r.pepperMark()
 }
 
 // pepperMark is that of the store which wrote the row last.

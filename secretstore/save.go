@@ -133,8 +133,11 @@ func (a *attempt) plan(ctx context.Context, token tokenstore.OAuthToken) (*plan,
 		}
 		p.restOn(missed, true)
 	}
-	if r == nil {
+	switch {
+	case r == nil:
 		return p, a.planInsert(ctx, p, token)
+	case r.state == damaged:
+		return p, a.planMending(p, r, token)
 	}
 	return p, a.planUpdate(p, r, token)
 }
@@ -164,6 +167,37 @@ func (a *attempt) planUpdate(p *plan, r *row, token tokenstore.OAuthToken) error
 	return a.s.checkSize(p.next)
 }
 
+// planMending makes a damaged row whole, whose name belongs to the token: what is
+// set overwrites, and what a person put in stays.
+func (a *attempt) planMending(p *plan, r *row, token tokenstore.OAuthToken) error {
+	own, plain := unescapeID(r.id)
+	if !plain {
+		own = token.ID
+	}
+	if escapeID(own) != r.id {
+		return r.fault()
+	}
+	there, set := r.object.Clone(), driver.Object{}
+	tokenstore.EncodeFields(token, &set)
+	set.Set(idField, own)
+	for _, f := range set.WithPrefix("") {
+		text, _ := f.Text() // It was encoded from one.
+		there.Set(f.Name, text)
+	}
+	if _, err := tokenstore.DecodeFields(there); err != nil {
+		return r.fault() // A field that is not set now cannot be understood.
+	}
+	before := r.token
+	before.ID = own
+	updated := tokenstore.Update(before, token)
+	if err := tokenstore.CheckInsert(updated); err != nil {
+		return err
+	}
+	p.target, p.next, p.mends = r, a.s.written(r, updated), true
+	p.claims = a.s.keys(updated)
+	return a.s.checkSize(p.next)
+}
+
 func (a *attempt) planInsert(ctx context.Context, p *plan, token tokenstore.OAuthToken) error {
 	if err := tokenstore.CheckInsert(token); err != nil {
 		return err
@@ -171,6 +205,12 @@ func (a *attempt) planInsert(ctx context.Context, p *plan, token tokenstore.OAut
 	target, err := a.place(ctx, token)
 	if err != nil {
 		return err
+	}
+	switch target.state {
+	case damaged:
+		return a.planMending(p, target, token)
+	case live:
+		return a.planUpdate(p, target, token)
 	}
 	if err := a.awaitRetirement(ctx, target); err != nil {
 		return err
@@ -184,11 +224,13 @@ func (a *attempt) planInsert(ctx context.Context, p *plan, token tokenstore.OAut
 }
 
 // place returns the row that an insert is written to: that of the given ID,
-// else that of the derived one, else, if it is taken, that of a random one.
+// else that of the derived one, else, if it is taken, that of a random one. Under the
+// derived one there may be the token itself that no hint leads to, whole or damaged:
+// then it is a live or a damaged row, which is no insert.
 func (a *attempt) place(ctx context.Context, token tokenstore.OAuthToken) (*row, error) {
 	if token.ID != "" {
-		r, err := a.row(ctx, escapeID(token.ID))
-		if err == nil && r.state == live && r.token.ID == token.ID {
+		r, err := a.ownRow(ctx, escapeID(token.ID))
+		if err == nil && (r.state == damaged || r.state == live && r.token.ID == token.ID) {
 			return nil, errAgain // created since it was looked for
 		}
 		if err == nil && r.state != absent && r.state != tombstone {
@@ -196,9 +238,20 @@ func (a *attempt) place(ctx context.Context, token tokenstore.OAuthToken) (*row,
 		}
 		return r, err
 	}
-	r, err := a.row(ctx, a.s.hash(tokenstore.KeysOf(token)[0]))
-	if err != nil || r.state == absent || r.state == tombstone {
-		return r, err
+	k := tokenstore.KeysOf(token)[0]
+	r, err := a.row(ctx, a.s.hash(k))
+	if err != nil {
+		return nil, err
+	}
+	a.s.recognise(r, lookedFor(k))
+	if err := a.witness.recognise(ctx, r); err != nil {
+		return nil, err
+	}
+	switch {
+	case r.state == absent || r.state == tombstone || r.state == damaged:
+		return r, nil
+	case r.holds(k) && slices.Contains(tokenstore.FindKeys(token), k):
+		return r, nil
 	}
 	id, err := a.s.randomID()
 	if err != nil {

@@ -157,7 +157,7 @@ func (p *plan) together() bool { return p != nil && !p.unchanged && !p.mends }
 
 // finish writes the token of a plan whose keys are claimed.
 func (a *attempt) finish(ctx context.Context, p *plan, others [][]index.Hint) error {
-	if p.target.state != live {
+	if p.target.inserts() {
 		// A token before it in the group may have been inserted by a save of its own.
 		a.s.age(p.next)
 	}

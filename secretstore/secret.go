@@ -3,6 +3,7 @@ package secretstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 
@@ -79,6 +80,29 @@ func (s *Store) readAll(ctx context.Context, ids []string) ([]*row, error) {
 		names[i] = s.tokens + id
 	}
 	return s.reader.ReadMany(ctx, names)
+}
+
+// readAgain reads those of the rows whose places are given, each with a call of its
+// own. One that may not be read is unreadable: others could be.
+func (s *Store) readAgain(ctx context.Context, rows []*row, places []int) error {
+	return s.parallel(ctx, len(places), func(ctx context.Context, i int) error {
+		old := rows[places[i]]
+		r, err := s.read(ctx, old.id)
+		if errors.Is(err, tokenstore.ErrDenied) {
+			r, err = &row{name: old.name, id: old.id, state: unreadable, err: err}, nil
+		}
+		rows[places[i]] = r
+		return err
+	})
+}
+
+// noAbsence returns an error that is not about one secret without the claim that a
+// secret is absent.
+func noAbsence(err error) error {
+	if !errors.Is(err, driver.ErrNotFound) {
+		return err
+	}
+	return fmt.Errorf("%w: the service answers a call for many secrets as if it were for one: %v", tokenstore.ErrUnavailable, err) //nolint:errorlint // As the comment says.
 }
 
 // passes reports whether a later read of the same secret may not have the fault, or

@@ -2,6 +2,7 @@ package secretstore
 
 import (
 	"context"
+	"slices"
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/index"
@@ -27,15 +28,24 @@ func (a *attempt) settleHint(ctx context.Context, p *plan, k tokenstore.Key, hin
 	if err != nil {
 		return err
 	}
-	if r.holds(k) {
-		ownerless, rests := p.rests[k]
+	e := evidence{hinted: true}
+	if hint.ID == a.s.hash(k) {
+		e.derived = keyFields[k.Kind]
+	}
+	if err := a.recognise(ctx, r, e); err != nil {
+		return err
+	}
+	ownerless, rests := p.rests[k]
+	switch {
+	case r.holds(k):
 		if rests && !(ownerless && r.token.UserName != "") {
 			return errAgain
 		}
 		return nil
-	}
-	if r.state == foreign || r.state == unreadable {
-		// No save can be on its way to this row, and it is not ours to write.
+	case r.state == damaged && rests:
+		return errAgain // It may hold the key, and this hint is new: look again.
+	case r.state == foreign || r.state == unreadable || r.state == damaged && r.opaque:
+		// No save can be on its way to this row, or it cannot be fenced.
 		return nil
 	}
 	// A save in flight or the leftover of a crash: one cannot tell, so make
@@ -44,10 +54,35 @@ func (a *attempt) settleHint(ctx context.Context, p *plan, k tokenstore.Key, hin
 	if _, err := a.s.write(ctx, a.s.fenced(r, hint.Generation)); err != nil {
 		return err
 	}
-	if r.state == live && a.s.edited(r) {
-		// A person has changed its keys. This may be the last hint of it in an
-		// index that is the list of all tokens: it stays until the row is saved.
-		return nil
+	if stays, err := a.hintStays(ctx, r); stays || err != nil {
+		return err
 	}
 	return a.view.Release(ctx, index.Claim{Hash: a.s.hash(k), ID: hint.ID, Generation: hint.Generation})
+}
+
+// hintStays reports whether the hint of a key that the row does not hold is not to
+// be released. Of a row that a person has edited or damaged nobody knows which of its
+// keys have hints. This may be the last of them, and all that leads to the row in an
+// index that is the list of all tokens; so may it be if nothing shows the edit.
+func (a *attempt) hintStays(ctx context.Context, r *row) (bool, error) {
+	switch {
+	case r.state == damaged || r.state == live && a.s.edited(r):
+		return true, nil
+	case r.state != live:
+		return false, nil
+	}
+	var hashes []string
+	for _, k := range a.s.keys(r.token) {
+		hashes = append(hashes, a.s.hash(k))
+	}
+	hints, err := a.view.Lookup(ctx, hashes...)
+	if err != nil {
+		return true, err
+	}
+	for _, of := range hints {
+		if slices.ContainsFunc(of, func(h index.Hint) bool { return h.ID == r.id }) {
+			return false, nil
+		}
+	}
+	return true, nil
 }

@@ -27,6 +27,10 @@ type Service struct {
 	// Edit writes a secret behind the driver's back, as a person does in the
 	// service's own console. Nil: it is written through the driver.
 	Edit func(ctx context.Context, secrets driver.Secrets, name string, data []byte) error
+	// Restore puts older data back by the service's own means, so that the driver
+	// says that it was restored. The secret may have been deleted. Nil: [Model] has
+	// nothing put back.
+	Restore func(ctx context.Context, secrets driver.Secrets, older driver.Secret) error
 	// Now is the service's clock. The engine's goes with it, days ahead at times.
 	// Nil: the engine has a clock of its own, which only its pauses move.
 	Now func() time.Time
@@ -155,6 +159,26 @@ func (s *site) editToken(ctx context.Context, id string, fields map[string]strin
 		return err
 	}
 	if s.service.Edit != nil {
+		return s.service.Edit(ctx, secrets, name, data)
+	}
+	_, err = secrets.Put(ctx, driver.Secret{Name: name, Data: data, Revision: secret.Revision})
+	return err
+}
+
+// overwriteSecret replaces all that is in a token's secret, as a person does, or makes
+// one.
+func (s *site) overwriteSecret(ctx context.Context, id string, data []byte) error {
+	name := s.service.Prefix + "tokens/" + secretID(id)
+	secrets, err := s.handle()
+	if err != nil {
+		return err
+	}
+	secret, err := secrets.Get(ctx, name)
+	switch {
+	case errors.Is(err, driver.ErrNotFound): // A person makes it, as anybody else.
+	case err != nil:
+		return err
+	case s.service.Edit != nil:
 		return s.service.Edit(ctx, secrets, name, data)
 	}
 	_, err = secrets.Put(ctx, driver.Secret{Name: name, Data: data, Revision: secret.Revision})

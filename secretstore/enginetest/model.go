@@ -37,6 +37,11 @@ type ModelOptions struct {
 // A key that a person has edited is found through the index or not until the
 // token is saved or the index repaired; a find looks through all tokens for it.
 //
+// The person also writes secrets anew: without an ID, with one field only, with the
+// content of another token's secret, and, if Service.Edit is set, with what is no
+// JSON. If Service.Restore is set, older content is put back too. What is then no
+// usable token is damaged: it is reported until a save makes it whole, or it is deleted.
+//
 // A failure is shrunk to few operations. The flags of package rapid, such as
 // -rapid.seed, apply; what they multiply is the number of operations.
 func Model(t *testing.T, newSecrets func(t testing.TB) driver.Secrets, engine NewEngine, options ModelOptions) {
@@ -77,13 +82,23 @@ type modelWorld struct {
 	rows    *modelRows
 	scan    int // the engine's scan limit
 	clients []*secretstore.Store
-	last    int // the client that did the last operation
-	planted map[string]string
+	last    int               // the client that did the last operation
+	planted map[string]string // data of others, by the ID in the secret's name
+	died    bool              // a process died in a save
+	kept    map[string]version
+}
+
+// version is what a token's secret once held.
+type version struct {
+	data    []byte
+	token   tokenstore.OAuthToken
+	created int64
+	note    string
 }
 
 func newModelWorld(t *testing.T, rt *rapid.T, s *site, options ModelOptions) *modelWorld {
 	w := &modelWorld{
-		site: s, ctx: t.Context(), clients: make([]*secretstore.Store, modelClients), planted: map[string]string{},
+		site: s, ctx: t.Context(), clients: make([]*secretstore.Store, modelClients), planted: map[string]string{}, kept: map[string]version{},
 		scan: rapid.SampledFrom([]int{0, 1000}).Draw(rt, "scan limit"),
 	}
 	w.rows = &modelRows{pepper: options.Pepper, withoutAccess: options.WithoutAccessIndex, scan: w.scan > 0, foreign: map[string]bool{}}
@@ -143,6 +158,17 @@ func (w *modelWorld) end(rt *rapid.T) {
 	w.restart(rt, 0)
 	w.list(rt, w.clients[0])
 	w.untouched(rt)
+	for _, r := range slices.Clone(w.rows.rows) {
+		if !r.damaged || r.stray {
+			continue
+		}
+		if err := w.clients[0].DeleteToken(w.ctx, r.token.ID); err != nil {
+			rt.Fatalf("delete a damaged token: %v", err)
+		}
+		w.rows.remove(r.token.ID)
+	}
+	w.wait(rt)
+	w.restart(rt, 0)
 	w.advance(later)
 	if _, err := w.clients[0].Reindex(w.ctx, secretstore.ReindexOptions{}); err != nil {
 		rt.Fatalf("reindex: %v", err)
@@ -152,6 +178,9 @@ func (w *modelWorld) end(rt *rapid.T) {
 	w.restart(rt, 0)
 	w.list(rt, w.clients[0])
 	for _, r := range w.rows.rows {
+		if r.stray {
+			continue
+		}
 		for _, k := range tokenstore.KeysOf(r.token) {
 			w.compareFind(rt, w.clients[0], tokenstore.QueryFor(k))
 		}
@@ -161,18 +190,35 @@ func (w *modelWorld) end(rt *rapid.T) {
 	}
 }
 
-// list compares all tokens, with their order.
+// list compares all tokens, with their order, and how many damaged ones are named.
 func (w *modelWorld) list(rt *rapid.T, s *secretstore.Store) {
 	tokens, err := s.GetTokens(w.ctx)
-	if err != nil {
-		rt.Fatalf("get tokens: %v", err)
-	}
 	var want []tokenstore.OAuthToken
+	damaged, most := 0, 0
 	for _, r := range w.rows.rows {
-		want = append(want, r.token)
+		switch {
+		case r.stray:
+		case r.damaged && r.unlisted:
+			most++
+		case r.damaged:
+			damaged, most = damaged+1, most+1
+		case !r.unlisted || slices.Contains(tokens, r.token):
+			want = append(want, r.token)
+		}
 	}
 	if !slices.Equal(tokens, want) {
 		rt.Fatalf("the tokens are\n%s\nand should be\n%s", inOrder(tokens), inOrder(want))
+	}
+	named := 0
+	if err != nil {
+		many, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // Each unreadable token has an error of its own.
+		if !ok || !errors.Is(err, tokenstore.ErrUnreadable) {
+			rt.Fatalf("get tokens: %v", err)
+		}
+		named = len(many.Unwrap())
+	}
+	if named < damaged || named > most {
+		rt.Fatalf("of %d to %d damaged tokens %d are named: %v", damaged, most, named, err)
 	}
 }
 
@@ -183,9 +229,13 @@ func (w *modelWorld) untouched(rt *rapid.T) {
 	if err != nil {
 		rt.Fatal(err)
 	}
-	for _, name := range slices.Sorted(maps.Keys(w.planted)) {
+	for _, id := range slices.Sorted(maps.Keys(w.planted)) {
+		if !w.rows.foreign[id] {
+			continue // A save of the user whose ID it has made a token of it.
+		}
+		name := w.service.Prefix + "tokens/" + id
 		secret, err := secrets.Get(w.ctx, name)
-		if err != nil || string(secret.Data) != w.planted[name] {
+		if err != nil || string(secret.Data) != w.planted[id] {
 			rt.Fatalf("the secret %s of others was changed (%v)", name, err)
 		}
 	}
@@ -211,26 +261,35 @@ func inOrder(tokens []tokenstore.OAuthToken) string {
 // compareFind compares a find with the model.
 func (w *modelWorld) compareFind(rt *rapid.T, s *secretstore.Store, query tokenstore.OAuthToken) {
 	got, err := s.FindToken(w.ctx, query)
-	outcomes := w.rows.find(query)
-	if errors.Is(err, tokenstore.ErrNotFound) && slices.Contains(outcomes, nil) {
+	findings := w.rows.find(query)
+	fits := func(o finding) bool {
+		switch {
+		case o.fault:
+			return errors.Is(err, tokenstore.ErrUnreadable)
+		case o == nothing:
+			return errors.Is(err, tokenstore.ErrNotFound)
+		}
+		return err == nil && got == o.row.token
+	}
+	if slices.ContainsFunc(findings, fits) {
 		return
 	}
-	if err == nil && slices.ContainsFunc(outcomes, func(r *modelRow) bool { return r != nil && r.token == got }) {
-		return
-	}
-	rt.Fatalf("find %s\ngives %s, %v\nand should give %s", describeToken(query), describeToken(got), err, describeOutcomes(outcomes))
+	rt.Fatalf("find %s\ngives %s, %v\nand should give %s", describeToken(query), describeToken(got), err, describeFindings(findings))
 }
 
-func describeOutcomes(outcomes []*modelRow) string {
+func describeFindings(findings []finding) string {
 	text := ""
-	for i, r := range outcomes {
+	for i, o := range findings {
 		if i > 0 {
 			text += " or "
 		}
-		if r == nil {
+		switch {
+		case o.fault:
+			text += "an error, since a damaged token may be meant"
+		case o == nothing:
 			text += "nothing"
-		} else {
-			text += fmt.Sprint(describeToken(r.token))
+		default:
+			text += fmt.Sprint(describeToken(o.row.token))
 		}
 	}
 	return text

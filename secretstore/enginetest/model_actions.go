@@ -3,6 +3,7 @@ package enginetest
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,6 +31,8 @@ var (
 const (
 	foreignID = "theirs"
 	noteField = "note" // a field that the store does not know
+
+	bookkeepingFields = 3 // that a live token's secret has
 )
 
 // actions returns what may happen next. Some are there twice, to be drawn more
@@ -42,6 +45,7 @@ func (w *modelWorld) actions() map[string]func(*rapid.T) {
 		"delete": w.deleteOne, "delete tokens": w.deleteAll,
 		"restart": w.startAgain,
 		"reindex": w.reindex, "lose index": w.lose, "die": w.die, "edit": w.edit, "edit again": w.edit, "plant": w.plant,
+		"overwrite": w.overwrite, "overwrite again": w.overwrite, "scribble": w.scribble, "copy": w.copyContent, "swap": w.swap, "keep": w.keep, "put back": w.putBack,
 	}
 }
 
@@ -75,7 +79,9 @@ func (w *modelWorld) token(rt *rapid.T, label string) tokenstore.OAuthToken {
 func (w *modelWorld) id(rt *rapid.T, label string) string {
 	ids := append([]string(nil), modelIDs...)
 	for _, r := range w.rows.rows {
-		ids = append(ids, r.token.ID)
+		if !r.stray {
+			ids = append(ids, r.token.ID)
+		}
 	}
 	return rapid.SampledFrom(ids).Draw(rt, label+" id")
 }
@@ -93,17 +99,31 @@ func (w *modelWorld) findKey(rt *rapid.T) {
 
 // row draws a stored token.
 func (w *modelWorld) row(rt *rapid.T) *modelRow {
-	if len(w.rows.rows) == 0 {
+	return w.rowThat(rt, "row", func(r *modelRow) bool { return !r.damaged })
+}
+
+// rowThat draws one of the rows that are so.
+func (w *modelWorld) rowThat(rt *rapid.T, label string, so func(*modelRow) bool) *modelRow {
+	rows := slices.DeleteFunc(slices.Clone(w.rows.rows), func(r *modelRow) bool { return r.stray || !so(r) })
+	if len(rows) == 0 {
 		rt.Skip()
 	}
-	return w.rows.rows[rapid.IntRange(0, len(w.rows.rows)-1).Draw(rt, "row")]
+	return rows[rapid.IntRange(0, len(rows)-1).Draw(rt, label)]
 }
 
 func (w *modelWorld) findID(rt *rapid.T) {
 	id := w.id(rt, "wanted")
 	got, err := w.client(rt).FindTokenByID(w.ctx, id)
-	r := w.rows.byID(id)
-	if r == nil && !errors.Is(err, tokenstore.ErrNotFound) || r != nil && (err != nil || got != r.token) {
+	wrong := false
+	switch r := w.rows.byID(id); {
+	case r == nil:
+		wrong = !errors.Is(err, tokenstore.ErrNotFound)
+	case r.damaged:
+		wrong = !errors.Is(err, tokenstore.ErrUnreadable)
+	default:
+		wrong = err != nil || got != r.token
+	}
+	if wrong {
 		rt.Fatalf("find by the ID %q gives %s, %v", id, describeToken(got), err)
 	}
 }
@@ -154,7 +174,7 @@ func (w *modelWorld) deleteAll(rt *rapid.T) {
 	if err := w.client(rt).DeleteTokens(w.ctx); err != nil {
 		rt.Fatalf("delete tokens: %v", err)
 	}
-	w.rows.rows = nil
+	w.rows.removeAll()
 }
 
 // reindex repairs the index or looks what a repair would do, within or after the
@@ -176,8 +196,12 @@ func (w *modelWorld) reindex(rt *rapid.T) {
 	w.rows.repaired()
 }
 
-// lose removes the index and has it rebuilt.
+// lose removes the index and has it rebuilt. Nothing but the index tells that a
+// secret is the store's if it does not say so itself.
 func (w *modelWorld) lose(rt *rapid.T) {
+	if slices.ContainsFunc(w.rows.rows, func(r *modelRow) bool { return !r.stray && (r.damaged || r.unmarked) }) {
+		rt.Skip()
+	}
 	w.wait(rt)
 	if err := w.loseIndex(w.ctx); err != nil {
 		rt.Fatal(err)
@@ -191,6 +215,10 @@ func (w *modelWorld) lose(rt *rapid.T) {
 
 // die lets a process die in a save, before it has written the token.
 func (w *modelWorld) die(rt *rapid.T) {
+	if slices.ContainsFunc(w.rows.rows, func(r *modelRow) bool { return r.stray }) {
+		rt.Skip() // What it claims would make the secret of others the store's.
+	}
+	w.died = true
 	died := errors.New("the process is gone")
 	store, err := w.process(func(secrets driver.Secrets) driver.Secrets {
 		dead := false
@@ -213,11 +241,14 @@ func (w *modelWorld) die(rt *rapid.T) {
 // edit changes a field of a token as a person does.
 func (w *modelWorld) edit(rt *rapid.T) {
 	w.wait(rt)
-	r := w.row(rt)
-	fields := []string{"user_name", "refresh_token", "grant_token", "access_token", "api_domain", noteField, "keys", "generation"}
+	r := w.rowThat(rt, "row", func(r *modelRow) bool { return !r.damaged && !r.unlisted && !r.overwritten })
+	fields := []string{"user_name", "refresh_token", "grant_token", "access_token", "api_domain", noteField, "keys", "generation", "created", "id"}
 	field := rapid.SampledFrom(fields).Draw(rt, "field")
 	edited, key := r.token, tokenstore.Key{}
 	text := ""
+	if r.lacks == nil {
+		r.lacks = map[string]bool{}
+	}
 	draw := func(from []string) string { return rapid.SampledFrom(from).Draw(rt, "text") }
 	switch field {
 	case "user_name":
@@ -238,15 +269,24 @@ func (w *modelWorld) edit(rt *rapid.T) {
 	case noteField:
 		text = draw([]string{"", "fake note", "another fake note"})
 		r.note = text
+	case "generation", "created", "keys":
+		if r.lacks[field] = true; len(r.lacks) == bookkeepingFields {
+			rt.Skip() // Then it looks as if it was written anew.
+		}
+		if field == "created" {
+			r.created = 0
+			w.rows.sort()
+		}
 	}
 	if err := w.editToken(w.ctx, secretID(r.token.ID), map[string]string{field: text}); err != nil {
 		rt.Fatalf("edit: %v", err)
 	}
 	w.wait(rt)
 	if edited == (tokenstore.OAuthToken{ID: edited.ID}) {
-		w.rows.remove(edited.ID) // A secret without a field of a token is that of a deleted one.
+		w.rows.damage(r, edited, r.created, r.note)
 		return
 	}
+	r.clean, r.unmarked = false, true
 	if key.Value != "" && !tokenstore.Holds(r.token, key) {
 		if r.edited == nil {
 			r.edited = map[tokenstore.Key]bool{}
@@ -259,7 +299,11 @@ func (w *modelWorld) edit(rt *rapid.T) {
 // plant stores secrets of others beside the store's own, under a name that a
 // token could have, too.
 func (w *modelWorld) plant(rt *rapid.T) {
-	id := rapid.SampledFrom([]string{foreignID, index.Hash(tokenstore.Key{Kind: tokenstore.UserKey, Value: "u3"}, w.rows.pepper), "a/b"}).Draw(rt, "secret of others")
+	if w.died {
+		rt.Skip() // A hint may point at the name, and make the secret the store's.
+	}
+	derived := index.Hash(tokenstore.Key{Kind: tokenstore.UserKey, Value: "u3"}, w.rows.pepper)
+	id := rapid.SampledFrom([]string{foreignID, derived, "a/b"}).Draw(rt, "secret of others")
 	name, data := w.service.Prefix+"tokens/"+id, `{"password":"fake"}`
 	w.wait(rt)
 	secrets, err := w.handle()
@@ -273,5 +317,9 @@ func (w *modelWorld) plant(rt *rapid.T) {
 		rt.Fatalf("plant: %v", err)
 	}
 	w.wait(rt)
-	w.planted[name], w.rows.foreign[id] = data, true
+	w.planted[id], w.rows.foreign[id] = data, true
+	if id == derived {
+		w.rows.rows = append(w.rows.rows, &modelRow{token: tokenstore.OAuthToken{ID: id}, damaged: true, stray: true})
+		w.rows.sort()
+	}
 }

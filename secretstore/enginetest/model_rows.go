@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,6 +15,7 @@ import (
 // oldest first.
 type modelRows struct {
 	rows          []*modelRow
+	inserts       int64
 	pepper        []byte
 	withoutAccess bool
 	scan          bool            // a find looks through all rows where the index is silent
@@ -23,50 +25,102 @@ type modelRows struct {
 // modelRow is a token, and what a person has done to it.
 type modelRow struct {
 	token tokenstore.OAuthToken
+	// created is its place in the order of inserts; 0 if a person has removed it.
+	created int64
 	// edited are keys that a person has written: the index may know them or not.
 	edited map[tokenstore.Key]bool
 	note   string // a field that the store does not know
+
+	// damaged says that the secret holds no usable token; token is what is left.
+	damaged bool
+	// hinted are the keys of a damaged row by which the index leads to it for sure.
+	hinted map[tokenstore.Key]bool
+	// unlisted says that no hint may lead to the row: an index that is the list of
+	// all tokens then does not list it.
+	unlisted bool
+	// stray says that the row is a secret of others under the ID that is derived
+	// from a user. Only a look-up of that user takes it for damage.
+	stray bool
+	// clean says that the secret is as a store has written it, and unmarked that it
+	// may lack what marks it as a store's.
+	clean, unmarked bool
+	// overwritten says that a person has written the secret anew, without what a
+	// store keeps in it.
+	overwritten bool
+	// lacks are the fields of the bookkeeping that a person has removed.
+	lacks map[string]bool
 }
 
+// finding is what a look-up may give: a row, nothing, an error since a damaged row
+// may hold the key, or, for a save, a damaged row that it is to make whole.
+type finding struct {
+	row   *modelRow
+	mend  bool
+	fault bool
+}
+
+var nothing = finding{}
+
+// byID returns the row with the given ID, or nil.
 func (m *modelRows) byID(id string) *modelRow {
 	for _, r := range m.rows {
-		if r.token.ID == id {
+		if r.token.ID == id && !r.stray {
 			return r
 		}
 	}
 	return nil
 }
 
-// find returns the rows that a find may give; nil: none. Mostly it is one.
-func (m *modelRows) find(query tokenstore.OAuthToken) []*modelRow {
-	if query.ID != "" {
-		if r := m.byID(query.ID); r != nil {
-			return []*modelRow{r}
-		}
-	}
-	return m.first(tokenstore.FindKeys(query), false, m.scan)
+// sort puts the rows into their order, after one of them has another place in it.
+func (m *modelRows) sort() {
+	slices.SortStableFunc(m.rows, func(a, b *modelRow) int {
+		return cmp.Or(cmp.Compare(a.created, b.created), strings.Compare(secretID(a.token.ID), secretID(b.token.ID)))
+	})
 }
 
-// first returns the rows that the first key with a hit may give.
-func (m *modelRows) first(keys []tokenstore.Key, ownerless, scan bool) []*modelRow {
-	var all []*modelRow
+// next returns the place of a row that is inserted now.
+func (m *modelRows) next() int64 {
+	m.inserts++
+	return m.inserts
+}
+
+// find returns what a find may give. Mostly it is one.
+func (m *modelRows) find(query tokenstore.OAuthToken) []finding {
+	if query.ID != "" {
+		if r := m.byID(query.ID); r != nil {
+			return []finding{{row: r, fault: r.damaged}}
+		}
+	}
+	return m.first(tokenstore.FindKeys(query), lookup{scan: m.scan})
+}
+
+// lookup says who looks for a key.
+type lookup struct {
+	ownerless bool // only rows without a user count
+	scan      bool // all rows are looked through where the index is silent
+	saving    bool // a save looks, and mends
+}
+
+// first returns what the first key with a hit may give.
+func (m *modelRows) first(keys []tokenstore.Key, l lookup) []finding {
+	var all []finding
 	for _, k := range keys {
-		hits := m.hits(k, ownerless, scan)
-		missed := slices.Index(hits, nil)
+		hits := m.hits(k, l)
+		missed := slices.Index(hits, nothing)
 		if missed < 0 {
 			return append(all, hits...)
 		}
 		all = append(all, slices.Delete(hits, missed, missed+1)...)
 	}
-	return append(all, nil)
+	return append(all, nothing)
 }
 
-// hits returns the rows that a look-up of a key may give.
-func (m *modelRows) hits(k tokenstore.Key, ownerless, scan bool) []*modelRow {
+// hits returns what a look-up of a key may give.
+func (m *modelRows) hits(k tokenstore.Key, l lookup) []finding {
 	var sure *modelRow
 	var unsure []*modelRow
 	for _, r := range m.rows {
-		if !tokenstore.Holds(r.token, k) || ownerless && r.token.UserName != "" {
+		if r.damaged || !tokenstore.Holds(r.token, k) || l.ownerless && r.token.UserName != "" {
 			continue
 		}
 		switch {
@@ -76,14 +130,49 @@ func (m *modelRows) hits(k tokenstore.Key, ownerless, scan bool) []*modelRow {
 			sure = r
 		}
 	}
-	hits := []*modelRow{sure}
-	if sure == nil && len(unsure) > 0 && (scan || m.leftOut(k)) {
+	hits := []finding{{row: sure}}
+	listed := func(r *modelRow) bool { return !r.unlisted }
+	if sure == nil && slices.ContainsFunc(unsure, listed) && (l.scan || m.leftOut(k)) {
 		hits = nil
 	}
 	for _, r := range unsure {
 		if sure == nil || m.derived(k, r) || !m.derived(k, sure) && slices.Index(m.rows, r) < slices.Index(m.rows, sure) {
-			hits = append(hits, r)
+			hits = append(hits, finding{row: r})
 		}
+	}
+	if sure == nil {
+		hits = m.barred(k, l, hits)
+	}
+	return hits
+}
+
+// barred adds to hits, none of which is sure, what comes of damaged rows. One that
+// may hold the key is an error, unless its ID is derived from the key and a save may
+// mend it.
+func (m *modelRows) barred(k tokenstore.Key, l lookup, hits []finding) []finding {
+	var mendable *modelRow
+	mends, fails, mayFail := false, false, false
+	for _, r := range m.rows {
+		if !r.damaged {
+			continue
+		}
+		met := m.derived(k, r) && k.Kind == tokenstore.UserKey || r.hinted[k] && !m.leftOut(k)
+		switch {
+		case r.stray && !met:
+		case l.saving && m.derived(k, r) && !(l.ownerless && r.token.UserName != ""):
+			mendable, mends = r, met
+		default:
+			fails, mayFail = fails || met, true
+		}
+	}
+	if fails || mends {
+		hits = slices.DeleteFunc(hits, func(o finding) bool { return o == nothing })
+	}
+	if mendable != nil && !fails {
+		hits = append(hits, finding{row: mendable, mend: true})
+	}
+	if mayFail {
+		hits = append(hits, finding{fault: true})
 	}
 	return hits
 }
@@ -106,34 +195,110 @@ func (m *modelRows) derived(k tokenstore.Key, r *modelRow) bool {
 	return index.Hash(k, m.pepper) == r.token.ID
 }
 
+// sure returns the keys by which the index leads to a row for sure.
+func (m *modelRows) sure(r *modelRow) map[tokenstore.Key]bool {
+	if r.damaged {
+		return r.hinted
+	}
+	keys := map[tokenstore.Key]bool{}
+	for _, k := range tokenstore.KeysOf(r.token) {
+		if !r.edited[k] && !r.unlisted {
+			keys[k] = true
+		}
+	}
+	return keys
+}
+
+// damage says that a person has damaged a row, and what is left in it.
+func (m *modelRows) damage(r *modelRow, left tokenstore.OAuthToken, created int64, note string) {
+	r.hinted = m.sure(r)
+	left.ID = r.token.ID
+	r.token, r.created, r.note = left, created, note
+	r.damaged, r.edited, r.clean, r.unmarked, r.lacks = true, nil, false, true, nil
+	m.sort()
+}
+
+// rewrite says that a person has given a row another content, which is a token.
+func (m *modelRows) rewrite(r *modelRow, token tokenstore.OAuthToken, created int64, note string) {
+	known := m.sure(r)
+	token.ID = r.token.ID
+	r.token, r.created, r.note = token, created, note
+	r.damaged, r.hinted, r.edited, r.clean, r.unmarked, r.lacks = false, nil, map[tokenstore.Key]bool{}, false, true, nil
+	for _, k := range tokenstore.KeysOf(token) {
+		if !known[k] {
+			r.edited[k] = true
+		}
+	}
+	m.sort()
+}
+
 // save compares the answer to a save with what it may be, and changes the rows
 // accordingly.
 func (m *modelRows) save(token, got tokenstore.OAuthToken, err error) error {
-	outcomes := m.find(token)
-	if token.ID == "" || m.byID(token.ID) == nil {
-		outcomes = m.first(tokenstore.FindKeys(token), false, false)
+	var findings []finding
+	if r := m.byID(token.ID); token.ID != "" && r != nil {
+		findings = []finding{{row: r, mend: r.damaged}}
+	} else {
+		findings = m.first(tokenstore.FindKeys(token), lookup{saving: true})
 	}
-	if i := slices.Index(outcomes, nil); i >= 0 {
-		outcomes = append(slices.Delete(outcomes, i, i+1), m.first(tokenstore.AdoptionKeys(token), true, false)...)
+	if i := slices.Index(findings, nothing); i >= 0 {
+		findings = append(slices.Delete(findings, i, i+1), m.first(tokenstore.AdoptionKeys(token), lookup{ownerless: true, saving: true})...)
 	}
 	var wants []string
-	for _, r := range outcomes {
-		if r == nil {
-			if fits, want := m.insert(token, got, err); fits {
-				return nil
-			} else {
-				wants = append(wants, want)
-			}
-			continue
+	for _, o := range findings {
+		var fits bool
+		var want string
+		switch {
+		case o.fault:
+			fits, want = errors.Is(err, tokenstore.ErrUnreadable), "an error, since a damaged token may be meant"
+		case o == nothing:
+			fits, want = m.insert(token, got, err)
+		case o.mend:
+			fits, want = m.mend(o.row, token, got, err)
+		default:
+			fits, want = o.row.update(token, got, err)
 		}
-		want := tokenstore.Update(r.token, token)
-		if err == nil && got == want {
-			r.token, r.edited = want, nil
+		if fits {
 			return nil
 		}
-		wants = append(wants, describeToken(want))
+		wants = append(wants, want)
 	}
 	return fmt.Errorf("save %s\ngives %s, %v\nand should give %s", describeToken(token), describeToken(got), err, strings.Join(wants, " or ")) //nolint:errorlint // It may be nil, and is only told.
+}
+
+// update reports whether the answer is that of an update of the row, which it then
+// does.
+func (r *modelRow) update(token, got tokenstore.OAuthToken, err error) (fits bool, want string) {
+	updated := tokenstore.Update(r.token, token)
+	if err != nil || got != updated {
+		return false, describeToken(updated)
+	}
+	if updated != r.token {
+		r.clean, r.unmarked, r.lacks = true, false, nil
+	}
+	r.token, r.edited, r.unlisted, r.overwritten = updated, nil, false, false
+	return true, ""
+}
+
+// mend reports whether the answer is that of a save which makes the row whole, which
+// it then does.
+func (m *modelRows) mend(r *modelRow, token, got tokenstore.OAuthToken, err error) (fits bool, want string) {
+	updated := tokenstore.Update(r.token, token)
+	if invalid := tokenstore.CheckInsert(updated); invalid != nil {
+		return errors.Is(err, tokenstore.ErrInvalidToken), invalid.Error()
+	}
+	if err != nil || got != updated {
+		return false, "the damaged token made whole, " + describeToken(updated)
+	}
+	if r.stray {
+		delete(m.foreign, r.token.ID)
+	}
+	if r.created == 0 {
+		r.created = m.next()
+	}
+	*r = modelRow{token: updated, created: r.created, note: r.note, clean: true}
+	m.sort()
+	return true, ""
 }
 
 // insert reports whether the answer is that of an insert, which it then does.
@@ -147,6 +312,9 @@ func (m *modelRows) insert(token, got tokenstore.OAuthToken, err error) (fits bo
 	wanted := token.Normal()
 	if wanted.ID == "" {
 		wanted.ID = index.Hash(tokenstore.KeysOf(token)[0], m.pepper)
+		if r := m.byID(wanted.ID); r != nil && r.damaged {
+			return m.mend(r, token, got, err)
+		}
 		if m.byID(wanted.ID) != nil || m.foreign[wanted.ID] {
 			wanted.ID = randomMark
 			if strings.HasPrefix(got.ID, randomMark) && m.byID(got.ID) == nil {
@@ -157,17 +325,24 @@ func (m *modelRows) insert(token, got tokenstore.OAuthToken, err error) (fits bo
 	if err != nil || got != wanted {
 		return false, "the insert of " + describeToken(wanted)
 	}
-	m.rows = append(m.rows, &modelRow{token: wanted})
+	m.rows = append(m.rows, &modelRow{token: wanted, created: m.next(), clean: true})
 	return true, ""
 }
 
 func (m *modelRows) remove(id string) {
-	m.rows = slices.DeleteFunc(m.rows, func(r *modelRow) bool { return r.token.ID == id })
+	m.rows = slices.DeleteFunc(m.rows, func(r *modelRow) bool { return r.token.ID == id && !r.stray })
+}
+
+// removeAll says that all tokens were deleted.
+func (m *modelRows) removeAll() {
+	m.rows = slices.DeleteFunc(m.rows, func(r *modelRow) bool { return !r.stray })
 }
 
 // repaired says that the index knows all keys.
 func (m *modelRows) repaired() {
 	for _, r := range m.rows {
-		r.edited = nil
+		if !r.damaged {
+			r.edited, r.unlisted, r.overwritten = nil, false, false
+		}
 	}
 }
