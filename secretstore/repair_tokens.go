@@ -71,7 +71,7 @@ func (r *repair) chunk(ctx context.Context, ids []string) error {
 
 // read returns the rows with the given escaped IDs, each with what it is.
 func (r *repair) read(ctx context.Context, ids []string) ([]*row, error) {
-	rows, err := r.s.readAll(ctx, ids)
+	rows, err := r.s.readListed(ctx, ids)
 	if err != nil {
 		return nil, err
 	}

@@ -96,6 +96,31 @@ func (s *Store) readAgain(ctx context.Context, rows []*row, places []int) error 
 	})
 }
 
+// readListed is readAll for rows that are there as far as a list tells: of the index or
+// the service. Those that are absent it reads once more, each with a call of its own.
+func (s *Store) readListed(ctx context.Context, ids []string) ([]*row, error) {
+	rows, err := s.readAll(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	return rows, s.confirmAbsent(ctx, rows)
+}
+
+// confirmAbsent reads the rows that are absent once more, each with a call of its own:
+// only an answer about this very secret says that it is.
+func (s *Store) confirmAbsent(ctx context.Context, rows []*row) error {
+	if s.batch == nil {
+		return nil // They were read so.
+	}
+	var places []int
+	for i, r := range rows {
+		if r.state == absent {
+			places = append(places, i)
+		}
+	}
+	return s.readAgain(ctx, rows, places)
+}
+
 // noAbsence returns an error that is not about one secret without the claim that a
 // secret is absent.
 func noAbsence(err error) error {
