@@ -322,7 +322,7 @@ var mutations = []mutation{
 	},
 	{
 		"a form of a later release is read as this one's", "secretstore/damage.go",
-		"if r.err = r.object.CheckForm(); r.err != nil {", "if false {",
+		"if err := r.object.CheckForm(); err != nil {", "if err := r.object.CheckForm(); err != nil && false {",
 		races + "TestFormOfALaterRelease", false,
 	},
 	{

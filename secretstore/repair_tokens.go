@@ -5,6 +5,7 @@ import (
 	"errors"
 	"regexp"
 	"slices"
+	"strings"
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/driver"
@@ -87,7 +88,11 @@ func (r *repair) warn(row *row) {
 			r.report.Warnings = append(r.report.Warnings, name+": "+warning)
 		}
 	case damaged, unreadable:
-		r.report.Warnings = append(r.report.Warnings, name+": "+row.err.Error())
+		warning := row.err.Error()
+		if !strings.HasPrefix(warning, name) {
+			warning = name + ": " + warning
+		}
+		r.report.Warnings = append(r.report.Warnings, warning)
 	}
 }
 
