@@ -215,9 +215,6 @@ func (o Object) Has(name string) bool {
 	return ok
 }
 
-// Empty reports whether there are no fields.
-func (o Object) Empty() bool { return len(o.fields) == 0 }
-
 // Text returns a field as a string, or "" if there is no such field. See [Field.Text].
 func (o Object) Text(name string) (string, error) {
 	if i, ok := o.at(name); ok {

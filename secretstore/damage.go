@@ -53,6 +53,10 @@ func (s *Store) recognise(r *row, e evidence) {
 	if r.state != unmarked {
 		return
 	}
+	if hasBookkeeping(r.object) {
+		s.interpret(r, e.derived)
+		return
+	}
 	token, _ := tokenstore.DecodeFields(r.object)
 	storedID, isText := r.object.Text(idField)
 	named := storedID != "" && escapeID(storedID) == r.id
@@ -60,7 +64,7 @@ func (s *Store) recognise(r *row, e evidence) {
 	token.ID = ""
 	misnamed := r.object.Has(idField) && !named && (storedID != "" || isText != nil) && token != (tokenstore.OAuthToken{})
 	switch {
-	case hasBookkeeping(r.object), s.derives(r), misnamed, e.hinted, e.derived != "":
+	case s.derives(r), misnamed, e.hinted, e.derived != "":
 		s.interpret(r, e.derived)
 	case named && (!derivable(r.id) || !overwritten(r.object)):
 		s.interpret(r, "")
@@ -98,8 +102,8 @@ func (s *Store) interpret(r *row, derived string) {
 		s.damage(r, "it is not a JSON object")
 		return
 	}
-	if r.err = r.object.CheckForm(); r.err != nil {
-		r.state, r.err = unreadable, fmt.Errorf("secret %s: %w", s.shownName(r), r.err)
+	if err := r.object.CheckForm(); err != nil {
+		r.state, r.err = unreadable, &secretError{s.shownName(r), err}
 		return
 	}
 	var fault error
@@ -135,8 +139,18 @@ func (s *Store) interpret(r *row, derived string) {
 // damage marks a row as damaged, with what is wrong.
 func (s *Store) damage(r *row, reason string) {
 	r.state = damaged
-	r.err = fmt.Errorf("%w: secret %s: %s; save the token again, put its content back, or delete it", tokenstore.ErrUnreadable, s.shownName(r), reason)
+	r.err = &secretError{s.shownName(r), fmt.Errorf("%w: %s; save the token again, put its content back, or delete it", tokenstore.ErrUnreadable, reason)}
 }
+
+// secretError says to which secret an error belongs.
+type secretError struct {
+	name string
+	err  error
+}
+
+func (e *secretError) Error() string { return e.name + ": " + e.err.Error() }
+
+func (e *secretError) Unwrap() error { return e.err }
 
 // shownName returns the name of a row's secret as errors show it.
 func (s *Store) shownName(r *row) string { return s.tokens + shownID(r.id) }
@@ -199,7 +213,7 @@ func (w *witness) recognise(ctx context.Context, rows ...*row) error {
 		switch {
 		case r.state != unmarked:
 		case w.fault != nil:
-			r.state, r.err = unreadable, fmt.Errorf("secret %s: whether it is this store's cannot be told: %w", w.s.shownName(r), w.fault)
+			r.state, r.err = unreadable, &secretError{w.s.shownName(r), fmt.Errorf("whether it is this store's is unknown: %w", w.fault)}
 		default:
 			r.state = foreign
 			w.s.known.foreign(r)

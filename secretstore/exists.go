@@ -1,26 +1,58 @@
-// Telling a store without tokens from a place where nothing of a store is.
+// Whether there is a store at all. A place where nothing of one is looks like an empty
+// store, and often is the wrong prefix, region or project.
 
 package secretstore
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/index"
 )
 
 var _ tokenstore.Exister = (*Store)(nil)
 
-// Exists implements tokenstore.Exister: it reports whether there is an index, or any
-// secret under the store's prefix. The service's list may be minutes out of date, so
-// that a store without an index of its own may not exist yet just after its first
-// save.
+// Exists implements tokenstore.Exister. It reports whether anything of a store is under
+// the prefix: a secret of the index, or one of a token, a deleted one included. It
+// needs permission to list, unless there is an index of documents. The service's list
+// may be minutes old: a store without such an index may not exist yet just after its
+// first save.
 func (s *Store) Exists(ctx context.Context) (bool, error) {
-	const op = "look for the store"
+	exists, err := s.exists(ctx)
+	return exists, s.fail("look for a store", "", err)
+}
+
+func (s *Store) exists(ctx context.Context) (bool, error) {
 	if _, ok, err := s.indexed(ctx); ok || err != nil {
-		return ok, s.fail(op, "", err)
+		return ok, err
 	}
-	for _, err := range s.secrets.List(ctx, s.prefix) {
-		return err == nil, s.fail(op, "", err)
+	folder := s.prefix + indexFolder
+	for name, err := range s.secrets.List(ctx, folder) {
+		if err != nil {
+			return false, noAbsence(err)
+		}
+		if index.FormOf(strings.TrimPrefix(name, folder)) != "" {
+			return true, nil
+		}
+	}
+	ids, err := s.listSecrets(ctx)
+	if err != nil {
+		return false, err
+	}
+	witness := s.witness()
+	for some := range slices.Chunk(ids, reindexChunk) {
+		rows, err := s.readListed(ctx, some)
+		if err == nil {
+			err = witness.recognise(ctx, rows...)
+		}
+		if err != nil {
+			return false, err
+		}
+		if slices.ContainsFunc(rows, func(r *row) bool { return r.state != absent && r.state != foreign }) {
+			return true, nil
+		}
 	}
 	return false, nil
 }

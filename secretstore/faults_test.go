@@ -3,8 +3,11 @@ package secretstore_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/driver"
@@ -63,6 +66,120 @@ func TestBatchThatIsThrottledInPart(t *testing.T) {
 				t.Errorf("GetTokens gives %d tokens, want 2", len(tokens))
 			}
 		})
+	}
+}
+
+// answering reads batches with an answer of its own.
+type answering struct {
+	driver.Secrets
+	answer func(names []string) ([]driver.Secret, error)
+}
+
+func (a *answering) Unwrap() driver.Secrets { return a.Secrets }
+
+func (a *answering) GetBatch(_ context.Context, names []string) ([]driver.Secret, error) {
+	return a.answer(names)
+}
+
+// TestAbsenceOfABatch has a service answer a batch read of secrets that are all there
+// as if they were not. Nobody believes it: no token is missing from a list without an
+// error, no hint is removed, and no second token is made.
+func TestAbsenceOfABatch(t *testing.T) {
+	named := func(names []string) error {
+		var faults []error
+		for _, name := range names {
+			faults = append(faults, &driver.NameError{Name: name, Err: driver.ErrNotFound})
+		}
+		return errors.Join(faults...)
+	}
+	for what, c := range map[string]struct {
+		answer func(names []string) ([]driver.Secret, error)
+		fault  bool // of the call
+	}{
+		"refused as a whole":     {func([]string) ([]driver.Secret, error) { return nil, driver.ErrNotFound }, false},
+		"refused, with a reason": {func([]string) ([]driver.Secret, error) { return nil, fmt.Errorf("batch: %w", driver.ErrNotFound) }, false},
+		"one chunk refused": {func(names []string) ([]driver.Secret, error) {
+			return nil, errors.Join(named(names[:1]), fmt.Errorf("batch: %w", driver.ErrNotFound))
+		}, false},
+		"no such container": {func([]string) ([]driver.Secret, error) { return nil, driver.ErrNoContainer }, true},
+		"said of each name": {func(names []string) ([]driver.Secret, error) { return nil, named(names) }, false},
+		"said by chunks": {func(names []string) ([]driver.Secret, error) {
+			return nil, errors.Join(named(names[:1]), named(names[1:]))
+		}, false},
+		"an answer of nothing": {func([]string) ([]driver.Secret, error) { return nil, nil }, false},
+		"a throttle in a chunk": {func(names []string) ([]driver.Secret, error) {
+			return nil, errors.Join(named(names[:1]), errors.Join(named(names[1:2]), &driver.NameError{Name: names[0], Err: driver.ErrThrottled}))
+		}, false},
+	} {
+		for _, form := range []string{"entries", "document", "document without access"} {
+			t.Run(what+"/"+form, func(t *testing.T) {
+				ctx, secrets, now := t.Context(), memory.New(), time.Unix(1_700_000_000, 0)
+				options := append([]secretstore.Option{noWait, secretstore.WithClock(func() time.Time { return now })}, forms[form]...)
+				threeUsers(t, secrets, nil, options...)
+				sound := open(t, secrets, options...)
+				tokens, err := sound.GetTokens(ctx)
+				if err != nil || len(tokens) != 3 {
+					t.Fatal(tokens, err)
+				}
+				now = now.Add(48 * time.Hour)
+				tokenBatches := func(names []string) ([]driver.Secret, error) {
+					if !strings.HasPrefix(names[0], "tokenstore/tokens/") {
+						return secrets.Batched().GetBatch(ctx, names) // The index reads by rules of its own.
+					}
+					return c.answer(names)
+				}
+				store := open(t, &answering{secrets, tokenBatches}, options...)
+				check := func(how string, err error) {
+					t.Helper()
+					if c.fault && (err == nil || errors.Is(err, tokenstore.ErrNotFound) || tokenstore.Kind(err) == nil) || !c.fault && err != nil {
+						t.Errorf("%s: %v", how, err)
+					}
+				}
+				listed, err := store.GetTokens(ctx)
+				check("GetTokens", err)
+				if err == nil && !slices.Equal(listed, tokens) {
+					t.Errorf("GetTokens gives %d tokens", len(listed))
+				}
+				_, err = store.FindToken(ctx, tokenstore.OAuthToken{AccessToken: "fake-access-b"})
+				if form == "document without access" {
+					check("a find that looks through all", err)
+				}
+				if report, err := store.Check(ctx); err == nil && (report.Tokens != 3 || report.HintsRemoved != 0) {
+					t.Errorf("Check: %+v", report)
+				} else {
+					check("Check", err)
+				}
+				_, err = store.Reindex(ctx, secretstore.ReindexOptions{})
+				check("Reindex", err)
+				for _, token := range tokens {
+					for _, k := range tokenstore.KeysOf(token) {
+						if found, err := open(t, secrets, options...).FindToken(ctx, tokenstore.QueryFor(k)); err != nil || found != token {
+							t.Errorf("after a repair, by the %s: %v", k, err)
+						}
+					}
+				}
+				if err := store.DeleteTokens(ctx); err != nil {
+					t.Errorf("DeleteTokens: %v", err)
+				}
+				if left, err := sound.GetTokens(ctx); err != nil || len(left) != 0 {
+					t.Errorf("after DeleteTokens %d are left, %v", len(left), err)
+				}
+			})
+		}
+	}
+}
+
+// TestAbsenceOfAList has a service refuse to list as if it were asked for one secret.
+func TestAbsenceOfAList(t *testing.T) {
+	store := open(t, drivertest.Inject(memory.New(), drivertest.FailMethod(drivertest.List, drivertest.Outcome{Err: driver.ErrNotFound})))
+	if tokens, err := store.GetTokens(t.Context()); tokenstore.Kind(err) == nil || len(tokens) != 0 {
+		t.Errorf("GetTokens: %v, %v", tokens, err)
+	}
+	if err := store.DeleteTokens(t.Context()); tokenstore.Kind(err) == nil {
+		t.Errorf("DeleteTokens: %v", err)
+	}
+	if _, err := store.Reindex(t.Context(), secretstore.ReindexOptions{}); tokenstore.Kind(err) == nil {
+		t.Errorf("Reindex: %v", err)
 	}
 }
 

@@ -321,10 +321,18 @@ func (a *attempt) searchAll(ctx context.Context, k tokenstore.Key, ownerless, al
 	if err := a.load(ctx, ids); err != nil {
 		return nil, err
 	}
-	for _, id := range ids {
-		if err := a.witness.recognise(ctx, a.rows[id]); err != nil {
-			return nil, err
-		}
+	rows := make([]*row, len(ids))
+	for i, id := range ids {
+		rows[i] = a.rows[id]
+	}
+	if err := a.s.confirmAbsent(ctx, rows); err != nil {
+		return nil, err
+	}
+	if err := a.witness.recognise(ctx, rows...); err != nil {
+		return nil, err
+	}
+	for _, r := range rows {
+		a.keep(ctx, r)
 	}
 	var barred error
 	ids = slices.DeleteFunc(ids, func(id string) bool {
@@ -349,6 +357,7 @@ func (s *Store) list(ctx context.Context) ([]string, error) {
 	if whole || err != nil {
 		return ids, err
 	}
+	s.warnOfOtherForm(ctx)
 	listed, err := s.listSecrets(ctx)
 	if len(ids) > 0 {
 		listed = union(ids, listed)

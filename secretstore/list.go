@@ -17,7 +17,7 @@ func (s *Store) GetTokens(ctx context.Context) ([]tokenstore.OAuthToken, error) 
 	if err != nil {
 		return nil, s.fail(op, "", err)
 	}
-	rows, err := s.readAll(ctx, ids)
+	rows, err := s.readListed(ctx, ids)
 	if err != nil {
 		return nil, s.fail(op, "", err)
 	}

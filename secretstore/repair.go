@@ -43,9 +43,9 @@ type Report struct {
 	// those that may not be read. An ID that is neither generated nor a number is
 	// redacted.
 	Unreadable []string
-	// Warnings are what a person should look at, one sentence each that begins with
-	// the name of the secret: what is wrong with an unreadable one, an expiry that
-	// cannot be understood, white space around a credential.
+	// Warnings are what a person should look at. Most begin with the name of a secret:
+	// what is wrong with an unreadable one, an expiry that cannot be understood, white
+	// space around a credential. One is of an index of another form beside this one.
 	Warnings []string
 	// OtherPepper is the number of tokens that were stored under another pepper,
 	// or without one. They are left alone, see ChangePepper.
@@ -172,8 +172,16 @@ func (r *repair) index(ctx context.Context) error {
 	if err := r.pass(err); err != nil {
 		return err
 	}
-	r.report.Index, err = r.s.index.Stats(ctx)
-	return r.pass(err)
+	if r.report.Index, err = r.s.index.Stats(ctx); err != nil {
+		if err := r.pass(err); err != nil {
+			return err
+		}
+	}
+	other, err := r.s.hasOtherForm(ctx)
+	if other {
+		r.report.Warnings = append(r.report.Warnings, otherForm)
+	}
+	return err
 }
 
 // versions destroys what saves have left of older versions.

@@ -17,7 +17,7 @@ func (r *repair) emptied(ctx context.Context) error {
 	if _, documents := r.s.index.(index.Resharder); !documents || r.options.DryRun {
 		return nil
 	}
-	for name, err := range r.s.secrets.List(ctx, r.s.prefix+"index/") {
+	for name, err := range r.s.secrets.List(ctx, r.s.prefix+indexFolder) {
 		if err != nil {
 			return err
 		}

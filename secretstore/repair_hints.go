@@ -22,15 +22,19 @@ func (r *repair) hints(ctx context.Context) error {
 			case r.s.now().Sub(hint.Claimed) <= r.s.grace:
 				r.report.HintsYoung++
 			default:
-				r.report.HintsRemoved++
 				old = append(old, index.Claim{Hash: entry.Hash, ID: hint.ID, Generation: hint.Generation, Claimed: hint.Claimed})
 			}
 		}
 	}
+	old, err := r.confirm(ctx, old)
+	if err != nil {
+		return err
+	}
+	r.report.HintsRemoved = len(old)
 	if r.options.DryRun || len(old) == 0 {
 		return nil
 	}
-	return r.release(ctx, view, old)
+	return view.Release(ctx, old...)
 }
 
 // hit reports whether the row with this ID held a key of this hash, or may have,
@@ -39,26 +43,11 @@ func (r *repair) hit(hash, id string) bool {
 	return r.passed[id] || slices.ContainsFunc(r.keys[id], func(full string) bool { return strings.HasPrefix(full, hash) })
 }
 
-// confirmAbsent reads the rows that are absent once more, each with a call of its
-// own: only an answer about this very secret says that it is.
-func (r *repair) confirmAbsent(ctx context.Context, rows []*row) error {
-	var places []int
-	for i, row := range rows {
-		if row.state == absent {
-			places = append(places, i)
-		}
-	}
-	if err := r.s.readAgain(ctx, rows, places); err != nil {
-		return err
-	}
-	return r.witness.recognise(ctx, rows...)
-}
-
-// release removes old hints, after another look at their rows: one may have
-// come to hold the key since the repair read it. A save that is about to hold it
-// has claimed the key again, for what may be the same generation: that hint is no
-// longer the old one, and stays.
-func (r *repair) release(ctx context.Context, view index.View, old []index.Claim) error {
+// confirm returns those of the old hints that still are without a token, after
+// another look at their rows: one may have come to hold the key since the repair read
+// it. A save that is about to hold it has claimed the key again, for what may be the
+// same generation: that hint is no longer the old one, and stays.
+func (r *repair) confirm(ctx context.Context, old []index.Claim) ([]index.Claim, error) {
 	var ids []string
 	for _, c := range old {
 		ids = append(ids, c.ID)
@@ -66,16 +55,10 @@ func (r *repair) release(ctx context.Context, view index.View, old []index.Claim
 	slices.Sort(ids)
 	rows, err := r.read(ctx, slices.Compact(ids))
 	if err != nil {
-		return err
-	}
-	if err := r.confirmAbsent(ctx, rows); err != nil {
-		return err
+		return nil, err
 	}
 	for _, row := range rows {
 		r.see(row)
 	}
-	before := len(old)
-	old = slices.DeleteFunc(old, func(c index.Claim) bool { return r.hit(c.Hash, c.ID) })
-	r.report.HintsRemoved -= before - len(old)
-	return view.Release(ctx, old...)
+	return slices.DeleteFunc(old, func(c index.Claim) bool { return r.hit(c.Hash, c.ID) }), nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"regexp"
 	"slices"
+	"strings"
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/driver"
@@ -71,7 +72,7 @@ func (r *repair) chunk(ctx context.Context, ids []string) error {
 
 // read returns the rows with the given escaped IDs, each with what it is.
 func (r *repair) read(ctx context.Context, ids []string) ([]*row, error) {
-	rows, err := r.s.readAll(ctx, ids)
+	rows, err := r.s.readListed(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +88,11 @@ func (r *repair) warn(row *row) {
 			r.report.Warnings = append(r.report.Warnings, name+": "+warning)
 		}
 	case damaged, unreadable:
-		r.report.Warnings = append(r.report.Warnings, name+": "+row.err.Error())
+		warning := row.err.Error()
+		if !strings.HasPrefix(warning, name) {
+			warning = name + ": " + warning
+		}
+		r.report.Warnings = append(r.report.Warnings, warning)
 	}
 }
 

@@ -109,7 +109,7 @@ type plan struct {
 	target    *row // what is written over: a live row, a tombstone, or nothing
 	next      *row // what is written
 	unchanged bool // nothing needs to be written
-	mends     bool // a person has edited or damaged the row: the index may lack keys of it
+	mends     bool // a person has edited the row: the index may lack keys of it
 	claims    []tokenstore.Key
 	releases  []tokenstore.Key
 	// rests are the keys by which the row was looked for and not found, and on

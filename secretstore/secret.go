@@ -82,12 +82,6 @@ func (s *Store) readAll(ctx context.Context, ids []string) ([]*row, error) {
 	return s.reader.ReadMany(ctx, names)
 }
 
-// passes reports whether a later read of the same secret may not have the fault, or
-// whether it is one of the place that holds all of them.
-func passes(err error) bool {
-	return tokenstore.Retryable(err) || errors.Is(err, driver.ErrNoContainer) || errors.Is(err, tokenstore.ErrQuota) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
-}
-
 // readAgain reads those of the rows whose places are given, each with a call of its
 // own. One that may not be read is unreadable: others could be.
 func (s *Store) readAgain(ctx context.Context, rows []*row, places []int) error {
@@ -102,6 +96,31 @@ func (s *Store) readAgain(ctx context.Context, rows []*row, places []int) error 
 	})
 }
 
+// readListed is readAll for rows that are there as far as a list tells: of the index or
+// the service. Those that are absent it reads once more, each with a call of its own.
+func (s *Store) readListed(ctx context.Context, ids []string) ([]*row, error) {
+	rows, err := s.readAll(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	return rows, s.confirmAbsent(ctx, rows)
+}
+
+// confirmAbsent reads the rows that are absent once more, each with a call of its own:
+// only an answer about this very secret says that it is.
+func (s *Store) confirmAbsent(ctx context.Context, rows []*row) error {
+	if s.batch == nil {
+		return nil // They were read so.
+	}
+	var places []int
+	for i, r := range rows {
+		if r.state == absent {
+			places = append(places, i)
+		}
+	}
+	return s.readAgain(ctx, rows, places)
+}
+
 // noAbsence returns an error that is not about one secret without the claim that a
 // secret is absent.
 func noAbsence(err error) error {
@@ -109,6 +128,12 @@ func noAbsence(err error) error {
 		return err
 	}
 	return fmt.Errorf("%w: the service answers a call for many secrets as if it were for one: %v", tokenstore.ErrUnavailable, err) //nolint:errorlint // As the comment says.
+}
+
+// passes reports whether a later read of the same secret may not have the fault, or
+// whether it is one of the place that holds all of them.
+func passes(err error) bool {
+	return tokenstore.Retryable(err) || errors.Is(err, driver.ErrNoContainer) || errors.Is(err, tokenstore.ErrQuota) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // maxDenied is how many tokens may be denied before one can be read: then it is

@@ -56,6 +56,7 @@ type Store struct {
 
 	pepperMark   string      // of the pepper, in digests
 	pepperWarned atomic.Bool // that another one was seen
+	formChecked  atomic.Bool // whether there is an index of the other form
 }
 
 var _ tokenstore.OpenStore = (*Store)(nil)
@@ -90,7 +91,7 @@ func newStore(secrets driver.Secrets, c settings) *Store {
 		s.maxSize = limited.Limits().MaxSize
 	}
 	s.reader = s.newReader()
-	s.index = s.newIndex(s.secrets, index.Config{Prefix: s.prefix + "index/", Now: s.wall, Sleep: s.sleep, Jitter: s.random, Parallelism: s.parallelism})
+	s.index = s.newIndex(s.secrets, index.Config{Prefix: s.prefix + indexFolder, Now: s.wall, Sleep: s.sleep, Jitter: s.random, Parallelism: s.parallelism})
 	return s
 }
 

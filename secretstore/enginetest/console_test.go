@@ -73,7 +73,7 @@ func consoleService() enginetest.Service {
 			}
 			return err
 		},
-		Restore: func(_ context.Context, secrets driver.Secrets, older driver.Secret) error {
+		PutBack: func(_ context.Context, secrets driver.Secrets, older driver.Secret) error {
 			c, err := of(secrets)
 			if err == nil {
 				c.mu.Lock()

@@ -27,10 +27,10 @@ type Service struct {
 	// Edit writes a secret behind the driver's back, as a person does in the
 	// service's own console. Nil: it is written through the driver.
 	Edit func(ctx context.Context, secrets driver.Secrets, name string, data []byte) error
-	// Restore puts older data back by the service's own means, so that the driver
-	// says that it was restored. The secret may have been deleted. Nil: [Model] has
-	// nothing put back.
-	Restore func(ctx context.Context, secrets driver.Secrets, older driver.Secret) error
+	// PutBack puts older data back by the service's own means, so that the driver
+	// says that it was restored: any that the secret once held, also after it was
+	// deleted. Nil: [Model] has nothing put back.
+	PutBack func(ctx context.Context, secrets driver.Secrets, older driver.Secret) error
 	// Now is the service's clock. The engine's goes with it, days ahead at times.
 	// Nil: the engine has a clock of its own, which only its pauses move.
 	Now func() time.Time

@@ -39,7 +39,7 @@ type ModelOptions struct {
 //
 // The person also writes secrets anew: without an ID, with one field only, with the
 // content of another token's secret, and, if Service.Edit is set, with what is no
-// JSON. If Service.Restore is set, older content is put back too. What is then no
+// JSON. If Service.PutBack is set, older content is put back too. What is then no
 // usable token is damaged: it is reported until a save makes it whole, or it is deleted.
 //
 // A failure is shrunk to few operations. The flags of package rapid, such as

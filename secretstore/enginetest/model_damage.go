@@ -141,7 +141,7 @@ func (w *modelWorld) swap(rt *rapid.T) {
 
 // keep remembers what a token's secret holds.
 func (w *modelWorld) keep(rt *rapid.T) {
-	if w.service.Restore == nil {
+	if w.service.PutBack == nil {
 		rt.Skip()
 	}
 	r := w.rowThat(rt, "row", func(r *modelRow) bool { return r.clean })
@@ -162,7 +162,7 @@ func (w *modelWorld) putBack(rt *rapid.T) {
 	w.wait(rt)
 	secrets, err := w.handle()
 	if err == nil {
-		err = w.service.Restore(w.ctx, secrets, driver.Secret{Name: w.service.Prefix + "tokens/" + secretID(id), Data: before.data})
+		err = w.service.PutBack(w.ctx, secrets, driver.Secret{Name: w.service.Prefix + "tokens/" + secretID(id), Data: before.data})
 	}
 	if err != nil {
 		rt.Fatalf("put back: %v", err)

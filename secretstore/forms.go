@@ -1,0 +1,55 @@
+// The other form of index under the same prefix. A program that is set to another form
+// than the rest finds tokens only by their users, and inserts second ones beside those
+// that it does not find. As with another pepper, nothing prevents it; it is warned of.
+
+package secretstore
+
+import (
+	"context"
+	"strings"
+
+	"example.com/tokenstore/index"
+)
+
+// indexFolder is where the index is, below the prefix.
+const indexFolder = "index/"
+
+const otherForm = "the prefix has an index of the other form: a program that is set to the wrong form finds tokens only by their users, and inserts second ones. Give all programs the same form, then delete the secrets of the other"
+
+// form returns the form of this store's index.
+func (s *Store) form() string {
+	if _, lists := s.index.(index.Lister); lists {
+		return index.DocumentForm
+	}
+	return index.EntriesForm
+}
+
+// warnOfOtherForm looks, once, whether the prefix has an index of the other form, and
+// logs it. It is called where all tokens are listed anyway.
+func (s *Store) warnOfOtherForm(ctx context.Context) {
+	if s.formChecked.Swap(true) {
+		return
+	}
+	if other, err := s.hasOtherForm(ctx); err == nil && other {
+		s.log.WarnContext(ctx, otherForm, "store", s.name, "form", s.form())
+	}
+}
+
+// hasOtherForm reports whether the prefix has an index of the other form. One of
+// documents has a root.
+func (s *Store) hasOtherForm(ctx context.Context) (bool, error) {
+	folder := s.prefix + indexFolder
+	if s.form() == index.EntriesForm {
+		_, err := s.secrets.Get(ctx, folder+index.RootName)
+		return err == nil, nil
+	}
+	for name, err := range s.secrets.List(ctx, folder) {
+		if err != nil {
+			return false, noAbsence(err)
+		}
+		if form := index.FormOf(strings.TrimPrefix(name, folder)); form != "" && form != s.form() {
+			return true, nil
+		}
+	}
+	return false, nil
+}
