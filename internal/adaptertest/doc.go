@@ -1,4 +1,3 @@
-// Package adaptertest has the tests that every adapter on a fake service has. An
-// adapter hands over what differs: its world, its names, its URLs, its modules and
-// its roles.
+// Package adaptertest has the tests that all adapters with a fake service share. An
+// adapter passes in what differs: its world, names, URLs, modules and roles.
 package adaptertest

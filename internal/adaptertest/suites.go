@@ -15,23 +15,23 @@ import (
 	"example.com/tokenstore/secretstore/enginetest"
 )
 
-// World is a fake service, empty at first, with those who use it. It is all that
-// tells one adapter from another here.
+// World is a fake service, empty at first, with those who use it. It holds
+// everything in which one adapter differs from another here.
 type World struct {
 	// Store returns the store of a new process, as users have it.
 	Store func() (*secretstore.Store, error)
 	// Secrets returns the driver of a new process.
 	Secrets func() (driver.Secrets, error)
 	// Dying returns the store of a process that ends at the call with this number:
-	// the call is carried out and its reply never read, or it is never sent.
+	// the call takes effect and its reply is never read, or it is never sent.
 	Dying func(call int, carried bool) (*secretstore.Store, error)
 	// Edit writes a secret as a person does, Remove deletes it, and Restore puts back
 	// what it held before its last write.
 	Edit            func(ctx context.Context, name string, data []byte) error
 	Remove, Restore func(ctx context.Context, name string) error
 	// NoContainer returns the driver of a process on a container that does not
-	// exist, RefusedBatch that of one whose batches are refused. Nil: the service
-	// has neither.
+	// exist; RefusedBatch that of one whose batches are refused. They are nil if the
+	// service has no such thing.
 	NoContainer, RefusedBatch func() (driver.Secrets, error)
 	// Plant stores secrets of others, and returns a function that looks at them.
 	Plant func(context.Context) (check func(context.Context) error, err error)
@@ -39,7 +39,7 @@ type World struct {
 	Clock *drivertest.Clock
 }
 
-// Long is n, or with TOKENSTORE_LONG the number of a run that may take its time.
+// Long returns n, or whole if TOKENSTORE_LONG asks for the long run.
 func Long(n, whole int) int {
 	if os.Getenv("TOKENSTORE_LONG") != "" {
 		return whole
@@ -133,8 +133,8 @@ func Suite(newWorld func(t testing.TB, clock *drivertest.Clock) World, stale tim
 	}
 }
 
-// Driver runs conformance.Driver on the driver of a world. With settles set, a
-// read that shows an old state is made again five seconds later.
+// Driver runs conformance.Driver on the driver of a world. If settles is set, a read
+// that returns an old state is retried five seconds later.
 func Driver(t *testing.T, newWorld func(t testing.TB, clock *drivertest.Clock) World, settles bool, options ...conformance.DriverOption) {
 	t.Helper()
 	s := Suite(newWorld, 0)
