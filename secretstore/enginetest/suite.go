@@ -133,6 +133,17 @@ func (s Suite) Store(t *testing.T) {
 		conformance.WithUnseen(s.unseen),
 		conformance.WithTick(func() { _ = s.wait(t.Context(), s.tick()) }),
 	}
+	if s.Edit != nil {
+		options = append(options, conformance.WithPerson(
+			func(ctx context.Context, st tokenstore.Store, id string) ([]byte, error) {
+				secret, err := s.read(ctx, under(st), s.prefix()+"tokens/"+secretID(id))
+				return secret.Data, err
+			},
+			func(ctx context.Context, st tokenstore.Store, id string, data []byte) error {
+				return s.Edit(ctx, under(st), s.prefix()+"tokens/"+secretID(id), data)
+			},
+		))
+	}
 	conformance.Store(t, func(t testing.TB) tokenstore.Store {
 		store, err := s.open(s.New(t))
 		if err != nil {
