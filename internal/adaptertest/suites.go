@@ -154,6 +154,21 @@ func Store(t *testing.T, newWorld func(t testing.TB, clock *drivertest.Clock) Wo
 		conformance.WithForeign(func(ctx context.Context, _ tokenstore.Store) (func(context.Context) error, error) {
 			return w.Plant(ctx)
 		}),
+		conformance.WithPerson(
+			func(ctx context.Context, _ tokenstore.Store, id string) ([]byte, error) {
+				w.Clock.Advance(time.Minute) // What a person does nobody expects to see at once.
+				secrets, err := w.Secrets()
+				if err != nil {
+					return nil, err
+				}
+				secret, err := secrets.Get(ctx, "tokenstore/tokens/"+id)
+				return secret.Data, err
+			},
+			func(ctx context.Context, _ tokenstore.Store, id string, data []byte) error {
+				defer w.Clock.Advance(time.Minute)
+				return w.Edit(ctx, "tokenstore/tokens/"+id, data)
+			},
+		),
 		conformance.WithTick(func() { w.Clock.Advance(time.Second) }),
 		conformance.WithTokens(Long(tokens, 1000)),
 	}
