@@ -15,11 +15,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
-	"example.com/tokenstore"
 	"example.com/tokenstore/awssm"
 	"example.com/tokenstore/awssm/awssmtest"
 	"example.com/tokenstore/conformance"
 	"example.com/tokenstore/driver"
+	"example.com/tokenstore/driver/drivertest"
+	"example.com/tokenstore/internal/adaptertest"
 	"example.com/tokenstore/secretstore"
 )
 
@@ -33,8 +34,9 @@ type world struct {
 	calm    bool
 }
 
-func newWorld(config awssmtest.Config) *world {
-	clock := awssmtest.NewClock()
+func newWorld(config awssmtest.Config) *world { return newWorldOn(config, awssmtest.NewClock()) }
+
+func newWorldOn(config awssmtest.Config, clock *awssmtest.Clock) *world {
 	return &world{clock: clock, service: awssmtest.New(config, clock), fanout: 1, calm: config.LoseReplies == 0 && config.Latency == awssmtest.Real().Latency}
 }
 
@@ -74,8 +76,16 @@ type boundless struct{ driver.Secrets }
 func (b boundless) Unwrap() driver.Secrets { return b.Secrets }
 func (boundless) Limits() driver.Limits    { return driver.Limits{} }
 
+// asWorld is the world as adaptertest has it.
+func (w *world) asWorld() adaptertest.World {
+	return adaptertest.World{
+		Store: w.store, Secrets: w.secrets, Dying: w.dying, Edit: w.edit, Remove: w.remove,
+		Restore: w.putBack, NoContainer: w.nowhere, RefusedBatch: w.refusedBatch, Plant: w.plant, Clock: w.clock,
+	}
+}
+
 // edit writes a secret as a person does.
-func (w *world) edit(_ context.Context, _ driver.Secrets, name string, data []byte) error {
+func (w *world) edit(_ context.Context, name string, data []byte) error {
 	secret, err := awssm.SecretName(name)
 	if err != nil {
 		return err
@@ -84,7 +94,7 @@ func (w *world) edit(_ context.Context, _ driver.Secrets, name string, data []by
 }
 
 // remove deletes a secret as a person does in the console.
-func (w *world) remove(_ context.Context, _ driver.Secrets, name string) error {
+func (w *world) remove(_ context.Context, name string) error {
 	secret, err := awssm.SecretName(name)
 	if err != nil {
 		return err
@@ -94,7 +104,7 @@ func (w *world) remove(_ context.Context, _ driver.Secrets, name string) error {
 
 // putBack moves AWSCURRENT to the version before, as a person does, so long ago that
 // no read is outdated.
-func (w *world) putBack(_ context.Context, _ driver.Secrets, name string) error {
+func (w *world) putBack(_ context.Context, name string) error {
 	secret, err := awssm.SecretName(name)
 	if err == nil {
 		err = w.service.PutBack(secret)
@@ -104,7 +114,7 @@ func (w *world) putBack(_ context.Context, _ driver.Secrets, name string) error 
 }
 
 // nowhere returns a driver on a region that does not exist.
-func (w *world) nowhere(context.Context, driver.Secrets) (driver.Secrets, error) {
+func (w *world) nowhere() (driver.Secrets, error) {
 	client := w.service.Client(func(o *secretsmanager.Options) { o.Region, o.HTTPClient = "nowhere-1", noHost{} })
 	return awssm.NewSecrets(client, w.options()...)
 }
@@ -114,6 +124,12 @@ type noHost struct{}
 
 func (noHost) Do(r *http.Request) (*http.Response, error) {
 	return nil, &net.DNSError{Err: "no such host", Name: r.URL.Hostname(), IsNotFound: true}
+}
+
+// refusedBatch returns a driver whose batches are refused as AWS refuses them if it
+// does not find one of the secrets: as a whole.
+func (w *world) refusedBatch() (driver.Secrets, error) {
+	return awssm.NewSecrets(refusing{w.client()}, w.options()...)
 }
 
 // refusing is a client that finds no secret in a batch.
@@ -150,28 +166,10 @@ func TestDriverConformance(t *testing.T) {
 }
 
 func driverConformance(t *testing.T, config awssmtest.Config, options ...conformance.DriverOption) {
-	w := newWorld(config)
-	options = append(options,
-		conformance.DriverHandle(func(context.Context, driver.Secrets) (driver.Secrets, error) { return w.secrets() }),
-		conformance.DriverPerson(w.edit, w.remove),
-		conformance.DriverRestore(w.putBack),
-		conformance.DriverNoContainer(w.nowhere),
-		conformance.DriverRefusedBatch(func(context.Context, driver.Secrets) (driver.Secrets, error) {
-			return awssm.NewSecrets(refusing{w.client()}, w.options()...)
-		}),
+	adaptertest.Driver(t, worlds(config), config.ListLate > 0, append(options,
 		// More losers would use up the versions that a secret may have.
 		conformance.DriverLoad(4, 8),
-	)
-	if config.ListLate > 0 {
-		options = append(options, conformance.DriverSettle(func(ctx context.Context) error { return w.clock.Sleep(ctx, 5*time.Second) }))
-	}
-	conformance.Driver(t, func(t testing.TB) driver.Secrets {
-		s, err := w.secrets()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s
-	}, options...)
+	)...)
 }
 
 // atOnce are the cases that ask for what one process wrote to be seen by another
@@ -213,27 +211,12 @@ func matchesAny(patterns []string, name string) bool {
 }
 
 func storeConformance(t *testing.T, config awssmtest.Config, fanout int, cases ...string) {
-	var w *world
-	options := []conformance.Option{
-		conformance.WithOnly(cases...),
-		conformance.WithReopen(func(context.Context, tokenstore.Store) (tokenstore.Store, error) { return w.store() }),
-		conformance.WithForeign(func(ctx context.Context, _ tokenstore.Store) (func(context.Context) error, error) {
-			return w.plant(ctx)
-		}),
-		conformance.WithTick(func() { w.clock.Advance(time.Second) }),
-	}
-	if os.Getenv("TOKENSTORE_LONG") == "" {
-		options = append(options, conformance.WithTokens(120))
-	}
-	conformance.Store(t, func(t testing.TB) tokenstore.Store {
-		w = newWorld(config)
+	newWorld := func(_ testing.TB, clock *drivertest.Clock) adaptertest.World {
+		w := newWorldOn(config, clock)
 		w.fanout = fanout
-		s, err := w.store()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s
-	}, options...)
+		return w.asWorld()
+	}
+	adaptertest.Store(t, newWorld, 120, conformance.WithOnly(cases...))
 }
 
 // plant stores secrets of others under the store's own prefix and beside it.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/http"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -38,20 +37,15 @@ func (d *dying) Do(r *http.Request) (*http.Response, error) {
 	return nil, errDead
 }
 
-// Store and Dying return stores of processes, as adaptertest.World has them.
-func (w *world) Store() (*secretstore.Store, error) { return w.store() }
-
-func (w *world) Dying(call int, carried bool) (*secretstore.Store, error) {
+// dying returns the store of a process that ends at a call.
+func (w *world) dying(call int, carried bool) (*secretstore.Store, error) {
 	client := w.service.Client(func(o *secretsmanager.Options) {
 		o.HTTPClient, o.Retryer = &dying{w.service, call, carried}, aws.NopRetryer{}
 	})
 	return awssm.New(client, w.options()...)
 }
 
-// Advance moves the clock.
-func (w *world) Advance(d time.Duration) { w.clock.Advance(d) }
-
 func TestCrash(t *testing.T) {
 	t.Parallel()
-	adaptertest.Crash(t, func(testing.TB) adaptertest.World { return newWorld(awssmtest.Real()) })
+	adaptertest.Crash(t, worlds(awssmtest.Real()))
 }

@@ -27,7 +27,7 @@ func noConfiguration(t *testing.T) {
 
 func TestOpen(t *testing.T) {
 	noConfiguration(t)
-	for _, good := range []string{
+	adaptertest.Opens(t,
 		"awssm://?region=eu-central-1",
 		"awssm://crm?region=eu-central-1",
 		"awssm://crm/prod/?region=eu-central-1&kms_key=alias/tokens&recovery_days=30&fanout=16",
@@ -37,21 +37,12 @@ func TestOpen(t *testing.T) {
 		"awssm://crm?region=eu-central-1&endpoint=https://10.0.0.1",
 		"awssm://crm?region=eu-central-1&endpoint=http://10.0.0.1:4566&insecure=true",
 		"awssm://crm?region=us-gov-west-1", "awssm://crm?region=eusc-de-east-1", "awssm://crm?region=us-iso-east-1",
-	} {
-		store, err := tokenstore.Open(t.Context(), good)
-		if err != nil {
-			t.Errorf("%s: %v", good, err)
-			continue
-		}
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	}
+	)
 }
 
 func TestOpenRefuses(t *testing.T) {
 	noConfiguration(t)
-	for bad, says := range map[string]string{
+	adaptertest.Refuses(t, map[string]string{
 		"awssm://crm": "region",
 		"awssm://crm?region=eu-central-1&secret=hush":              "known are",
 		"awssm://crm?region=eu-central-1&recovery_days=3":          "7 to 30",
@@ -69,14 +60,7 @@ func TestOpenRefuses(t *testing.T) {
 		"awssm:crm?region=eu-central-1":                            "awssm://",
 		"awssm://crm/../x?region=eu-central-1":                     "segment",
 		"awssm://user:hush@crm?region=eu-central-1":                "password",
-	} {
-		_, err := tokenstore.Open(t.Context(), bad)
-		if !errors.Is(err, tokenstore.ErrInvalidArgument) || !strings.Contains(err.Error(), says) {
-			t.Errorf("%s: %v", bad, err)
-		} else if strings.Contains(err.Error(), "hush") {
-			t.Errorf("%s: the error quotes the URL", bad)
-		}
-	}
+	})
 }
 
 // TestConfigurationIsNotQuoted has faults in the SDK's own configuration, of which

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 
@@ -65,41 +64,23 @@ func (r *recorder) watch(o *secretsmanager.Options) {
 	})
 }
 
-// role is a store that a policy's principal uses.
-type role struct {
-	*testing.T
-	store    *secretstore.Store
-	recorder *recorder
-	allowed  []string
+// used returns the actions of the calls that were made.
+func (r *recorder) used() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Collect(maps.Keys(r.calls))
 }
 
-func newRole(t *testing.T, name string, service *awssmtest.Service, clock *awssmtest.Clock) *role {
+func newRole(t *testing.T, name string, service *awssmtest.Service, clock *awssmtest.Clock) *adaptertest.Role {
 	t.Helper()
-	r := &role{T: t, recorder: &recorder{calls: map[string]int{}}, allowed: actions(t, name)}
-	client := service.As(r.allowed...).Client(r.recorder.watch)
-	store, err := awssm.New(client, awssm.WithClock(clock.Now, clock.Sleep))
+	calls := &recorder{calls: map[string]int{}}
+	r := &adaptertest.Role{T: t, Allowed: actions(t, name), Used: calls.used}
+	store, err := awssm.New(service.As(r.Allowed...).Client(calls.watch), awssm.WithClock(clock.Now, clock.Sleep))
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.store = store
+	r.Store = store
 	return r
-}
-
-// check compares the calls that were made with the policy.
-func (r *role) check(without ...string) {
-	r.Helper()
-	want := slices.DeleteFunc(slices.Clone(r.allowed), func(a string) bool { return slices.Contains(without, a) })
-	slices.Sort(want)
-	if got := slices.Sorted(maps.Keys(r.recorder.calls)); !slices.Equal(got, want) {
-		r.Errorf("calls   %s\npolicy  %s", strings.Join(got, " "), strings.Join(want, " "))
-	}
-}
-
-func (r *role) must(_ any, err error) {
-	r.Helper()
-	if err != nil {
-		r.Fatal(err)
-	}
 }
 
 func TestEachRoleMakesExactlyTheCallsOfItsPolicy(t *testing.T) {
@@ -107,37 +88,25 @@ func TestEachRoleMakesExactlyTheCallsOfItsPolicy(t *testing.T) {
 	service := awssmtest.New(awssmtest.Real(), clock)
 
 	writer := newRole(t, "writer", service, clock)
-	for _, user := range []string{"ada", "bob", "eve"} {
-		writer.must(writer.store.SaveToken(t.Context(), adaptertest.Token(user)))
-	}
+	writer.Save("ada", "bob", "eve")
 	renewed := adaptertest.Token("ada")
 	renewed.AccessToken, renewed.RefreshToken = "1000.access.2", "1000.refresh.2"
-	writer.must(writer.store.SaveToken(t.Context(), renewed))
-	bob, err := writer.store.FindToken(t.Context(), tokenstore.OAuthToken{UserName: "bob"})
-	writer.must(bob, err)
-	writer.must(nil, writer.store.DeleteToken(t.Context(), bob.ID))
-	writer.must(writer.store.SaveToken(t.Context(), adaptertest.Token("bob")))
-	writer.must(writer.store.GetTokens(t.Context()))
-	writer.check("secretsmanager:TagResource") // It is needed to create a secret with tags.
+	writer.Must(writer.Store.SaveToken(t.Context(), renewed))
+	writer.Remove("bob")
+	writer.Save("bob")
+	writer.Must(writer.Store.GetTokens(t.Context()))
+	writer.Check("secretsmanager:TagResource") // It is needed to create a secret with tags.
 
 	reader := newRole(t, "reader", service, clock)
-	reader.must(reader.store.FindToken(t.Context(), tokenstore.OAuthToken{UserName: "ada"}))
-	byRefresh := tokenstore.OAuthToken{ClientID: "1000.CLIENT", ClientSecret: "fake-secret", RefreshToken: "1000.refresh.2"}
-	reader.must(reader.store.FindToken(t.Context(), byRefresh))
-	reader.must(reader.store.FindToken(t.Context(), tokenstore.OAuthToken{AccessToken: "1000.access.eve"}))
-	all, err := reader.store.GetTokens(t.Context())
-	reader.must(all, err)
-	if len(all) != 3 {
-		t.Errorf("the reader sees %d tokens", len(all))
-	}
-	reader.check()
+	reader.Reads("ada", "1000.refresh.2", "1000.access.eve", 3)
+	reader.Check()
 
 	operator := newRole(t, "operator", service, clock)
-	operator.must(operator.store.Check(t.Context()))
-	operator.must(operator.store.Reindex(t.Context(), secretstore.ReindexOptions{}))
-	operator.must(operator.store.SaveToken(t.Context(), adaptertest.Token("zoe")))
-	operator.must(nil, operator.store.DeleteTokens(t.Context()))
-	operator.must(operator.store.SaveToken(t.Context(), adaptertest.Token("zoe")))
-	operator.must(operator.store.SaveToken(t.Context(), tokenstore.OAuthToken{UserName: "zoe", AccessToken: "1000.access.9"}))
-	operator.check("secretsmanager:TagResource")
+	operator.Must(operator.Store.Check(t.Context()))
+	operator.Must(operator.Store.Reindex(t.Context(), secretstore.ReindexOptions{}))
+	operator.Save("zoe")
+	operator.Must(nil, operator.Store.DeleteTokens(t.Context()))
+	operator.Save("zoe")
+	operator.Must(operator.Store.SaveToken(t.Context(), tokenstore.OAuthToken{UserName: "zoe", AccessToken: "1000.access.9"}))
+	operator.Check("secretsmanager:TagResource")
 }

@@ -1,80 +1,26 @@
 package awssm_test
 
 import (
-	"context"
-	"errors"
-	"os"
 	"testing"
 
 	"example.com/tokenstore/awssm/awssmtest"
-	"example.com/tokenstore/driver"
+	"example.com/tokenstore/driver/drivertest"
 	"example.com/tokenstore/internal/adaptertest"
-	"example.com/tokenstore/secretstore"
-	"example.com/tokenstore/secretstore/enginetest"
 )
 
-// inWorld is a driver together with the service on which it works.
-type inWorld struct {
-	driver.Secrets
-	world *world
-}
-
-func (i inWorld) Unwrap() driver.Secrets { return i.Secrets }
-
-// worlds makes one service after the other, all on one clock.
-type worlds struct {
-	config awssmtest.Config
-	clock  *awssmtest.Clock
-}
-
-func (ws *worlds) fresh(t testing.TB) driver.Secrets {
-	w := newWorld(ws.config)
-	w.clock, w.service = ws.clock, awssmtest.New(ws.config, ws.clock)
-	s, err := w.secrets()
-	if err != nil {
-		t.Fatal(err)
+// worlds makes services of one kind, as adaptertest has them.
+func worlds(config awssmtest.Config) func(testing.TB, *drivertest.Clock) adaptertest.World {
+	return func(_ testing.TB, clock *drivertest.Clock) adaptertest.World {
+		return newWorldOn(config, clock).asWorld()
 	}
-	return inWorld{s, w}
-}
-
-func (ws *worlds) service() enginetest.Service {
-	return enginetest.Service{
-		Handle: func(s driver.Secrets) (driver.Secrets, error) {
-			first, ok := driver.As[inWorld](s)
-			if !ok {
-				return nil, errors.New("not a driver of this test")
-			}
-			again, err := first.world.secrets()
-			return inWorld{again, first.world}, err
-		},
-		Edit: func(ctx context.Context, s driver.Secrets, name string, data []byte) error {
-			first, ok := driver.As[inWorld](s)
-			if !ok {
-				return errors.New("not a driver of this test")
-			}
-			return first.world.edit(ctx, s, name, data)
-		},
-		Now: ws.clock.Now, Sleep: ws.clock.Sleep, Settle: 2 * ws.config.Stale,
-	}
-}
-
-func documents(secrets driver.Secrets, options ...secretstore.Option) (*secretstore.Store, error) {
-	return secretstore.New(secrets, append([]secretstore.Option{secretstore.WithDocument(1), secretstore.WithoutAccessIndex()}, options...)...)
-}
-
-// long is n, or the number for a run that may take its time.
-func long(n, whole int) int {
-	if os.Getenv("TOKENSTORE_LONG") != "" {
-		return whole
-	}
-	return n
 }
 
 func TestCrashSuite(t *testing.T) {
 	t.Parallel()
 	adaptertest.OneAtATime(t)
-	ws := &worlds{config: awssmtest.Real(), clock: awssmtest.NewClock()}
-	enginetest.Crash(t, ws.fresh, documents, enginetest.CrashOptions{Service: ws.service(), Every: long(3, 1)})
+	s := adaptertest.Suite(worlds(awssmtest.Real()), awssmtest.Real().Stale)
+	s.CrashOptions.Every = adaptertest.Long(3, 1)
+	s.Crash(t)
 }
 
 func TestModelSuite(t *testing.T) {
@@ -86,10 +32,9 @@ func TestModelSuite(t *testing.T) {
 	for name, config := range map[string]awssmtest.Config{"real": awssmtest.Real(), "unpleasant": unpleasant} {
 		t.Run(name, func(t *testing.T) {
 			config.Versions = 0 // It does a day's work in minutes.
-			ws := &worlds{config: config, clock: awssmtest.NewClock()}
-			enginetest.Model(t, ws.fresh, documents, enginetest.ModelOptions{
-				Service: ws.service(), Operations: long(500, 10000), WithoutAccessIndex: true,
-			})
+			s := adaptertest.Suite(worlds(config), config.Stale)
+			s.ModelOptions.Operations = adaptertest.Long(500, 10000)
+			s.Model(t)
 		})
 	}
 }

@@ -1,8 +1,8 @@
 package conformance
 
-// What a service does not do is harder to notice than what it refuses: it never
-// shows what was written, or keeps what was deleted. The cases here are about
-// stores that wait for the one, and believe the other.
+// A service may never return what was written, or may keep what was deleted,
+// without any error. The cases here find stores that wait forever for the first, and
+// do not check the second.
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	ruleVerified = "a delete that returns no error has removed the token, whatever the service says of it"
+	ruleVerified = "a delete that returns no error has removed the token, even if the service ignores removals"
 	ruleListAll  = "every token that is stored from the call's beginning to its end is in what GetTokens returns, also while others save and rotate it"
 )
 
@@ -67,8 +67,8 @@ func boundCases() []Case {
 			store, err := t.settings.unseen(t.ctx)
 			t.must("WithUnseen", err)
 			t.closes(store)
-			// Whether the call succeeds does not matter; that it ends does.
-			_ = t.bounded(t.ctx, t.settings.patience, c.name+" on a service that never shows what was written", func(ctx context.Context) error {
+			// Whether the call succeeds does not matter, only that it returns.
+			_ = t.bounded(t.ctx, t.settings.patience, c.name+" on a service that never returns what was written", func(ctx context.Context) error {
 				return c.call(ctx, &handle{store: store, trial: t})
 			})
 		}})

@@ -1,8 +1,8 @@
 package conformance
 
-// What is absent decides which tokens an index forgets, so the cases here are
-// about everything that looks like absence and proves nothing: a batch that is
-// refused as a whole, and a container that does not exist.
+// An index forgets a token whose secret is absent. The cases here are about what
+// looks like absence but does not prove it: a batch that is refused as a whole, and
+// a container that does not exist.
 
 import (
 	"context"
@@ -28,7 +28,7 @@ func driverAbsenceCases() []DriverCase {
 			t.must("the person's deletion", t.settings.remove(t.ctx, t.given, t.named("gone")))
 			t.batchGives([]string{"a", "gone", "b"}, want)
 		}},
-		{"batch-refused", "a GetBatch that is refused as a whole says nothing about any of its names: it is an error of the call, or the names are read singly", batchRefused},
+		{"batch-refused", "a GetBatch that is refused as a whole says nothing about any of its names: it is an error of the call, or the adapter reads the names one at a time", batchRefused},
 		{"container-read", ruleContainer, func(t *driverTrial) {
 			s := t.nowhere()
 			t.failsNowhere("Get", func(ctx context.Context) error {
@@ -109,7 +109,7 @@ func (t *driverTrial) namesWithFaults(err error) []string {
 }
 
 // nowhere returns a driver on a container that does not exist, or ends the case.
-// It is not watched: what its calls may return is stricter.
+// It is not watched, because failsNowhere checks its errors more strictly.
 func (t *driverTrial) nowhere() driver.Secrets {
 	t.need(t.settings.nowhere != nil, "DriverNoContainer")
 	secrets, err := t.settings.nowhere(t.ctx, t.given)
@@ -118,8 +118,8 @@ func (t *driverTrial) nowhere() driver.Secrets {
 	return secrets
 }
 
-// failsNowhere records a finding unless a call on a container that does not
-// exist ends by itself, in a fault that says so.
+// failsNowhere records a finding unless a call on a container that does not exist
+// returns by itself, with an error that says so.
 func (t *driverTrial) failsNowhere(doing string, call func(context.Context) error) {
 	err := t.bounded(t.ctx, t.settings.patience, doing, call)
 	switch {
@@ -132,6 +132,6 @@ func (t *driverTrial) failsNowhere(doing string, call func(context.Context) erro
 	case tokenstore.Retryable(err):
 		t.fails("%s: the error is worth a retry: %s", doing, safe(err))
 	case !errors.Is(err, driver.ErrNoContainer) && !errors.Is(err, driver.ErrDenied) && !errors.Is(err, driver.ErrInvalid):
-		t.fails("%s: %s, instead of one that matches ErrNoContainer, or ErrDenied where the service does not tell", doing, safe(err))
+		t.fails("%s: %s, instead of one that matches ErrNoContainer, or ErrDenied if the service does not say more", doing, safe(err))
 	}
 }

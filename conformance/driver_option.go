@@ -60,8 +60,8 @@ func DriverPerson(
 // DriverRestore gives the function that puts back what a secret held before its
 // last write, by the service's own means: a rollback, a restored version, a label
 // moved back. Without it the cases whose names begin with "restored" fail unless
-// they are declared missing; so does "restored-seen" where the service does not
-// let an adapter see it.
+// they are declared missing. Declare "restored-seen" alone if the service gives an
+// adapter no way to notice.
 func DriverRestore(restore func(ctx context.Context, secrets driver.Secrets, name string) error) DriverOption {
 	return func(s *driverSettings) { s.restore = restore }
 }
@@ -75,16 +75,16 @@ func DriverNoContainer(open func(context.Context, driver.Secrets) (driver.Secret
 }
 
 // DriverRefusedBatch gives the function that returns another driver on the same
-// secrets, whose service refuses every call that reads many of them with the
-// answer that it has for what does not exist, and serves all other calls. Without
-// it the case "batch-refused" fails for a driver.BatchGetter, unless it is
-// declared missing.
+// secrets. Its service refuses every call that reads many secrets, with the same
+// answer as for a secret that does not exist, and serves all other calls. Without
+// it the case "batch-refused" fails for a driver.BatchGetter, unless it is declared
+// missing.
 func DriverRefusedBatch(open func(context.Context, driver.Secrets) (driver.Secrets, error)) DriverOption {
 	return func(s *driverSettings) { s.refuse = open }
 }
 
-// DriverPatience sets how long a call may take that has to end by itself, a
-// minute if it is not given.
+// DriverPatience sets how long to wait for a call that must return by itself; the
+// default is a minute.
 func DriverPatience(d time.Duration) DriverOption {
 	return func(s *driverSettings) { s.patience = d }
 }

@@ -1,8 +1,8 @@
 package conformance
 
-// A store may save many tokens with one call. It then plans them together, and
-// must not let that show: the cases here compare a batch with the same saves,
-// made one by one.
+// A store that saves many tokens with one call plans them together. The outcome
+// must not depend on that: the cases here compare a batch with the same saves made
+// one by one.
 
 import (
 	"context"
@@ -115,7 +115,7 @@ func (t *trial) manySaver() manySaver {
 	return many
 }
 
-// outcomes is what a batch, or the same saves one by one, came to.
+// outcomes is the result of a batch, or of the same saves made one by one.
 type outcomes struct {
 	saved  []token // empty where a save failed
 	faults []error // one by one only
@@ -123,9 +123,9 @@ type outcomes struct {
 	stored []token
 }
 
-// asOneByOne saves the batch with one call and compares that with what comes of
-// it one by one, on a store that holds the same tokens before. It leaves the
-// store as the saves one by one do.
+// asOneByOne saves the batch with one call, and then one by one on a store that
+// held the same tokens before, and compares the outcomes. The store is left as the
+// single saves left it.
 func (t *trial) asOneByOne(before, batch []token) {
 	many := t.manySaver()
 	prepare := func() []token {
@@ -166,7 +166,7 @@ func (t *trial) asOneByOne(before, batch []token) {
 	t.compareMany(start, all, single, given)
 }
 
-// compareMany compares what came of a batch with what came of single saves, of tokens
+// compareMany compares the outcome of a batch with that of single saves, of tokens
 // with the given IDs.
 func (t *trial) compareMany(start []token, all, single outcomes, given []string) {
 	failed := errors.Join(single.faults...)

@@ -57,10 +57,10 @@ func WithForeign(plant func(context.Context, tokenstore.Store) (check func(conte
 
 // WithPerson gives the functions by which a person reads and overwrites the
 // secret of the token with an ID, in the service's own console. The data is what
-// the service holds, without an adapter's own fields. Where the service takes no
-// such data, write returns an error that matches errors.ErrUnsupported. Without
-// it, as in a store that has no secret for each token, the cases about damaged and
-// edited secrets are reported as missing.
+// the service holds, without an adapter's own fields. If the service does not accept
+// such data, write returns an error that matches errors.ErrUnsupported. Without it,
+// as for a store that does not keep each token in a secret, the cases about damaged
+// and edited secrets are reported as missing.
 func WithPerson(
 	read func(ctx context.Context, store tokenstore.Store, id string) ([]byte, error),
 	write func(ctx context.Context, store tokenstore.Store, id string, data []byte) error,
@@ -68,23 +68,23 @@ func WithPerson(
 	return func(s *settings) { s.read, s.write = read, write }
 }
 
-// WithUnseen gives the function that opens a store over a service which takes
-// every write and never shows it. Without it the cases whose names begin with
+// WithUnseen gives the function that opens a store over a service that accepts
+// every write, and whose reads never return it. Without it the cases whose names begin with
 // "unseen" are reported as missing.
 func WithUnseen(open func(context.Context) (tokenstore.Store, error)) Option {
 	return func(s *settings) { s.unseen = open }
 }
 
-// WithKeeping gives the function after which what is stored can no longer be
-// removed, while every removal seems to succeed: a trigger that ignores it.
+// WithKeeping gives the function that makes what is stored impossible to remove,
+// although every removal seems to succeed: a trigger that ignores it, for example.
 // Without it the cases "delete-ignored" and "delete-all-ignored" are reported as
 // missing.
 func WithKeeping(keep func(context.Context, tokenstore.Store) error) Option {
 	return func(s *settings) { s.keep = keep }
 }
 
-// WithPatience sets how long a call may take that has to end by itself, a minute
-// if it is not given.
+// WithPatience sets how long to wait for a call that must return by itself; the
+// default is a minute.
 func WithPatience(d time.Duration) Option { return func(s *settings) { s.patience = d } }
 
 // WithOutput gives the function that returns everything that the store has

@@ -1,8 +1,8 @@
 package conformance
 
-// Secrets are edited by hand, in a service's own console, and what comes of that
-// is easily taken for somebody else's secret, or for a token that was never
-// there. The cases here are the contract's section "What a person leaves behind".
+// A secret that a person has edited in the service's own console is easily mistaken
+// for another program's secret, or for a token that does not exist. The cases here
+// test that an edit is taken over and that damage is reported.
 
 import (
 	"encoding/json"
@@ -15,13 +15,13 @@ import (
 )
 
 const (
-	ruleDamaged    = "a token's secret that a person has damaged is reported as unreadable by a find that comes to it and by GetTokens; it is not a missing token, and does not hide the others"
-	ruleMadeWhole  = "a save of the token to which a damaged secret belongs makes it whole: what is set overwrites, and what the person put in stays"
+	ruleDamaged    = "a token's secret that a person has damaged is reported as unreadable by GetTokens and by a find that reads it; it is not a missing token, and does not hide the others"
+	ruleMadeWhole  = "a save of the token to which a damaged secret belongs repairs it: the fields that are set overwrite, and the others stay as the person wrote them"
 	ruleDamageGone = "a damaged secret can be deleted, by its ID and with all others"
-	ruleOurs       = "a secret that was overwritten without its id and bookkeeping is still the token to which its name belongs, with the fields that are there"
+	ruleOurs       = "a secret that was overwritten without its id and bookkeeping is still the token to which its name belongs, with the fields that were written"
 	ruleStranger   = "a secret under a token's name with neither id nor bookkeeping, to which nothing of the store leads, is foreign: it is never listed, changed or deleted"
-	ruleClaims     = "the next save of a row that a person has edited claims all its keys, whichever way the edit came about"
-	ruleBadExpiry  = "an expiry that cannot be understood is an unknown expiry, and does not cost the token"
+	ruleClaims     = "the next save of a row that a person has edited claims all its keys, however the edit was made"
+	ruleBadExpiry  = "an expiry that cannot be understood counts as unknown, and the token stays readable"
 )
 
 // personCases are about secrets that a person has edited.
@@ -153,8 +153,8 @@ func personCases() []Case {
 	)
 }
 
-// two returns two stored tokens whose IDs are derived from their users, or ends
-// the case where no person can be had.
+// two returns two stored tokens whose IDs are derived from their users. Without a
+// person it ends the case.
 func (t *trial) two() (a, b token) {
 	if t.settings.read == nil || t.settings.write == nil {
 		t.lacks("WithPerson is not given")
@@ -169,8 +169,8 @@ func (t *trial) reads(id string) string {
 	return string(data)
 }
 
-// writes overwrites a token's secret as a person does. Where the service does not
-// take such data, the case ends.
+// writes overwrites a token's secret as a person does. If the service does not
+// accept such data, the case ends.
 func (t *trial) writes(id, data string) {
 	err := t.settings.write(t.ctx, t.store.store, id, []byte(data))
 	if errors.Is(err, errors.ErrUnsupported) {

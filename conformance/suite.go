@@ -17,7 +17,7 @@ import (
 // What the suites of cases, for stores and for drivers, have in common: which
 // cases are run, and what a run of one finds.
 
-const ruleBounded = "no call waits without a bound of its own, also where its context has no deadline"
+const ruleBounded = "no call waits without a limit of its own, even if its context has no deadline"
 
 const ruleDeclared = "what is declared missing is a case, and does not work"
 
@@ -143,7 +143,7 @@ func (c *choice) judge(r *record, excused func(Finding) bool) Result {
 type record struct {
 	name, rule string
 	closers    []io.Closer
-	lacking    string // what the case needs and is optional
+	lacking    string // why the case, which is about something optional, cannot run
 
 	mu       sync.Mutex
 	findings []Finding
@@ -175,7 +175,8 @@ func (r *record) must(doing string, err error) {
 	}
 }
 
-// lacks ends the case: it is about something optional, and why that is not there.
+// lacks ends the case, which is about something optional, and records why that is
+// not there.
 func (r *record) lacks(why string) {
 	r.lacking = why
 	giveUp()
@@ -219,8 +220,8 @@ func (r *record) readOutput(output func() string, rule string) {
 	}
 }
 
-// bounded makes a call that has to end by itself: its context has no deadline. A
-// call that does not end ends the case.
+// bounded makes a call that must return by itself, although its context has no
+// deadline. If it does not, the case ends.
 func (r *record) bounded(ctx context.Context, patience time.Duration, doing string, call func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -7,16 +7,16 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	secretmanager "cloud.google.com/go/secretmanager/apiv1"
 	"cloud.google.com/go/secretmanager/apiv1/secretmanagerpb"
 
-	"example.com/tokenstore"
 	"example.com/tokenstore/conformance"
 	"example.com/tokenstore/driver"
+	"example.com/tokenstore/driver/drivertest"
 	"example.com/tokenstore/gcpsm"
 	"example.com/tokenstore/gcpsm/gcpsmtest"
+	"example.com/tokenstore/internal/adaptertest"
 	"example.com/tokenstore/secretstore"
 )
 
@@ -33,7 +33,10 @@ type world struct {
 }
 
 func newWorld(t testing.TB, config gcpsmtest.Config) *world {
-	clock := gcpsmtest.NewClock()
+	return newWorldOn(t, config, gcpsmtest.NewClock())
+}
+
+func newWorldOn(t testing.TB, config gcpsmtest.Config, clock *gcpsmtest.Clock) *world {
 	return &world{t: t, clock: clock, service: gcpsmtest.New(config, clock), fanout: 1}
 }
 
@@ -69,8 +72,16 @@ func (w *world) store() (*secretstore.Store, error) {
 	return gcpsm.New(client, project, w.options()...)
 }
 
+// asWorld is the world as adaptertest has it.
+func (w *world) asWorld() adaptertest.World {
+	return adaptertest.World{
+		Store: w.store, Secrets: w.secrets, Dying: w.dying, Edit: w.edit, Remove: w.remove,
+		Restore: w.restore, NoContainer: w.nowhere, Plant: w.plant, Clock: w.clock,
+	}
+}
+
 // edit writes a secret as a person does.
-func (w *world) edit(_ context.Context, _ driver.Secrets, name string, data []byte) error {
+func (w *world) edit(_ context.Context, name string, data []byte) error {
 	id, err := gcpsm.SecretID(name)
 	if err != nil {
 		return err
@@ -80,7 +91,7 @@ func (w *world) edit(_ context.Context, _ driver.Secrets, name string, data []by
 }
 
 // remove deletes a secret as a person does in the console.
-func (w *world) remove(_ context.Context, _ driver.Secrets, name string) error {
+func (w *world) remove(_ context.Context, name string) error {
 	id, err := gcpsm.SecretID(name)
 	if err != nil {
 		return err
@@ -107,7 +118,7 @@ func (w *world) older(ctx context.Context, id string, number int64) (string, err
 
 // restore adds the version before the newest one once more, as a person does who
 // takes a write back.
-func (w *world) restore(ctx context.Context, s driver.Secrets, name string) error {
+func (w *world) restore(ctx context.Context, name string) error {
 	id, err := gcpsm.SecretID(name)
 	if err != nil {
 		return err
@@ -116,12 +127,12 @@ func (w *world) restore(ctx context.Context, s driver.Secrets, name string) erro
 	if err != nil {
 		return err
 	}
-	return w.edit(ctx, s, name, []byte(text))
+	return w.edit(ctx, name, []byte(text))
 }
 
 // nowhere returns a driver in a project that does not exist, of which Google says
 // no more than that one may do nothing in it.
-func (w *world) nowhere(context.Context, driver.Secrets) (driver.Secrets, error) {
+func (w *world) nowhere() (driver.Secrets, error) {
 	client, err := w.client()
 	if err != nil {
 		return nil, err
@@ -159,24 +170,7 @@ func TestDriverConformance(t *testing.T) {
 }
 
 func driverConformance(t *testing.T, config gcpsmtest.Config, settles bool, cases ...string) {
-	w := newWorld(t, config)
-	options := []conformance.DriverOption{
-		conformance.DriverOnly(cases...),
-		conformance.DriverHandle(func(context.Context, driver.Secrets) (driver.Secrets, error) { return w.secrets() }),
-		conformance.DriverPerson(w.edit, w.remove),
-		conformance.DriverRestore(w.restore),
-		conformance.DriverNoContainer(w.nowhere),
-	}
-	if settles {
-		options = append(options, conformance.DriverSettle(func(ctx context.Context) error { return w.clock.Sleep(ctx, 5*time.Second) }))
-	}
-	conformance.Driver(t, func(t testing.TB) driver.Secrets {
-		s, err := w.secrets()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s
-	}, options...)
+	adaptertest.Driver(t, worlds(config), settles, conformance.DriverOnly(cases...))
 }
 
 // crowded is the case in which a hundred processes insert at once. With one
@@ -201,27 +195,12 @@ func TestStoreConformance(t *testing.T) {
 }
 
 func storeConformance(t *testing.T, config gcpsmtest.Config, fanout int, cases ...string) {
-	var w *world
-	options := []conformance.Option{
-		conformance.WithOnly(cases...),
-		conformance.WithReopen(func(context.Context, tokenstore.Store) (tokenstore.Store, error) { return w.store() }),
-		conformance.WithForeign(func(ctx context.Context, _ tokenstore.Store) (func(context.Context) error, error) {
-			return w.plant(ctx)
-		}),
-		conformance.WithTick(func() { w.clock.Advance(time.Second) }),
-	}
-	if os.Getenv("TOKENSTORE_LONG") == "" {
-		options = append(options, conformance.WithTokens(150))
-	}
-	conformance.Store(t, func(t testing.TB) tokenstore.Store {
-		w = newWorld(t, config)
+	newWorld := func(t testing.TB, clock *drivertest.Clock) adaptertest.World {
+		w := newWorldOn(t, config, clock)
 		w.fanout = fanout
-		s, err := w.store()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s
-	}, options...)
+		return w.asWorld()
+	}
+	adaptertest.Store(t, newWorld, 150, conformance.WithOnly(cases...))
 }
 
 // plant stores secrets of others under the store's own prefix and beside it.

@@ -3,7 +3,6 @@ package gcpsm_test
 import (
 	"context"
 	"testing"
-	"time"
 
 	"cloud.google.com/go/secretmanager/apiv1/secretmanagerpb"
 	"github.com/googleapis/gax-go/v2"
@@ -63,10 +62,8 @@ func (d *dying) UpdateSecret(ctx context.Context, in *secretmanagerpb.UpdateSecr
 	return dies(d, ctx, d.API.UpdateSecret, in, options)
 }
 
-// Store and Dying return stores of processes, as adaptertest.World has them.
-func (w *world) Store() (*secretstore.Store, error) { return w.store() }
-
-func (w *world) Dying(call int, carried bool) (*secretstore.Store, error) {
+// dying returns the store of a process that ends at a call.
+func (w *world) dying(call int, carried bool) (*secretstore.Store, error) {
 	client, err := w.client()
 	if err != nil {
 		return nil, err
@@ -74,11 +71,8 @@ func (w *world) Dying(call int, carried bool) (*secretstore.Store, error) {
 	return gcpsm.New(&dying{client, call, carried}, project, w.options()...)
 }
 
-// Advance moves the clock.
-func (w *world) Advance(d time.Duration) { w.clock.Advance(d) }
-
 func TestCrash(t *testing.T) {
 	t.Parallel()
 	adaptertest.OneAtATime(t)
-	adaptertest.Crash(t, func(t testing.TB) adaptertest.World { return newWorld(t, gcpsmtest.Real()) })
+	adaptertest.Crash(t, worlds(gcpsmtest.Real()))
 }

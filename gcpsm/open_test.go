@@ -26,7 +26,7 @@ func noCredentials(t *testing.T) {
 
 func TestOpen(t *testing.T) {
 	noCredentials(t)
-	for _, good := range []string{
+	adaptertest.Opens(t,
 		"gcpsm://my-project?endpoint=127.0.0.1:9090",
 		"gcpsm://my-project/crm?endpoint=127.0.0.1:9090&transport=rest",
 		"gcpsm://my-project/crm/prod/?location=europe-west3&kms_key=projects/p/locations/l/keyRings/r/cryptoKeys/k&fanout=16&endpoint=127.0.0.1:9090",
@@ -34,21 +34,12 @@ func TestOpen(t *testing.T) {
 		"gcpsm://my-project?endpoint=emulator.test:9090&insecure=true",
 		"gcpsm://my-project?endpoint=192.0.2.1:9090&insecure=true&transport=rest",
 		"gcpsm://my-project/crm?replicas=europe-west3,europe-west4&transport=grpc&endpoint=[::1]:9090",
-	} {
-		store, err := tokenstore.Open(t.Context(), good)
-		if err != nil {
-			t.Errorf("%s: %v", good, err)
-			continue
-		}
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	}
+	)
 }
 
 func TestOpenRefuses(t *testing.T) {
 	noCredentials(t)
-	for bad, says := range map[string]string{
+	adaptertest.Refuses(t, map[string]string{
 		"gcpsm:///crm":                                                                    "gcpsm://project",
 		"gcpsm:my-project":                                                                "gcpsm://",
 		"gcpsm://My_Project":                                                              "project",
@@ -70,14 +61,7 @@ func TestOpenRefuses(t *testing.T) {
 		"gcpsm://my-project/crm?insecure=true":                                            "for an endpoint",
 		"gcpsm://my-project/crm/../x":                                                     "segment",
 		"gcpsm://user:hush@my-project/crm":                                                "password",
-	} {
-		_, err := tokenstore.Open(t.Context(), bad)
-		if !errors.Is(err, tokenstore.ErrInvalidArgument) || !strings.Contains(err.Error(), says) {
-			t.Errorf("%s: %v", bad, err)
-		} else if strings.Contains(err.Error(), "hush") {
-			t.Errorf("%s: the error quotes the URL", bad)
-		}
-	}
+	})
 }
 
 // TestOpenWithoutCredentials opens a store where there are none, and where the file

@@ -15,6 +15,7 @@ import (
 	"example.com/tokenstore"
 	"example.com/tokenstore/gcpsm"
 	"example.com/tokenstore/gcpsm/gcpsmtest"
+	"example.com/tokenstore/internal/adaptertest"
 	"example.com/tokenstore/secretstore"
 )
 
@@ -33,12 +34,7 @@ func connect(t testing.TB, p *gcpsmtest.Principal) *secretmanager.Client {
 	return client
 }
 
-func sampleToken(user string) tokenstore.OAuthToken {
-	return tokenstore.OAuthToken{
-		UserName: user, ClientID: "1000.CLIENT", ClientSecret: "fake-secret",
-		RefreshToken: "1000.refresh." + user, AccessToken: "1000.access." + user, GrantToken: "1000.grant." + user,
-	}
-}
+func sampleToken(user string) tokenstore.OAuthToken { return adaptertest.Token(user) }
 
 // permissions returns what a role's file includes.
 func permissions(t *testing.T, role string) []string {
@@ -56,42 +52,17 @@ func permissions(t *testing.T, role string) []string {
 	return all
 }
 
-// role is a store that a principal with a role uses.
-type role struct {
-	*testing.T
-	store     *secretstore.Store
-	principal *gcpsmtest.Principal
-	allowed   []string
-}
-
 // newRole returns a store for a role, or for one that lacks some of its
 // permissions.
-func newRole(t *testing.T, name string, service *gcpsmtest.Service, clock *gcpsmtest.Clock, without ...string) *role {
+func newRole(t *testing.T, name string, service *gcpsmtest.Service, clock *gcpsmtest.Clock, without ...string) *adaptertest.Role {
 	t.Helper()
-	r := &role{T: t, allowed: slices.DeleteFunc(permissions(t, name), func(p string) bool { return slices.Contains(without, p) })}
-	r.principal = service.As(r.allowed...).On("tokenstore--")
-	store, err := gcpsm.New(connect(t, r.principal), "test-project", gcpsm.WithClock(clock.Now, clock.Sleep))
+	allowed := slices.DeleteFunc(permissions(t, name), func(p string) bool { return slices.Contains(without, p) })
+	principal := service.As(allowed...).On("tokenstore--")
+	store, err := gcpsm.New(connect(t, principal), "test-project", gcpsm.WithClock(clock.Now, clock.Sleep))
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.store = store
-	return r
-}
-
-// check compares the permissions that the calls asked for with the role.
-func (r *role) check() {
-	r.Helper()
-	want := slices.Sorted(slices.Values(r.allowed))
-	if got := r.principal.Used(); !slices.Equal(got, want) {
-		r.Errorf("asked for  %s\nthe role    %s", strings.Join(got, " "), strings.Join(want, " "))
-	}
-}
-
-func (r *role) must(_ any, err error) {
-	r.Helper()
-	if err != nil {
-		r.Fatal(err)
-	}
+	return &adaptertest.Role{T: t, Store: store, Allowed: allowed, Used: principal.Used}
 }
 
 func TestEachRoleMakesExactlyTheCallsThatItIncludes(t *testing.T) {
@@ -99,43 +70,33 @@ func TestEachRoleMakesExactlyTheCallsThatItIncludes(t *testing.T) {
 	service := gcpsmtest.New(gcpsmtest.Real(), clock)
 
 	writer := newRole(t, "writer", service, clock)
-	for _, user := range []string{"ada", "bob", "eve"} {
-		writer.must(writer.store.SaveToken(t.Context(), sampleToken(user)))
-	}
+	writer.Save("ada", "bob", "eve")
 	for i := range 3 {
 		clock.Advance(time.Hour)
 		renewed := sampleToken("ada")
 		renewed.AccessToken, renewed.RefreshToken = fmt.Sprint("1000.access.", i), fmt.Sprint("1000.refresh.", i)
-		writer.must(writer.store.SaveToken(t.Context(), renewed))
+		writer.Must(writer.Store.SaveToken(t.Context(), renewed))
 	}
-	writer.remove("bob")
-	writer.must(writer.store.SaveToken(t.Context(), sampleToken("bob")))
-	writer.must(writer.store.GetTokens(t.Context()))
+	writer.Remove("bob")
+	writer.Save("bob")
+	writer.Must(writer.Store.GetTokens(t.Context()))
 
 	// A repair that cannot remove the secret leaves its mark, which the writer
 	// takes away.
-	writer.must(writer.store.SaveToken(t.Context(), sampleToken("fay")))
-	writer.remove("fay")
+	writer.Save("fay")
+	writer.Remove("fay")
 	clock.Advance(25 * time.Hour)
 	halted := newRole(t, "operator", service, clock, "secretmanager.secrets.delete")
-	halted.must(halted.store.Reindex(t.Context(), secretstore.ReindexOptions{}))
-	writer.must(writer.store.SaveToken(t.Context(), sampleToken("fay")))
-	writer.check()
+	halted.Must(halted.Store.Reindex(t.Context(), secretstore.ReindexOptions{}))
+	writer.Save("fay")
+	writer.Check()
 
 	reader := newRole(t, "reader", service, clock)
-	reader.must(reader.store.FindToken(t.Context(), tokenstore.OAuthToken{UserName: "ada"}))
-	byRefresh := tokenstore.OAuthToken{ClientID: "1000.CLIENT", ClientSecret: "fake-secret", RefreshToken: "1000.refresh.2"}
-	reader.must(reader.store.FindToken(t.Context(), byRefresh))
-	reader.must(reader.store.FindToken(t.Context(), tokenstore.OAuthToken{AccessToken: "1000.access.eve"}))
-	all, err := reader.store.GetTokens(t.Context())
-	reader.must(all, err)
-	if len(all) != 4 {
-		t.Errorf("the reader sees %d tokens", len(all))
-	}
-	reader.check()
+	reader.Reads("ada", "1000.refresh.2", "1000.access.eve", 4)
+	reader.Check()
 
 	operator := newRole(t, "operator", service, clock)
-	operator.must(operator.store.Check(t.Context()))
+	operator.Must(operator.Store.Check(t.Context()))
 	// Somebody else changes the secret whenever it is about to be removed, so that
 	// it is marked, and removed together with the next one.
 	service.Before(func(method, id string) {
@@ -152,13 +113,13 @@ func TestEachRoleMakesExactlyTheCallsThatItIncludes(t *testing.T) {
 		}
 	})
 	for _, user := range []string{"zoe", "yan"} {
-		operator.must(operator.store.SaveToken(t.Context(), sampleToken(user)))
-		operator.remove(user)
+		operator.Save(user)
+		operator.Remove(user)
 		clock.Advance(25 * time.Hour)
-		operator.must(operator.store.Reindex(t.Context(), secretstore.ReindexOptions{}))
+		operator.Must(operator.Store.Reindex(t.Context(), secretstore.ReindexOptions{}))
 		service.Before(nil)
 	}
-	operator.check()
+	operator.Check()
 	if left := tokenSecrets(service); len(left) != 4 {
 		t.Errorf("four tokens leave %v", left)
 	}
@@ -167,12 +128,4 @@ func TestEachRoleMakesExactlyTheCallsThatItIncludes(t *testing.T) {
 // tokenSecrets returns the IDs of the secrets of tokens.
 func tokenSecrets(service *gcpsmtest.Service) []string {
 	return slices.DeleteFunc(service.IDs(), func(id string) bool { return !strings.HasPrefix(id, "tokenstore--tokens--") })
-}
-
-// remove deletes the token of a user.
-func (r *role) remove(user string) {
-	r.Helper()
-	found, err := r.store.FindToken(r.Context(), tokenstore.OAuthToken{UserName: user})
-	r.must(found, err)
-	r.must(nil, r.store.DeleteToken(r.Context(), found.ID))
 }

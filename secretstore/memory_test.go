@@ -2,15 +2,15 @@ package secretstore_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
-	"time"
 
-	"example.com/tokenstore"
 	"example.com/tokenstore/conformance"
 	"example.com/tokenstore/driver"
 	"example.com/tokenstore/driver/memory"
 	"example.com/tokenstore/secretstore"
+	"example.com/tokenstore/secretstore/enginetest"
 )
 
 // forms are the forms of an index under which the engine keeps the contract.
@@ -38,28 +38,23 @@ func TestStoreOverMemory(t *testing.T) {
 // storeSuite runs the Store suite on the engine over secrets.
 func storeSuite(t *testing.T, tokens int, newSecrets func() driver.Secrets, options ...secretstore.Option) {
 	t.Helper()
-	under := map[tokenstore.Store]driver.Secrets{}
-	open := func(secrets driver.Secrets) (tokenstore.Store, error) {
-		store, err := secretstore.New(secrets, options...)
-		if err == nil {
-			under[store] = secrets
-		}
-		return store, err
-	}
-	conformance.Store(t, func(t testing.TB) tokenstore.Store {
-		store, err := open(newSecrets())
-		if err != nil {
-			t.Fatal(err)
-		}
-		return store
-	},
-		conformance.WithReopen(func(_ context.Context, s tokenstore.Store) (tokenstore.Store, error) { return open(under[s]) }),
-		conformance.WithForeign(func(ctx context.Context, s tokenstore.Store) (func(context.Context) error, error) {
-			return plantForeign(ctx, under[s])
-		}),
-		conformance.WithTokens(tokens),
-		conformance.WithTick(func() { time.Sleep(time.Microsecond) }),
-	)
+	enginetest.Suite{
+		New: func(testing.TB) driver.Secrets { return newSecrets() },
+		Engine: func(secrets driver.Secrets, more ...secretstore.Option) (*secretstore.Store, error) {
+			return secretstore.New(secrets, append(more, options...)...)
+		},
+		Service: enginetest.Service{
+			Edit: func(_ context.Context, s driver.Secrets, name string, data []byte) error {
+				console, ok := driver.As[interface{ Edit(string, []byte) string }](s)
+				if !ok {
+					return errors.ErrUnsupported
+				}
+				console.Edit(name, data)
+				return nil
+			},
+		},
+		StoreOptions: []conformance.Option{conformance.WithTokens(tokens)},
+	}.Store(t)
 }
 
 // plantForeign puts secrets of others beside the store's own.

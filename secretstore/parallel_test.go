@@ -2,7 +2,6 @@ package secretstore_test
 
 import (
 	"testing"
-	"time"
 
 	"example.com/tokenstore/driver/drivertest"
 	"example.com/tokenstore/driver/memory"
@@ -21,11 +20,11 @@ func (w *entriesWorld) options() []secretstore.Option {
 	return []secretstore.Option{secretstore.WithEntries(), secretstore.WithScanLimit(0), secretstore.WithClock(w.clock.Now), secretstore.WithSleep(w.clock.Sleep)}
 }
 
-func (w *entriesWorld) Store() (*secretstore.Store, error) {
+func (w *entriesWorld) store() (*secretstore.Store, error) {
 	return secretstore.New(w.secrets, w.options()...)
 }
 
-func (w *entriesWorld) Dying(call int, carried bool) (*secretstore.Store, error) {
+func (w *entriesWorld) dying(call int, carried bool) (*secretstore.Store, error) {
 	last := drivertest.Unreached
 	if carried {
 		last = drivertest.LoseReply
@@ -33,16 +32,15 @@ func (w *entriesWorld) Dying(call int, carried bool) (*secretstore.Store, error)
 	return secretstore.New(drivertest.Inject(w.secrets, drivertest.FailFrom(call, last)), w.options()...)
 }
 
-func (w *entriesWorld) Advance(d time.Duration) { w.clock.Advance(d) }
-
 // TestCrashAmongParallelClaims ends a process while it writes several entries of
 // the index at the same time, which the suite of package conformance, that goes
 // through every order of calls, has done one after the other. The order is
 // another one each time.
 func TestCrashAmongParallelClaims(t *testing.T) {
 	for range 20 {
-		adaptertest.Crash(t, func(testing.TB) adaptertest.World {
-			return &entriesWorld{memory.New(), drivertest.NewClock()}
+		adaptertest.Crash(t, func(_ testing.TB, clock *drivertest.Clock) adaptertest.World {
+			w := &entriesWorld{memory.New(), clock}
+			return adaptertest.World{Store: w.store, Dying: w.dying, Clock: clock}
 		})
 	}
 }

@@ -3,6 +3,7 @@ package vault_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"testing"
 
@@ -59,7 +60,7 @@ func TestDriver(t *testing.T) {
 func edit(ctx context.Context, kv *api.KVv2, name string, data []byte) error {
 	var fields map[string]any
 	if err := json.Unmarshal(data, &fields); err != nil || fields == nil {
-		return fmt.Errorf("vault takes objects only")
+		return fmt.Errorf("vault takes objects only: %w", errors.ErrUnsupported)
 	}
 	_, err := kv.Put(ctx, name, fields)
 	return err

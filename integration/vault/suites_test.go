@@ -13,21 +13,19 @@ import (
 
 	"github.com/hashicorp/vault/api"
 
-	"example.com/tokenstore"
-	"example.com/tokenstore/conformance"
 	"example.com/tokenstore/driver"
 	"example.com/tokenstore/secretstore"
 	"example.com/tokenstore/secretstore/enginetest"
 	"example.com/tokenstore/vault"
 )
 
-// TestModel does random operations with restarts, deaths, a lost index and a
-// person's edits on Vault's page.
-func TestModel(t *testing.T) {
-	t.Parallel() // It waits for the server most of the time.
+// suite is the adapter with the form of index that its users have, on a mount of
+// its own.
+func suite(t *testing.T) enginetest.Suite {
 	client := newClient(t)
 	mount := newMount(t, client, "2")
-	enginetest.Model(t, newBelow(client, mount), entries, enginetest.ModelOptions{
+	return enginetest.Suite{
+		New: newBelow(client, mount), Engine: entries,
 		Service: enginetest.Service{
 			Handle: again(client, mount),
 			Edit: func(ctx context.Context, s driver.Secrets, name string, data []byte) error {
@@ -38,19 +36,25 @@ func TestModel(t *testing.T) {
 				return edit(ctx, client.KVv2(mount), first.folder+name, data)
 			},
 		},
-		Operations: max(100, wantedOperations()/100),
-	})
+	}
+}
+
+// TestModel does random operations with restarts, deaths, a lost index and a
+// person's edits on Vault's page.
+func TestModel(t *testing.T) {
+	t.Parallel() // It waits for the server most of the time.
+	s := suite(t)
+	s.ModelOptions.Operations = max(100, wantedOperations()/100)
+	s.Model(t)
 }
 
 // TestLinearizableSuite is beside TestLinearizable for what that leaves out:
 // tokens without a user, and their adoption.
 func TestLinearizableSuite(t *testing.T) {
 	t.Parallel() // It waits for the server most of the time.
-	client := newClient(t)
-	mount := newMount(t, client, "2")
-	conformance.Linearizable(t, func(t testing.TB) tokenstore.Store {
-		return newStore(t, client, vault.WithMount(mount), vault.WithStoreOptions(secretstore.WithScanLimit(0)))
-	}, conformance.LinearizableOptions{Operations: max(400, wantedOperations()/40)})
+	s := suite(t)
+	s.LinearizableOptions.Operations = max(400, wantedOperations()/40)
+	s.Linearizable(t)
 }
 
 var errForeign = errors.New("these secrets are not of this test")
@@ -59,16 +63,16 @@ var errForeign = errors.New("these secrets are not of this test")
 // call, all at every fortieth. The suite goes through every call of all of them on a
 // memory; here that is 600,000 requests, for which TOKENSTORE_LONG asks.
 func TestCrash(t *testing.T) {
-	client := newClient(t)
-	mount := newMount(t, client, "2")
-	options := enginetest.CrashOptions{Service: enginetest.Service{Handle: again(client, mount)}}
+	s := suite(t)
 	crash := func(name string, options enginetest.CrashOptions) {
+		s := s
+		s.CrashOptions = options
 		t.Run(name, func(t *testing.T) {
 			t.Parallel() // It waits for the server most of the time.
-			enginetest.Crash(t, newBelow(client, mount), entries, options)
+			s.Crash(t)
 		})
 	}
-	some := options
+	var options, some enginetest.CrashOptions
 	some.Only = []string{"insert", "update", "rotation", "adoption by refresh token", "delete"}
 	if testing.Short() {
 		some.Only, some.Every = []string{"insert", "update", "delete"}, 4

@@ -1,4 +1,3 @@
-// Package adaptertest has what the tests of the adapters have in common.
 package adaptertest
 
 import (
@@ -8,6 +7,7 @@ import (
 	"time"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/driver/drivertest"
 	"example.com/tokenstore/secretstore"
 )
 
@@ -17,17 +17,6 @@ func Token(user string) tokenstore.OAuthToken {
 		UserName: user, ClientID: "1000.CLIENT", ClientSecret: "fake-secret",
 		RefreshToken: "1000.refresh." + user, AccessToken: "1000.access." + user, GrantToken: "1000.grant." + user,
 	}
-}
-
-// World is a service, empty at first, with those who use it.
-type World interface {
-	// Store returns the store of a new process.
-	Store() (*secretstore.Store, error)
-	// Dying returns the store of a process that ends at the call with this
-	// number: the call is carried out and its reply never read, or it is never sent.
-	Dying(call int, carried bool) (*secretstore.Store, error)
-	// Advance moves the clock.
-	Advance(d time.Duration)
 }
 
 // change is one operation, from what is stored before to what is stored after.
@@ -95,12 +84,12 @@ func changes() []change {
 // Crash ends a process at every call of every operation. The next one finds every
 // token by each of its keys, and the operation has happened wholly or not at
 // all; done again, it succeeds.
-func Crash(t *testing.T, newWorld func(testing.TB) World) {
+func Crash(t *testing.T, newWorld func(t testing.TB, clock *drivertest.Clock) World) {
 	for _, c := range changes() {
 		t.Run(c.name, func(t *testing.T) {
 			points := 0
 			for _, carried := range []bool{false, true} {
-				for at := 1; crash(t, newWorld(t), c, at, carried); at++ {
+				for at := 1; crash(t, newWorld(t, drivertest.NewClock()), c, at, carried); at++ {
 					points++
 				}
 			}
@@ -127,7 +116,7 @@ func crash(t *testing.T, w World, c change, at int, carried bool) bool {
 		t.Fatal(err)
 	}
 	died := c.do(t.Context(), opened(t)(w.Dying(at, carried))) != nil
-	w.Advance(time.Minute)
+	w.Clock.Advance(time.Minute)
 	after := opened(t)(w.Store())
 	happened := c.done(t, after)
 	if !died && !happened {

@@ -1,8 +1,8 @@
 package enginetest
 
-// Every suite asks the same of an adapter: a new service, another process on it,
-// a person at the console. Given to each of them apart, one of them is soon
-// forgotten; a Suite has them once.
+// Every suite needs the same of an adapter: a new service, another process on it,
+// a person at the console. An author who has to hand them to each suite separately
+// soon forgets a suite; a Suite takes them once.
 
 import (
 	"bytes"
@@ -35,7 +35,7 @@ import (
 //	}
 type Suite struct {
 	// Service is the service under the adapter: its prefix, how another process
-	// and a person get at it, its clock, and how long its reads may be stale.
+	// and a person reach it, its clock, and how long its reads may be stale.
 	Service
 
 	// New returns the driver on a new, empty service, or a part of one that
@@ -54,11 +54,11 @@ type Suite struct {
 	// exist: see conformance.DriverNoContainer.
 	NoContainer func(context.Context, driver.Secrets) (driver.Secrets, error)
 	// RefusedBatch returns a driver on the same secrets whose batches are refused:
-	// see conformance.DriverRefusedBatch. It is for a driver.BatchGetter.
+	// see conformance.DriverRefusedBatch. Only a driver.BatchGetter needs it.
 	RefusedBatch func(context.Context, driver.Secrets) (driver.Secrets, error)
 	// Plant stores secrets of others beside the store's own, and returns a function
-	// that looks at them: see conformance.WithForeign. Nil: they are written by Edit
-	// or through the driver, under the store's prefix and beside it.
+	// that checks them: see conformance.WithForeign. If it is nil, Edit or the driver
+	// writes them, under the store's prefix and next to it.
 	Plant func(context.Context, driver.Secrets) (check func(context.Context) error, err error)
 
 	// The options of the single suites: what the adapter cannot do, and how much is
@@ -71,8 +71,8 @@ type Suite struct {
 	LinearizableOptions conformance.LinearizableOptions
 }
 
-// Run runs every suite as a subtest of t that has its name. With -short it leaves
-// out Schedules and Crash, which are about what one process does at a time.
+// Run runs every suite as a subtest of t with the suite's name. With -short it
+// leaves out Schedules and Crash, in which one call is made at a time.
 //
 // Linearizable needs reads that are never stale: it is skipped if Settle is set.
 func (s Suite) Run(t *testing.T) {
@@ -93,7 +93,7 @@ func (s Suite) Run(t *testing.T) {
 func atLength(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("with -short, what one process does at a time is left out")
+		t.Skip("left out with -short: one call is made at a time")
 	}
 }
 
@@ -132,6 +132,17 @@ func (s Suite) Store(t *testing.T) {
 		}),
 		conformance.WithUnseen(s.unseen),
 		conformance.WithTick(func() { _ = s.wait(t.Context(), s.tick()) }),
+	}
+	if s.Edit != nil {
+		options = append(options, conformance.WithPerson(
+			func(ctx context.Context, st tokenstore.Store, id string) ([]byte, error) {
+				secret, err := s.read(ctx, under(st), s.prefix()+"tokens/"+secretID(id))
+				return secret.Data, err
+			},
+			func(ctx context.Context, st tokenstore.Store, id string, data []byte) error {
+				return s.Edit(ctx, under(st), s.prefix()+"tokens/"+secretID(id), data)
+			},
+		))
 	}
 	conformance.Store(t, func(t testing.TB) tokenstore.Store {
 		store, err := s.open(s.New(t))
@@ -220,7 +231,7 @@ func (s Suite) open(secrets driver.Secrets, more ...secretstore.Option) (tokenst
 	return onDriver{store, secrets}, nil
 }
 
-// short is a pause at a service that is never stale: just long enough to let
+// short is the pause at a service that is never stale: just long enough to let
 // others go first.
 func short(ctx context.Context, d time.Duration) error {
 	time.Sleep(d / 50)
@@ -260,8 +271,8 @@ func (s Suite) wait(ctx context.Context, d time.Duration) error {
 	return ctx.Err()
 }
 
-// tick is the pause between two saves that are not to have the same time: a clock
-// of the service may have seconds only.
+// tick is the pause between two saves that must not have the same time: the
+// service's clock may only have seconds.
 func (s Suite) tick() time.Duration {
 	if s.Sleep != nil && s.Now != nil {
 		return time.Second
@@ -269,8 +280,8 @@ func (s Suite) tick() time.Duration {
 	return time.Microsecond
 }
 
-// unseen returns a store over a service that never shows what was written. Nobody
-// waits there, but for who has waited longer than any call may: for ever.
+// unseen returns a store over a service that never returns what was written. Its
+// pauses only move a clock; after an hour of them, the next one never ends.
 func (s Suite) unseen(context.Context) (tokenstore.Store, error) {
 	clock := drivertest.NewClock()
 	end := clock.Now().Add(time.Hour)
@@ -318,7 +329,7 @@ func (s Suite) plant(ctx context.Context, secrets driver.Secrets) (func(context.
 	}, nil
 }
 
-// write writes a secret as a person does or, where nobody can, by the driver.
+// write writes a secret as a person does or, without Edit, through the driver.
 func (s Suite) write(ctx context.Context, secrets driver.Secrets, name string, data []byte) error {
 	if s.Edit != nil {
 		return s.Edit(ctx, secrets, name, data)

@@ -1,0 +1,104 @@
+package adaptertest
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Consumer is a program that imports one store of this module and nothing else.
+type Consumer struct {
+	// Package is the store's folder, Client a package of the service's client.
+	Package, Client string
+	// Own, if not empty, are the prefixes of everything that the program may link
+	// from elsewhere than the standard library.
+	Own []string
+	// Others are prefixes of what only other stores need. A module among them is
+	// one that this module's go.mod names.
+	Others []string
+}
+
+// Run makes a module of that program: it links nothing of the other stores, and a
+// go.mod that names none of their modules is all it needs.
+//
+// It asks for nothing that "go test" has not downloaded: neither "mod tidy" nor
+// -mod=mod, which read what only tests of other modules need.
+func (c Consumer) Run(t *testing.T) {
+	t.Helper()
+	const module = "example.com/tokenstore"
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const format = "{{with .Module}}{{if not .Main}}-require={{.Path}}@{{.Version}}{{end}}{{end}}"
+	linked := strings.Fields(goCommand(t, root, "list", "-deps", "-f", format, "./"+c.Package))
+	slices.Sort(linked)
+	dir := t.TempDir()
+	sums := read(t, filepath.Join(root, "go.sum"))
+	program := "package main\n\nimport _ \"" + module + "/" + c.Package + "\"\n\nfunc main() {}\n"
+	for name, text := range map[string]string{"main.go": program, "go.sum": sums} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	goCommand(t, dir, "mod", "init", "example.com/consumer")
+	edit := []string{"mod", "edit", "-require=" + module + "@v0.0.0", "-replace=" + module + "=" + root}
+	goCommand(t, dir, append(edit, slices.Compact(linked)...)...)
+	packages := strings.Fields(goCommand(t, dir, "list", "-deps", "."))
+	for _, path := range packages {
+		if host, _, _ := strings.Cut(path, "/"); strings.Contains(host, ".") && !c.mayHave(path) {
+			t.Errorf("the program links package %s", path)
+		}
+	}
+	for line := range strings.Lines(read(t, filepath.Join(dir, "go.mod"))) {
+		path, _, isModule := strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), "require "), " v")
+		if isModule && !c.mayHave(path) {
+			t.Errorf("its go.mod names module %s", path)
+		}
+	}
+	if !slices.Contains(packages, c.Client) {
+		t.Error("the program does not link the service's client")
+	}
+	c.othersAreThere(t, read(t, filepath.Join(root, "go.mod")))
+}
+
+// mayHave reports whether the program may have a package or module.
+func (c Consumer) mayHave(path string) bool {
+	in := func(prefix string) bool { return strings.HasPrefix(path+"/", prefix) }
+	return !slices.ContainsFunc(c.Others, in) && (len(c.Own) == 0 || slices.ContainsFunc(c.Own, in))
+}
+
+// othersAreThere makes sure that what a consumer does not get is what this module
+// has.
+func (c Consumer) othersAreThere(t *testing.T, modules string) {
+	t.Helper()
+	for _, other := range c.Others {
+		if !strings.Contains(modules, other) {
+			t.Errorf("this module's go.mod does not name %s", other)
+		}
+	}
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func goCommand(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=readonly", "GOPROXY=off", "GOSUMDB=off", "GOWORK=off")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
