@@ -699,6 +699,26 @@ func TestLastHintStays(t *testing.T) {
 	})
 }
 
+// TestHintsOfAnEditedTokenStay has a person change a key of a token, another save take
+// the key over, and the person change it back: the hint that there was must still be
+// there, though the token has others.
+func TestHintsOfAnEditedTokenStay(t *testing.T) {
+	onEachForm(t, func(b *bench) {
+		token := b.save(tokenstore.OAuthToken{ID: "1", RefreshToken: "fake-r1", GrantToken: "fake-grant"})
+		secret := b.secret(token)
+		b.Edit(secret.Name, []byte(strings.Replace(string(secret.Data), "fake-r1", "fake-r2", 1)))
+		other := b.save(tokenstore.OAuthToken{RefreshToken: "fake-r1"})
+		if other.ID == token.ID {
+			b.Fatal("the save went to the edited token")
+		}
+		if err := b.process().DeleteToken(b.Context(), other.ID); err != nil {
+			b.Fatal(err)
+		}
+		b.Edit(secret.Name, []byte(strings.Replace(string(b.secret(token).Data), "fake-r2", "fake-r1", 1)))
+		b.foundByAll("edited and edited back", token)
+	})
+}
+
 // TestRepairKeepsTheHintsOfDamage keeps the hints of a damaged token through repairs until it
 // is deleted.
 func TestRepairKeepsTheHintsOfDamage(t *testing.T) {

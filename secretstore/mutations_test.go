@@ -216,9 +216,9 @@ var mutations = []mutation{
 		crashes + "update_of_an_edited_token", false,
 	},
 	{
-		"the last hint of an edited token is released", "secretstore/settle.go",
+		"a hint of an edited token is released", "secretstore/settle.go",
 		"r.state == live && a.s.edited(r):", "false:",
-		races + "TestEditedTokenStaysListed", false,
+		races + "TestHintsOfAnEditedTokenStay", false,
 	},
 	{
 		"a token without keys is not in the index", "secretstore/row.go",
