@@ -25,7 +25,6 @@ type written struct {
 type handling struct {
 	damageIsForeign  bool // a damaged secret is taken for a stranger's
 	damageIsSilent   bool // a list does not say that a secret is damaged
-	damageHides      bool // a damaged secret hides the others in a list
 	damageStays      bool // a delete leaves a damaged secret
 	damageStaysInAll bool // a delete of all leaves it
 	editIsDropped    bool // a save over a damaged secret drops what it holds

@@ -212,7 +212,7 @@ func wrongBatches() []wrongStore {
 		})},
 		{"keeps quiet about a fault", "many-invalid", each(func(_ *reference, _ int, _ []token, saved token, err error) (token, error) {
 			if err != nil {
-				return token{}, nil
+				saved = token{}
 			}
 			return saved, nil
 		})},

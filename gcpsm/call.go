@@ -268,7 +268,7 @@ func unsigned(err error) (codes.Code, string) {
 		source = request.Err.Error()
 	case s.Code() == codes.Unauthenticated || s.Code() == codes.Internal:
 		// gRPC keeps nothing of the error but its text.
-		ok := false
+		var ok bool
 		if _, source, ok = strings.Cut(s.Message(), "per-RPC creds failed due to error: "); !ok {
 			return codes.OK, ""
 		}

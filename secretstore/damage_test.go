@@ -612,7 +612,7 @@ func TestRestoredTokens(t *testing.T) {
 			b.Errorf("a save by the restored key goes to %v", again)
 		}
 
-		saved = b.save(tokenstore.OAuthToken{UserName: "fake-user", APIDomain: "https://set.example"})
+		b.save(tokenstore.OAuthToken{UserName: "fake-user", APIDomain: "https://set.example"})
 		before = b.secret(token)
 		if err := b.process().DeleteToken(ctx, token.ID); err != nil {
 			b.Fatal(err)

@@ -39,7 +39,7 @@ func (s *Store) answered(secret driver.Secret, fault error) (*row, error) {
 	case fault != nil && passes(fault):
 		return nil, fault
 	case fault != nil:
-		return &row{name: secret.Name, id: id, state: unreadable, err: fault}, nil
+		return &row{name: secret.Name, id: id, state: unreadable, err: fault}, nil //nolint:nilerr // The fault is the row's.
 	case secret.Revision == "":
 		return &row{name: secret.Name, id: id}, nil
 	}

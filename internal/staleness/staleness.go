@@ -28,7 +28,7 @@ const (
 	maxRounds = 4
 )
 
-// ErrBehind: the service kept returning older states than it had returned before.
+// ErrBehind says that the service kept returning older states than it had returned before.
 var ErrBehind = fmt.Errorf("%w: the service keeps returning an older state than before", driver.ErrUnavailable)
 
 // Reader reads secrets as values of type T, which each package chooses for itself. It is

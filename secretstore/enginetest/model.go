@@ -211,7 +211,7 @@ func (w *modelWorld) list(rt *rapid.T, s *secretstore.Store) {
 	}
 	named := 0
 	if err != nil {
-		many, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // Each unreadable token has an error of its own.
+		many, ok := err.(interface{ Unwrap() []error })
 		if !ok || !errors.Is(err, tokenstore.ErrUnreadable) {
 			rt.Fatalf("get tokens: %v", err)
 		}

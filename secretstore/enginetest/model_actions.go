@@ -114,7 +114,7 @@ func (w *modelWorld) rowThat(rt *rapid.T, label string, so func(*modelRow) bool)
 func (w *modelWorld) findID(rt *rapid.T) {
 	id := w.id(rt, "wanted")
 	got, err := w.client(rt).FindTokenByID(w.ctx, id)
-	wrong := false
+	var wrong bool
 	switch r := w.rows.byID(id); {
 	case r == nil:
 		wrong = !errors.Is(err, tokenstore.ErrNotFound)
