@@ -25,7 +25,8 @@ type Service struct {
 	// use one.
 	Handle func(driver.Secrets) (driver.Secrets, error)
 	// Edit writes a secret behind the driver's back, as a person does in the
-	// service's own console. Nil: it is written through the driver.
+	// service's own console. If the service refuses what is no JSON object, that is an
+	// error. Nil: it is written through the driver.
 	Edit func(ctx context.Context, secrets driver.Secrets, name string, data []byte) error
 	// PutBack puts older data back by the service's own means, so that the driver
 	// says that it was restored: any that the secret once held, also after it was

@@ -99,7 +99,12 @@ func (w *modelWorld) scribble(rt *rapid.T) {
 		rt.Skip() // A driver takes JSON objects only.
 	}
 	r := w.rowThat(rt, "row", func(r *modelRow) bool { return !r.unlisted })
-	w.write(rt, r.token.ID, []byte(rapid.SampledFrom([]string{"a fake text", `["fake"]`, `{"refresh_token":"fake",}`}).Draw(rt, "text")))
+	text := rapid.SampledFrom([]string{"a fake text", `["fake"]`, `{"refresh_token":"fake",}`}).Draw(rt, "text")
+	w.wait(rt)
+	if err := w.overwriteSecret(w.ctx, r.token.ID, []byte(text)); err != nil {
+		rt.Skip() // So does such a service's console.
+	}
+	w.wait(rt)
 	w.rows.damage(r, tokenstore.OAuthToken{}, 0, "")
 }
 
