@@ -57,18 +57,21 @@ func (s *Store) recognise(r *row, e evidence) {
 		s.interpret(r, e.derived)
 		return
 	}
-	token, _ := tokenstore.DecodeFields(r.object)
-	storedID, isText := r.object.Text(idField)
-	named := storedID != "" && escapeID(storedID) == r.id
-	// Any secret may have a field of that name, but hardly one of a token's too.
-	token.ID = ""
-	misnamed := r.object.Has(idField) && !named && (storedID != "" || isText != nil) && token != (tokenstore.OAuthToken{})
 	switch {
-	case s.derives(r), misnamed, e.hinted, e.derived != "":
+	case s.derives(r), r.misnamed(), e.hinted, e.derived != "":
 		s.interpret(r, e.derived)
-	case named && (!derivable(r.id) || !overwritten(r.object)):
+	case r.named() && (!derivable(r.id) || !overwritten(r.object)):
 		s.interpret(r, "")
 	}
+}
+
+// misnamed reports whether an unmarked row has the ID of another token and a token's
+// field. Any secret may have a field of the name id, but hardly both.
+func (r *row) misnamed() bool {
+	id, err := r.object.Text(idField)
+	token, _ := tokenstore.DecodeFields(r.object)
+	token.ID = ""
+	return (id != "" || err != nil) && !r.named() && token != (tokenstore.OAuthToken{})
 }
 
 // named reports whether an unmarked row has the ID that belongs to its name. It is

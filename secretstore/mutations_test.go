@@ -287,7 +287,7 @@ var mutations = []mutation{
 	},
 	{
 		"secrets of others are taken for tokens", "secretstore/damage.go",
-		"misnamed, e.hinted, e.derived != \"\":", "misnamed, e.hinted, e.derived != \"\", true:",
+		"r.misnamed(), e.hinted, e.derived != \"\":", "r.misnamed(), e.hinted, e.derived != \"\", true:",
 		model, true,
 	},
 	{
