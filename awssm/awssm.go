@@ -13,7 +13,7 @@
 // is not given, come from the SDK's default chain: environment, shared files
 // (profile names one of theirs), and the roles of containers, functions and
 // machines. kms_key, recovery_days and fanout are as the options of [New];
-// recovery_days=0 deletes by force. pepper_file is that of [tokenstore.URLOptions].
+// recovery_days=0 deletes by force. pepper_file is that of [secretstore.URLOptions].
 // endpoint is the base URL of an emulator; without TLS it must be on this machine,
 // unless insecure is true.
 //
@@ -27,7 +27,7 @@
 //
 // The service bears about 100 new versions of one secret in a day. The access
 // token, which changes hourly, therefore stays out of the index; see
-// [tokenstore.WithoutAccessIndex].
+// [secretstore.WithoutAccessIndex].
 //
 // # Deletion
 //

@@ -13,7 +13,7 @@
 // "tokenstore/". Credentials are the application default credentials. location is
 // that of regional secrets; replicas are locations, with commas between, of global
 // ones, and go with neither location nor kms_key. kms_key and fanout are as the
-// options of [New], pepper_file is that of [tokenstore.URLOptions]. transport is
+// options of [New], pepper_file is that of [secretstore.URLOptions]. transport is
 // "grpc", or "rest" where only HTTP gets through.
 // endpoint is host:port of an emulator: the connection to it is not encrypted, and
 // no credentials are looked for or sent. If it is not on this machine, insecure=true

@@ -95,7 +95,7 @@ func WithStoreOptions(options ...secretstore.Option) Option {
 }
 
 // WithClock sets the clock by which the age of deleted secrets is told; nil or
-// no option means time.Now. The store itself has tokenstore.WithClock.
+// no option means time.Now. The store itself has secretstore.WithClock.
 func WithClock(now func() time.Time) Option {
 	return func(c *config) {
 		if now != nil {
