@@ -122,7 +122,8 @@ func FieldWarnings(object driver.Object) []string {
 }
 
 const (
-	maxExpiry       = 9_999_999_999_999 // 13 digits: the year 2286
+	maxExpiry       = 9_999_999_999_999 // the year 2286
+	millisDigits    = 13                // filestore looks for these digits, too
 	secondsDigits   = 10
 	millisPerSecond = 1000
 )
@@ -139,21 +140,22 @@ func FormatExpiry(t time.Time) string {
 	return fmt.Sprintf("%013d", t.UnixMilli())
 }
 
-// ParseExpiry parses the stored form of an expiry: epoch milliseconds, or seconds
-// if it has exactly 10 digits. The empty string gives the zero time. Anything else
-// gives an error that does not quote it.
+// ParseExpiry parses the stored form of an expiry: epoch milliseconds in 13 digits,
+// or seconds in 10. The empty string gives the zero time. Anything else, such as a
+// duration in seconds, gives an error that does not quote it.
 func ParseExpiry(text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n < 0 || n > maxExpiry || text[0] == '+' {
-		return time.Time{}, errExpiry
+	switch {
+	case err != nil || n < 0 || text[0] == '+':
+	case len(text) == millisDigits:
+		return time.UnixMilli(n).UTC(), nil
+	case len(text) == secondsDigits:
+		return time.UnixMilli(n * millisPerSecond).UTC(), nil
 	}
-	if len(text) == secondsDigits {
-		n *= millisPerSecond
-	}
-	return time.UnixMilli(n).UTC(), nil
+	return time.Time{}, errExpiry
 }
 
 // Validate returns an error that matches ErrInvalidToken if the token cannot be

@@ -37,6 +37,8 @@ report names something for a person to decide.`,
 	root.SetFlagErrorFunc(flagError)
 	root.SetVersionTemplate("tokenstore {{.Version}}\n")
 	root.CompletionOptions.HiddenDefaultCmd = true
+	// A verb that only looks passes readOnly(url) to withStore, and orNothing what it
+	// did not find.
 	root.AddCommand(importCommand(), listCommand(), findCommand(), getCommand(), checkCommand(), reindexCommand())
 	return root
 }
