@@ -358,6 +358,7 @@ func (s *Store) list(ctx context.Context) ([]string, error) {
 		return ids, err
 	}
 	s.warnOfOtherForm(ctx)
+	s.warnOfSettings(ctx)
 	listed, err := s.listSecrets(ctx)
 	if len(ids) > 0 {
 		listed = union(ids, listed)

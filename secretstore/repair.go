@@ -181,6 +181,11 @@ func (r *repair) index(ctx context.Context) error {
 	if other {
 		r.report.Warnings = append(r.report.Warnings, otherForm)
 	}
+	if err != nil {
+		return err
+	}
+	advice, err := r.s.advice(ctx)
+	r.report.Warnings = append(r.report.Warnings, advice...)
 	return err
 }
 

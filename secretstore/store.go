@@ -54,9 +54,10 @@ type Store struct {
 	createdMu   sync.Mutex
 	lastCreated int64
 
-	pepperMark   string      // of the pepper, in digests
-	pepperWarned atomic.Bool // that another one was seen
-	formChecked  atomic.Bool // whether there is an index of the other form
+	pepperMark      string      // of the pepper, in digests
+	pepperWarned    atomic.Bool // that another one was seen
+	formChecked     atomic.Bool // whether there is an index of the other form
+	settingsChecked atomic.Bool // that the service's settings were looked at
 }
 
 var _ tokenstore.OpenStore = (*Store)(nil)
