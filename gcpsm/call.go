@@ -1,8 +1,8 @@
-package gcpsm
+// Every call of the service goes through call, which retries where that is safe and
+// turns the error of either of Google's clients into one of package driver's. The text
+// of an error never holds anything of a request or of the service's message.
 
-// Every call of the service goes through call, which repeats what may be repeated and
-// turns the error of either of Google's clients into one of package driver's. Nothing of
-// a request or of the service's message is in the text of an error.
+package gcpsm
 
 import (
 	"context"
@@ -27,8 +27,8 @@ import (
 	"example.com/tokenstore/driver"
 )
 
-// API is what is needed of the service's client. *secretmanager.Client, Google's
-// client, implements it, whether it comes from NewClient or NewRESTClient.
+// API is the part of Google's client that the package needs. *secretmanager.Client
+// implements it, whether from NewClient or NewRESTClient.
 type API interface {
 	AccessSecretVersion(context.Context, *secretmanagerpb.AccessSecretVersionRequest, ...gax.CallOption) (*secretmanagerpb.AccessSecretVersionResponse, error)
 	AddSecretVersion(context.Context, *secretmanagerpb.AddSecretVersionRequest, ...gax.CallOption) (*secretmanagerpb.SecretVersion, error)
@@ -43,28 +43,27 @@ type API interface {
 var _ API = (*secretmanager.Client)(nil)
 
 const (
-	// tries is how often a call is made that the service refuses for a quota, or,
-	// if it only reads, that got no answer.
+	// tries is how often a call is sent that exceeds a quota, or a read that
+	// gets no answer.
 	tries = 6
-	// quotaWait and answerWait are the first pauses; they double.
+	// quotaWait and answerWait are the first pauses; each later one is twice as long.
 	quotaWait  = 500 * time.Millisecond
 	answerWait = 50 * time.Millisecond
 )
 
-// repeat says what of a failed call may be made again.
+// repeat says after which failures a call may be sent again.
 type repeat int
 
 const (
-	never        repeat = iota // Its caller looks first.
-	ifUnanswered               // A read, or a write whose repetition changes nothing.
+	never        repeat = iota // The caller checks first.
+	ifUnanswered               // A read, or an idempotent write.
 )
 
 // operation is a method of the client.
 type operation[In, Out any] func(context.Context, In, ...gax.CallOption) (Out, error)
 
-// call makes one call of the service. The client's own retryer is switched off
-// for it: it would repeat writes if somebody has set it so, and its first pause
-// for a read is two seconds.
+// call makes one call of the service. It turns off the client's own retryer, which
+// retries writes if configured so, and waits two seconds before it retries a read.
 func call[In, Out any](ctx context.Context, s *settings, op string, again repeat, do operation[In, Out], in In) (Out, *fault) {
 	for try := 1; ; try++ {
 		if err := ctx.Err(); err != nil {
@@ -87,15 +86,15 @@ func call[In, Out any](ctx context.Context, s *settings, op string, again repeat
 			return out, f
 		}
 		wait <<= try - 1
-		wait += rand.N(wait/2 + 1) //nolint:gosec // No secret, only spread.
+		wait += rand.N(wait/2 + 1) //nolint:gosec // Only jitter.
 		if err := s.sleep(ctx, wait); err != nil {
 			return out, &fault{op: op, code: contextEnded, kind: err, err: err}
 		}
 	}
 }
 
-// secretIn returns the ID of the secret that a request is about, and "" for one
-// that is about a project: a list, and the creation of a secret.
+// secretIn returns the ID of the secret that a request is about, and "" if it is
+// about a project, as a list or the creation of a secret is.
 func secretIn(request any) string {
 	var name string
 	switch in := request.(type) {
@@ -142,7 +141,8 @@ func (f *fault) ended() bool {
 	return errors.Is(f.kind, context.Canceled) || errors.Is(f.kind, context.DeadlineExceeded)
 }
 
-// newFault classifies the error of a call about a secret, or about none.
+// newFault classifies the error of a call about the secret with an ID, or about
+// none if that is empty.
 func newFault(ctx context.Context, op, id string, err error) *fault {
 	f := &fault{op: op, err: err}
 	if cause := ctx.Err(); cause != nil {
@@ -150,7 +150,7 @@ func newFault(ctx context.Context, op, id string, err error) *fault {
 		return f
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		// A timeout of the client itself: not to be taken for the caller's.
+		// A timeout of the client itself, not to be confused with the caller's.
 		f.err = sealed{err}
 	}
 	f.grpc, f.code = codeOf(err)
@@ -168,11 +168,11 @@ func newFault(ctx context.Context, op, id string, err error) *fault {
 	return f
 }
 
-const placeHint = ", but not of a secret; check the project, the location, the endpoint and the KMS key"
+const placeHint = ", but not for a secret; check the project, the location, the endpoint and the KMS key"
 
-// kinds are the sentinels of the status codes. Any other code leaves open whether
-// the call was carried out. Unimplemented is also what a gRPC client makes of a 404
-// from something else than Secret Manager.
+// kinds are the sentinels of the status codes. With any other code it is unknown
+// whether the call was applied. Unimplemented is also what a gRPC client makes of a
+// 404 from a server that is not Secret Manager.
 var kinds = map[codes.Code]error{
 	codes.NotFound:           driver.ErrNotFound,
 	codes.AlreadyExists:      driver.ErrConflict,
@@ -187,8 +187,8 @@ var kinds = map[codes.Code]error{
 }
 
 // aboutSecret reports whether the service says that this very secret, or a version
-// of it, does not exist. The same status stands for a project, a location, a key or
-// a method. (Seen: "Secret [projects/1/secrets/a] not found or has no versions." and
+// of it, does not exist. It uses the same status for a project, location, key or
+// method. (Seen: "Secret [projects/1/secrets/a] not found or has no versions." and
 // "Secret Version [projects/1/secrets/a/versions/2] not found.")
 func aboutSecret(err error, id string) bool {
 	if id == "" {
@@ -202,13 +202,13 @@ func aboutSecret(err error, id string) bool {
 	return strings.Contains(message, "secret") && !otherPlace.MatchString(message)
 }
 
-// otherPlace matches what is not there if it is not the secret.
+// otherPlace matches what else may be missing.
 var otherPlace = regexp.MustCompile(`project|location|region|kms|cryptokey|method|service|consumer|api|route`)
 
 // idInName matches the ID in the name of a secret, or of a version.
 var idInName = regexp.MustCompile(`/secrets/([A-Za-z0-9_-]+)`)
 
-// quotedID returns the ID of the secret that a text names.
+// quotedID returns the ID of the secret that a string names.
 func quotedID(text string) string {
 	if m := idInName.FindStringSubmatch(text); m != nil {
 		return m[1]
@@ -216,8 +216,8 @@ func quotedID(text string) string {
 	return ""
 }
 
-// messageOf returns the service's own words, without those of the client, which may
-// quote the URL that was asked for.
+// messageOf returns the service's message without the client's additions, which may
+// quote the URL of the request.
 func messageOf(err error) string {
 	var web *googleapi.Error
 	if errors.As(err, &web) {
@@ -243,11 +243,11 @@ func codeOf(err error) (codes.Code, string) {
 	if s, ok := status.FromError(err); ok {
 		return s.Code(), s.Code().String()
 	}
-	return codes.Unknown, "no usable reply"
+	return codes.Unknown, "no usable reply; check the endpoint and any proxy"
 }
 
-// unsigned returns the code of a call that was not sent because its credentials
-// could not be had, and what can be said of it; else codes.OK.
+// unsigned returns the code of a call that was not sent because there were no
+// credentials for it, with a description; else codes.OK.
 func unsigned(err error) (codes.Code, string) {
 	var source string
 	var network net.Error
@@ -256,7 +256,7 @@ func unsigned(err error) (codes.Code, string) {
 	s, _ := status.FromError(err)
 	switch {
 	case errors.As(err, &refusal):
-		// Not of the whole error: the client's own, around it, is a net.Error too.
+		// Not the whole error: the client's own, which wraps it, is a net.Error too.
 		if refusal.Temporary() || errors.As(refusal.Err, &network) {
 			return codes.Unavailable, noSource
 		}
@@ -267,7 +267,7 @@ func unsigned(err error) (codes.Code, string) {
 		}
 		source = request.Err.Error()
 	case s.Code() == codes.Unauthenticated || s.Code() == codes.Internal:
-		// gRPC keeps nothing of the error but its text.
+		// gRPC keeps only the error's text.
 		var ok bool
 		if _, source, ok = strings.Cut(s.Message(), "per-RPC creds failed due to error: "); !ok {
 			return codes.OK, ""
@@ -278,20 +278,20 @@ func unsigned(err error) (codes.Code, string) {
 	if passingText.MatchString(source) {
 		return codes.Unavailable, noSource
 	}
-	return codes.Unauthenticated, "no credentials, or they cannot be refreshed"
+	return codes.Unauthenticated, "no credentials, or they cannot be refreshed; check the application default credentials"
 }
 
-const noSource = "the source of the credentials gives none at present"
+const noSource = "the credentials could not be fetched; retry later"
 
-// sourceText matches how the errors of Google's sources of credentials begin.
+// sourceText matches the beginning of errors from Google's credential sources.
 var sourceText = regexp.MustCompile(`^(?:auth|credentials|impersonate|oauth2|compute|metadata|google): `)
 
-// passingText matches the error of a source that may have credentials later: a
-// request that got no answer, or the status of one.
+// passingText matches the error of a credential source that may recover: a request
+// that got no answer, or a status that says so.
 var passingText = regexp.MustCompile(`(?:Get|Post|Put) "https?://[^"]*": |(?:cannot fetch token:|compute: Received|status code) (?:408|429|5[0-9][0-9])\b`)
 
-// webCode returns the status code of a REST reply. The body has it, since 400
-// stands for several; a proxy between may send something else.
+// webCode returns the status code of a REST reply. It is in the body, since 400
+// stands for several; a proxy in between may send another body.
 func webCode(err *googleapi.Error) codes.Code {
 	var body struct {
 		Error struct{ Status json.RawMessage }
@@ -310,18 +310,17 @@ func webCode(err *googleapi.Error) codes.Code {
 	case http.StatusBadRequest:
 		return codes.InvalidArgument
 	}
-	return codes.Unavailable // That a proxy knows no such page says nothing of a secret.
+	return codes.Unavailable // A proxy's 404 says nothing about a secret.
 }
 
-// aboutKey reports whether a precondition that does not hold is that of the
-// customer's key: it is disabled, or the service may not use it.
+// aboutKey reports whether the failed precondition is that of the customer's key:
+// it is disabled, or the service may not use it.
 func aboutKey(err error) bool {
 	message := secretName.ReplaceAllString(strings.ToLower(err.Error()), "")
 	return strings.Contains(message, "kms") || strings.Contains(message, "cryptokey")
 }
 
-// secretName matches the name of a secret, which the service quotes, and which
-// may hold any word.
+// secretName matches a secret's name in a message: a name can contain any word.
 var secretName = regexp.MustCompile(`projects/[a-z0-9.:-]+(/locations/[a-z0-9-]+)?/secrets/[a-z0-9_-]+`)
 
 // sealed keeps an error reachable with errors.As but not with errors.Is.

@@ -29,9 +29,9 @@ import (
 	"example.com/tokenstore/gcpsm/gcpsmtest"
 )
 
-// TestANameWithKMSIsNotAboutAKey lets a save lose under names that the service
-// quotes when it says that the loser's version is destroyed: what is destroyed
-// is stepped over, whatever the secret is called.
+// TestANameWithKMSIsNotAboutAKey lets a save lose, with a secret whose name the service
+// quotes when it says that the loser's version is destroyed: a destroyed version is
+// skipped, whatever the secret's name.
 func TestANameWithKMSIsNotAboutAKey(t *testing.T) {
 	for _, name := range []string{"tokenstore/tokens/abcdef", "tokenstore/tokens/abckmsdef", "kms-gw/tokens/a", "x/cryptoKeys/CryptoKey", "x/projects/kms"} {
 		for _, location := range []string{"", "europe-west3"} {
@@ -80,7 +80,7 @@ func TestAReplyWithoutDataIsNoReply(t *testing.T) {
 	}
 }
 
-// source is where credentials come from, and fails.
+// source is a credential source that fails.
 type source struct{ err error }
 
 func (s source) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
@@ -89,15 +89,15 @@ func (s source) GetRequestMetadata(context.Context, ...string) (map[string]strin
 func (source) RequireTransportSecurity() bool                    { return false }
 func (s source) RoundTrip(*http.Request) (*http.Response, error) { return nil, s.err }
 
-// TestCredentialsThatCannotBeFetchedNowAreNotDenied asks a source of credentials
-// that cannot be reached, or that says so itself, for the same call may succeed a
-// moment later; and one that refuses, for which it does not.
+// TestCredentialsThatCannotBeFetchedNowAreNotDenied uses credential sources that cannot
+// be reached or report a temporary failure, for which the same call may succeed later,
+// and one that refuses, for which it may not.
 func TestCredentialsThatCannotBeFetchedNowAreNotDenied(t *testing.T) {
 	unreachable := &url.Error{Op: "Post", URL: "https://127.0.0.1/token", Err: &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}}
 	answer := func(code int) error {
 		return &auth.Error{Response: &http.Response{StatusCode: code}, Body: []byte(`{"error":"s3cret"}`)}
 	}
-	machine := func(code int) error { // As credentials.computeProvider wraps it.
+	machine := func(code int) error { // Wrapped as by credentials.computeProvider.
 		return fmt.Errorf("credentials: cannot fetch token: %w", &metadata.Error{Code: code, Message: "s3cret"})
 	}
 	exchange := func(code int) error { return fmt.Errorf("credentials: status code %d: %s", code, `{"error":"s3cret"}`) }
@@ -172,8 +172,8 @@ func (l locked) AccessSecretVersion(context.Context, *secretmanagerpb.AccessSecr
 	return nil, status.Error(codes.FailedPrecondition, l.message)
 }
 
-// TestAKeyThatCannotBeUsedIsDenied: a secret that is encrypted with it is there,
-// and not to be stepped over.
+// TestAKeyThatCannotBeUsedIsDenied: a secret encrypted with the key still exists, and
+// must not be skipped.
 func TestAKeyThatCannotBeUsedIsDenied(t *testing.T) {
 	const key = "projects/p/locations/europe-west3/keyRings/r/cryptoKeys/k"
 	for _, message := range []string{
@@ -214,9 +214,9 @@ func (a answering) GetSecret(context.Context, *secretmanagerpb.GetSecretRequest,
 	return nil, a.err
 }
 
-// TestOnlyAnAnswerAboutThisSecretIsAbsence has reads, writes and deletions answered
-// with the status of absence for a project, a location, a method, another secret and
-// a key: none of these says that the secret is not there.
+// TestOnlyAnAnswerAboutThisSecretIsAbsence answers reads, writes and deletions with the
+// status of absence for a project, a location, a method, another secret and a key: none
+// of these means that the secret does not exist.
 func TestOnlyAnAnswerAboutThisSecretIsAbsence(t *testing.T) {
 	b := newBench(t, gcpsmtest.Real())
 	client, err := b.client()
@@ -255,8 +255,8 @@ func TestOnlyAnAnswerAboutThisSecretIsAbsence(t *testing.T) {
 	}
 }
 
-// TestWritesMeetAMissingProject lets reads and writes fail differently: a project
-// that is deleted while a process runs, or a secret that a person removes.
+// TestWritesMeetAMissingProject checks that reads and writes report different errors for
+// a project deleted while a process runs and for a secret that a person removes.
 func TestWritesMeetAMissingProject(t *testing.T) {
 	noProject := status.Error(codes.NotFound, "Project [projects/1] not found.")
 	noSecret := status.Error(codes.NotFound, "Secret [projects/1/secrets/a--x] not found.")
@@ -296,7 +296,7 @@ func TestWritesMeetAMissingProject(t *testing.T) {
 	}
 }
 
-// TestAPageIsNotAbsence has both clients meet a web server that has no such page.
+// TestAPageIsNotAbsence connects both clients to a web server without such a page.
 func TestAPageIsNotAbsence(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewUnstartedServer(http.NotFoundHandler())
@@ -321,7 +321,7 @@ func TestAPageIsNotAbsence(t *testing.T) {
 	}
 }
 
-// endless answers for every number, or with the same page for ever.
+// endless answers for every number, or with the same page every time.
 type endless struct{ gcpsm.API }
 
 func (endless) AccessSecretVersion(_ context.Context, in *secretmanagerpb.AccessSecretVersionRequest, _ ...gax.CallOption) (*secretmanagerpb.AccessSecretVersionResponse, error) {
@@ -331,7 +331,7 @@ func (endless) AccessSecretVersion(_ context.Context, in *secretmanagerpb.Access
 	return nil, status.Error(codes.FailedPrecondition, "Secret Version is in DESTROYED state.")
 }
 
-// TestNothingIsReadForEver meets services that always have more, without a deadline.
+// TestNothingIsReadForEver uses services that always have more, without a deadline.
 func TestNothingIsReadForEver(t *testing.T) {
 	b := newBench(t, gcpsmtest.Real())
 	b.put(`{}`, "")
@@ -359,7 +359,7 @@ func TestNothingIsReadForEver(t *testing.T) {
 	}
 }
 
-// TestAListEndsWithItsContext has a server that never answers, over REST.
+// TestAListEndsWithItsContext uses a server that never answers, over REST.
 func TestAListEndsWithItsContext(t *testing.T) {
 	asked, release := make(chan struct{}, 1), make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {

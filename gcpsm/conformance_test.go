@@ -22,8 +22,8 @@ import (
 
 const project = "test-project"
 
-// world is a fake service with everything unpleasant on, and who uses it, through
-// one connection.
+// world is a fake service with every fault turned on, and its users, over one
+// connection.
 type world struct {
 	t       testing.TB
 	shared  *secretmanager.Client
@@ -72,7 +72,7 @@ func (w *world) store() (*secretstore.Store, error) {
 	return gcpsm.New(client, project, w.options()...)
 }
 
-// asWorld is the world as adaptertest has it.
+// asWorld returns the world for adaptertest.
 func (w *world) asWorld() adaptertest.World {
 	return adaptertest.World{
 		Store: w.store, Secrets: w.secrets, Dying: w.dying, Edit: w.edit, Remove: w.remove,
@@ -99,14 +99,14 @@ func (w *world) remove(_ context.Context, name string) error {
 	return w.service.Remove(id)
 }
 
-// older returns what a version of a secret holds, as the console shows it.
+// older returns the content of an older version of a secret, as the console shows it.
 func (w *world) older(ctx context.Context, id string, number int64) (string, error) {
 	client, err := w.client()
 	if err != nil {
 		return "", err
 	}
 	name := fmt.Sprintf("projects/%s/secrets/%s/versions/%d", project, id, number)
-	for range 20 { // The connection may lose it.
+	for range 20 { // The request may be lost.
 		var out *secretmanagerpb.AccessSecretVersionResponse
 		out, err = client.AccessSecretVersion(ctx, &secretmanagerpb.AccessSecretVersionRequest{Name: name})
 		if err == nil {
@@ -116,8 +116,8 @@ func (w *world) older(ctx context.Context, id string, number int64) (string, err
 	return "", err
 }
 
-// restore adds the version before the newest one once more, as a person does who
-// takes a write back.
+// restore adds a copy of the version before the newest one, as a person does to undo a
+// write.
 func (w *world) restore(ctx context.Context, name string) error {
 	id, err := gcpsm.SecretID(name)
 	if err != nil {
@@ -130,8 +130,8 @@ func (w *world) restore(ctx context.Context, name string) error {
 	return w.edit(ctx, name, []byte(text))
 }
 
-// nowhere returns a driver in a project that does not exist, of which Google says
-// no more than that one may do nothing in it.
+// nowhere returns a driver in a project that does not exist. Google answers only that
+// access to it is denied.
 func (w *world) nowhere() (driver.Secrets, error) {
 	client, err := w.client()
 	if err != nil {
@@ -140,12 +140,12 @@ func (w *world) nowhere() (driver.Secrets, error) {
 	return gcpsm.NewSecrets(client, "no-project", w.options()...)
 }
 
-// late is the case that asks for a whole secret that was deleted behind the
-// driver's back not to be found at once, which the service does not promise.
+// late is the case that requires a secret deleted behind the driver's back to be absent
+// at once, which the service does not promise.
 const late = "person-delete"
 
-// rushes reports whether in this case several write one secret without a pause,
-// more often than the two versions a second that it may get.
+// rushes reports whether several processes of this case write one secret without a
+// pause, more often than its quota of two versions a second.
 func rushes(name string) bool { return name == "retire-race" || strings.HasPrefix(name, "concurrent-") }
 
 func TestDriverConformance(t *testing.T) {
@@ -173,8 +173,8 @@ func driverConformance(t *testing.T, config gcpsmtest.Config, settles bool, case
 	adaptertest.Driver(t, worlds(config), settles, conformance.DriverOnly(cases...))
 }
 
-// crowded is the case in which a hundred processes insert at once. With one
-// document for the index nearly all of them lose again and again.
+// crowded is the case in which a hundred processes insert at once. With a single index
+// document, nearly all of them lose repeatedly.
 const crowded = "concurrent-users"
 
 func TestStoreConformance(t *testing.T) {
@@ -187,7 +187,7 @@ func TestStoreConformance(t *testing.T) {
 	}
 	fanout := 1
 	if os.Getenv("TOKENSTORE_LONG") != "" {
-		fanout = 4 // A thousand tokens with every key are more than one document holds.
+		fanout = 4 // One document cannot hold a thousand tokens with every key.
 		t.Run("real", func(t *testing.T) { storeConformance(t, gcpsmtest.Real(), fanout, others...) })
 	}
 	t.Run("unpleasant", func(t *testing.T) { storeConformance(t, gcpsmtest.Unpleasant(), fanout, others...) })
@@ -203,7 +203,7 @@ func storeConformance(t *testing.T, config gcpsmtest.Config, fanout int, cases .
 	adaptertest.Store(t, newWorld, 150, conformance.WithOnly(cases...))
 }
 
-// plant stores secrets of others under the store's own prefix and beside it.
+// plant stores other people's secrets under the store's prefix and next to it.
 func (w *world) plant(context.Context) (func(context.Context) error, error) {
 	foreign := map[string]string{
 		"tokenstore--tokens--theirs": `{"password":"fake"}`, "tokenstore--other": "text", "tokenstorex": `{}`, "tokenstore--tokens--a-zz": "x",

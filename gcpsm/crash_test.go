@@ -15,15 +15,15 @@ import (
 	"example.com/tokenstore/secretstore"
 )
 
-// dying is a client of a process that ends after some calls: the last one is
-// carried out and its reply never read, or it is never sent.
+// dying is the client of a process that ends after some calls: the last one is applied
+// but its reply never read, or it is never sent.
 type dying struct {
 	gcpsm.API
 	left    int
 	carried bool
 }
 
-// errDead is no answer that would be worth another try.
+// errDead is an error that is not retried.
 var errDead = status.Error(codes.Unauthenticated, "the process has ended")
 
 func dies[In, Out any](d *dying, ctx context.Context, do func(context.Context, In, ...gax.CallOption) (Out, error), in In, options []gax.CallOption) (Out, error) { //nolint:revive // The context follows the process.

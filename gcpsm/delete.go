@@ -1,19 +1,19 @@
-package gcpsm
-
-// A secret is removed in two steps. Its mark, a version that says "deleted", is
-// written over the current version like any other; from then on the name is not
-// found, and the older versions are destroyed. The mark keeps the count of the
-// versions, so that a writer who has slept cannot take a new version 5 for the
-// one that it has read.
+// A secret is removed in two steps. First a mark, a version that says "deleted",
+// replaces the current version like any other write; from then on the name is not
+// found, and the older versions are destroyed. The mark keeps the version numbers
+// growing, so that a stalled writer cannot mistake a new version 5 for the one that
+// it read.
 //
-// A mark, or a tombstone, that is a day old has outlived every writer, and the
-// whole secret goes. DeleteSecret has a condition, the secret's etag, but adding
-// a version does not change that. So whoever takes a marked name changes a label
-// after its version is added: a remover that has looked at the etag before fails,
-// and one that looks after that finds the version. Only if such a writer dies
-// between the two, or its change fails, and another one writes over its version,
-// all while one call of DeleteSecret is on its way, is something lost that was
-// stored. So that call is never repeated without another look.
+// A mark or tombstone that is a day old has outlived every writer, and the whole
+// secret is removed. DeleteSecret takes the secret's etag as a condition, but adding a
+// version does not change the etag. So a writer that uses a marked name again changes
+// a label after adding its version: a remover that read the etag earlier fails, and one
+// that looks later finds the version. A stored version is lost only if the writer dies
+// between the two or its label change fails, and another writer replaces its version,
+// all during one call of DeleteSecret. So that call is never repeated without another
+// look.
+
+package gcpsm
 
 import (
 	"context"
@@ -29,11 +29,11 @@ import (
 	"example.com/tokenstore/driver"
 )
 
-// removeAfter is how old a mark or a tombstone must be for its secret to go.
+// removeAfter is how old a mark or tombstone must be before its secret is removed.
 const removeAfter = 24 * time.Hour
 
-// etagTries is how often a change that depends on an etag is tried: the etag
-// that GetSecret gives may be outdated.
+// etagTries is how often a change with an etag is tried: GetSecret may return an
+// outdated one.
 const etagTries = 3
 
 // RetireWindow is zero: versions are destroyed by number.
@@ -61,8 +61,8 @@ func (s *secrets) Retire(ctx context.Context, name, revision string) error {
 	return s.erase(ctx, id, h, head)
 }
 
-// erase destroys all versions before the current one, also if that was written
-// a moment ago: who was at work sees by it what has happened.
+// erase destroys all versions before the current one, even one written a moment before:
+// concurrent writers notice that theirs is gone.
 func (s *secrets) erase(ctx context.Context, id string, h *history, head version) error {
 	err := h.destroyBefore(ctx, head.number, int(head.number))
 	s.mu.Lock()
@@ -74,9 +74,9 @@ func (s *secrets) erase(ctx context.Context, id string, h *history, head version
 	return err
 }
 
-// Delete marks the secret as deleted and destroys its older versions. If the
-// secret was last written a day ago, as a tombstone that the repair sweeps, the
-// whole secret is removed.
+// Delete marks the secret as deleted and destroys its older versions. If its last
+// version is a day old, as that of a tombstone which the repair removes, it removes the
+// whole secret.
 func (s *secrets) Delete(ctx context.Context, name, revision string) error {
 	id, _, err := encodeName(name)
 	if err != nil {
@@ -103,7 +103,7 @@ func (s *secrets) delete(ctx context.Context, id, revision string) error {
 	case head.state != stored:
 		return nil
 	case head.deleted:
-		return s.erase(ctx, id, h, head) // An earlier call came as far as the mark.
+		return s.erase(ctx, id, h, head) // An earlier call got as far as the mark.
 	case !ok || head.ref() != base:
 		return conflict()
 	}
@@ -129,14 +129,14 @@ func (s *secrets) delete(ctx context.Context, id, revision string) error {
 	return nil
 }
 
-// old reports whether a version was written a day ago.
+// old reports whether a version was written at least a day ago.
 func old(v version, now time.Time) bool {
 	return v.written > 0 && now.Sub(time.UnixMilli(v.written)) >= removeAfter
 }
 
 // remove removes a secret whose current version is the given mark, and reports
-// whether it did. It is a courtesy: what goes wrong is left to the next repair,
-// and the mark stays.
+// whether it did. A failure does no harm: the mark stays, and the next repair tries
+// again.
 func (s *secrets) remove(ctx context.Context, id string, mark ref) bool {
 	wait := lookWait
 	for range etagTries {
@@ -145,9 +145,9 @@ func (s *secrets) remove(ctx context.Context, id string, mark ref) bool {
 		case f != nil && !errors.Is(f.kind, driver.ErrNotFound):
 			return false
 		case f == nil && (secret.GetEtag() == "" || secret.GetLabels()[managedByKey] != managedByValue):
-			return false // Somebody else's, or a service without conditions.
+			return false // Not ours, or a service without conditions.
 		case f == nil:
-			// The look comes after the etag.
+			// The look must come after the etag.
 			if _, head, err := s.look(ctx, id); err != nil || head.state != stored || head.ref() != mark {
 				return false
 			}
@@ -174,8 +174,8 @@ func (s *secrets) deleteSecret(ctx context.Context, in *secretmanagerpb.DeleteSe
 	return struct{}{}, s.api.DeleteSecret(ctx, in, options...)
 }
 
-// label makes it known in listings that a secret is deleted. It is a hint only:
-// a list looks at what has it.
+// label marks a secret as deleted for listings. It is only a hint: a list looks at
+// every secret that has it.
 func (s *secrets) label(ctx context.Context, id string, mark ref) {
 	s.marks.add(id)
 	secret, f := call(ctx, s.set, "GetSecret", ifUnanswered, s.api.GetSecret, &secretmanagerpb.GetSecretRequest{Name: s.log(id).path})
@@ -187,10 +187,10 @@ func (s *secrets) label(ctx context.Context, id string, mark ref) {
 	}
 }
 
-// setState sets the label that says what a secret is.
+// setState sets the label that holds a secret's state.
 func (s *secrets) setState(ctx context.Context, id string, secret *secretmanagerpb.Secret, state string) *fault {
 	labels := maps.Clone(secret.GetLabels())
-	if labels == nil { // It was created a moment ago.
+	if labels == nil { // It was created just before.
 		labels = maps.Clone(s.set.labels)
 	}
 	labels[stateKey] = state
@@ -201,10 +201,10 @@ func (s *secrets) setState(ctx context.Context, id string, secret *secretmanager
 	return f
 }
 
-// revive ends the creation of a secret over a mark: the change of the label
-// makes a removal fail that is under way. If the secret is not there any more,
-// the removal was faster, and the version is gone with it. If the change fails in
-// any other way, the version counts, but the removal may still take it.
+// revive completes the creation of a secret after a mark: changing the label makes a
+// removal in progress fail. If the secret no longer exists, the removal was faster, and
+// the version is gone too. If the change fails in any other way, the version counts,
+// but the removal may still delete it.
 func (s *secrets) revive(ctx context.Context, id string, own version) error {
 	s.marks.remove(id)
 	secret, f := call(ctx, s.set, "GetSecret", ifUnanswered, s.api.GetSecret, &secretmanagerpb.GetSecretRequest{Name: s.log(id).path})
@@ -221,10 +221,10 @@ func (s *secrets) revive(ctx context.Context, id string, own version) error {
 	return &uncertain{f}
 }
 
-// removals is how many marked secrets one Delete removes beside its own.
+// removals is how many marked secrets one Delete removes in addition to its own.
 const removals = 2
 
-// removeSome removes some secrets that were marked long ago, by whomever.
+// removeSome removes some secrets that any process marked long ago.
 func (s *secrets) removeSome(ctx context.Context) {
 	for _, id := range s.marks.take(removals) {
 		_, head, err := s.look(ctx, id)
@@ -239,7 +239,7 @@ func (s *secrets) removeSome(ctx context.Context) {
 	}
 }
 
-// maxMarks bounds the memory for marks.
+// maxMarks limits how many marks are remembered.
 const maxMarks = 10_000
 
 // marks are the IDs of secrets that were seen to be deleted. They are only hints.
@@ -262,7 +262,7 @@ func (m *marks) remove(id string) {
 	delete(m.ids, id)
 }
 
-// take takes out up to n marks.
+// take removes and returns up to n marks.
 func (m *marks) take(n int) []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -278,17 +278,16 @@ func (m *marks) take(n int) []string {
 }
 
 const (
-	// keepFor is how long a version is kept after it was replaced: longer than
-	// any operation takes that may want to know whether it was there.
+	// keepFor is how long a version is kept after it was replaced: longer than any
+	// operation that may have to check whether it existed.
 	keepFor = 10 * time.Minute
 	// maxPrune is how many versions one save destroys.
 	maxPrune = 10
 )
 
-// prune destroys the versions before the one that a save is about to replace, if
-// they were replaced long ago: when that one was written. It comes before the
-// save, so that the new version can say up to where it was done, and nothing is
-// left behind by those who die.
+// prune destroys the versions before the one that a save is about to replace, if that
+// one was written long ago, and so replaced them long ago. It runs before the save, so
+// that the new version can record how far it got, and a crash leaves nothing behind.
 func (h *history) prune(ctx context.Context, base version, now time.Time) error {
 	if !replacedLongAgo(base, now) {
 		return nil
@@ -296,8 +295,8 @@ func (h *history) prune(ctx context.Context, base version, now time.Time) error 
 	return h.destroyBefore(ctx, base.number, maxPrune)
 }
 
-// Prune destroys what saves have left of older versions, for example after many
-// in a short time. One older version is no leftover: the next save destroys it.
+// Prune destroys old versions that saves have left, for example after many in a short
+// time. It leaves a single old version to the next save.
 func (s *secrets) Prune(ctx context.Context, name string) (int, error) {
 	id, _, err := encodeName(name)
 	if err != nil {
@@ -317,7 +316,7 @@ func (s *secrets) Prune(ctx context.Context, name string) (int, error) {
 	return int(h.floor - from), err
 }
 
-// replacedLongAgo reports whether what the version replaced is not wanted any more.
+// replacedLongAgo reports whether the version that v replaced is no longer needed.
 func replacedLongAgo(v version, now time.Time) bool {
 	return v.written > 0 && now.Sub(time.UnixMilli(v.written)) >= keepFor
 }

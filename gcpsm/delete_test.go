@@ -33,8 +33,8 @@ func TestRemovalAfterADay(t *testing.T) {
 	b.wantPut(`{"n":"late"}`, r, driver.ErrConflict)
 }
 
-// TestRemovalMeetsACreator lets somebody take the name at every call of a
-// removal: what was created is never removed.
+// TestRemovalMeetsACreator creates the name again at every call of a removal: the new
+// secret is never removed.
 func TestRemovalMeetsACreator(t *testing.T) {
 	for _, method := range []string{"AddSecretVersion", "DestroySecretVersion", "GetSecret", "AccessSecretVersion", "DeleteSecret"} {
 		b := newBench(t, gcpsmtest.Real())
@@ -85,9 +85,9 @@ func TestMarksThatWereLeftAreRemovedLater(t *testing.T) {
 	}
 }
 
-// TestRemovalLooksAgainAfterARefusal has the deletion of a whole secret refused
-// for the quota. Meanwhile the name is taken, by a creator that does not come to
-// the label, and written over by another: neither version is removed.
+// TestRemovalLooksAgainAfterARefusal has the deletion of a whole secret refused for the
+// quota. Meanwhile a creator uses the name again but stops before the label change, and
+// another process replaces its version: neither version is removed.
 func TestRemovalLooksAgainAfterARefusal(t *testing.T) {
 	b := newBench(t, gcpsmtest.Real())
 	r := b.put(`{"tombstone":"1"}`, "")
@@ -122,7 +122,7 @@ func TestRemovalLooksAgainAfterARefusal(t *testing.T) {
 	b.want(`{"n":"acknowledged"}`)
 }
 
-// TestRemovalIsTriedAgainAfterARefusal has it refused once, with nobody there.
+// TestRemovalIsTriedAgainAfterARefusal has it refused once, without concurrent writers.
 func TestRemovalIsTriedAgainAfterARefusal(t *testing.T) {
 	b := newBench(t, gcpsmtest.Real())
 	r := b.put(`{"tombstone":"1"}`, "")

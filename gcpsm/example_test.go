@@ -38,8 +38,7 @@ func ExampleNew() {
 	fmt.Println(token)
 }
 
-// Regional secrets have an endpoint of their own in each location, and names of
-// their own.
+// Regional secrets have their own endpoint in each location, and their own names.
 func ExampleWithLocation() {
 	ctx := context.Background()
 	client, err := secretmanager.NewClient(ctx, option.WithEndpoint("secretmanager.europe-west3.rep.googleapis.com:443"))
@@ -55,8 +54,7 @@ func ExampleWithLocation() {
 	defer store.Close()
 }
 
-// Secrets that Google replicates to two locations, each encrypted with a key of
-// that location.
+// Secrets replicated to two locations, each encrypted with a key of that location.
 func ExampleWithReplica() {
 	ctx := context.Background()
 	client, err := secretmanager.NewRESTClient(ctx)
@@ -119,7 +117,7 @@ func ExampleSecretID() {
 	// Output: tokenstore--tokens---C3-BCn-C3-AF <nil>
 }
 
-// The driver alone, for a store whose engine is set up otherwise.
+// The driver alone, for a store with its own engine options.
 func ExampleNewSecrets() {
 	client, err := gcpsmtest.New(gcpsmtest.Real(), nil).Client(context.Background())
 	if err != nil {

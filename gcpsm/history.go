@@ -1,23 +1,21 @@
-package gcpsm
-
-// A secret of the service is a log: versions are added at its end, under numbers
-// that the service gives and never changes, and nobody can make an addition
-// depend on what is there. What makes a compare-and-swap of it is a rule by which
-// everybody who reads the log comes to the same result:
+// A secret in the service is a log: versions are appended under numbers that the
+// service assigns and never changes, and an append cannot be made conditional. A rule
+// turns it into a compare-and-swap, by which all readers of the log agree:
 //
-//   - A version names the version that it was based on. The number of that one is
-//     its generation. Generations only grow from one version that counts to the
-//     next, and of several versions of one generation the lowest number counts:
-//     it was there first, and whoever wrote the others had not seen it.
-//   - A version without a generation was stored by a person. It counts, as the
+//   - A version names the version that it was based on, and that one's number is its
+//     generation. Each version that counts has a higher generation than the one before
+//     it, and of several of one generation the lowest number counts: it was there
+//     first, and the writers of the others had not seen it.
+//   - A version without a generation was stored by a person. It counts as the
 //     successor of the number before it.
-//   - Versions that cannot be read any more, destroyed or disabled, are stepped
-//     over. The current version is never destroyed, and what it replaced only
-//     after keepFor, so that those who are at work still see why they lost.
+//   - Versions that were destroyed or disabled are skipped. The current version is
+//     never destroyed, and a replaced one only after keepFor, so that concurrent
+//     writers still see why they lost.
 //
-// The only call that is strongly consistent is to access a version by its
-// number. So a number that this process remembers, or "latest", is no more than
-// where to start; from there one goes on by number until there is no more.
+// Only an access by number is strongly consistent. So a remembered number, or
+// "latest", is only where to start; from there, reads go on by number up to the end.
+
+package gcpsm
 
 import (
 	"context"
@@ -30,21 +28,21 @@ import (
 	"example.com/tokenstore/driver"
 )
 
-// state is what there is under a number.
+// state is the state of a version number.
 type state int
 
 const (
-	absent state = iota // Nothing, or nothing yet.
+	absent state = iota // No version, or not yet.
 	stored              // A version that can be read.
 	gone                // A version that was destroyed or disabled.
-	idle                // A version that is known not to count; it need not be read.
+	idle                // A version known not to count; it need not be read.
 )
 
 // version is one version of a secret.
 type version struct {
 	number int64
 	state  state
-	etag   string // if this process has just added it
+	etag   string // set if this process has just added it
 
 	// nonce marks the write; empty if a person stored the version.
 	nonce string
@@ -58,22 +56,22 @@ type version struct {
 	oldest int64
 	// deleted is set in the mark of a deleted secret.
 	deleted bool
-	// pasted says that a person has stored an earlier version again, with the
-	// driver's fields in it.
+	// pasted says that a person stored a copy of an earlier version, including the
+	// driver's fields.
 	pasted bool
 
 	data []byte // without the fields above
 }
 
-// person reports whether the version was stored by somebody else than the driver.
+// person reports whether the version was stored by a person, not by the driver.
 func (v version) person() bool { return v.nonce == "" }
 
-// restored reports whether the version may hold older data than the one before it:
-// those of a person may, and nobody but the person knows.
+// restored reports whether the version may hold older data than the one before it, as
+// any version that a person stored may.
 func (v version) restored() bool { return v.person() || v.pasted }
 
-// identity tells the version from others of the same number in another life of
-// the secret.
+// identity distinguishes the version from one of the same number in an earlier or later
+// secret of that name.
 func (v version) identity() string {
 	if v.person() && v.state == stored {
 		sum := sha256.Sum256(v.data)
@@ -82,7 +80,7 @@ func (v version) identity() string {
 	return v.nonce
 }
 
-// ref names one version: a revision of the driver.
+// ref names one version. It is the driver's revision.
 type ref struct {
 	number   int64
 	identity string
@@ -92,57 +90,56 @@ func (v version) ref() ref { return ref{v.number, v.identity()} }
 
 func (r ref) String() string { return strconv.FormatInt(r.number, 10) + "-" + r.identity }
 
-// parseRef reports false for a text that no revision has.
+// parseRef reports false for a string that is not a revision.
 func parseRef(text string) (ref, bool) {
 	number, identity, ok := strings.Cut(text, "-")
 	n, err := strconv.ParseInt(number, 10, 64)
 	return ref{n, identity}, ok && err == nil && n > 0 && identity != ""
 }
 
-// versionLog is the versions of one secret. Its errors match the sentinels of
-// package driver, or are a context's.
+// versionLog is the versions of one secret. Its errors match the sentinels of package
+// driver, or are those of a context.
 type versionLog interface {
 	// add stores a version and returns it with its number. If the error matches
-	// driver.ErrUnavailable, or is a context's, the version may be stored or may
-	// be stored later; if driver.ErrNotFound, there is no such secret.
+	// driver.ErrUnavailable, or is that of a context, the version may be stored, now or
+	// later; if driver.ErrNotFound, the secret does not exist.
 	add(ctx context.Context, v version) (version, error)
-	// access returns what is there under a number.
+	// access returns the version with a number.
 	access(ctx context.Context, number int64) (version, error)
 	// latest returns a version near the end of the log, as a hint. Its state is
 	// gone, and its number zero, if it cannot be read.
 	latest(ctx context.Context) (version, error)
-	// destroy destroys a version; one that cannot be destroyed any more is no
-	// error.
+	// destroy destroys a version. One that can no longer be destroyed is not an error.
 	destroy(ctx context.Context, v version) error
 }
 
-// maxBack is how many versions in a row that cannot be read are stepped over
-// before a secret counts as empty.
+// maxBack is how many unreadable versions in a row are skipped before a secret counts
+// as empty.
 const maxBack = 1000
 
 const (
-	// maxForward is how many versions one look reads: more than a global secret
-	// gets in hintAfter under its quota, many times over.
+	// maxForward is how many versions one look reads: many times more than the quota
+	// allows to be added to a global secret within hintAfter.
 	maxForward = 1 << 16
-	// maxNumber is more than the number of any version.
+	// maxNumber is higher than the number of any version.
 	maxNumber = 1 << 40
-	// maxLooks is how often a look begins again because versions were added. No
-	// quota lets them be added faster than they are read.
+	// maxLooks is how often a look starts again because versions were added. No quota
+	// allows them to be added faster than they are read.
 	maxLooks = 1000
 )
 
-// errEndless is returned where there is always one more version. A service that
-// answers for every number would keep a reader for ever.
-var errEndless = fmt.Errorf("%w: gave up: the secret has no last version", driver.ErrUnavailable)
+// errEndless is returned when there is always one more version. Without it, a service
+// that answers for every number would keep a reader forever.
+var errEndless = fmt.Errorf("%w: gave up: the secret has too many versions to find the last one", driver.ErrUnavailable)
 
 // history is what one operation has seen of a secret's versions.
 type history struct {
 	log  versionLog
 	seen map[int64]version
-	end  int64 // the highest number that is there, as far as seen
-	// sound is a version of which it is known that it counts, if not zero.
+	end  int64 // the highest number seen
+	// sound is the number of a version that is known to count, or zero.
 	sound int64
-	// floor is a number before which nothing can be read any more.
+	// floor is a number before which no version can be read any more.
 	floor int64
 	reads int
 }
@@ -151,7 +148,7 @@ func newHistory(log versionLog) *history {
 	return &history{log: log, seen: map[int64]version{}, floor: 1}
 }
 
-// position is what a process remembers of a secret, to start from.
+// position is what a process remembers of a secret, to resume from.
 type position struct {
 	head  version // which counted
 	end   int64   // the highest number; those above head do not count
@@ -170,7 +167,7 @@ func resume(log versionLog, p position) *history {
 	return h
 }
 
-// keep takes note of a version.
+// keep records a version.
 func (h *history) keep(v version) {
 	h.seen[v.number] = v
 	h.end = max(h.end, v.number)
@@ -179,7 +176,7 @@ func (h *history) keep(v version) {
 	}
 }
 
-// at returns what is there under a number, as far as known already, else read.
+// at returns the version with a number, reading it if it is not known yet.
 func (h *history) at(ctx context.Context, number int64) (version, error) {
 	if v, ok := h.seen[number]; ok {
 		return v, nil
@@ -194,13 +191,13 @@ func (h *history) at(ctx context.Context, number int64) (version, error) {
 func (h *history) read(ctx context.Context, number int64) (version, error) {
 	h.reads++
 	v, err := h.log.access(ctx, number)
-	if err == nil && v.state != absent { // Absent is only what is not there yet.
+	if err == nil && v.state != absent { // An absent one may still be added.
 		h.keep(v)
 	}
 	return v, err
 }
 
-// begin looks for a number to start from.
+// begin finds a number to start from.
 func (h *history) begin(ctx context.Context) error {
 	hint, err := h.log.latest(ctx)
 	if err != nil {
@@ -210,8 +207,7 @@ func (h *history) begin(ctx context.Context) error {
 		h.keep(hint)
 		return nil
 	}
-	// There may be versions of which the hint does not know yet, and the latest
-	// one may have been destroyed.
+	// The hint may be outdated, or the latest version destroyed.
 	first, err := h.read(ctx, 1)
 	if err != nil || first.state == absent {
 		return err
@@ -246,7 +242,7 @@ func (h *history) leap(ctx context.Context) error {
 	return nil
 }
 
-// forward reads on until there is no more.
+// forward reads on to the end.
 func (h *history) forward(ctx context.Context) error {
 	for range maxForward {
 		v, err := h.read(ctx, h.end+1)
@@ -259,9 +255,9 @@ func (h *history) forward(ctx context.Context) error {
 
 // head returns the current version; its state is absent if there is none.
 //
-// It reads on to the end, goes back to the first version that counts, and looks
-// again whether there is more, if that took any reads: as long as no version was
-// added, the current one cannot have been destroyed in the meantime.
+// It reads on to the end and goes back to the first version that counts. If that took
+// any reads, it checks again for new versions: only if none was added is it certain that
+// the current version was not destroyed in between.
 func (h *history) head(ctx context.Context) (version, error) {
 	for range maxLooks {
 		if err := h.forward(ctx); err != nil {
@@ -280,7 +276,7 @@ func (h *history) head(ctx context.Context) (version, error) {
 	return version{}, errEndless
 }
 
-// newest returns the highest version that counts, among those up to the end.
+// newest returns the highest version up to the end that counts.
 func (h *history) newest(ctx context.Context) (version, error) {
 	back := 0
 	for n := h.end; n >= h.floor && back < maxBack; n-- {
@@ -299,15 +295,15 @@ func (h *history) newest(ctx context.Context) (version, error) {
 	return version{}, nil
 }
 
-// counts reports whether a version counts: its base was still the current
-// version when it was added. If it was not, a version between the two, of no
-// lower generation, shows that.
+// counts reports whether a version counts: whether its base was still the current
+// version when it was added. If it was not, a version between the two with at least the
+// same generation shows that.
 func (h *history) counts(ctx context.Context, v version) (bool, error) {
 	if v.person() || v.number == h.sound {
 		return true, nil
 	}
 	if v.generation >= v.number {
-		return false, nil // Of an earlier life of the secret.
+		return false, nil // Of an earlier secret of this name.
 	}
 	beaten := false
 	for n := v.number - 1; n > v.generation; n-- {
@@ -330,7 +326,7 @@ func (h *history) counts(ctx context.Context, v version) (bool, error) {
 		}
 	}
 	if b := h.seen[v.generation]; b.state == stored && v.base != "" && b.identity() != v.base {
-		return false, nil // Of an earlier life, too.
+		return false, nil // Of an earlier secret, too.
 	}
 	return !beaten, nil
 }
@@ -343,8 +339,8 @@ func (h *history) reaches(ctx context.Context, v version, generation int64) (boo
 	if v.number-1 < generation {
 		return false, nil
 	}
-	// If a person pasted it together with the driver's fields, its original is
-	// between it and its base.
+	// If a person pasted it with the driver's fields, the original is between it and its
+	// base.
 	for n := v.number - 1; n > v.generation; n-- {
 		u, err := h.at(ctx, n)
 		if err != nil {

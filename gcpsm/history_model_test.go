@@ -16,18 +16,17 @@ import (
 	"example.com/tokenstore/internal/adaptertest"
 )
 
-// The model runs the algorithm alone, over a log in memory that behaves as the
-// service does, with everything unpleasant on: twenty processes take turns at
-// random, one call at a time; some sleep in the middle for half an hour, some
-// die, replies are lost, destructions take effect later, "latest" is outdated,
-// and a person pastes versions. The log itself knows which version counts, since
-// it sees all additions in their order.
+// The model runs the algorithm alone, over a log in memory that behaves as the service
+// does, with every fault turned on: twenty processes take turns at random, one call at a
+// time; some stall for half an hour, some die, replies are lost, destructions take
+// effect late, "latest" is outdated, and a person pastes versions. The log knows which
+// version counts, since it sees all additions in order.
 
 const (
 	modelActors    = 20
 	modelSchedules = 20_000
 	bites          = 100
-	// quick is how long an operation may take that is always told its outcome.
+	// quick is the longest operation that must always learn its outcome.
 	quick = keepFor - time.Minute
 )
 
@@ -38,15 +37,15 @@ type world struct {
 	rng      *rand.Rand
 	now      time.Duration // since the beginning
 	log      []entry       // number 1 is log[0]
-	heads    []headAt      // every current version, with the turn in which it became that
+	heads    []headAt      // every current version, with the turn in which it became current
 	turn     int
 	pending  []destruction
 	late     []arrival
 	actors   []*actor
-	calm     bool          // no accidents any more
+	calm     bool          // no more faults
 	erased   time.Duration // when a deletion last destroyed something
 	problems []string
-	unsure   int // outcomes that nobody could tell
+	unsure   int // unknown outcomes
 	wins     int
 	pastes   int // looks that saw one
 	naive    naive
@@ -56,7 +55,7 @@ type entry struct {
 	version
 	gone   bool
 	counts bool
-	copied int64 // the version of which a person has made this one, with the driver's fields
+	copied int64 // the version that a person copied, with the driver's fields
 }
 
 type headAt struct {
@@ -70,20 +69,20 @@ type destruction struct {
 	erases bool // by a deletion
 }
 
-// arrival is an addition that its sender has given up.
+// arrival is an addition that its sender no longer waits for.
 type arrival struct {
 	version
 	at time.Duration
 }
 
-// naive is a mistake to be planted.
+// naive is a mistake to plant.
 type naive int
 
 const (
 	none             naive = iota
 	previousOnly           // a version loses only to one with the same base
-	destroyAtOnce          // what was replaced is destroyed at once
-	destroyAndForget       // the same, and what cannot be read is taken for nothing
+	destroyAtOnce          // a replaced version is destroyed at once
+	destroyAndForget       // the same, and an unreadable version counts as absent
 )
 
 func (w *world) head() int64 { return w.heads[len(w.heads)-1].number }
@@ -104,7 +103,7 @@ func (w *world) append(v version, person bool) int64 {
 	return v.number
 }
 
-// was reports whether a version was the current one at some time since a turn.
+// was reports whether a version was the current one at any time since a turn.
 func (w *world) was(number int64, since int) bool {
 	for i := len(w.heads) - 1; i >= 0; i-- {
 		if w.heads[i].number == number {
@@ -117,7 +116,7 @@ func (w *world) was(number int64, since int) bool {
 	return false
 }
 
-// settle carries out what is due.
+// settle applies the changes that are due.
 func (w *world) settle() {
 	w.late = slices.DeleteFunc(w.late, func(l arrival) bool {
 		if l.at <= w.now {
@@ -152,10 +151,10 @@ type actor struct {
 	began  time.Duration // when its present operation began
 	shaky  bool          // a reply was lost, or a person took part
 	known  *position
-	erases bool // it destroys what a deletion leaves
+	erases bool // it destroys the versions that a deletion leaves
 }
 
-// step ends the turn, and says whether the process goes on.
+// step ends the turn and reports whether the process goes on.
 func (a *actor) step() error {
 	if !a.calm {
 		switch n := a.rng.IntN(1000); {
@@ -174,7 +173,7 @@ func (a *actor) step() error {
 	return nil
 }
 
-// loses reports whether a reply gets lost.
+// loses reports whether a reply is lost.
 func (a *actor) loses() bool { return !a.calm && a.rng.IntN(100) < 3 }
 
 func (a *actor) add(_ context.Context, v version) (version, error) {
@@ -183,12 +182,12 @@ func (a *actor) add(_ context.Context, v version) (version, error) {
 	}
 	if a.loses() {
 		a.shaky = true
-		if a.rng.IntN(2) == 0 { // It arrives after all.
+		if a.rng.IntN(2) == 0 { // It still arrives.
 			a.late = append(a.late, arrival{v, a.now + time.Duration(a.rng.IntN(60))*time.Second})
 		}
 		return version{}, driver.ErrUnavailable
 	}
-	// The writer looked at its clock a moment before.
+	// The writer read its clock earlier.
 	v.written = 1 + int64(max(0, a.now-time.Duration(a.rng.IntN(60))*time.Second)/time.Millisecond)
 	v.number, v.state = a.append(v, false), stored
 	if a.loses() {
@@ -246,8 +245,8 @@ func (a *actor) pause(_ context.Context, d time.Duration) error {
 	return a.step()
 }
 
-// look finds the current version, and checks that it was that at some time while
-// the process looked.
+// look finds the current version, and checks that it was current at some time during the
+// look.
 func (a *actor) look(ctx context.Context) (*history, version, error) {
 	since := a.turn
 	h := newHistory(a)
@@ -273,21 +272,21 @@ func (a *actor) look(ctx context.Context) (*history, version, error) {
 	return h, v, nil
 }
 
-// checkPasted compares what is said of a paste with what is true. Once the version
-// that was copied is destroyed, only those who saw it know.
+// checkPasted compares the pasted flag with the truth. Once the copied version is
+// destroyed, only processes that saw it can know.
 func (a *actor) checkPasted(v version) {
 	from := a.log[v.number-1].copied
 	switch {
 	case v.pasted && from == 0:
 		a.fails("version %d is taken for a paste", v.number)
 	case !v.pasted && from != 0 && !a.log[from-1].gone:
-		a.fails("version %d is not seen to be a paste of %d", v.number, from)
+		a.fails("version %d was not recognized as a paste of %d", v.number, from)
 	case v.pasted:
 		a.pastes++
 	}
 }
 
-// save replaces the current version, or deletes.
+// save replaces the current version, or deletes the secret.
 func (a *actor) save(ctx context.Context, deletes bool) error {
 	a.began, a.shaky = a.now, false
 	h, head, err := a.look(ctx)
@@ -326,7 +325,7 @@ func (a *actor) save(ctx context.Context, deletes bool) error {
 	return err
 }
 
-// run swaps, with the mistake that is planted.
+// run swaps, with the planted mistake.
 func (a *actor) run(ctx context.Context, s *swap, v version) (version, error) {
 	if a.naive != previousOnly && a.naive != destroyAndForget {
 		return s.run(ctx, v)
@@ -355,7 +354,7 @@ func (a *actor) run(ctx context.Context, s *swap, v version) (version, error) {
 	return own, nil
 }
 
-// judge compares what a writer was told with what is true.
+// judge compares the result that a writer got with the truth.
 func (a *actor) judge(given []string, own version, err error) {
 	if a.dead {
 		return
@@ -364,9 +363,9 @@ func (a *actor) judge(given []string, own version, err error) {
 	counts := i >= 0
 	switch {
 	case err == nil && (!counts || own.number != int64(i+1)):
-		a.fails("lost update: a writer was told that version %d is stored, and version %d counts", own.number, a.head())
+		a.fails("lost update: version %d was reported as stored, but version %d counts", own.number, a.head())
 	case errors.Is(err, driver.ErrConflict) && counts:
-		a.fails("a writer was told of a conflict, and version %d counts", i+1)
+		a.fails("a conflict was reported, but version %d counts", i+1)
 	case errors.Is(err, driver.ErrUnavailable):
 		a.unsure++
 		if !a.shaky && a.now-a.began < quick && !a.disturbed() {
@@ -375,12 +374,12 @@ func (a *actor) judge(given []string, own version, err error) {
 	}
 }
 
-// disturbed reports whether a deletion, which does not wait for keepFor, has
-// destroyed something since the present operation began.
+// disturbed reports whether a deletion, which does not wait for keepFor, has destroyed a
+// version since the current operation began.
 func (a *actor) disturbed() bool { return a.erased > a.began }
 
-// paste stores a version as a person does: by hand, or from a copy of the current
-// one, with the driver's fields in it.
+// paste stores a version as a person does: typed in, or copied from the current one with
+// the driver's fields.
 func (a *actor) paste() error {
 	if err := a.step(); err != nil {
 		return err
@@ -399,7 +398,7 @@ func (a *actor) paste() error {
 	return nil
 }
 
-// live is what one process does.
+// live runs one process.
 func (a *actor) live(role int) error {
 	ctx := context.Background()
 	for range 3 {
@@ -469,11 +468,11 @@ func (w *world) run() {
 	}
 }
 
-// schedule runs one schedule to its end and returns what was wrong.
+// schedule runs one schedule to its end and returns the violations.
 func schedule(seed uint64, planted naive) *world {
 	w := &world{rng: rand.New(rand.NewPCG(seed, 7)), heads: []headAt{{}}, naive: planted}
 	for range modelActors {
-		role := w.rng.IntN(40) // Half of them are nothing but writers.
+		role := w.rng.IntN(40) // Half of them only write.
 		w.start(func(a *actor) error {
 			a.wake = time.Duration(w.rng.IntN(120)) * time.Second
 			if err := a.step(); err != nil {
@@ -489,8 +488,8 @@ func schedule(seed uint64, planted naive) *world {
 	return w
 }
 
-// aftermath lets one more process save some times when all is quiet: it finds
-// what counts, and in the end no more than two versions are left.
+// aftermath lets one more process save a few times when all others have ended: it finds
+// the version that counts, and in the end at most two versions are left.
 func (w *world) aftermath() {
 	w.calm, w.actors = true, nil
 	w.now += time.Hour
@@ -547,8 +546,7 @@ func TestModelOfVersions(t *testing.T) {
 	t.Logf("%d schedules, %d versions, %d committed writes, %d writers that were told that nobody knows", schedules(), versions, wins, unsure)
 }
 
-// TestModelBites plants the mistakes that one would make, and expects the model
-// to find them.
+// TestModelBites plants likely mistakes, and expects the model to find them.
 func TestModelBites(t *testing.T) {
 	t.Parallel()
 	for name, planted := range map[string]struct {

@@ -1,8 +1,7 @@
-package gcpsm
+// A secret's versions in the service: the calls, and the stored form. The data's fields
+// come first, then the driver's, which the rule in history.go needs.
 
-// The versions of a secret as the service has them: the calls, and the form of what is
-// stored. The data's fields are followed by those of the driver, which the rule in
-// history.go needs.
+package gcpsm
 
 import (
 	"bytes"
@@ -23,11 +22,11 @@ import (
 	"example.com/tokenstore/driver"
 )
 
-// remoteLog is the versions of one secret in the service.
+// remoteLog is the log of one secret's versions in the service.
 type remoteLog struct {
 	*secrets
 	path string // of the secret: projects/…/secrets/…
-	// fields are the data of the version that is to be added.
+	// fields are the data of the version to be added.
 	fields map[string]json.RawMessage
 }
 
@@ -35,14 +34,14 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 func checksum(data []byte) int64 { return int64(crc32.Checksum(data, castagnoli)) }
 
-// errDamaged is returned for a payload that does not fit its checksum.
-var errDamaged = errors.New("the data does not fit its checksum")
+// errDamaged is returned for a payload that does not match its checksum.
+var errDamaged = errors.New("checksum mismatch; retry later")
 
 func (l *remoteLog) add(ctx context.Context, v version) (version, error) {
 	v.written = l.set.now().UnixMilli()
 	payload := encode(v, l.fields)
 	if len(payload) > maxPayload {
-		return version{}, fmt.Errorf("%w: %d bytes with the driver's fields, and the service stores %d", driver.ErrTooLarge, len(payload), maxPayload)
+		return version{}, fmt.Errorf("%w: %d bytes with the driver's fields exceeds the limit of %d", driver.ErrTooLarge, len(payload), maxPayload)
 	}
 	sum := checksum(payload)
 	out, f := call(ctx, l.set, "AddSecretVersion", never, l.api.AddSecretVersion, &secretmanagerpb.AddSecretVersionRequest{
@@ -52,7 +51,7 @@ func (l *remoteLog) add(ctx context.Context, v version) (version, error) {
 		return version{}, f.give()
 	}
 	number, err := numberOf(out.GetName())
-	if err != nil { // It was stored, under whatever number.
+	if err != nil { // It was stored, under an unknown number.
 		return version{}, fmt.Errorf("%w: AddSecretVersion: %w", driver.ErrUnavailable, err)
 	}
 	v = decode(number, payload)
@@ -63,7 +62,7 @@ func (l *remoteLog) add(ctx context.Context, v version) (version, error) {
 func (l *remoteLog) access(ctx context.Context, number int64) (version, error) {
 	v, err := l.get(ctx, strconv.FormatInt(number, 10))
 	if err == nil && v.state == stored && v.number != number {
-		err = fmt.Errorf("%w: AccessSecretVersion: the reply is another version", driver.ErrUnavailable)
+		err = fmt.Errorf("%w: AccessSecretVersion: the reply is for another version; check any proxy", driver.ErrUnavailable)
 	}
 	v.number = number
 	return v, err
@@ -71,10 +70,10 @@ func (l *remoteLog) access(ctx context.Context, number int64) (version, error) {
 
 func (l *remoteLog) latest(ctx context.Context) (version, error) { return l.get(ctx, "latest") }
 
-// errEmpty is returned for a reply that holds no payload, such as a proxy's.
-var errEmpty = errors.New("the reply has no data")
+// errEmpty is returned for a reply without a payload, such as a proxy's.
+var errEmpty = errors.New("the reply has no data; check the endpoint and any proxy")
 
-// get accesses a version. Only NOT_FOUND says that it is not there: a role that
+// get accesses a version. Only NOT_FOUND means that it does not exist: a role that
 // may not access it gets another answer, which is an error.
 func (l *remoteLog) get(ctx context.Context, which string) (version, error) {
 	in := &secretmanagerpb.AccessSecretVersionRequest{Name: l.path + "/versions/" + which}
@@ -106,8 +105,8 @@ func (l *remoteLog) get(ctx context.Context, which string) (version, error) {
 	}
 }
 
-// destroy destroys a version. Its own one is named with its etag, so that no
-// version of a later secret of that name is hit.
+// destroy destroys a version. This process names its own by its etag, so that it
+// cannot hit a version of a later secret with the same name.
 func (l *remoteLog) destroy(ctx context.Context, v version) error {
 	_, f := call(ctx, l.set, "DestroySecretVersion", ifUnanswered, l.api.DestroySecretVersion, &secretmanagerpb.DestroySecretVersionRequest{
 		Name: l.path + "/versions/" + strconv.FormatInt(v.number, 10), Etag: v.etag,
@@ -123,12 +122,12 @@ func (l *remoteLog) destroy(ctx context.Context, v version) error {
 func numberOf(name string) (int64, error) {
 	n, err := strconv.ParseInt(name[strings.LastIndexByte(name, '/')+1:], 10, 64)
 	if err != nil || n < 1 {
-		return 0, errors.New("the reply names no version")
+		return 0, errors.New("the reply names no version; check the endpoint and any proxy")
 	}
 	return n, nil
 }
 
-// The fields that the driver adds to each version, as text like all others.
+// The fields that the driver adds to each version, strings like all others.
 const (
 	generationField = driver.Reserved + "generation"
 	baseField       = driver.Reserved + "base"
@@ -142,7 +141,7 @@ const (
 	// maxPayload is the size of the largest version, in bytes.
 	// https://docs.cloud.google.com/secret-manager/quotas
 	maxPayload = 64 << 10
-	// overhead is more than the driver's fields take.
+	// overhead is more than the driver's fields need.
 	overhead = 320
 	maxSize  = maxPayload - overhead
 )
@@ -155,7 +154,7 @@ func checkData(data []byte) (map[string]json.RawMessage, error) {
 	return object(data), nil
 }
 
-// object returns the fields of a JSON object, and nil if data is something else.
+// object returns the fields of a JSON object, or nil if data is something else.
 func object(data []byte) map[string]json.RawMessage {
 	var fields map[string]json.RawMessage
 	if !utf8.Valid(data) || json.Unmarshal(data, &fields) != nil {
@@ -175,7 +174,7 @@ func theirs(fields map[string]json.RawMessage) []string {
 	return slices.DeleteFunc(names, func(name string) bool { return strings.HasPrefix(name, driver.Reserved) })
 }
 
-// join writes an object, value for value as it stands.
+// join writes an object, with its values unchanged.
 func join(fields map[string]json.RawMessage, names []string) []byte {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -185,7 +184,7 @@ func join(fields map[string]json.RawMessage, names []string) []byte {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		_ = enc.Encode(name) // A text cannot fail.
+		_ = enc.Encode(name) // A string cannot fail.
 		b.Truncate(b.Len() - 1)
 		b.WriteByte(':')
 		b.Write(fields[name])
@@ -194,8 +193,8 @@ func join(fields map[string]json.RawMessage, names []string) []byte {
 	return b.Bytes()
 }
 
-// encode returns what is stored for a version: the data's fields, and then the
-// driver's, so that a person finds them at the end.
+// encode returns the stored form of a version: the data's fields first, for people who
+// edit them, then the driver's.
 func encode(v version, fields map[string]json.RawMessage) []byte {
 	names, all := theirs(fields), maps.Clone(fields)
 	if all == nil {
@@ -218,8 +217,8 @@ func encode(v version, fields map[string]json.RawMessage) []byte {
 	return join(all, names)
 }
 
-// decode reads a version. What has not the driver's fields was stored by a
-// person, and stays as it is.
+// decode reads a version. One without the driver's fields was stored by a person and
+// stays as it is.
 func decode(number int64, payload []byte) version {
 	v := version{number: number, state: stored, data: payload}
 	if !bytes.Contains(payload, []byte(driver.Reserved)) {
@@ -244,6 +243,6 @@ func decode(number int64, payload []byte) version {
 
 func text(value json.RawMessage) string {
 	var s string
-	_ = json.Unmarshal(value, &s) // What is no text is none.
+	_ = json.Unmarshal(value, &s) // Anything else counts as empty.
 	return s
 }

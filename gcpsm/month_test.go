@@ -19,12 +19,12 @@ import (
 	"example.com/tokenstore/secretstore"
 )
 
-// The prices of Google, without what is free: 6 versions and 10,000 accesses.
+// Google's prices, without the free tier: 6 versions and 10,000 accesses.
 // https://cloud.google.com/secret-manager/pricing
 const (
 	dollarsPerVersion = 0.06        // for a month in one location
 	dollarsPerAccess  = 0.03 / 1e4  // all other calls are free
-	tokensKept        = 1000        // as many come as go
+	tokensKept        = 1000        // constant: as many are inserted as deleted
 	newEachDay        = 20          // and as many are deleted
 	rotatedEachDay    = 5           // refresh tokens
 	period            = time.Hour   // from refresh to refresh
@@ -33,8 +33,8 @@ const (
 	mostBilled        = 2           // versions of a token at any time
 )
 
-// direct is Google's client without the wire for the calls of which a month has
-// millions.
+// direct is Google's client without a connection, for the calls that a month makes by the
+// million.
 type direct struct {
 	*secretmanager.Client
 	service *gcpsmtest.Service
@@ -52,7 +52,7 @@ func (d direct) DestroySecretVersion(ctx context.Context, in *secretmanagerpb.De
 	return d.service.DestroySecretVersion(ctx, in)
 }
 
-// month is a company's tokens on the server's clock.
+// month is a company's tokens over a month on the server's clock.
 type month struct {
 	*testing.T
 	service *gcpsmtest.Service
@@ -107,8 +107,8 @@ func (m *month) replaceOldest() {
 	m.insert()
 }
 
-// refresh renews a token's access token, and its refresh token too if it is
-// rotated.
+// refresh renews a token's access token, and its refresh token too if that is due for
+// rotation.
 func (m *month) refresh(i int, rotate bool) {
 	m.Helper()
 	m.serial++
@@ -120,8 +120,7 @@ func (m *month) refresh(i int, rotate bool) {
 	m.want[i] = m.save(t)
 }
 
-// hour refreshes every token once, evenly spread. What goes and comes does so in
-// its second half.
+// hour refreshes every token once, evenly spread. Tokens come and go in its second half.
 func (m *month) hour(rotations, arrivals int) {
 	m.Helper()
 	began, gone := m.clock.Now(), 0
@@ -137,8 +136,7 @@ func (m *month) hour(rotations, arrivals int) {
 	m.clock.Advance(max(0, began.Add(period).Sub(m.clock.Now())))
 }
 
-// repair does what an operator has done once a day: it removes what is left of
-// deleted tokens.
+// repair does an operator's daily repair: it removes the remains of deleted tokens.
 func (m *month) repair() {
 	m.Helper()
 	m.billed()
@@ -147,7 +145,7 @@ func (m *month) repair() {
 	}
 }
 
-// billed checks how many versions each token has had at once.
+// billed checks the most versions that each token has had at once.
 func (m *month) billed() {
 	m.Helper()
 	for _, id := range m.service.IDs() {
@@ -160,8 +158,8 @@ func (m *month) billed() {
 	}
 }
 
-// verify compares what is stored with what was saved, and finds some of it by
-// each key, as a process that has just started.
+// verify compares the stored tokens with the saved ones, and finds some of them by each
+// key, as a newly started process does.
 func (m *month) verify() {
 	m.Helper()
 	cold := m.process()
@@ -187,7 +185,7 @@ func (m *month) verify() {
 	}
 }
 
-// moveIn saves the tokens with which the month begins, fifty together.
+// moveIn saves the tokens at the start of the month, fifty per call.
 func (m *month) moveIn() {
 	m.Helper()
 	for len(m.want) < tokensKept {
@@ -235,7 +233,7 @@ func TestMonth(t *testing.T) {
 	m.billed()
 }
 
-// report tells what so many days have cost since the given counts.
+// report logs the costs of some days since the given counts.
 func (m *month) report(days int, calls map[string]int, versions time.Duration) {
 	m.Helper()
 	months := float64(days) / billedDays

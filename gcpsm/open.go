@@ -1,6 +1,6 @@
-package gcpsm
-
 // The gcpsm: URL, for programs that choose their store by configuration.
+
+package gcpsm
 
 import (
 	"context"
@@ -50,7 +50,7 @@ func open(ctx context.Context, u *url.URL) (tokenstore.OpenStore, error) {
 	if err != nil {
 		return nil, invalidURL(err)
 	}
-	// All that can be wrong with the options is so without a client too.
+	// Check all options before a client is made: none of them depends on it.
 	if _, err := New(&secretmanager.Client{}, u.Host, options...); err != nil {
 		return nil, err
 	}
@@ -62,9 +62,9 @@ func open(ctx context.Context, u *url.URL) (tokenstore.OpenStore, error) {
 	return New(client, u.Host, options...)
 }
 
-// noClient is the error of a client that could not be made. All that the URL says was
-// checked before, so what is missing or wrong are the credentials; the text of the
-// cause may quote their file.
+// noClient is the error of a client that could not be made. The URL was checked
+// before, so the credentials are at fault; the cause may quote their file, and is
+// not shown.
 type noClient struct{ cause error }
 
 func (*noClient) Error() string {
@@ -78,10 +78,10 @@ func invalidURL(err error) error {
 	return &tokenstore.Error{Store: storeName, Op: "open", Kind: tokenstore.ErrInvalidArgument, Err: err}
 }
 
-// urlOptions returns the options that a URL gives.
+// urlOptions returns the options in a URL.
 func urlOptions(u *url.URL) ([]Option, error) {
 	if u.Opaque != "" || u.Fragment != "" || u.Host == "" {
-		return nil, errors.New("the form is gcpsm://project/prefix")
+		return nil, errors.New("the URL must have the form gcpsm://project/prefix")
 	}
 	var options []Option
 	if prefix := strings.Trim(u.Path, "/"); prefix != "" {
@@ -102,14 +102,14 @@ func urlOptions(u *url.URL) ([]Option, error) {
 	if text := query.Get("fanout"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil {
-			return nil, errors.New("fanout is not a number")
+			return nil, errors.New("fanout must be a number")
 		}
 		options = append(options, WithFanout(n))
 	}
 	return options, nil
 }
 
-// newClient returns a function that makes the client which a URL asks for.
+// newClient returns a function that makes the client for a URL.
 func newClient(query url.Values) (func(context.Context) (*secretmanager.Client, error), error) {
 	rest := false
 	switch query.Get("transport") {
@@ -117,7 +117,7 @@ func newClient(query url.Values) (func(context.Context) (*secretmanager.Client, 
 	case transportREST:
 		rest = true
 	default:
-		return nil, errors.New("transport is grpc or rest")
+		return nil, errors.New("transport must be grpc or rest")
 	}
 	options, err := endpointOptions(query, rest)
 	if err != nil {
@@ -131,8 +131,8 @@ func newClient(query url.Values) (func(context.Context) (*secretmanager.Client, 
 	}, nil
 }
 
-// endpointOptions returns where to connect: regional secrets have an endpoint
-// in each location.
+// endpointOptions returns the endpoint to connect to: regional secrets have one
+// per location.
 // https://docs.cloud.google.com/secret-manager/docs/reference/rest#rest_endpoints
 func endpointOptions(query url.Values, rest bool) ([]option.ClientOption, error) {
 	endpoint, location := query.Get("endpoint"), query.Get("location")
@@ -140,7 +140,7 @@ func endpointOptions(query url.Values, rest bool) ([]option.ClientOption, error)
 	case insecure != "" && insecure != "true" && insecure != "false":
 		return nil, errors.New("insecure must be true or false")
 	case insecure == "true" && endpoint == "":
-		return nil, errors.New("insecure=true is for an endpoint; Google's own are always encrypted")
+		return nil, errors.New("insecure=true needs an endpoint: Google's own are always encrypted")
 	case endpoint == "" && location == "":
 		return nil, nil
 	case endpoint == "" && rest:
@@ -153,7 +153,7 @@ func endpointOptions(query url.Values, rest bool) ([]option.ClientOption, error)
 	case err != nil || e.Host != endpoint || e.Port() == "":
 		return nil, errors.New("endpoint must be host:port")
 	case !isLoopback(e.Hostname()) && query.Get("insecure") != "true":
-		return nil, errors.New("endpoint is not on this machine, and the connection to it is not encrypted; add insecure=true if it is an emulator in a test network")
+		return nil, errors.New("endpoint is not on this machine, and the connection to it is not encrypted; add insecure=true if it is an emulator on a test network")
 	}
 	if rest {
 		return []option.ClientOption{option.WithEndpoint("http://" + endpoint), option.WithoutAuthentication()}, nil
@@ -164,8 +164,8 @@ func endpointOptions(query url.Values, rest bool) ([]option.ClientOption, error)
 	}, nil
 }
 
-// isLoopback reports whether a host is this machine, so that nobody else sees what is
-// sent to it.
+// isLoopback reports whether a host is this machine, so that nothing sent to it
+// goes over a network.
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()

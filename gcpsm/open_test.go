@@ -15,7 +15,7 @@ import (
 	"example.com/tokenstore/internal/adaptertest"
 )
 
-// noCredentials takes what the machine may have set.
+// noCredentials hides any credentials of the machine.
 func noCredentials(t *testing.T) {
 	t.Helper()
 	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", "")
@@ -45,7 +45,7 @@ func TestOpenRefuses(t *testing.T) {
 		"gcpsm://My_Project":                                                              "project",
 		"gcpsm://my-project/crm?secret=hush":                                              "known are",
 		"gcpsm://my-project/crm?fanout=0":                                                 "1 to 1024",
-		"gcpsm://my-project/crm?fanout=x":                                                 "not a number",
+		"gcpsm://my-project/crm?fanout=x":                                                 "must be a number",
 		"gcpsm://my-project/crm?transport=carrier":                                        "grpc or rest",
 		"gcpsm://my-project/crm?location=evil.example.com/":                               "location",
 		"gcpsm://my-project/crm?location=europe-west3&replicas=europe-west3":              "no replicas",
@@ -58,14 +58,14 @@ func TestOpenRefuses(t *testing.T) {
 		"gcpsm://my-project/crm?endpoint=localhost.evil.test:9090&transport=rest":         "insecure=true",
 		"gcpsm://my-project/crm?endpoint=[2001:db8::1]:9090":                              "insecure=true",
 		"gcpsm://my-project/crm?endpoint=127.0.0.1:9090&insecure=yes":                     "true or false",
-		"gcpsm://my-project/crm?insecure=true":                                            "for an endpoint",
+		"gcpsm://my-project/crm?insecure=true":                                            "needs an endpoint",
 		"gcpsm://my-project/crm/../x":                                                     "segment",
 		"gcpsm://user:hush@my-project/crm":                                                "password",
 	})
 }
 
-// TestOpenWithoutCredentials opens a store where there are none, and where the file
-// is damaged: what the file holds is not quoted.
+// TestOpenWithoutCredentials opens a store without credentials, and with a damaged
+// credentials file, whose content is not quoted.
 func TestOpenWithoutCredentials(t *testing.T) {
 	noCredentials(t)
 	t.Setenv("GCE_METADATA_HOST", "")

@@ -1,7 +1,7 @@
-package gcpsm
+// Options of the store and of the driver. They are checked when the store is made, so
+// that a mistake shows before the first call.
 
-// What can be set, for the store and for the driver, and the checks of it: a mistake
-// shows when the store is made, not with the first call.
+package gcpsm
 
 import (
 	"context"
@@ -14,11 +14,11 @@ import (
 	"example.com/tokenstore/secretstore"
 )
 
-// storeName is how the store calls itself in errors and logs.
+// storeName is the store's name in errors and logs.
 const storeName = "gcpsm"
 
-// The labels of the store. The second one is changed whenever a deleted name is
-// taken again, so that a removal that is under way fails.
+// The store's labels. stateKey changes whenever a deleted name is used again, so
+// that a removal in progress fails.
 const (
 	managedByKey   = "managed-by"
 	managedByValue = "tokenstore"
@@ -26,7 +26,7 @@ const (
 	stateDeleted   = "deleted"
 )
 
-// maxLabels is how many labels a secret has.
+// maxLabels is how many labels a secret can have.
 // https://docs.cloud.google.com/secret-manager/docs/reference/rest/v1/projects.secrets
 const maxLabels = 64
 
@@ -40,7 +40,7 @@ var (
 // Option sets one property of the store or the driver.
 type Option func(*settings)
 
-// settings are the options put together.
+// settings are all the options together.
 type settings struct {
 	project  string
 	prefix   string
@@ -49,7 +49,7 @@ type settings struct {
 	kmsKey   string
 	labels   map[string]string
 	fanout   int
-	clock    bool // now and sleep are the caller's
+	clock    bool // now and sleep were set by the caller
 	now      func() time.Time
 	sleep    func(context.Context, time.Duration) error
 	store    []secretstore.Option
@@ -58,33 +58,31 @@ type settings struct {
 // replica is one location of a secret that is not replicated automatically.
 type replica struct{ location, kmsKey string }
 
-// WithPrefix sets how the names of all secrets begin, "tokenstore/" by default;
-// it ends in a slash.
-// Stores with different prefixes know nothing of each other.
+// WithPrefix sets the prefix of all secrets' names, "tokenstore/" by default. It
+// must end in a slash. Stores with different prefixes are independent.
 func WithPrefix(prefix string) Option { return func(s *settings) { s.prefix = prefix } }
 
 // WithLocation makes the secrets regional secrets of one location, such as
-// "europe-west3". The client must be one of that location's own endpoint,
-// secretmanager.LOCATION.rep.googleapis.com. Global and regional secrets know
-// nothing of each other.
+// "europe-west3". The client must use that location's endpoint,
+// secretmanager.LOCATION.rep.googleapis.com. Global and regional secrets are
+// independent.
 func WithLocation(location string) Option { return func(s *settings) { s.location = location } }
 
-// WithReplica has new secrets replicated to a location, encrypted with a key of
-// that location, or with Google's own if kmsKey is empty. It is given once for
-// each location; without it Google chooses the locations. Each location is paid
-// for, and the locations of a secret can never be changed.
+// WithReplica replicates new secrets to a location, encrypted with a key of that
+// location, or with Google's own if kmsKey is empty. Use it once per location;
+// without it Google chooses the locations. Each location is billed, and the
+// locations of a secret cannot be changed later.
 func WithReplica(location, kmsKey string) Option {
 	return func(s *settings) { s.replicas = append(s.replicas, replica{location, kmsKey}) }
 }
 
 // WithKMSKey sets the resource name of the key that encrypts new secrets: a
 // global or multi-region key for secrets that Google replicates, else one of
-// their location. By default Google's own keys do. Secrets that exist keep
-// theirs.
+// their location. By default Google's own keys do. Existing secrets keep theirs.
 func WithKMSKey(name string) Option { return func(s *settings) { s.kmsKey = name } }
 
-// WithLabels adds labels to new secrets, beside the label managed-by=tokenstore
-// that they all get.
+// WithLabels adds labels to new secrets, in addition to managed-by=tokenstore,
+// which all of them get.
 func WithLabels(labels map[string]string) Option {
 	return func(s *settings) {
 		for k, v := range labels {
@@ -93,23 +91,22 @@ func WithLabels(labels map[string]string) Option {
 	}
 }
 
-// WithFanout sets over how many secrets a new index is spread, 1 to 1,024; 1 by
-// default, which holds about 1,000 tokens. An index that exists keeps its own.
+// WithFanout sets how many secrets a new index is sharded over, 1 to 1,024. The
+// default of 1 holds about 1,000 tokens. An existing index keeps its own.
 func WithFanout(n int) Option { return func(s *settings) { s.fanout = n } }
 
-// WithClock sets the clock and how to wait, of the driver and the engine, for
-// tests. Both must be given.
+// WithClock sets the clock and the sleep function of the driver and the engine,
+// for tests. Both must be set.
 func WithClock(now func() time.Time, sleep func(context.Context, time.Duration) error) Option {
 	return func(s *settings) { s.now, s.sleep, s.clock = now, sleep, true }
 }
 
-// WithStoreOptions passes options on to secretstore.New, after this
-// package's own.
+// WithStoreOptions passes options to secretstore.New, after those of this package.
 func WithStoreOptions(options ...secretstore.Option) Option {
 	return func(s *settings) { s.store = append(s.store, options...) }
 }
 
-// configure applies the options and checks what they gave.
+// configure applies the options and checks the result.
 func configure(client API, project string, options []Option) (*settings, error) {
 	s := &settings{project: project, labels: map[string]string{}, fanout: 1, now: time.Now, sleep: sleepFor}
 	for _, o := range options {
@@ -125,42 +122,42 @@ func configure(client API, project string, options []Option) (*settings, error) 
 func (s *settings) check() error {
 	switch {
 	case !projectForm.MatchString(s.project):
-		return errors.New("the project is not a project's ID or number")
+		return errors.New("invalid project: must be a project ID or number")
 	case s.location != "" && !locationForm.MatchString(s.location):
-		return errors.New("the location is not one such as europe-west3")
+		return errors.New("invalid location: want something like europe-west3")
 	case s.location != "" && len(s.replicas) > 0:
-		return errors.New("regional secrets have no replicas")
+		return errors.New("use either a location or replicas: regional secrets have no replicas")
 	case s.kmsKey != "" && len(s.replicas) > 0:
-		return errors.New("each replica has a key of its own")
+		return errors.New("KMS key and replicas cannot be combined: give each replica a key of its own with WithReplica")
 	case s.now == nil || s.sleep == nil:
-		return errors.New("a clock needs both functions")
+		return errors.New("WithClock: now and sleep must both be set")
 	case s.prefix != "" && driver.CheckName(s.prefix+"x") != nil:
-		return errors.New("a prefix has no empty, . or .. segment")
+		return errors.New("invalid prefix: empty, \".\" and \"..\" segments are not allowed")
 	}
 	for _, r := range s.replicas {
 		if !locationForm.MatchString(r.location) {
-			return errors.New("a replica's location is not one such as europe-west3")
+			return errors.New("invalid replica location: want something like europe-west3")
 		}
 	}
 	return checkLabels(s.labels)
 }
 
 func checkLabels(labels map[string]string) error {
-	if len(labels) >= maxLabels { // One is for the state.
-		return fmt.Errorf("a secret has at most %d labels, two of them the store's", maxLabels)
+	if len(labels) >= maxLabels { // Leave room for the state.
+		return fmt.Errorf("too many labels: a secret can have %d, and two of them are reserved", maxLabels)
 	}
 	for k, v := range labels {
 		switch {
 		case k == stateKey:
-			return fmt.Errorf("the label %s is the store's", stateKey)
+			return fmt.Errorf("the label %s is reserved", stateKey)
 		case !labelKey.MatchString(k) || !labelValue.MatchString(v):
-			return errors.New("a label's key begins with a small letter, and key and value have small letters, digits, _ and -, at most 63")
+			return errors.New("invalid label: the key must begin with a lowercase letter; key and value may have up to 63 lowercase letters, digits, _ and -")
 		}
 	}
 	return nil
 }
 
-// parent is what the secrets belong to.
+// parent is the resource that holds the secrets.
 func (s *settings) parent() string {
 	if s.location != "" {
 		return "projects/" + s.project + "/locations/" + s.location
@@ -184,7 +181,7 @@ func (s *settings) storeOptions() []secretstore.Option {
 	return append(options, s.store...)
 }
 
-// sleepFor waits and honours the context.
+// sleepFor sleeps, or returns when the context ends.
 func sleepFor(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

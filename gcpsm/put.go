@@ -1,7 +1,7 @@
-package gcpsm
+// A Put adds a version; swap.go makes a compare-and-swap of that. A new name needs a
+// secret first, and a deleted name is used again by replacing its mark.
 
-// A Put adds a version; see swap.go for how that becomes a compare-and-swap. A new name
-// needs a secret first, and a name that was deleted is taken over its mark.
+package gcpsm
 
 import (
 	"context"
@@ -17,14 +17,14 @@ import (
 	"example.com/tokenstore/driver"
 )
 
-// pruneWithin is how long a save may be held up by destroying old versions.
+// pruneWithin is how long destroying old versions may delay a save.
 const pruneWithin = 5 * time.Second
 
-// noPruneFor is how long nothing is destroyed by saves after the service said
-// that the role may not: roles change.
+// noPruneFor is how long saves destroy nothing after the service denied it. Roles
+// change, so it is tried again later.
 const noPruneFor = time.Hour
 
-// Put adds a version over the one that the revision names.
+// Put replaces the version that the revision names.
 func (s *secrets) Put(ctx context.Context, secret driver.Secret) (string, error) {
 	id, full, err := encodeName(secret.Name)
 	if err != nil {
@@ -44,7 +44,7 @@ func (s *secrets) Put(ctx context.Context, secret driver.Secret) (string, error)
 	}
 	base, ok := parseRef(secret.Revision)
 	if !ok {
-		return "", fmt.Errorf("%w: the revision is not one of this store", driver.ErrConflict)
+		return "", fmt.Errorf("%w: the revision is not from this store", driver.ErrConflict)
 	}
 	own, err := s.replace(ctx, id, base, version{}, fields)
 	if err != nil {
@@ -68,21 +68,21 @@ func (s *secrets) replace(ctx context.Context, id string, base ref, v version, f
 		if err := s.goes(ctx, id); err != nil {
 			return version{}, err
 		}
-		return version{}, fmt.Errorf("%w: the secret is gone", driver.ErrConflict)
+		return version{}, fmt.Errorf("%w: the secret no longer exists", driver.ErrConflict)
 	}
 	return own, err
 }
 
-// goes forgets a secret to which no version could be added because it was not
-// there, and returns an error if a look meets one: then it may be there after all.
+// goes forgets a secret to which no version could be added because it does not
+// exist. It returns nil if another look confirms that, and else an error.
 func (s *secrets) goes(ctx context.Context, id string) error {
 	s.forget(id)
 	_, _, err := s.look(ctx, id)
 	return err
 }
 
-// onto returns the current version, without another look if the base was found
-// to be that a moment ago.
+// onto returns the current version, from memory if the base was the current one a few
+// seconds ago.
 func (s *secrets) onto(ctx context.Context, id string, base ref) (*history, version, error) {
 	if m, ok := s.recall(id); ok && m.head.ref() == base && s.set.now().Sub(m.looked) < freshFor {
 		return resume(s.log(id), m.position), m.head, nil
@@ -90,7 +90,7 @@ func (s *secrets) onto(ctx context.Context, id string, base ref) (*history, vers
 	return s.look(ctx, id)
 }
 
-// prune destroys old versions. What goes wrong is left to the next save.
+// prune destroys old versions. On a failure they are left to the next save.
 func (s *secrets) prune(ctx context.Context, h *history, head version) {
 	if s.set.now().UnixMilli() < s.noPrune.Load() {
 		return
@@ -98,13 +98,13 @@ func (s *secrets) prune(ctx context.Context, h *history, head version) {
 	ctx, cancel := context.WithTimeout(ctx, pruneWithin)
 	defer cancel()
 	var f *fault
-	// Unauthenticated is denied too, but passes with a new token.
+	// Unauthenticated also maps to ErrDenied, but a new token fixes it.
 	if err := h.prune(ctx, head, s.set.now()); errors.As(err, &f) && f.grpc == codes.PermissionDenied {
 		s.noPrune.Store(s.set.now().Add(noPruneFor).UnixMilli())
 	}
 }
 
-// swap adds a version and remembers what came of it.
+// swap adds a version and remembers the result.
 func (s *secrets) swap(ctx context.Context, id string, h *history, base ref, v version, fields map[string]json.RawMessage) (version, error) {
 	log := s.log(id)
 	log.fields, h.log = fields, log
@@ -118,7 +118,7 @@ func (s *secrets) swap(ctx context.Context, id string, h *history, base ref, v v
 	case err == nil:
 		s.remember(id, h, own, own.number, started, s.set.now())
 	case errors.Is(err, driver.ErrConflict):
-		// What was seen of the others need not be read again.
+		// No need to read again what the swap saw of the others.
 		if head, err := h.head(ctx); err == nil {
 			s.remember(id, h, head, h.end, started, s.set.now())
 		} else {
@@ -128,19 +128,19 @@ func (s *secrets) swap(ctx context.Context, id string, h *history, base ref, v v
 	return own, err
 }
 
-// target is a secret that is to be created.
+// target is a secret to be created.
 type target struct {
 	id     string
-	full   string // the encoded name if the ID holds a hash of it
+	full   string // the encoded name, if the ID holds a hash of it
 	fields map[string]json.RawMessage
 }
 
-// turns is how often a creator tries to get hold of a name that others delete
-// and create at the same time.
+// turns is how often create tries to get hold of a name that others keep deleting
+// and creating.
 const turns = 12
 
-// create stores the first version of a secret, or the next one over the mark of
-// a deletion.
+// create stores the first version of a secret, or the next one after the mark of a
+// deletion.
 func (s *secrets) create(ctx context.Context, t target) (string, error) {
 	wait := lookWait
 	for range turns {
@@ -149,7 +149,7 @@ func (s *secrets) create(ctx context.Context, t target) (string, error) {
 		case err != nil:
 			return "", err
 		case live(head):
-			return "", fmt.Errorf("%w: the secret exists", driver.ErrConflict)
+			return "", fmt.Errorf("%w: the secret already exists", driver.ErrConflict)
 		}
 		base := head.ref()
 		if head.state != stored {
@@ -170,7 +170,7 @@ func (s *secrets) create(ctx context.Context, t target) (string, error) {
 		case !errors.Is(err, driver.ErrConflict) && !errors.Is(err, driver.ErrNotFound):
 			return "", err
 		}
-		// Somebody else was faster, or the secret was removed: look who and what.
+		// Another writer was faster, or the secret was removed: look again.
 		if errors.Is(err, driver.ErrNotFound) {
 			s.forget(t.id)
 		}
@@ -179,12 +179,11 @@ func (s *secrets) create(ctx context.Context, t target) (string, error) {
 		}
 		wait = min(2*wait, time.Second)
 	}
-	return "", fmt.Errorf("%w: gave up: the secret is being deleted and created again and again", driver.ErrConflict)
+	return "", fmt.Errorf("%w: gave up: the secret is being deleted and recreated concurrently", driver.ErrConflict)
 }
 
-// newSecret creates a secret without versions. That it exists already is as
-// good; whether a call without an answer was carried out shows itself when the
-// version is added.
+// newSecret creates a secret without versions. An existing one is fine, and a call
+// without an answer needs no check: adding the version shows whether it was applied.
 func (s *secrets) newSecret(ctx context.Context, t target) *fault {
 	secret := s.set.template()
 	if t.full != "" {
@@ -196,13 +195,13 @@ func (s *secrets) newSecret(ctx context.Context, t target) *fault {
 	switch {
 	case f == nil, f.grpc == codes.AlreadyExists, f.grpc == codes.Aborted:
 		return nil
-	case f.grpc == codes.FailedPrecondition: // A policy of the organization, or a key.
+	case f.grpc == codes.FailedPrecondition: // An organization policy, or a key.
 		f.kind = driver.ErrDenied
 	}
 	return f
 }
 
-// template is what a new secret looks like.
+// template returns a new secret's metadata.
 func (s *settings) template() *secretmanagerpb.Secret {
 	secret := &secretmanagerpb.Secret{Labels: s.labels}
 	switch {

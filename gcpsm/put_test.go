@@ -18,8 +18,8 @@ import (
 	"example.com/tokenstore/gcpsm/gcpsmtest"
 )
 
-// failing is a client whose writes fail as a test wants: a call for which fail
-// returns an error is not sent.
+// failing is a client whose writes can be made to fail: a call for which fail returns an
+// error is not sent.
 type failing struct {
 	gcpsm.API
 	fail func(method string, in any) error
@@ -72,8 +72,8 @@ func (f failing) DeleteSecret(ctx context.Context, in *secretmanagerpb.DeleteSec
 
 func refusal(code codes.Code) error { return status.Error(code, "no") }
 
-// wantUnknown reports an error that does not say that the outcome is unknown,
-// or says something else as well.
+// wantUnknown checks that an error says that the outcome is unknown, and matches nothing
+// else.
 func (b *bench) wantUnknown(what any, err error) {
 	b.Helper()
 	if !errors.Is(err, driver.ErrUnavailable) || !tokenstore.Retryable(err) {
@@ -86,8 +86,8 @@ func (b *bench) wantUnknown(what any, err error) {
 	}
 }
 
-// TestOnePassingRefusalDoesNotEndPruning lets one destruction meet a token that
-// has just expired: the saves after it destroy what they replace.
+// TestOnePassingRefusalDoesNotEndPruning has one destruction fail with an expired access
+// token: later saves still destroy what they replace.
 func TestOnePassingRefusalDoesNotEndPruning(t *testing.T) {
 	b := newBench(t, gcpsmtest.Real())
 	refused := false
@@ -109,8 +109,8 @@ func TestOnePassingRefusalDoesNotEndPruning(t *testing.T) {
 }
 
 // TestARoleThatMayNotDestroyIsAskedOnceAnHour saves with a role that lacks the
-// permission: the calls in vain are few, and once the role has it, pruning goes
-// on without a new process.
+// permission: the failing calls are few, and pruning resumes without a new process once
+// the role has it.
 func TestARoleThatMayNotDestroyIsAskedOnceAnHour(t *testing.T) {
 	b := newBench(t, gcpsmtest.Real())
 	asked, lacks := 0, true
@@ -142,9 +142,9 @@ func TestARoleThatMayNotDestroyIsAskedOnceAnHour(t *testing.T) {
 	}
 }
 
-// TestACreationWithoutItsLabelIsUnknown takes a name over the mark of a deletion,
-// and the change of the label fails: the data are there, but a removal that is
-// under way may still take them, so that nothing else can be said.
+// TestACreationWithoutItsLabelIsUnknown uses a name again after a deletion's mark, and the
+// label change fails: the data are stored, but a removal in progress may still delete
+// them, so the outcome is unknown.
 func TestACreationWithoutItsLabelIsUnknown(t *testing.T) {
 	for _, code := range []codes.Code{codes.ResourceExhausted, codes.Aborted, codes.PermissionDenied, codes.Unauthenticated, codes.InvalidArgument, codes.Unavailable} {
 		b := newBench(t, gcpsmtest.Real())
@@ -161,8 +161,8 @@ func TestACreationWithoutItsLabelIsUnknown(t *testing.T) {
 	}
 }
 
-// TestARefusalAfterALostReplyIsUnknown loses the request of an addition on the
-// way and has all after it refused: the first one may arrive yet.
+// TestARefusalAfterALostReplyIsUnknown loses the request of an addition in transit, and
+// all later ones are refused: the first may still arrive.
 func TestARefusalAfterALostReplyIsUnknown(t *testing.T) {
 	for _, code := range []codes.Code{codes.ResourceExhausted, codes.PermissionDenied, codes.FailedPrecondition} {
 		b := newBench(t, gcpsmtest.Real())
@@ -186,8 +186,8 @@ func TestARefusalAfterALostReplyIsUnknown(t *testing.T) {
 	}
 }
 
-// TestALostAdditionThatArrivesLateIsFound lets it arrive while the last try is
-// refused: the write was carried out.
+// TestALostAdditionThatArrivesLateIsFound lets it arrive while the last try is refused:
+// the write was applied.
 func TestALostAdditionThatArrivesLateIsFound(t *testing.T) {
 	b := newBench(t, gcpsmtest.Real())
 	r := b.put(`{"n":"1"}`, "")

@@ -52,8 +52,7 @@ func permissions(t *testing.T, role string) []string {
 	return all
 }
 
-// newRole returns a store for a role, or for one that lacks some of its
-// permissions.
+// newRole returns a store for a role, optionally without some of its permissions.
 func newRole(t *testing.T, name string, service *gcpsmtest.Service, clock *gcpsmtest.Clock, without ...string) *adaptertest.Role {
 	t.Helper()
 	allowed := slices.DeleteFunc(permissions(t, name), func(p string) bool { return slices.Contains(without, p) })
@@ -81,8 +80,7 @@ func TestEachRoleMakesExactlyTheCallsThatItIncludes(t *testing.T) {
 	writer.Save("bob")
 	writer.Must(writer.Store.GetTokens(t.Context()))
 
-	// A repair that cannot remove the secret leaves its mark, which the writer
-	// takes away.
+	// A repair that cannot remove the secret leaves its mark, which the writer replaces.
 	writer.Save("fay")
 	writer.Remove("fay")
 	clock.Advance(25 * time.Hour)
@@ -97,8 +95,8 @@ func TestEachRoleMakesExactlyTheCallsThatItIncludes(t *testing.T) {
 
 	operator := newRole(t, "operator", service, clock)
 	operator.Must(operator.Store.Check(t.Context()))
-	// Somebody else changes the secret whenever it is about to be removed, so that
-	// it is marked, and removed together with the next one.
+	// The secret is changed whenever it is about to be removed, so that it stays marked,
+	// and is removed with the next one.
 	service.Before(func(method, id string) {
 		if method != "DeleteSecret" {
 			return
@@ -125,7 +123,7 @@ func TestEachRoleMakesExactlyTheCallsThatItIncludes(t *testing.T) {
 	}
 }
 
-// tokenSecrets returns the IDs of the secrets of tokens.
+// tokenSecrets returns the IDs of the tokens' secrets.
 func tokenSecrets(service *gcpsmtest.Service) []string {
 	return slices.DeleteFunc(service.IDs(), func(id string) bool { return !strings.HasPrefix(id, "tokenstore--tokens--") })
 }

@@ -1,7 +1,7 @@
-package gcpsm
+// The driver, its reads, and what a process remembers: reading a known secret takes one
+// access, which shows that there is no newer version.
 
-// The driver, how it reads, and what a process remembers: a secret that is known costs
-// one access, to see that there is no later version.
+package gcpsm
 
 import (
 	"bytes"
@@ -26,7 +26,7 @@ import (
 type secrets struct {
 	api     API
 	set     *settings
-	noPrune atomic.Int64 // epoch milliseconds: until then saves destroy nothing, since the role may not
+	noPrune atomic.Int64 // epoch milliseconds: saves destroy nothing until then, as the role may not
 
 	mu    sync.Mutex
 	locks keylock.Locks
@@ -49,14 +49,14 @@ func newSecrets(api API, set *settings) *secrets {
 	}
 }
 
-// Format writes what the driver is, whatever the verb, and nothing of the data that it
+// Format writes the driver's name and project for every verb, and never the data it
 // remembers.
 func (s *secrets) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, "gcpsm driver of "+s.set.parent())
 }
 
-// Limits returns the size of the data of a secret. The service sets no number of
-// writes for a day.
+// Limits returns the maximum size of a secret's data. The service has no daily
+// limit on writes.
 func (s *secrets) Limits() driver.Limits { return driver.Limits{MaxSize: maxSize} }
 
 // log returns the versions of a secret.
@@ -64,8 +64,8 @@ func (s *secrets) log(id string) *remoteLog {
 	return &remoteLog{secrets: s, path: s.set.parent() + "/secrets/" + id}
 }
 
-// Get returns the current version. A secret without one, or with the mark of a
-// deletion, is not found.
+// Get returns the current version. A secret that has none, or is marked as deleted,
+// is not found.
 func (s *secrets) Get(ctx context.Context, name string) (driver.Secret, error) {
 	id, _, err := encodeName(name)
 	if err != nil {
@@ -83,20 +83,20 @@ func (s *secrets) Get(ctx context.Context, name string) (driver.Secret, error) {
 	}, nil
 }
 
-// live reports whether a current version is that of a secret.
+// live reports whether the current version is a secret, not absent or a mark.
 func live(head version) bool { return head.state == stored && !head.deleted }
 
 const (
-	// knownFor is how long the data of a version that was read are given out when
-	// a look shows no newer one. A whole secret that somebody else has deleted is
-	// seen when that time is over.
+	// knownFor is how long the data of a version may be served from memory when a
+	// look finds no newer version. When another process deletes the whole secret,
+	// this one notices after that time.
 	knownFor = time.Minute
-	// hintAfter is how long a number is remembered without asking for a later one.
+	// hintAfter is how long a number is remembered as a place to start from.
 	hintAfter = time.Hour
-	// freshFor is how short a time ago a version was read that no other secret of
-	// the same name can have taken the place of.
+	// freshFor is how recently a version must have been read to rule out that the
+	// secret was deleted and created again since.
 	freshFor = 5 * time.Second
-	// maxKnown bounds the memory.
+	// maxKnown limits how many secrets are remembered.
 	maxKnown = 20_000
 )
 
@@ -104,10 +104,10 @@ const (
 type memory struct {
 	position
 	read   time.Time // when the current version itself was last read or written
-	looked time.Time // when it was last found to be the current one
+	looked time.Time // when it was last confirmed as the current one
 }
 
-// look finds the current version, from what is remembered if that will do.
+// look finds the current version, from memory where possible.
 func (s *secrets) look(ctx context.Context, id string) (*history, version, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, version{}, err
@@ -119,7 +119,7 @@ func (s *secrets) look(ctx context.Context, id string) (*history, version, error
 	}
 	head, err := h.head(ctx)
 	if errors.Is(err, errEndless) {
-		s.forget(id) // From "latest" it may be nearer.
+		s.forget(id) // "latest" may be closer to the end.
 	}
 	if err != nil {
 		return nil, version{}, err
@@ -128,7 +128,7 @@ func (s *secrets) look(ctx context.Context, id string) (*history, version, error
 	return h, head, nil
 }
 
-// start returns a history from which to look on, and when its beginning was read.
+// start returns a history to read on from, and when its first version was read.
 func (s *secrets) start(ctx context.Context, id string, now time.Time) (*history, time.Time, error) {
 	m, ok := s.recall(id)
 	age := now.Sub(m.read)
@@ -152,7 +152,7 @@ func (s *secrets) start(ctx context.Context, id string, now time.Time) (*history
 	return h, now, h.begin(ctx)
 }
 
-// remember notes what the current version is.
+// remember records the current version.
 func (s *secrets) remember(id string, h *history, head version, end int64, read, looked time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -161,7 +161,7 @@ func (s *secrets) remember(id string, h *history, head version, end int64, read,
 		return
 	}
 	if old, ok := s.known[id]; ok && old.looked.After(looked) {
-		return // Another call has looked later.
+		return // Another call looked later.
 	}
 	if len(s.known) >= maxKnown {
 		clear(s.known)
@@ -182,8 +182,8 @@ func (s *secrets) forget(id string) {
 	delete(s.known, id)
 }
 
-// acquire waits until this process writes nothing else to the secret: of
-// several writers all but one would store a version in vain.
+// acquire waits until this process has no other write to the secret in progress:
+// of several concurrent writes, all but one would be lost.
 func (s *secrets) acquire(ctx context.Context, id string) (release func(), err error) {
 	return s.locks.Lock(ctx, id)
 }
@@ -191,13 +191,13 @@ func (s *secrets) acquire(ctx context.Context, id string) (release func(), err e
 // callOption is an option of one call of Google's clients.
 type callOption = gax.CallOption
 
-// pageSize is how many secrets one call of ListSecrets gives.
+// pageSize is how many secrets one call of ListSecrets returns.
 const pageSize = 1000
 
-// maxPages is more than any project's secrets fill, also if many pages are empty.
+// maxPages is more than any project can need, even with many empty pages.
 const maxPages = 100_000
 
-// List pages through ListSecrets, which may be minutes old.
+// List pages through ListSecrets, whose result may be minutes out of date.
 func (s *secrets) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		seen, tokens := map[string]bool{}, map[string]bool{}
@@ -212,7 +212,7 @@ func (s *secrets) List(ctx context.Context, prefix string) iter.Seq2[string, err
 				return
 			}
 			if tokens[page.next] || len(tokens) == maxPages {
-				yield("", fmt.Errorf("%w: ListSecrets: gave up: the list has no end", driver.ErrUnavailable))
+				yield("", fmt.Errorf("%w: ListSecrets: gave up: the service keeps returning further pages", driver.ErrUnavailable))
 				return
 			}
 			for _, secret := range page.secrets {
@@ -252,9 +252,8 @@ type page struct {
 	err     error
 }
 
-// page makes one call of ListSecrets. The client's pagers go on by themselves while
-// pages are empty, and its REST client does not pass the context on: so this asks for
-// one page, and waits no longer than the context.
+// page makes one call of ListSecrets. It does not use the client's pagers: they keep
+// going while pages are empty, and the REST client's ignore the context.
 func (s *secrets) page(ctx context.Context, in *secretmanagerpb.ListSecretsRequest, options ...callOption) (page, error) {
 	pages := s.api.ListSecrets(ctx, in, options...)
 	size, token := int(in.GetPageSize()), in.GetPageToken()
@@ -272,7 +271,7 @@ func (s *secrets) page(ctx context.Context, in *secretmanagerpb.ListSecretsReque
 	}
 }
 
-// listed returns the logical name of a secret, if it has one and is not deleted.
+// listed returns the logical name of a secret; false if it has none or is deleted.
 func (s *secrets) listed(ctx context.Context, secret *secretmanagerpb.Secret) (string, bool, error) {
 	id := secret.GetName()[strings.LastIndexByte(secret.GetName(), '/')+1:]
 	name, ok := decodeName(id, secret.GetAnnotations()[nameKey])

@@ -34,7 +34,7 @@ func newBench(t *testing.T, config gcpsmtest.Config) *bench {
 	return b
 }
 
-// another returns a second driver, as another process has it.
+// another returns a second driver, as in another process.
 func (b *bench) another() driver.Secrets {
 	b.Helper()
 	s, err := b.secrets()
@@ -120,7 +120,7 @@ func TestManySavesInAShortTimeLeaveNothingForGood(t *testing.T) {
 		r = b.put(`{}`, r)
 	}
 	if got := b.service.Versions(id); got != 26 {
-		t.Errorf("%d versions: what was replaced a moment ago is kept", got)
+		t.Errorf("%d versions: a version replaced just before must be kept", got)
 	}
 	for range 5 {
 		b.clock.Advance(time.Hour)
@@ -144,7 +144,7 @@ func TestRepairDestroysWhatSavesHaveLeft(t *testing.T) {
 		t.Fatal("the driver has no Prune")
 	}
 	if n, err := pruner.Prune(t.Context(), "a/x"); n != 0 || err != nil {
-		t.Errorf("%d versions destroyed that were replaced a moment ago, %v", n, err)
+		t.Errorf("destroyed %d versions replaced just before, %v", n, err)
 	}
 	b.clock.Advance(time.Hour)
 	b.s = b.another()
@@ -193,9 +193,9 @@ func TestAPasteOfTheCurrentVersionCounts(t *testing.T) {
 	b.want(`{"n":"3"}`)
 }
 
-// TestWhatAPersonPutsInMayBeOlder adds earlier versions again, as they are in the
-// console and without the driver's fields: until the next save Restored says so, to
-// those who have seen the later version and to those who have not.
+// TestWhatAPersonPutsInMayBeOlder adds earlier versions again, with and without the
+// driver's fields: until the next save Restored is set, for processes that have seen the
+// later version and for those that have not.
 func TestWhatAPersonPutsInMayBeOlder(t *testing.T) {
 	for _, number := range []int64{1, 2, 3} {
 		for _, bare := range []bool{false, true} {
@@ -271,7 +271,7 @@ func TestDeniedIsNotAbsent(t *testing.T) {
 	}
 }
 
-// TestPrintingTheDriverShowsNoData prints one that remembers what it has read.
+// TestPrintingTheDriverShowsNoData prints a driver that remembers data.
 func TestPrintingTheDriverShowsNoData(t *testing.T) {
 	b := newBench(t, gcpsmtest.Real())
 	b.put(`{"n":"hush"}`, "")
@@ -326,8 +326,8 @@ func TestDamagedDataAreReadAgain(t *testing.T) {
 	}
 }
 
-// TestRESTClient runs cases of the driver's suite over Google's REST client,
-// whose errors are others.
+// TestRESTClient runs cases of the driver's suite over Google's REST client, which has
+// other errors.
 func TestRESTClient(t *testing.T) {
 	config := gcpsmtest.Unpleasant()
 	conformance.Driver(t, func(t testing.TB) driver.Secrets {
@@ -346,8 +346,8 @@ func TestRESTClient(t *testing.T) {
 		conformance.DriverSettle(func(context.Context) error { return nil }))
 }
 
-// TestAnotherSecretOfTheSameName lets a person delete the secret, and somebody
-// create it again up to the same number, between a read and the write.
+// TestAnotherSecretOfTheSameName deletes the secret between a read and the write, and
+// creates it again up to the same version number.
 func TestAnotherSecretOfTheSameName(t *testing.T) {
 	b := newBench(t, gcpsmtest.Real())
 	r := b.put(`{"n":"1"}`, "")

@@ -8,7 +8,7 @@ import (
 	"example.com/tokenstore/internal/adaptertest"
 )
 
-// worlds makes services of one kind, as adaptertest has them.
+// worlds makes services of one kind for adaptertest.
 func worlds(config gcpsmtest.Config) func(testing.TB, *drivertest.Clock) adaptertest.World {
 	return func(t testing.TB, clock *drivertest.Clock) adaptertest.World {
 		return newWorldOn(t, config, clock).asWorld()

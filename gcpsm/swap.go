@@ -1,7 +1,7 @@
-package gcpsm
+// A compare-and-swap built from appends: a writer adds a version and then finds out, by
+// the rule in history.go, whether it counts.
 
-// A compare-and-swap made of additions: a version is added, and then its writer finds
-// out by the rule in history.go whether it counts.
+package gcpsm
 
 import (
 	"context"
@@ -14,16 +14,16 @@ import (
 )
 
 const (
-	// looks is how often a lost reply, or a number that is missing, is looked for,
-	// with a pause that doubles.
+	// looks is how often a lost reply, or a missing number, is looked for, with
+	// pauses that double.
 	looks    = 5
 	lookWait = 100 * time.Millisecond
-	// destroyWithin is how long a losing version may take to be destroyed after
-	// its writer was told to stop.
+	// destroyWithin limits the time for destroying a losing version after its writer's
+	// context has ended.
 	destroyWithin = 5 * time.Second
 )
 
-// outcome is what became of a version that was added.
+// outcome is the result of adding a version.
 type outcome int
 
 const (
@@ -37,18 +37,18 @@ type swap struct {
 	*history
 	base  ref // number zero: there must be no version
 	pause func(context.Context, time.Duration) error
-	// fresh reports whether the base was seen so short a time ago that the secret
-	// cannot have been deleted and created again since.
+	// fresh reports whether the base was seen so recently that the secret cannot have been
+	// deleted and created again since.
 	fresh func() bool
-	// nonce returns the nonce of a version that is to be added; given are those of
-	// all that were.
+	// nonce returns a nonce for a new version; given holds those of all versions added
+	// so far.
 	nonce func() string
 	given []string
 }
 
-// run adds a version over the base and returns it if it counts. Otherwise the
-// error matches driver.ErrConflict, and the version is destroyed; or, if nobody
-// can tell, driver.ErrUnavailable.
+// run adds a version over the base and returns it if it counts. Otherwise the error
+// matches driver.ErrConflict, and the version is destroyed; or driver.ErrUnavailable,
+// if the outcome is unknown.
 func (s *swap) run(ctx context.Context, v version) (version, error) {
 	v.generation, v.base, v.oldest = s.base.number, s.base.identity, s.floor
 	own, err := s.add(ctx, v)
@@ -70,15 +70,15 @@ func (s *swap) run(ctx context.Context, v version) (version, error) {
 	return own, nil
 }
 
-// reply is what came of one call that adds a version.
+// reply is the result of one call that adds a version.
 type reply int
 
 const (
 	accepted   reply = iota // It is stored.
-	ended                   // The caller has gone, or there is no such secret.
-	refused                 // It is not stored, and may be sent again: a quota.
-	unanswered              // It may be stored, or be stored yet.
-	rejected                // It is not stored, and sending it again is of no use.
+	ended                   // The context has ended, or the secret does not exist.
+	refused                 // It is not stored, and may be sent again: a quota was exceeded.
+	unanswered              // It may be stored, now or later.
+	rejected                // It is not stored, and sending it again is useless.
 )
 
 func replyOf(ctx context.Context, err error) reply {
@@ -95,32 +95,32 @@ func replyOf(ctx context.Context, err error) reply {
 	return rejected
 }
 
-// sighting is what a look for an addition without an answer has found.
+// sighting is the result of looking for an addition that got no answer.
 type sighting int
 
 const (
-	unclear sighting = iota // The look failed, or what it needs to see is gone.
+	unclear sighting = iota // The look failed, or a version that it needs is gone.
 	found                   // The addition itself.
-	beaten                  // Another version has won: whatever arrives yet does not count.
+	beaten                  // Another version has won: a late addition does not count.
 	free                    // Neither: another one may be added.
 )
 
-// add adds a version, again after a refusal or a lost reply, as long as nobody
-// else has won. Of several that arrive over the same base only the first counts,
-// so sending one again is safe once the ones before it were looked for.
+// add adds a version. After a refusal or a lost reply it tries again, unless another
+// writer has won. Of several versions over the same base only the first counts, so
+// sending it again is safe after looking for the earlier ones.
 //
-//	reply       what follows
-//	accepted    the version
-//	ended       the error
-//	rejected    the error; unknown, if an earlier one had no answer
+//	reply       next step
+//	accepted    return the version
+//	ended       return the error
+//	rejected    return the error; outcome unknown if an earlier one had no answer
 //	refused     pause, then look
 //	unanswered  look, then pause
 //
-//	look        what follows
-//	found       the version
-//	beaten      a conflict
-//	free        the next try; after the last one, as if unclear
-//	unclear     the error; unknown, if one had no answer
+//	look        next step
+//	found       return the version
+//	beaten      return a conflict
+//	free        try again; after the last try, as for unclear
+//	unclear     return the error; outcome unknown if one had no answer
 func (s *swap) add(ctx context.Context, v version) (version, error) {
 	wait := lookWait
 	for try := 1; ; try++ {
@@ -164,8 +164,8 @@ func (s *swap) add(ctx context.Context, v version) (version, error) {
 	}
 }
 
-// unknownAfter returns an error as it is, or one that says that the outcome is
-// unknown if more than n of the versions that were given may be stored.
+// unknownAfter returns err, or an error saying that the outcome is unknown if more than
+// n of the versions given may be stored.
 func (s *swap) unknownAfter(err error, n int) error {
 	if len(s.given) > n {
 		return &uncertain{err}
@@ -174,34 +174,34 @@ func (s *swap) unknownAfter(err error, n int) error {
 }
 
 func conflict() error {
-	return fmt.Errorf("%w: another version is the current one", driver.ErrConflict)
+	return fmt.Errorf("%w: another version is current; read again and retry", driver.ErrConflict)
 }
 
-// uncertain is the error of a write of which nobody can tell whether it happened.
+// uncertain is the error of a write whose outcome is unknown.
 type uncertain struct{ cause error }
 
 func (u *uncertain) Error() string {
 	if u.cause == nil {
-		return driver.ErrUnavailable.Error() + ": the outcome of a write is not known"
+		return driver.ErrUnavailable.Error() + ": the write may or may not have been applied; retry"
 	}
-	return driver.ErrUnavailable.Error() + ": the outcome of a write is not known: " + u.cause.Error()
+	return driver.ErrUnavailable.Error() + ": the write may or may not have been applied; retry: " + u.cause.Error()
 }
 
-// Is reports only one kind: the cause may be of another.
+// Is matches only ErrUnavailable, whatever the cause.
 func (u *uncertain) Is(target error) bool { return target == driver.ErrUnavailable }
 
-// As looks in the cause.
+// As searches the cause.
 func (u *uncertain) As(target any) bool { return u.cause != nil && errors.As(u.cause, target) }
 
-// withdraw destroys a version that lost, also if the caller is gone. What it
-// leaves does no harm: it never counts, and a later save destroys it.
+// withdraw destroys a losing version, even after the caller's context has ended. A
+// failure does no harm: the version never counts, and a later save destroys it.
 func (s *swap) withdraw(ctx context.Context, own version) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), destroyWithin)
 	defer cancel()
 	_ = s.log.destroy(ctx, own)
 }
 
-// seek looks for the versions that were given and had no answer.
+// seek looks for the versions given that got no answer.
 func (s *swap) seek(ctx context.Context) (version, sighting) {
 	s.end = max(s.end, s.base.number)
 	if err := s.forward(ctx); err != nil {
@@ -233,11 +233,11 @@ func (s *swap) seek(ctx context.Context) (version, sighting) {
 	return version{}, free
 }
 
-// judge decides whether the version that was added counts, or one that was added
-// before and whose reply was lost.
+// judge decides whether the version that was added counts, or else an earlier one whose
+// reply was lost.
 func (s *swap) judge(ctx context.Context, own version) (version, outcome, error) {
 	if own.number <= s.base.number {
-		return own, lost, nil // The secret is another one, which counts from 1.
+		return own, lost, nil // It is another secret, whose numbers start at 1.
 	}
 	if result, err := s.judgeBase(ctx); result != won {
 		return own, result, err
@@ -249,7 +249,7 @@ func (s *swap) judge(ctx context.Context, own version) (version, outcome, error)
 		case err != nil:
 			return own, unsure, err
 		case u.state == gone:
-			doubt = true // Mostly a version that lost before us.
+			doubt = true // Usually a version that lost before ours.
 		case u.state != stored:
 		case slices.Contains(s.given, u.nonce):
 			s.withdraw(ctx, own)
@@ -271,8 +271,8 @@ func (s *swap) judge(ctx context.Context, own version) (version, outcome, error)
 	return own, result, err
 }
 
-// judgeBase looks whether the base is still the version that was read: a secret
-// that was deleted and created again has other versions under the same numbers.
+// judgeBase checks whether the base is still the version that was read: a secret that
+// was deleted and created again has other versions under the same numbers.
 func (s *swap) judgeBase(ctx context.Context) (outcome, error) {
 	if s.base.identity == "" || s.fresh() {
 		return won, nil
@@ -287,9 +287,9 @@ func (s *swap) judgeBase(ctx context.Context) (outcome, error) {
 	return won, nil
 }
 
-// await returns what is there under a number below one's own. The service
-// promises that what was added can be read; a number that is missing is given
-// some time all the same, in case its addition is under way.
+// await returns the version with a number below one's own. The service promises that an
+// added version can be read; a missing one is still given some time, in case it is being
+// added.
 func (s *swap) await(ctx context.Context, number int64) (version, error) {
 	wait := lookWait
 	for try := 1; ; try++ {
@@ -304,9 +304,8 @@ func (s *swap) await(ctx context.Context, number int64) (version, error) {
 	}
 }
 
-// judgeLater decides by what came after a version, when one before it cannot be
-// read any more: whoever based a version on another had found that one to be the
-// current one.
+// judgeLater decides by the versions after own, when one before it can no longer be read:
+// the writer of a version had found its base to be the current one.
 func (s *swap) judgeLater(ctx context.Context, own version) (outcome, error) {
 	current, err := s.head(ctx)
 	if err != nil {

@@ -1,3 +1,6 @@
+// Every call passes through here, so that permissions, quotas, lost replies and a test's
+// interventions apply to all methods alike.
+
 package gcpsmtest
 
 import (
@@ -14,8 +17,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Principal is somebody who calls the service. It implements Google's
-// generated server interface.
+// Principal is a caller of the service. It implements Google's generated server
+// interface.
 type Principal struct {
 	secretmanagerpb.UnimplementedSecretManagerServiceServer
 	service     *Service
@@ -30,17 +33,17 @@ func (s *Service) As(permissions ...string) *Principal {
 	return &Principal{service: s, permissions: append([]string{}, permissions...), used: map[string]bool{}}
 }
 
-// Used returns the permissions that the principal's calls have asked for, also
-// those that it lacks, sorted: what its role needs.
+// Used returns the permissions that the principal's calls have asked for, sorted,
+// including those it lacks: what its role needs.
 func (p *Principal) Used() []string {
 	p.service.mu.Lock()
 	defer p.service.mu.Unlock()
 	return slices.Sorted(maps.Keys(p.used))
 }
 
-// On returns a principal whose permissions hold only for secrets whose ID
-// begins with prefix, as with an IAM condition on resource.name. What concerns
-// the whole project, creating and listing secrets, is not limited by it.
+// On returns a principal whose permissions hold only for secrets whose ID begins with
+// prefix, as with an IAM condition on resource.name. Creating and listing secrets are
+// calls for the whole project and are not limited by it.
 func (p *Principal) On(prefix string) *Principal {
 	limited := p.service.As(p.permissions...)
 	if p.permissions == nil {
@@ -60,12 +63,12 @@ func (p *Principal) may(permission string, r resource) bool {
 		(r.id == "" || strings.HasPrefix(r.id, p.prefix))
 }
 
-// method is what the service's rules say of one of its methods.
+// method holds the service's rules for one of its methods.
 type method struct {
 	name       string
 	permission string // https://docs.cloud.google.com/secret-manager/docs/access-control
 	quota      string // write, read or access
-	perSecret  string // what has its own rate for one secret or version
+	perSecret  string // the rate that applies to one secret or version
 	form       *regexp.Regexp
 }
 
@@ -84,8 +87,8 @@ var (
 	destroyVersion = method{"DestroySecretVersion", "secretmanager.versions.destroy", "Write", "version", versionForm}
 )
 
-// call lets a call in, carries it out under the service's lock, and loses its
-// reply now and then.
+// call admits a call, applies it under the service's lock, and sometimes loses its
+// reply.
 func call[T any](ctx context.Context, p *Principal, m method, name string, do func(*Service, resource) (T, error)) (T, error) {
 	var none T
 	s := p.service
@@ -116,7 +119,7 @@ func (p *Principal) begin(ctx context.Context, m method, name string) (resource,
 	s.calls[m.name]++
 	p.used[m.permission] = true
 	before := s.before
-	s.before = nil // Not for the calls that it makes itself.
+	s.before = nil // The function's own calls are not reported.
 	s.mu.Unlock()
 	s.clock.Advance(s.config.Latency)
 	if before != nil {
@@ -130,7 +133,7 @@ func (p *Principal) begin(ctx context.Context, m method, name string) (resource,
 	return r, err
 }
 
-// admit applies what may keep a call from being carried out.
+// admit applies the reasons to refuse a call.
 func (p *Principal) admit(m method, r resource) error {
 	s := p.service
 	if s.chance(s.config.LoseRequests) {
@@ -150,8 +153,8 @@ func (p *Principal) admit(m method, r resource) error {
 
 func (s *Service) chance(share float64) bool { return share > 0 && s.random.Float64() < share }
 
-// lost is what a caller sees of a connection that broke, or of a reply that did
-// not come in time.
+// lost is the error that a caller gets when the connection breaks, or the reply does not
+// come in time.
 func (s *Service) lost() error {
 	if s.random.IntN(4) == 0 {
 		return status.Error(codes.DeadlineExceeded, "Deadline Exceeded")
@@ -165,7 +168,7 @@ type window struct {
 	calls int
 }
 
-// quota counts a call and reports whether every quota bears it.
+// quota counts a call and reports whether it is within every quota.
 func (s *Service) quota(m method, r resource) error {
 	limits := map[string]int{"Write": 600, "Read": 600, "Access": 90000}
 	if !s.bears(m.quota, time.Minute, limits[m.quota]) {
@@ -190,8 +193,8 @@ func (s *Service) quota(m method, r resource) error {
 	return nil
 }
 
-// bears counts a call in the present span and reports whether there were not
-// too many.
+// bears counts a call in the current period and reports whether it is within the
+// limit.
 func (s *Service) bears(kind string, span time.Duration, limit int) bool {
 	w, at := s.windows[kind], s.clock.Now().UnixNano()/int64(span)
 	if w.at != at {
@@ -205,7 +208,7 @@ func (s *Service) bears(kind string, span time.Duration, limit int) bool {
 	return w.calls <= limit
 }
 
-// forget drops the counts of secrets and versions that are over.
+// forget drops the counts of periods that are over.
 func (s *Service) forget() {
 	now := s.clock.Now()
 	for kind, w := range s.windows {

@@ -1,3 +1,6 @@
+// The service's rules for a secret's metadata. A fake that accepts more would hide calls
+// that Google refuses.
+
 package gcpsmtest
 
 import (
@@ -8,7 +11,7 @@ import (
 	"cloud.google.com/go/secretmanager/apiv1/secretmanagerpb"
 )
 
-// What a secret may carry. (API, Secret.)
+// Limits of a secret's metadata. (API, Secret.)
 var (
 	labelKey      = regexp.MustCompile(`^[\p{Ll}\p{Lo}][\p{Ll}\p{Lo}\p{N}_-]{0,62}$`)
 	labelValue    = regexp.MustCompile(`^[\p{Ll}\p{Lo}\p{N}_-]{0,63}$`)
@@ -29,7 +32,7 @@ const (
 	longestDelay  = 1000 * 24 * time.Hour
 )
 
-// check returns the error for a secret that cannot be stored in a location,
+// check returns the error for a secret that cannot be stored in a location, which is
 // empty for the global service.
 func check(sec *secretmanagerpb.Secret, location string) error {
 	for _, err := range []error{
@@ -113,7 +116,7 @@ func checkReplication(sec *secretmanagerpb.Secret, location string) error {
 	return nil
 }
 
-// checkKey refuses a key that is not in the location of what it encrypts.
+// checkKey refuses a key outside the location of the secret that it encrypts.
 func checkKey(encryption *secretmanagerpb.CustomerManagedEncryption, location string) error {
 	if encryption == nil {
 		return nil

@@ -1,3 +1,6 @@
+// Google's own gRPC client over a connection in memory, so that tests exercise the real
+// client's retries and errors.
+
 package gcpsmtest
 
 import (
@@ -18,11 +21,10 @@ import (
 	"google.golang.org/grpc/test/bufconn"
 )
 
-// Client returns Google's gRPC client, connected to the service in memory as
-// this principal, without credentials. It retries accesses as Google's does,
-// with the pauses taken on the service's clock. Closing it ends everything that
-// was started for it. Options may add to the client, but not connect it to
-// something else.
+// Client returns Google's gRPC client, connected to the service in memory as this
+// principal, without credentials. It retries accesses as Google's does, pausing on the
+// service's clock. Closing it stops everything started for it. Options may add to the
+// client, but not connect it to another server.
 func (p *Principal) Client(ctx context.Context, options ...option.ClientOption) (*secretmanager.Client, error) {
 	conn, err := grpc.NewClient("passthrough:///gcpsmtest", grpc.WithContextDialer(p.dial),
 		grpc.WithTransportCredentials(insecure.NewCredentials()))
@@ -71,9 +73,9 @@ func (s served) Close() error {
 	return err
 }
 
-// hasty returns the client's own retryer for accesses on the service's clock:
-// the pause before a retry passes at once. (API, its service configuration: 2
-// seconds, doubled each time, up to 60.)
+// hasty returns the client's own retryer for accesses, on the service's clock: the pause
+// before a retry passes at once. (API, its service configuration: 2 seconds, doubled
+// each time, up to 60.)
 func (s *Service) hasty() gax.Retryer {
 	return &hasty{clock: s.clock, pause: 2 * time.Second}
 }

@@ -1,3 +1,5 @@
+// The clock under this package's name, so that its users need no import of drivertest.
+
 package gcpsmtest
 
 import "example.com/tokenstore/driver/drivertest"

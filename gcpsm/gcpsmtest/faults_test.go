@@ -68,8 +68,8 @@ func TestQuotas(t *testing.T) {
 	})
 }
 
-// TestTheClientRetriesAccessesOnTheClock meets the quota of accesses, after
-// which Google's client waits by itself.
+// TestTheClientRetriesAccessesOnTheClock exceeds the quota of accesses, after which
+// Google's client pauses by itself.
 func TestTheClientRetriesAccessesOnTheClock(t *testing.T) {
 	w := newWorld(t, gcpsmtest.Config{LoseRequests: 0.5, Seed: 4})
 	for {
@@ -215,7 +215,7 @@ func TestWhatIsPaidFor(t *testing.T) {
 	w.clock.Advance(time.Hour)
 	w.add("a", "two")
 	w.clock.Advance(time.Hour)
-	w.must(w.service.Disable("a", 1)) // It is paid for still.
+	w.must(w.service.Disable("a", 1)) // It is still billed.
 	w.clock.Advance(time.Hour)
 	w.must(w.service.Destroy("a", 1))
 	w.clock.Advance(time.Hour)

@@ -1,3 +1,5 @@
+// The part of the service's filter language that the driver and its tests use.
+
 package gcpsmtest
 
 import (
@@ -6,9 +8,9 @@ import (
 	"cloud.google.com/go/secretmanager/apiv1/secretmanagerpb"
 )
 
-// filter is what a listing is narrowed to: terms "field:part" and "field=text",
-// perhaps after NOT, joined with AND, and those joined with OR. The service
-// knows more, which is refused here. (filtering)
+// filter narrows a list: terms "field:part" and "field=value", optionally after NOT,
+// joined with AND, and those joined with OR. It refuses the rest of the service's
+// language. (filtering)
 type filter [][]term
 
 // term is one condition.
@@ -17,10 +19,10 @@ type term struct {
 	whole, not  bool
 }
 
-// The fields that a filter may name, besides labels.KEY.
+// filterFields are the fields that a filter may name, besides labels.KEY.
 var filterFields = map[string]bool{"name": true, "state": true}
 
-// parseFilter reads a filter; an empty one fits everything.
+// parseFilter reads a filter; an empty one matches everything.
 func parseFilter(text string) (filter, error) {
 	var f filter
 	if strings.TrimSpace(text) == "" {
@@ -46,7 +48,7 @@ func parseFilter(text string) (filter, error) {
 	return f, nil
 }
 
-// matches reports whether fields fit. Case does not matter.
+// matches reports whether fields match, ignoring case.
 func (f filter) matches(fields map[string]string) bool {
 	if f == nil {
 		return true
@@ -70,7 +72,7 @@ func (t term) matches(fields map[string]string) bool {
 	return fits != t.not
 }
 
-// secretFields returns what a filter may ask of a secret. Its name is its ID.
+// secretFields returns a secret's fields for a filter. Its name is its ID.
 func secretFields(id string, sec *secretmanagerpb.Secret) map[string]string {
 	fields := map[string]string{"name": id}
 	for k, v := range sec.GetLabels() {
@@ -79,7 +81,7 @@ func secretFields(id string, sec *secretmanagerpb.Secret) map[string]string {
 	return fields
 }
 
-// versionFields returns what a filter may ask of a version.
+// versionFields returns a version's fields for a filter.
 func versionFields(v *secretmanagerpb.SecretVersion) map[string]string {
 	return map[string]string{"name": v.GetName(), "state": v.GetState().String()}
 }

@@ -104,7 +104,7 @@ func (w *world) access(id, version string) (string, error) {
 	return string(out.GetPayload().GetData()), err
 }
 
-// reads expects a version's data.
+// reads checks a version's data.
 func (w *world) reads(id, version, want string) {
 	w.Helper()
 	if got, err := w.access(id, version); got != want || err != nil {
@@ -129,7 +129,7 @@ func code(err error) codes.Code {
 	return status.Code(err)
 }
 
-// fails expects an error of a code.
+// fails checks an error's code.
 func (w *world) fails(err error, want codes.Code) {
 	w.Helper()
 	if got := code(err); got != want {
@@ -137,7 +137,7 @@ func (w *world) fails(err error, want codes.Code) {
 	}
 }
 
-// refuses expects that a version cannot be read.
+// refuses checks that a version cannot be read.
 func (w *world) refuses(id, version string, want codes.Code) {
 	w.Helper()
 	_, err := w.access(id, version)

@@ -1,3 +1,5 @@
+// The service on a local port, for programs that need an address instead of a client.
+
 package gcpsmtest
 
 import (
@@ -10,9 +12,9 @@ import (
 	"google.golang.org/grpc"
 )
 
-// Listen serves the principal's calls on a free port of 127.0.0.1, gRPC and
-// HTTP with JSON alike, without encryption, until stop is called. It is for
-// programs that take an address.
+// Listen serves the principal's calls on a free port of 127.0.0.1, gRPC and HTTP with
+// JSON alike, unencrypted, until stop is called. It is for programs that take an
+// address.
 func (p *Principal) Listen(ctx context.Context) (address string, stop func() error, err error) {
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")

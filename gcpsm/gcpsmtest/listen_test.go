@@ -35,7 +35,7 @@ func TestListenServesBothClients(t *testing.T) {
 	w.must(stop())
 }
 
-// TestRegister serves a principal among others on a server of the user's own.
+// TestRegister registers a principal with a server of the user's own.
 func TestRegister(t *testing.T) {
 	w := newWorld(t, gcpsmtest.Config{})
 	server := grpc.NewServer()

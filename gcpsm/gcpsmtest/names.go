@@ -1,3 +1,5 @@
+// Resource names, with the exact messages of the service for the ones it refuses.
+
 package gcpsmtest
 
 import (
@@ -10,7 +12,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// resource is a name of the service, taken apart.
+// resource is a name of the service, split into its parts.
 type resource struct {
 	project  string
 	location string
@@ -43,7 +45,7 @@ func (r resource) String() string {
 	return r.parent()
 }
 
-// shown returns the resource as replies name it.
+// shown returns the resource as named in replies.
 func (s *Service) shown(r resource) resource {
 	if s.config.Number != "" {
 		r.project = s.config.Number
@@ -59,8 +61,8 @@ var (
 	idForm      = regexp.MustCompile(`^[A-Za-z0-9_-]{1,255}$`) // (API, CreateSecretRequest)
 )
 
-// parse takes a name apart. It refuses a regional name at the global service
-// and the other way round, with the text of the former. (Seen,
+// parse splits a name. It refuses a regional name at the global service and vice versa,
+// with the global service's message. (Seen,
 // https://github.com/quarkiverse/quarkus-google-cloud-services/issues/919.)
 func (s *Service) parse(form *regexp.Regexp, name string) (resource, error) {
 	m := form.FindStringSubmatch(name)
@@ -92,8 +94,8 @@ func precondition(format string, a ...any) error {
 	return status.Error(codes.FailedPrecondition, fmt.Sprintf(format, a...))
 }
 
-// denied has Google's text, which does not tell whether the resource exists.
-// (Seen, https://github.com/GoogleCloudPlatform/k8s-config-connector/issues/711.)
+// denied has Google's message, which hides whether the resource exists. (Seen,
+// https://github.com/GoogleCloudPlatform/k8s-config-connector/issues/711.)
 func denied(permission string, r resource) error {
 	return status.Error(codes.PermissionDenied,
 		fmt.Sprintf("Permission '%s' denied for resource '%s' (or it may not exist).", permission, strings.TrimSuffix(r.String(), "/")))

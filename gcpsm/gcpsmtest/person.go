@@ -1,3 +1,6 @@
+// What a person does in the console, and what an operator sees there and on the bill:
+// tests use it to intervene, and to check what the driver left behind.
+
 package gcpsmtest
 
 import (
@@ -7,9 +10,9 @@ import (
 	"cloud.google.com/go/secretmanager/apiv1/secretmanagerpb"
 )
 
-// Edit adds a version with a value, and creates the secret first if there is
-// none, as a person does in the console, at once and without a fault. It returns
-// the version's number.
+// Edit adds a version with a value, as a person does in the console: it creates the
+// secret if necessary, takes effect at once and never fails by chance. It returns the
+// version's number.
 func (s *Service) Edit(id, value string) (number int64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -38,16 +41,16 @@ func (s *Service) named(id string) resource {
 	return resource{project: s.config.Project, location: s.config.Location, id: id}
 }
 
-// Disable disables a version, as a person does in the console, at once and
-// without a fault. A number of 0 means the newest version.
+// Disable disables a version, as a person does in the console, at once and without
+// chance failures. A number of 0 means the newest version.
 func (s *Service) Disable(id string, number int64) error { return s.byHand(id, number, disabled) }
 
-// Enable enables a version, as a person does in the console, at once and
-// without a fault. A number of 0 means the newest version.
+// Enable enables a version, as a person does in the console, at once and without chance
+// failures. A number of 0 means the newest version.
 func (s *Service) Enable(id string, number int64) error { return s.byHand(id, number, enabled) }
 
-// Destroy destroys a version, as a person does in the console, at once and
-// without a fault. A number of 0 means the newest version.
+// Destroy destroys a version, as a person does in the console, at once and without
+// chance failures. A number of 0 means the newest version.
 func (s *Service) Destroy(id string, number int64) error { return s.byHand(id, number, destroyed) }
 
 func (s *Service) byHand(id string, number int64, state secretmanagerpb.SecretVersion_State) error {
@@ -71,8 +74,8 @@ func (s *Service) byHand(id string, number int64, state secretmanagerpb.SecretVe
 	return nil
 }
 
-// Remove deletes a secret, as a person does in the console, at once and without
-// a fault.
+// Remove deletes a secret, as a person does in the console, at once and without chance
+// failures.
 func (s *Service) Remove(id string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -84,8 +87,8 @@ func (s *Service) Remove(id string) error {
 	return nil
 }
 
-// Value returns the data of a secret's newest version as the console would show
-// it, never stale. It is false if that version is not enabled or there is none.
+// Value returns the data of a secret's newest version as the console would show it,
+// never stale. It is false if there is none or it is not enabled.
 func (s *Service) Value(id string) (string, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -100,8 +103,8 @@ func (s *Service) Value(id string) (string, bool) {
 	return string(v.payload), true
 }
 
-// Versions returns how many versions a secret has that are not destroyed: each
-// is paid for, also while it is disabled. (pricing)
+// Versions returns how many of a secret's versions are not destroyed: each is billed,
+// even when disabled. (pricing)
 func (s *Service) Versions(id string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -117,7 +120,7 @@ func (s *Service) Versions(id string) int {
 	return n
 }
 
-// Added returns the number of a secret's newest version; 0 if there is none.
+// Added returns the number of a secret's newest version, or 0 if it has none.
 func (s *Service) Added(id string) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -127,8 +130,8 @@ func (s *Service) Added(id string) int64 {
 	return 0
 }
 
-// MostVersions returns how many versions of a secret were paid for at once, at
-// the worst moment since it was created.
+// MostVersions returns the most versions of a secret that were billed at the same time
+// since it was created.
 func (s *Service) MostVersions(id string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -152,9 +155,9 @@ func (s *Service) IDs() []string {
 	return ids
 }
 
-// VersionTime returns for how long versions were paid for, all together and in
-// each location: divided by a month, that is the number of versions on the bill.
-// (pricing: what is enabled or disabled counts, what is destroyed does not.)
+// VersionTime returns how long versions were billed, summed over all versions and
+// locations: divided by a month, it is the number of versions on the bill. (pricing:
+// enabled and disabled versions count, destroyed ones do not.)
 func (s *Service) VersionTime() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,3 +1,5 @@
+// The service over HTTP with JSON, whose errors look different from those of gRPC.
+
 package gcpsmtest
 
 import (
@@ -20,9 +22,9 @@ import (
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 )
 
-// RESTClient returns Google's client for HTTP with JSON, whose requests go to
-// the service in memory as this principal, without credentials. It retries as
-// that of [Principal.Client] does. Options may add to it.
+// RESTClient returns Google's client for HTTP with JSON, connected to the service in
+// memory as this principal, without credentials. It retries as that of
+// [Principal.Client] does. Options may add to it.
 func (p *Principal) RESTClient(ctx context.Context, options ...option.ClientOption) (*secretmanager.Client, error) {
 	client, err := secretmanager.NewRESTClient(ctx, append(options, option.WithHTTPClient(&http.Client{Transport: direct{p}}))...)
 	if err != nil {
@@ -65,12 +67,11 @@ func (p *Principal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
-	_, _ = w.Write(data) //nolint:gosec // It is JSON, which no browser takes for a page.
+	_, _ = w.Write(data) //nolint:gosec // Browsers do not render JSON as a page.
 }
 
-// route finds the method for a request by the bindings of the service's
-// definition: the last part of the path, and what stands behind a colon. (API,
-// google.api.http)
+// route finds the method for a request by the bindings of the service's definition: the
+// last part of the path, and the verb after a colon. (API, google.api.http)
 func (p *Principal) route(r *http.Request, body []byte) (proto.Message, error) {
 	name, ok := strings.CutPrefix(r.URL.Path, "/v1/")
 	if !ok {
@@ -112,7 +113,7 @@ func (p *Principal) route(r *http.Request, body []byte) (proto.Message, error) {
 	return p.routeCustom(r.Context(), r.Method+" "+custom, name, body)
 }
 
-// routeCustom finds the methods that stand behind a colon and have a body.
+// routeCustom finds the methods that have a verb after a colon and a body.
 func (p *Principal) routeCustom(ctx context.Context, verb, name string, body []byte) (proto.Message, error) {
 	switch verb {
 	case "POST addVersion":
@@ -134,8 +135,7 @@ func (p *Principal) routeCustom(ctx context.Context, verb, name string, body []b
 	return nil, status.Error(codes.NotFound, "Not Found")
 }
 
-// with reads a body into the part of a request that it holds and carries the
-// request out.
+// with reads a body into the part of a request that it holds and makes the call.
 func with[In, Out proto.Message](ctx context.Context, body []byte, part proto.Message, in In, do func(context.Context, In) (Out, error)) (proto.Message, error) {
 	if err := protojson.Unmarshal(body, part); err != nil {
 		// The error of the library may quote the body.
@@ -144,7 +144,7 @@ func with[In, Out proto.Message](ctx context.Context, body []byte, part proto.Me
 	return do(ctx, in)
 }
 
-// cutLast splits a text at the last separator, which must be in its last path
+// cutLast splits a string at the last separator, which must be in its last path
 // segment.
 func cutLast(text, separator string) (before, after string) {
 	i := strings.LastIndex(text, separator)
@@ -154,7 +154,7 @@ func cutLast(text, separator string) (before, after string) {
 	return text[:i], text[i+1:]
 }
 
-// statuses are the HTTP statuses of the errors that the service gives.
+// statuses maps the codes of the service's errors to HTTP statuses.
 // (https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto)
 var statuses = map[codes.Code]int{
 	codes.InvalidArgument: http.StatusBadRequest, codes.FailedPrecondition: http.StatusBadRequest,
@@ -163,7 +163,7 @@ var statuses = map[codes.Code]int{
 	codes.Unavailable: http.StatusServiceUnavailable, codes.DeadlineExceeded: http.StatusGatewayTimeout,
 }
 
-// writeError writes an error in the form of Google's APIs.
+// writeError writes an error in the format of Google's APIs.
 func writeError(w http.ResponseWriter, err error) {
 	st := status.Convert(err)
 	code, ok := statuses[st.Code()]
@@ -184,10 +184,10 @@ func writeError(w http.ResponseWriter, err error) {
 	}
 	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
 	w.WriteHeader(code)
-	_, _ = w.Write(data) // The caller has gone away: nobody is left to tell.
+	_, _ = w.Write(data) // On an error the caller is gone.
 }
 
-// statusName returns a code as Google's JSON has it, such as NOT_FOUND.
+// statusName returns a code's name in Google's JSON, such as NOT_FOUND.
 func statusName(code codes.Code) string {
 	var name strings.Builder
 	for i, r := range code.String() {

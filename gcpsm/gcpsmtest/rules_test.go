@@ -19,8 +19,8 @@ import (
 	"example.com/tokenstore/gcpsm/gcpsmtest"
 )
 
-// managed returns a policy of replicas in the given locations, each with a key
-// in another location if there is one.
+// managed returns a policy of replicas in the given locations, each with a key in another
+// location if one is given.
 func managed(keyLocation string, locations ...string) *secretmanagerpb.Replication {
 	policy := &secretmanagerpb.Replication_UserManaged{}
 	for _, location := range locations {
@@ -161,7 +161,7 @@ func TestWhatAPersonDoes(t *testing.T) {
 	}
 }
 
-// TestTheQuotasForgetWhatIsOver counts calls of very many secrets.
+// TestTheQuotasForgetWhatIsOver counts calls for a large number of secrets.
 func TestTheQuotasForgetWhatIsOver(t *testing.T) {
 	clock := gcpsmtest.NewClock()
 	service := gcpsmtest.New(gcpsmtest.Config{Quotas: true}, clock)

@@ -1,3 +1,5 @@
+// The methods for secrets. Their metadata and lists may be stale.
+
 package gcpsmtest
 
 import (
@@ -48,7 +50,7 @@ func (s *Service) newSecret(r resource, in *secretmanagerpb.Secret) (*secretmana
 	return s.reply(r, s.create(r.id, meta).now()), nil
 }
 
-// stored returns what is kept of a secret that somebody sent.
+// stored returns the stored form of a secret that a caller sent.
 func (s *Service) stored(in *secretmanagerpb.Secret) (*secretmanagerpb.Secret, error) {
 	meta, ok := proto.Clone(in).(*secretmanagerpb.Secret)
 	if !ok {
@@ -65,7 +67,7 @@ func (s *Service) stored(in *secretmanagerpb.Secret) (*secretmanagerpb.Secret, e
 	return meta, nil
 }
 
-// reply returns a copy of a secret under the name that replies give it.
+// reply returns a copy of a secret under the name that replies use.
 func (s *Service) reply(r resource, meta *secretmanagerpb.Secret) *secretmanagerpb.Secret {
 	out := &secretmanagerpb.Secret{}
 	proto.Merge(out, meta)
@@ -77,7 +79,7 @@ func (s *Service) missing(r resource) error {
 	return notFound("Secret [%s] not found.", s.shown(r).secret())
 }
 
-// GetSecret returns a secret's metadata, as late as the service is.
+// GetSecret returns a secret's metadata, which may be stale.
 func (p *Principal) GetSecret(ctx context.Context, in *secretmanagerpb.GetSecretRequest) (*secretmanagerpb.Secret, error) {
 	return call(ctx, p, getSecret, in.GetName(), func(s *Service, r resource) (*secretmanagerpb.Secret, error) {
 		t := s.moment(s.config.Stale)
@@ -89,8 +91,8 @@ func (p *Principal) GetSecret(ctx context.Context, in *secretmanagerpb.GetSecret
 	})
 }
 
-// UpdateSecret replaces the fields of the mask; if an etag is given it must be
-// the present one.
+// UpdateSecret replaces the fields of the mask. An etag, if given, must be the current
+// one.
 func (p *Principal) UpdateSecret(ctx context.Context, in *secretmanagerpb.UpdateSecretRequest) (*secretmanagerpb.Secret, error) {
 	return call(ctx, p, updateSecret, in.GetSecret().GetName(), func(s *Service, r resource) (*secretmanagerpb.Secret, error) {
 		l := s.find(r.id)
@@ -118,13 +120,13 @@ func (p *Principal) UpdateSecret(ctx context.Context, in *secretmanagerpb.Update
 	})
 }
 
-// wrongEtag is what a precondition that does not hold fails with. (etags)
+// wrongEtag is the error of an etag that does not match. (etags)
 func wrongEtag(name string) error {
 	return precondition("The etag provided does not match the etag of [%s].", name)
 }
 
-// masked returns the present metadata with the fields of a mask from what was
-// sent.
+// masked returns the current metadata with the fields of a mask replaced by those that
+// were sent.
 func masked(now, in *secretmanagerpb.Secret, paths []string) (*secretmanagerpb.Secret, error) {
 	if len(paths) == 0 {
 		return nil, invalid("The update mask must not be empty.")
@@ -157,7 +159,7 @@ func masked(now, in *secretmanagerpb.Secret, paths []string) (*secretmanagerpb.S
 	return next, nil
 }
 
-// DeleteSecret removes a secret with all its versions, at once and for good.
+// DeleteSecret removes a secret with all its versions, immediately and permanently.
 func (p *Principal) DeleteSecret(ctx context.Context, in *secretmanagerpb.DeleteSecretRequest) (*emptypb.Empty, error) {
 	return call(ctx, p, deleteSecret, in.GetName(), func(s *Service, r resource) (*emptypb.Empty, error) {
 		l := s.find(r.id)
@@ -172,8 +174,8 @@ func (p *Principal) DeleteSecret(ctx context.Context, in *secretmanagerpb.Delete
 	})
 }
 
-// The sizes of a page. (API, ListSecretsRequest: capped at 25,000; what it is
-// without a size is not documented.)
+// Page sizes. (API, ListSecretsRequest: at most 25,000; the default is not
+// documented.)
 const (
 	pageSize    = 100
 	maxPageSize = 25000
@@ -207,15 +209,15 @@ func (p *Principal) ListSecrets(ctx context.Context, in *secretmanagerpb.ListSec
 	})
 }
 
-// entry is something listed, with its place in the order of creation.
+// entry is a listed item, with its position in the order of creation.
 type entry[T any] struct {
 	serial int64
 	item   T
 }
 
-// paged returns one page, the newest first, and the token of the next. A token
-// is the serial of the last entry shown, so that what comes and goes in between
-// moves nothing.
+// paged returns one page, the newest first, and the token of the next. A token is the
+// serial of the last entry shown, so that additions and removals in between shift
+// nothing.
 func paged[T any](all []entry[T], size int32, token string) ([]T, string, error) {
 	slices.SortFunc(all, func(a, b entry[T]) int { return int(b.serial - a.serial) })
 	if size == 0 {

@@ -1,3 +1,5 @@
+// What the service stores. It keeps history, so that a stale read can return the past.
+
 package gcpsmtest
 
 import (
@@ -15,8 +17,8 @@ const (
 	destroyed = secretmanagerpb.SecretVersion_DESTROYED
 )
 
-// secret is an ID with what was stored under it, one life after the other. Those
-// that are over are kept as long as somebody may still see them.
+// secret is an ID with everything stored under it, one life after another. Past lives
+// are kept as long as a stale read may still return them.
 type secret struct {
 	lives []*life
 }
@@ -26,12 +28,12 @@ type life struct {
 	serial   int // in the order of creation
 	began    time.Time
 	ended    time.Time  // zero while the secret exists
-	metadata []metadata // oldest first; the last is the present one
+	metadata []metadata // oldest first; the last is current
 	versions []*version // number 1 first
-	clean    int        // that many versions hold no payload any more
+	clean    int        // how many versions have lost their payload
 }
 
-// metadata is what was known of a secret from a moment on; it never changes.
+// metadata is a secret's metadata from one time on; it never changes.
 type metadata struct {
 	secret *secretmanagerpb.Secret
 	since  time.Time
@@ -45,17 +47,17 @@ type version struct {
 	states  []change
 }
 
-// change is a state that a version took.
+// change is a state that a version entered.
 type change struct {
 	state secretmanagerpb.SecretVersion_State
 	since time.Time
-	due   time.Time // when it is destroyed by itself; zero if never
+	due   time.Time // when it will be destroyed; zero if never
 	etag  string
 }
 
 func (v *version) created() time.Time { return v.states[0].since }
 
-// at returns the state at a moment, the first one if the version is younger.
+// at returns the state at a time, or the first one if the version is younger.
 func (v *version) at(t time.Time) change {
 	c := v.states[0]
 	for _, later := range v.states[1:] {
@@ -77,7 +79,7 @@ func (v *version) gone(now time.Time) time.Time {
 	return time.Time{}
 }
 
-// version returns that of a number, nil if there is none.
+// version returns the version with a number, or nil.
 func (l *life) version(number int64) *version {
 	if number < 1 || number > int64(len(l.versions)) {
 		return nil
@@ -85,13 +87,13 @@ func (l *life) version(number int64) *version {
 	return l.versions[number-1]
 }
 
-// latest returns the newest version at a moment, nil if there was none.
+// latest returns the newest version at a time, or nil.
 func (l *life) latest(t time.Time) *version {
 	n := sort.Search(len(l.versions), func(i int) bool { return l.versions[i].created().After(t) })
 	return l.version(int64(n))
 }
 
-// at returns the metadata at a moment.
+// at returns the metadata at a time.
 func (l *life) at(t time.Time) *secretmanagerpb.Secret {
 	m := l.metadata[0]
 	for _, later := range l.metadata[1:] {
@@ -102,14 +104,14 @@ func (l *life) at(t time.Time) *secretmanagerpb.Secret {
 	return m.secret
 }
 
-// now returns the present metadata.
+// now returns the current metadata.
 func (l *life) now() *secretmanagerpb.Secret { return l.metadata[len(l.metadata)-1].secret }
 
 func (l *life) existed(t time.Time) bool {
 	return !l.began.After(t) && (l.ended.IsZero() || l.ended.After(t))
 }
 
-// find returns a secret that exists now, nil if there is none.
+// find returns a secret that exists now, or nil.
 func (s *Service) find(id string) *life {
 	sec := s.secrets[id]
 	if sec == nil {
@@ -117,7 +119,7 @@ func (s *Service) find(id string) *life {
 	}
 	l := sec.lives[len(sec.lives)-1]
 	if l.ended.IsZero() {
-		// (API, Secret.expiration: deleted for good when it expires.)
+		// (API, Secret.expiration: permanently deleted when it expires.)
 		if expires := l.now().GetExpireTime(); expires != nil && !expires.AsTime().After(s.clock.Now()) {
 			l.ended = expires.AsTime()
 		}
@@ -128,7 +130,7 @@ func (s *Service) find(id string) *life {
 	return l
 }
 
-// seen returns a secret as it was at a moment, nil if it did not exist.
+// seen returns a secret as it was at a time, or nil if it did not exist.
 func (s *Service) seen(id string, t time.Time) *life {
 	s.find(id)
 	if sec := s.secrets[id]; sec != nil {
@@ -141,8 +143,8 @@ func (s *Service) seen(id string, t time.Time) *life {
 	return nil
 }
 
-// moment returns the moment as of which something is seen that may be late by a
-// duration: mostly now.
+// moment returns the time as of which a read sees the service, at most the given
+// duration ago: usually now.
 func (s *Service) moment(late time.Duration) time.Time {
 	now := s.clock.Now()
 	if late <= 0 || s.random.IntN(3) > 0 {
@@ -174,7 +176,7 @@ func (s *Service) create(id string, meta *secretmanagerpb.Secret) *life {
 
 func (s *Service) late() time.Duration { return max(s.config.Stale, s.config.StatesLate) }
 
-// describe replaces the metadata and forgets what nobody can see any more.
+// describe replaces the metadata and drops what no read can return any more.
 func (s *Service) describe(l *life, meta *secretmanagerpb.Secret) {
 	now := s.clock.Now()
 	l.metadata = append(l.metadata, metadata{meta, now})
@@ -210,19 +212,19 @@ func (s *Service) change(l *life, v *version, state secretmanagerpb.SecretVersio
 	v.states = append(v.states, c)
 }
 
-// etag returns a new one; it has quotes of its own. (etags)
+// etag returns a new etag, which includes its quotes. (etags)
 func (s *Service) etag() string {
 	s.etags++
 	return fmt.Sprintf("\"%x\"", 0x15e2f0000000+s.etags)
 }
 
-// locations returns in how many places the secret is kept and paid for: each
-// replica counts, automatic replication as one. (pricing)
+// locations returns how many copies of the secret are stored and billed: each replica
+// counts, automatic replication as one. (pricing)
 func (l *life) locations() int {
 	return max(1, len(l.now().GetReplication().GetUserManaged().GetReplicas()))
 }
 
-// billed returns for how long versions of the secret were kept, all together.
+// billed returns how long versions of the secret were kept, summed.
 func (l *life) billed(now time.Time) time.Duration {
 	var sum time.Duration
 	for _, v := range l.versions {
@@ -231,7 +233,7 @@ func (l *life) billed(now time.Time) time.Duration {
 	return sum * time.Duration(l.locations())
 }
 
-// until returns when a version stopped to be paid for, at the latest now.
+// until returns when a version stopped being billed, or now.
 func (l *life) until(v *version, now time.Time) time.Time {
 	end := now
 	if !l.ended.IsZero() {
@@ -243,7 +245,7 @@ func (l *life) until(v *version, now time.Time) time.Time {
 	return end
 }
 
-// most returns how many versions were paid for at once, at the worst moment.
+// most returns the most versions that were billed at the same time.
 func (l *life) most(now time.Time) int {
 	type step struct {
 		at time.Time

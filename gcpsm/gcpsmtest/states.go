@@ -1,3 +1,6 @@
+// Enabling, disabling and destroying versions, separate as the service's states take
+// effect late.
+
 package gcpsmtest
 
 import (
@@ -7,26 +10,26 @@ import (
 	"cloud.google.com/go/secretmanager/apiv1/secretmanagerpb"
 )
 
-// EnableSecretVersion makes a version readable. It takes back a destruction
-// that is scheduled. (delay)
+// EnableSecretVersion makes a version readable, and cancels its scheduled destruction.
+// (delay)
 func (p *Principal) EnableSecretVersion(ctx context.Context, in *secretmanagerpb.EnableSecretVersionRequest) (*secretmanagerpb.SecretVersion, error) {
 	return p.setState(ctx, enableVersion, in.GetName(), in.GetEtag(), enabled)
 }
 
-// DisableSecretVersion makes a version unreadable for the time being. It takes
-// back a destruction that is scheduled. (delay)
+// DisableSecretVersion makes a version unreadable until it is enabled, and cancels its
+// scheduled destruction. (delay)
 func (p *Principal) DisableSecretVersion(ctx context.Context, in *secretmanagerpb.DisableSecretVersionRequest) (*secretmanagerpb.SecretVersion, error) {
 	return p.setState(ctx, disableVersion, in.GetName(), in.GetEtag(), disabled)
 }
 
-// DestroySecretVersion destroys a version's data for good, or, if the secret
-// has a version_destroy_ttl, disables it and destroys it later. (delay)
+// DestroySecretVersion destroys a version's data permanently, or, if the secret has a
+// version_destroy_ttl, disables it now and destroys it later. (delay)
 func (p *Principal) DestroySecretVersion(ctx context.Context, in *secretmanagerpb.DestroySecretVersionRequest) (*secretmanagerpb.SecretVersion, error) {
 	return p.setState(ctx, destroyVersion, in.GetName(), in.GetEtag(), destroyed)
 }
 
-// setState decides on what is stored now. The version is given by its number;
-// one that was destroyed stays so.
+// setState changes the state of a version, given by its number. It uses current data; a
+// destroyed version stays destroyed.
 func (p *Principal) setState(ctx context.Context, m method, name, etag string, state secretmanagerpb.SecretVersion_State) (*secretmanagerpb.SecretVersion, error) {
 	return call(ctx, p, m, name, func(s *Service, r resource) (*secretmanagerpb.SecretVersion, error) {
 		number, err := strconv.ParseInt(r.version, 10, 64)

@@ -1,3 +1,5 @@
+// The methods for versions. Only an access by number is strongly consistent.
+
 package gcpsmtest
 
 import (
@@ -15,8 +17,8 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 func checksum(data []byte) int64 { return int64(crc32.Checksum(data, castagnoli)) }
 
-// AddSecretVersion adds a version under the next number. It has no
-// precondition, and it leaves the secret's etag as it is. (etags)
+// AddSecretVersion adds a version under the next number. It has no precondition, and
+// leaves the secret's etag unchanged. (etags)
 func (p *Principal) AddSecretVersion(ctx context.Context, in *secretmanagerpb.AddSecretVersionRequest) (*secretmanagerpb.SecretVersion, error) {
 	return call(ctx, p, addVersion, in.GetParent(), func(s *Service, r resource) (*secretmanagerpb.SecretVersion, error) {
 		payload := in.GetPayload()
@@ -89,10 +91,9 @@ func keyStatus(key *secretmanagerpb.CustomerManagedEncryption) *secretmanagerpb.
 	return &secretmanagerpb.CustomerManagedEncryptionStatus{KmsKeyVersionName: key.GetKmsKeyName() + "/cryptoKeyVersions/1"}
 }
 
-// resolve returns the version that a name means, with its state as the caller
-// sees it. A number is looked up in what is stored now, unless metadata is
-// asked for; that, an alias and latest are as late as the service is.
-// (consistency)
+// resolve returns the version that a name refers to, with its state as the caller sees
+// it. A number is looked up in current data, unless metadata is requested; metadata,
+// aliases and latest may be stale. (consistency)
 func (s *Service) resolve(r resource, metadata bool) (*life, *version, change, error) {
 	number, err := strconv.ParseInt(r.version, 10, 64)
 	byNumber := err == nil
@@ -115,8 +116,8 @@ func (s *Service) resolve(r resource, metadata bool) (*life, *version, change, e
 	case byNumber:
 		v = l.version(number)
 	case r.version == latestAlias:
-		// The newest version, in whatever state. (API, AccessSecretVersionRequest;
-		// seen, https://github.com/google-github-actions/get-secretmanager-secrets/issues/268.)
+		// The newest version, in any state. (API, AccessSecretVersionRequest; seen,
+		// https://github.com/google-github-actions/get-secretmanager-secrets/issues/268.)
 		if v = l.latest(t); v == nil {
 			return nil, nil, change{}, notFound("Secret [%s] not found or has no versions.", s.shown(r).secret())
 		}
@@ -150,13 +151,13 @@ func (p *Principal) AccessSecretVersion(ctx context.Context, in *secretmanagerpb
 	})
 }
 
-// wrongState has the text of the service. (Seen,
+// wrongState has the service's message. (Seen,
 // https://github.com/google-github-actions/get-secretmanager-secrets/issues/268.)
 func wrongState(name string, c change) error {
 	return precondition("Secret Version [%s] is in %s state.", name, c.state)
 }
 
-// GetSecretVersion returns all of a version but its data.
+// GetSecretVersion returns a version without its data.
 func (p *Principal) GetSecretVersion(ctx context.Context, in *secretmanagerpb.GetSecretVersionRequest) (*secretmanagerpb.SecretVersion, error) {
 	return call(ctx, p, getVersion, in.GetName(), func(s *Service, r resource) (*secretmanagerpb.SecretVersion, error) {
 		l, v, c, err := s.resolve(r, true)
@@ -167,8 +168,8 @@ func (p *Principal) GetSecretVersion(ctx context.Context, in *secretmanagerpb.Ge
 	})
 }
 
-// ListSecretVersions lists the versions of a secret, the newest first, those
-// that were destroyed too.
+// ListSecretVersions lists the versions of a secret, the newest first, including
+// destroyed ones.
 func (p *Principal) ListSecretVersions(ctx context.Context, in *secretmanagerpb.ListSecretVersionsRequest) (*secretmanagerpb.ListSecretVersionsResponse, error) {
 	return call(ctx, p, listVersions, in.GetParent(), func(s *Service, r resource) (*secretmanagerpb.ListSecretVersionsResponse, error) {
 		f, err := parseFilter(in.GetFilter())
