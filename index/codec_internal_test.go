@@ -15,7 +15,7 @@ import (
 	"example.com/tokenstore/driver"
 )
 
-// A page is read as it was written, whatever the hints.
+// A page is read as it was written, with any hints.
 func TestPageRoundTrip(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	ids := []string{"a", "generation", strings.Repeat("x", 128), Hash(tokenstore.Key{Kind: tokenstore.UserKey, Value: "fake"}, nil)}

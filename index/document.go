@@ -1,3 +1,6 @@
+// The document index, for services that charge for each secret and each write: its options,
+// its layout, and reading and writing single documents.
+
 package index
 
 import (
@@ -19,7 +22,7 @@ const MaxFanout = 1024
 // CheckFanout returns an error if a document index cannot have that fan-out.
 func CheckFanout(n int) error {
 	if n < 1 || n > MaxFanout {
-		return fmt.Errorf("fan-out %d is not in 1 to %d", n, MaxFanout)
+		return fmt.Errorf("fan-out %d: must be between 1 and %d", n, MaxFanout)
 	}
 	return nil
 }
@@ -30,52 +33,50 @@ const (
 	// rootLife is how long a process relies on the layout that it remembers.
 	// Documents of an older layout are kept for longer than that.
 	rootLife = time.Hour
-	// freshLife is how old the layout may be that a document is created by. Who
-	// slept for longer might create one of a layout that is gone.
+	// freshLife is how old a layout may be when a document is created for it. A process
+	// that stalled for longer might create a document of a layout that is gone.
 	freshLife = 5 * time.Minute
 )
 
-// Document is an index that keeps many keys in few secrets: the root, or as
-// many documents as the root's fan-out says, each for a part of the hashes. It
-// costs a read for each look-up (two for the first one of a process if there
-// are several documents), and a read and a write for each document that a claim
+// Document is an index that keeps many keys in few secrets: either in the root
+// alone, or in as many documents as the root's fan-out says, each with a part of the
+// hashes. A look-up costs one read (two for the first one of a process if there are
+// several documents); a claim costs a read and a write for each document that it
 // touches.
 //
-// A document counts its writes of the last day. Where the service limits them,
-// a claim at the limit fails with an error that matches driver.ErrQuota, since
-// a token whose keys are not in the index would not be found. A release at the
-// limit is left undone without an error: the hint that stays is a harmless
-// leftover, which the repair removes. A claim that would make a document larger
-// than the service stores matches [ErrFull] and driver.ErrTooLarge. The remedy
-// for both is a larger fan-out, see [Document.Reshard].
+// A document counts its writes of the last day. If the service limits them, a claim
+// at the limit fails with an error that matches driver.ErrQuota, since a token whose
+// keys are not in the index would not be found. A release at the limit does nothing
+// and returns no error: the hint that stays is harmless, and the repair removes it.
+// A claim that would make a document too large for the service fails with an error
+// that matches [ErrFull] and driver.ErrTooLarge. A larger fan-out solves both, see
+// [Document.Reshard].
 //
-// A document that cannot be understood is never written over; what needs it
-// fails with an error that matches driver.ErrUnreadable and names it. The remedy
-// is to delete it and to rebuild the index from the tokens.
+// A document that cannot be parsed is never overwritten; calls that need it fail
+// with an error that matches driver.ErrUnreadable and names it. Delete it and rebuild
+// the index from the tokens.
 //
-// Fields that are not understood survive the writes of a document, but are not
-// carried over to those of another fan-out.
+// Unknown fields survive writes of a document, but not a change of the fan-out.
 type Document struct {
 	source
 	initial int
 
 	mu     sync.Mutex
-	known  layout // The layout last seen; no fan-out if none.
+	known  layout // The layout seen last; fan-out 0 if none.
 	seenAt time.Time
 }
 
 // DocumentOption is an option of [NewDocument].
 type DocumentOption func(*Document)
 
-// WithFanout sets the fan-out with which the index is created, by default 1; what
-// is below 1 or above [MaxFanout] counts as that. An index that exists already
-// keeps the one it has.
+// WithFanout sets the fan-out of a new index; the default is 1. Values below 1 count
+// as 1, values above [MaxFanout] as MaxFanout. An existing index keeps its fan-out.
 func WithFanout(fanout int) DocumentOption {
 	return func(x *Document) { x.initial = min(max(fanout, 1), MaxFanout) }
 }
 
-// NewDocument returns an index of documents. Beside [Index] it has the methods
-// of [Lister] and [Resharder].
+// NewDocument returns an index of documents. It also implements [Lister] and
+// [Resharder].
 func NewDocument(secrets driver.Secrets, c Config, options ...DocumentOption) Index {
 	x := &Document{source: newSource(secrets, c), initial: 1}
 	for _, o := range options {
@@ -93,7 +94,7 @@ func (x *Document) view() *documentView {
 	return v
 }
 
-// name returns the name of the document with the number n.
+// name returns the name of document n.
 func (x *Document) name(l layout, n int) string {
 	if l.fanout == 1 {
 		return x.root()
@@ -127,7 +128,7 @@ func (l layout) part(key string) int {
 	return n % l.fanout
 }
 
-// names returns the names of all documents.
+// names returns the names of all documents of a layout.
 func (x *Document) names(l layout) []string {
 	names := make([]string, l.fanout)
 	for n := range names {
@@ -137,7 +138,7 @@ func (x *Document) names(l layout) []string {
 }
 
 // namesOf returns the names of the documents that hold the keys, each once, in
-// order of their numbers.
+// numerical order.
 func (x *Document) namesOf(l layout, keys []string) []string {
 	numbers := make([]int, len(keys))
 	for i, key := range keys {
@@ -152,8 +153,8 @@ func (x *Document) namesOf(l layout, keys []string) []string {
 	return names
 }
 
-// remembered returns the layout that this process has seen last. That of the
-// root alone is not remembered: who reads the hints reads the root anyway.
+// remembered returns the layout that this process has seen last. It does not return
+// a layout of the root alone: reading the hints means reading the root anyway.
 func (x *Document) remembered() (layout, bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -161,9 +162,8 @@ func (x *Document) remembered() (layout, bool) {
 	return x.known, x.known.fanout > 1 && fresh
 }
 
-// remember keeps the layout of a root that was just read or written. The
-// documents that were made for it count as seen: who misses one of them reads
-// it again.
+// remember keeps the layout of a root that was just read or written. The documents
+// created for it count as seen, so that a read that misses one is retried.
 func (x *Document) remember(root *page) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -177,7 +177,7 @@ func (x *Document) remember(root *page) {
 	}
 }
 
-// readRoot reads the root; one that is not stored has no layout.
+// readRoot reads the root. If it does not exist, its layout is zero.
 func (x *Document) readRoot(ctx context.Context) (*page, error) {
 	root, err := x.readPage(ctx, x.root())
 	if err != nil {
@@ -211,7 +211,7 @@ func (x *Document) readPages(ctx context.Context, names []string) ([]*page, erro
 	return pages, nil
 }
 
-// save writes a page by compare-and-swap and brings it up to date.
+// save writes a page by compare-and-swap and updates its revision, generation and size.
 func (x *Document) save(ctx context.Context, p *page, room int) error {
 	p.writes = p.writes.add(x.config.Now())
 	o, err := x.put(ctx, p.stored(), room)
@@ -225,7 +225,7 @@ func (x *Document) save(ctx context.Context, p *page, room int) error {
 	return nil
 }
 
-// create writes a first root, or returns the one that somebody else has written.
+// create writes the first root, or returns the one that another process has written.
 func (x *Document) create(ctx context.Context, fanout int) (*page, error) {
 	root := &page{object: absent(x.root())}
 	for attempt := 0; ; attempt++ {
@@ -234,7 +234,7 @@ func (x *Document) create(ctx context.Context, fanout int) (*page, error) {
 		if err == nil || !errors.Is(err, driver.ErrConflict) {
 			return root, err
 		}
-		if attempt > 0 { // At first nothing says that the service is late.
+		if attempt > 0 { // The first conflict does not mean that reads are stale.
 			if err := x.retry(ctx, attempt, root.object, err); err != nil {
 				return nil, err
 			}
@@ -245,8 +245,8 @@ func (x *Document) create(ctx context.Context, fanout int) (*page, error) {
 	}
 }
 
-// begin gives a root that is not stored a first layout. The clock's seconds keep
-// its epoch apart from those of a root that was lost.
+// begin gives a new root its first layout. The epoch is the clock's seconds, so that
+// it differs from the epochs of an earlier root that was lost.
 func (x *Document) begin(root *page, fanout int) {
 	root.layout = layout{max(seconds(x.config.Now()), 1), fanout}
 }

@@ -1,5 +1,5 @@
-// The list of all IDs, which has to be whole although the documents are read one
-// after the other while tokens move between them.
+// The list of all IDs. It must be complete although the documents are read one after
+// the other, while tokens move between them.
 
 package index
 
@@ -12,28 +12,28 @@ import (
 )
 
 const (
-	// maxLooks bounds how often a list reads the documents.
+	// maxLooks limits how often a list reads the documents.
 	maxLooks = 4
-	// quiet is how long ago a document must have been written last so that it cannot
-	// have been during a list: more than clocks differ and a service is stale.
+	// quiet is how old a document's last write must be so that it cannot have happened
+	// during a list: longer than clocks differ and than a service is stale.
 	quiet = 15 * time.Minute
 )
 
-// IDs returns every ID that has a hint, in order of the earliest of the times
-// at which its hints were claimed last, and whether that is all of them: there is a
-// root, and the documents have held still for long enough.
+// IDs returns every ID that has a hint, ordered by its hint with the earliest claim, and
+// whether the list is complete: there is a root, and the documents did not change
+// while they were read.
 //
-// A token whose key is rotated gets a hint in one document and then loses that in
-// another. Whoever reads the first document before that, and the second after it,
-// sees neither. So the documents are read again, a few times at most, unless nothing
-// can have been released meanwhile.
+// When a token's key is rotated, the token gets a hint in one document and then loses
+// its hint in another. A reader that reads the first document before and the second one
+// after that sees neither hint. So the documents are read again, a few times at most,
+// unless nothing can have been released in between.
 func (x *Document) IDs(ctx context.Context) (ids []string, whole bool, err error) {
 	began, seen := x.config.Now(), x.seenPages()
 	first := map[string]time.Time{}
 	var before *documentView
 	for range maxLooks {
 		v := x.view()
-		if before != nil { // What was missing in this layout is no reason to read the root again.
+		if before != nil { // A missing page of this layout is no reason to read the root again.
 			v.layout, v.rootAt = before.layout, before.rootAt
 		}
 		pages, err := v.all(ctx)
@@ -66,8 +66,8 @@ func (x *Document) IDs(ctx context.Context) (ids []string, whole bool, err error
 	return ids, whole, nil
 }
 
-// seenPages returns the revisions of the documents that this process has seen last,
-// by name.
+// seenPages returns, by name, the revisions of the documents that this process has seen
+// last.
 func (x *Document) seenPages() map[string]string {
 	l, ok := x.remembered()
 	if !ok {
@@ -80,17 +80,16 @@ func (x *Document) seenPages() map[string]string {
 	return seen
 }
 
-// quietBefore reports whether the page was written last so long before t that
-// nobody can have written it since. A document that does not exist is quiet.
+// quietBefore reports whether the page's last write is so long before t that it cannot
+// have been written since. A document that does not exist is quiet.
 func (p *page) quietBefore(t time.Time) bool {
 	last := p.last()
 	return !p.exists() || !last.IsZero() && last.Before(t.Add(-quiet))
 }
 
-// mayHaveHidden reports whether a token that neither of two looks has seen may have
-// had a hint in a document between them: p is the document as the later look read
-// it, in layout l. Such a hint was claimed and released in between, which takes two
-// writes.
+// mayHaveHidden reports whether a token that two looks have both missed may have had a
+// hint in a document between them. Such a hint was claimed and released in between,
+// which takes two writes. p is the document as the later look read it, in layout l.
 func (v *documentView) mayHaveHidden(p *page, l layout) bool {
 	old := v.pages[p.name]
 	if v.layout != l || old == nil {

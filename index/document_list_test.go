@@ -13,8 +13,8 @@ import (
 	"example.com/tokenstore/index"
 )
 
-// mover is a token whose only key changes all the time, from one document to
-// another: the new one is claimed, then the old one released.
+// mover is a token whose only key keeps moving from one document to another: the new
+// key is claimed, then the old one is released.
 type mover struct {
 	x    index.Index
 	keys []string
@@ -84,7 +84,7 @@ func TestListOfMovingToken(t *testing.T) {
 						t.Fatalf("warm %v, moved before each %d. read from the %d. on, at first in document %d: %q, %v, %v", warm, every, first, begin, ids, whole, err)
 					}
 					if m.at == begin+1 && !whole {
-						t.Errorf("one move has the list give up")
+						t.Errorf("the list gives up after one move")
 					}
 					if limit := 4*fanout + 1; reads > limit {
 						t.Errorf("a list takes %d reads, want %d at most", reads, limit)
@@ -95,7 +95,7 @@ func TestListOfMovingToken(t *testing.T) {
 	}
 }
 
-// TestListOfQuietStore counts the reads of lists while nobody writes.
+// TestListOfQuietStore counts the reads of lists while there are no writes.
 func TestListOfQuietStore(t *testing.T) {
 	const fanout = 4
 	c, secrets := newClock(), memory.New()

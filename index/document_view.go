@@ -1,3 +1,5 @@
+// How one operation reads documents, although the fan-out may change at any moment.
+
 package index
 
 import (
@@ -9,14 +11,14 @@ import (
 	"example.com/tokenstore/driver"
 )
 
-// moves bounds how often one operation follows a change of the fan-out.
+// moves limits how often one operation follows a change of the fan-out.
 const moves = 8
 
-// documentView keeps the documents that one operation has read or written, and
-// the layout by which it found them.
+// documentView keeps the documents that one operation has read or written, and the
+// layout that it used to find them.
 type documentView struct {
 	x      *Document
-	layout layout    // No fan-out: not known yet or, if pages has the root, there is no index.
+	layout layout    // Fan-out 0: not known yet or, if pages has the root, there is no index.
 	rootAt time.Time // When this view read the root; zero if it did not.
 	pages  map[string]*page
 }
@@ -42,7 +44,7 @@ func (v *documentView) Lookup(ctx context.Context, hashes ...string) ([][]Hint, 
 	return found, nil
 }
 
-// shortKeys cuts the hashes to the length that documents hold.
+// shortKeys cuts the hashes to the length that documents keep.
 func shortKeys(hashes []string) ([]string, error) {
 	keys := make([]string, len(hashes))
 	for i, hash := range hashes {
@@ -54,7 +56,7 @@ func shortKeys(hashes []string) ([]string, error) {
 	return keys, nil
 }
 
-// holding returns which pages hold the keys in a layout.
+// holding returns a function that names the pages that hold the keys in a layout.
 func (v *documentView) holding(keys []string) func(layout) []string {
 	return func(l layout) []string { return v.x.namesOf(l, keys) }
 }
@@ -67,9 +69,9 @@ func (v *documentView) page(key string) *page {
 	return v.pages[v.x.name(v.layout, v.layout.part(key))]
 }
 
-// open makes sure that the view has the pages which names asks for. It takes three
-// steps: learn the layout, read the pages, and, if one of them casts doubt on the
-// layout, read the root after it. If there is no index it reads nothing else.
+// open makes sure that the view has the pages that names returns. It takes three steps:
+// learn the layout, read the pages and, if one of them casts doubt on the layout, read
+// the root once more. If there is no index it stops after the first step.
 func (v *documentView) open(ctx context.Context, names func(layout) []string) error {
 	for attempt := range moves {
 		if err := v.learnLayout(ctx); err != nil || v.layout.fanout == 0 {
@@ -83,11 +85,11 @@ func (v *documentView) open(ctx context.Context, names func(layout) []string) er
 			return err
 		}
 	}
-	return errorIn(v.x.root(), fmt.Errorf("%w: index root and documents disagree about the layout", driver.ErrUnavailable))
+	return errorIn(v.x.root(), fmt.Errorf("%w: index root and documents disagree about the layout; retry later", driver.ErrUnavailable))
 }
 
-// learnLayout finds out the layout, unless the view knows it or knows that there is
-// no index. A root that holds the hints itself is read anyway, and tells it.
+// learnLayout finds out the layout, unless the view knows it or knows that there is no
+// index. It reads the root unless the process remembers the layout.
 func (v *documentView) learnLayout(ctx context.Context) error {
 	if v.layout.fanout > 1 || v.pages[v.x.root()] != nil {
 		return nil
@@ -100,8 +102,8 @@ func (v *documentView) learnLayout(ctx context.Context) error {
 	return err
 }
 
-// readMissing reads those of the pages that the view has not, and returns one that
-// lets the layout appear to be an old one, a sealed one before a missing one.
+// readMissing reads the pages that the view does not have. It returns one that suggests
+// that the layout is out of date: a sealed page or, failing that, a missing one.
 func (v *documentView) readMissing(ctx context.Context, names []string) (doubt *page, err error) {
 	names = slices.DeleteFunc(names, func(name string) bool { return v.pages[name] != nil })
 	if len(names) == 0 {
@@ -123,8 +125,8 @@ func (v *documentView) readMissing(ctx context.Context, names []string) (doubt *
 	return doubt, nil
 }
 
-// checkLayout reads the root after a page that casts doubt on the layout, and
-// reports whether the layout was right.
+// checkLayout reads the root because a page casts doubt on the layout, and reports
+// whether the layout was right.
 func (v *documentView) checkLayout(ctx context.Context, doubt *page, attempt int) (ok bool, err error) {
 	epoch := v.layout.epoch
 	root, err := v.readRoot(ctx)
@@ -134,7 +136,7 @@ func (v *documentView) checkLayout(ctx context.Context, doubt *page, attempt int
 	case root.next != nil || !doubt.frozen():
 		return true, nil
 	}
-	// A seal that the root knows nothing of: what was read of the root is old.
+	// The root announces no change, so it is older than the seal.
 	v.Forget()
 	return false, v.x.wait(ctx, attempt)
 }
@@ -149,8 +151,8 @@ func (v *documentView) readRoot(ctx context.Context) (*page, error) {
 	return root, nil
 }
 
-// adopt takes over the layout of a root that was just read or written; one that is
-// not stored has none. Pages of another layout are dropped.
+// adopt uses the layout of a root that was just read or written; an absent root has
+// none. It drops the pages of another layout.
 func (v *documentView) adopt(root *page) {
 	if root.layout != v.layout {
 		v.Forget()

@@ -1,3 +1,6 @@
+// Claim and Release on documents. A call writes each document once, and follows a change of
+// the fan-out that happens in between.
+
 package index
 
 import (
@@ -9,13 +12,13 @@ import (
 )
 
 var (
-	// errFrozen: the document is sealed.
+	// errFrozen means that the document is sealed.
 	errFrozen = errors.New("index document is sealed")
-	// errMoved: the root shows another layout than the view has.
-	errMoved = errors.New("the index has moved")
+	// errMoved means that the root has another layout than the view.
+	errMoved = errors.New("the index layout has changed")
 )
 
-// Claim writes one document for each that its keys fall into.
+// Claim writes each document that its keys belong to, once.
 func (v *documentView) Claim(ctx context.Context, claims ...Claim) ([][]Hint, error) {
 	b, err := newBatch(claims)
 	if err != nil {
@@ -56,7 +59,7 @@ func (v *documentView) Release(ctx context.Context, claims ...Claim) error {
 			}
 		}
 		if len(at) == 0 || v.x.withinQuota(p) != nil {
-			return false, nil //nolint:nilerr // At the limit a hint is left behind; it does no harm.
+			return false, nil //nolint:nilerr // At the limit the hint is left behind, which is harmless.
 		}
 		for _, i := range at {
 			p.release(keys[i], claims[i])
@@ -66,7 +69,7 @@ func (v *documentView) Release(ctx context.Context, claims ...Claim) error {
 	return v.run(ctx, b, false)
 }
 
-// withinQuota returns an error if the page has had its writes of the day.
+// withinQuota returns an error if the page has reached the service's limit of daily writes.
 func (x *Document) withinQuota(p *page) error {
 	limit := x.limits.WritesPerDay
 	if limit == 0 || p.writes.total(x.config.Now()) < limit {
@@ -75,17 +78,17 @@ func (x *Document) withinQuota(p *page) error {
 	return errorIn(p.name, fmt.Errorf("%w: %d writes in 24 hours; give the index a larger fan-out", driver.ErrQuota, limit))
 }
 
-// batch is the claims of one call, with what is to be done with them.
+// batch is the claims of one call, and what to do with them.
 type batch struct {
 	claims  []Claim
 	keys    []string
 	others  [][]Hint
 	pending []int // Places in claims.
-	// change changes a page and reports whether it is to be written. It does
-	// not touch a page that is not.
+	// change changes a page and reports whether it did; an unchanged page is not
+	// written.
 	change func(p *page, keys []string, claims []Claim) (bool, error)
-	// done is called with the page as written, or as read if there was nothing
-	// to write, and the places of the claims.
+	// done is called with the places of the claims and the page, as written or, if
+	// there was nothing to write, as read.
 	done func(p *page, at []int)
 }
 
@@ -101,7 +104,7 @@ func newBatch(claims []Claim) (*batch, error) {
 	return b, nil
 }
 
-// pendingKeys returns the keys of the claims that are still to be done.
+// pendingKeys returns the keys of the pending claims.
 func (b *batch) pendingKeys() []string {
 	var keys []string
 	for _, i := range b.pending {
@@ -110,7 +113,7 @@ func (b *batch) pendingKeys() []string {
 	return keys
 }
 
-// of returns those of the pending claims that satisfy in, and keeps the others.
+// of returns the pending claims whose keys satisfy in, and the rest.
 func (b *batch) of(in func(key string) bool) (at, rest []int) {
 	for _, i := range b.pending {
 		if in(b.keys[i]) {
@@ -122,9 +125,9 @@ func (b *batch) of(in func(key string) bool) (at, rest []int) {
 	return at, rest
 }
 
-// run does a batch, document by document. It follows, and if need be finishes,
-// a change of the fan-out that it meets. If there is no index, it is created if
-// create is set, else nothing is done.
+// run applies a batch, document by document. It follows, and if necessary finishes, a
+// change of the fan-out that it meets. If there is no index, it creates one if create
+// is set, and otherwise does nothing.
 func (v *documentView) run(ctx context.Context, b *batch, create bool) error {
 	for attempt := range moves {
 		if len(b.pending) == 0 {
@@ -157,10 +160,10 @@ func (v *documentView) run(ctx context.Context, b *batch, create bool) error {
 	if len(b.pending) == 0 {
 		return nil
 	}
-	return errorIn(v.x.root(), fmt.Errorf("%w: gave up: the index layout changed repeatedly", driver.ErrConflict))
+	return errorIn(v.x.root(), fmt.Errorf("%w: gave up: the index layout changed repeatedly; retry later", driver.ErrConflict))
 }
 
-// runPages does what of a batch is pending.
+// runPages applies the pending claims of a batch.
 func (v *documentView) runPages(ctx context.Context, b *batch) error {
 	l := v.layout
 	for _, name := range v.x.namesOf(l, b.pendingKeys()) {
@@ -175,7 +178,7 @@ func (v *documentView) runPages(ctx context.Context, b *batch) error {
 	return nil
 }
 
-// write changes one page by compare-and-swap and returns it as it is then.
+// write changes one page by compare-and-swap and returns it as stored.
 func (v *documentView) write(ctx context.Context, b *batch, name string, at []int) (*page, error) {
 	var keys []string
 	var claims []Claim
@@ -187,7 +190,7 @@ func (v *documentView) write(ctx context.Context, b *batch, name string, at []in
 		if err != nil {
 			return nil, err
 		}
-		// Whatever goes wrong now, what the view knows of the page is void.
+		// If anything fails from here on, the view must read the page again.
 		delete(v.pages, name)
 		changed, err := b.change(p, keys, claims)
 		if err == nil && changed {
@@ -206,8 +209,8 @@ func (v *documentView) write(ctx context.Context, b *batch, name string, at []in
 	}
 }
 
-// writable returns the page as the view knows it, or reads it, and checks that
-// it takes writes and belongs to the present layout.
+// writable returns the page as the view knows it, or reads it, and checks that it is
+// not sealed and belongs to the current layout.
 func (v *documentView) writable(ctx context.Context, name string) (*page, error) {
 	p, err := v.known(ctx, name)
 	if err != nil {
@@ -221,7 +224,7 @@ func (v *documentView) writable(ctx context.Context, name string) (*page, error)
 		v.Forget()
 		return nil, errMoved
 	case root && !p.exists():
-		// A new root is created with the first hints in it.
+		// A new root is created together with the first hints.
 		p.layout = v.layout
 	case !root && !p.exists():
 		return p, v.mayCreate(ctx)
@@ -240,9 +243,8 @@ func (v *documentView) known(ctx context.Context, name string) (*page, error) {
 	return v.x.readPage(ctx, name)
 }
 
-// mayCreate returns errMoved unless the layout was read from the root just now:
-// in an old layout, whose documents have been deleted, nobody would find what a
-// new one holds.
+// mayCreate returns errMoved unless the layout was just read from the root: no process
+// would find the hints in a new document of an old layout.
 func (v *documentView) mayCreate(ctx context.Context) error {
 	if !v.rootAt.IsZero() && v.x.config.Now().Sub(v.rootAt) < freshLife {
 		return nil
@@ -257,8 +259,8 @@ func (v *documentView) mayCreate(ctx context.Context) error {
 	return nil
 }
 
-// create gives an index that does not exist a layout. A root with several
-// documents is written now, one that holds the hints itself with the first ones.
+// create gives a new index its layout. A root of several documents is written now; a
+// root that holds the hints itself is written together with the first ones.
 func (v *documentView) create(ctx context.Context) error {
 	root := &page{object: absent(v.x.root())}
 	if v.x.initial == 1 {

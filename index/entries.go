@@ -1,3 +1,5 @@
+// The entries index, for services where secrets cost nothing: one secret for each key.
+
 package index
 
 import (
@@ -13,12 +15,12 @@ import (
 	"example.com/tokenstore/internal/parallel"
 )
 
-// Entries is an index with one small secret for each key, named by the key's
-// hash. A look-up reads one secret; a claim of a new key writes one, and a
-// claim of a key that was looked up before too.
+// Entries is an index with one small secret for each key, named by the key's hash. A
+// look-up reads one secret. A claim of a new key, or of one that was looked up before,
+// writes one.
 //
-// An entry that has lost its last hint stays, empty, until Sweep removes it: a
-// writer that still knows an earlier state of it fails.
+// An entry without hints is kept until Sweep removes it, so that a writer that knows an
+// earlier state of it gets a conflict.
 type Entries struct {
 	source
 }
@@ -57,8 +59,7 @@ func (x *Entries) All(ctx context.Context) iter.Seq2[Entry, error] {
 	}
 }
 
-// readTogether is how many entries are read with one call where that is
-// possible.
+// readTogether is how many entries are read in one call, if the service allows it.
 const readTogether = 100
 
 // each yields the stored entries in order of their names.
@@ -83,8 +84,8 @@ func (x *Entries) each(ctx context.Context) iter.Seq2[*entry, error] {
 	}
 }
 
-// some yields those of the named entries that are stored. If they cannot be
-// read together they are read one by one, so that one does not hide the others.
+// some yields those of the named entries that are stored. If reading them together
+// fails they are read one by one, so that a damaged one does not hide the others.
 func (x *Entries) some(ctx context.Context, names []string) iter.Seq2[*entry, error] {
 	return func(yield func(*entry, error) bool) {
 		objects, err := x.reader.ReadMany(ctx, names)
@@ -110,8 +111,8 @@ func (x *Entries) some(ctx context.Context, names []string) iter.Seq2[*entry, er
 	}
 }
 
-// names lists the names of all entries, sorted. Other names under the prefix
-// are not the index's.
+// names lists the names of all entries, sorted. Other names under the prefix do not
+// belong to the index and are left out.
 func (x *Entries) names(ctx context.Context) ([]string, error) {
 	var names []string
 	for name, err := range x.secrets.List(ctx, x.config.Prefix) {
@@ -126,9 +127,9 @@ func (x *Entries) names(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-// Sweep removes empty entries that have not been written for longer than grace.
-// One that is written meanwhile stays. What could not be removed is named in
-// the error.
+// Sweep removes empty entries that have not been written for longer than grace. An
+// entry that is written at the same time is kept. The error names the entries that
+// could not be removed.
 func (x *Entries) Sweep(ctx context.Context, grace time.Duration, dryRun bool) (int, error) {
 	before := x.config.Now().Add(-grace).Unix()
 	var old []object

@@ -25,7 +25,7 @@ func TestEmptyEntry(t *testing.T) {
 	}
 	mustRelease(t, x.View(), index.Claim{Hash: hash(1), ID: "a", Generation: 1})
 	if _, err := secrets.Put(ctx, late); !errors.Is(err, driver.ErrConflict) {
-		t.Errorf("a write over the state before the release: %v, want a conflict", err)
+		t.Errorf("a write with the revision before the release: %v, want a conflict", err)
 	}
 	wantIDs(t, "empty entry", mustLookup(t, x.View(), hash(1))[0])
 	for range x.All(ctx) {
@@ -50,7 +50,7 @@ func TestEmptyEntry(t *testing.T) {
 	wantIDs(t, "claimed after the sweep", mustLookup(t, x.View(), hash(1))[0], "c")
 }
 
-// What lies under the prefix and is no entry is not read, and not removed.
+// Other secrets under the prefix are neither read nor removed.
 func TestForeignSecrets(t *testing.T) {
 	foreign := []string{"root", "notes", "1-2-3", "7-01", "entry/" + hash(1), "A" + hash(1)[1:]}
 	inEachForm(t, func(t *testing.T, f form) {
@@ -155,7 +155,7 @@ func TestUnreadableEntry(t *testing.T) {
 	}
 }
 
-// The IDs come in the order of their claims, each once, over all documents.
+// The IDs come in the order of their claims, each once, across all documents.
 func TestIDs(t *testing.T) {
 	for _, f := range []form{document(1), document(16)} {
 		t.Run(f.name, func(t *testing.T) {

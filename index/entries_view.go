@@ -1,3 +1,5 @@
+// Lookup, Claim and Release on entries.
+
 package index
 
 import (
@@ -23,14 +25,14 @@ func (v *entriesView) Forget() {
 	v.entries = map[string]*entry{}
 }
 
-// known returns the entry of a hash as it was read or written last, or nil.
+// known returns the entry of a hash as it was last read or written, or nil.
 func (v *entriesView) known(hash string) *entry {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.entries[hash]
 }
 
-// keep keeps the entry of a hash, or with nil drops it.
+// keep keeps the entry of a hash; with nil it drops it.
 func (v *entriesView) keep(hash string, e *entry) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -52,7 +54,7 @@ func (v *entriesView) Lookup(ctx context.Context, hashes ...string) ([][]Hint, e
 	return found, nil
 }
 
-// load reads those of the entries that the view has not read yet.
+// load reads the entries that the view has not read yet.
 func (v *entriesView) load(ctx context.Context, hashes []string) error {
 	var names, missing []string
 	for _, hash := range distinct(hashes) {
@@ -78,7 +80,7 @@ func (v *entriesView) load(ctx context.Context, hashes []string) error {
 	return nil
 }
 
-// distinct returns the texts without repetitions, in their order.
+// distinct returns the strings without repetitions, in their order.
 func distinct(texts []string) []string {
 	seen := make(map[string]bool, len(texts))
 	var once []string
@@ -91,8 +93,8 @@ func distinct(texts []string) []string {
 	return once
 }
 
-// Claim writes one entry for each hash. One that the view has not read is taken
-// for new and created; only if that fails is it read.
+// Claim writes one entry for each hash. An entry that the view has not read is assumed
+// to be new; it is read only if creating it fails.
 func (v *entriesView) Claim(ctx context.Context, claims ...Claim) ([][]Hint, error) {
 	if err := v.eachHash(ctx, claims, func(ctx context.Context, hash string, claims []Claim) error {
 		return v.write(ctx, hash, func(e *entry) {
@@ -110,8 +112,8 @@ func (v *entriesView) Claim(ctx context.Context, claims ...Claim) ([][]Hint, err
 	return others, nil
 }
 
-// Release rewrites the entries that have such a hint. What the view has not
-// read it reads first.
+// Release rewrites the entries that have such a hint. It first reads the entries that
+// the view has not read.
 func (v *entriesView) Release(ctx context.Context, claims ...Claim) error {
 	return v.eachHash(ctx, claims, func(ctx context.Context, hash string, claims []Claim) error {
 		if err := v.load(ctx, []string{hash}); err != nil {
@@ -125,7 +127,7 @@ func (v *entriesView) Release(ctx context.Context, claims ...Claim) error {
 	})
 }
 
-// eachHash calls do with the claims of each hash, several at a time.
+// eachHash calls do with the claims of each hash, for several hashes at a time.
 func (v *entriesView) eachHash(ctx context.Context, claims []Claim, do func(ctx context.Context, hash string, claims []Claim) error) error {
 	byHash := make(map[string][]Claim, len(claims))
 	var hashes []string
@@ -154,7 +156,7 @@ func (v *entriesView) write(ctx context.Context, hash string, change func(*entry
 		if len(releases) > 0 && !anyReleases(e.marks, releases) {
 			return nil
 		}
-		// Whatever goes wrong now, what the view knows of the entry is void.
+		// If anything fails from here on, the view must read the entry again.
 		v.keep(hash, nil)
 		change(e)
 		e.written = seconds(v.x.config.Now())

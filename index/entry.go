@@ -1,3 +1,5 @@
+// How an entry is stored.
+
 package index
 
 import (
@@ -11,10 +13,9 @@ import (
 
 const writtenField = "written"
 
-// entry is the secret of one key. Its fields, beside the generation: "written",
-// the time of the last write in Unix seconds, and for each hint one that is
-// named by the ID behind an "@" and holds "generation time order", the last of
-// them left out if it is zero.
+// entry is the secret of one key. Its fields, besides the generation, are "written", the
+// time of the last write in Unix seconds, and a field for each hint, named "@" and the
+// ID, with the value "generation time order"; an order of 0 is left out.
 type entry struct {
 	object
 	written int64
@@ -36,8 +37,8 @@ func decodeEntry(o object) (*entry, error) {
 	return e, nil
 }
 
-// takeTime is takeNumber for seconds since 1970. A negative number, as a clock from
-// before that once left it, counts as zero: it must not hide the key.
+// takeTime is takeNumber for seconds since 1970. A negative number, written under a
+// clock before 1970, counts as zero, so that it does not hide the key.
 func (e *entry) takeTime(name string) (int64, error) {
 	if text, err := e.Text(name); err == nil {
 		if n, err := strconv.ParseInt(text, 10, 64); err == nil && n < 0 {
@@ -47,7 +48,7 @@ func (e *entry) takeTime(name string) (int64, error) {
 	return e.takeNumber(name)
 }
 
-// addHint adds the hint that text describes.
+// addHint parses a hint and adds it.
 func (e *entry) addHint(id, text string) error {
 	numbers := make([]int64, 3)
 	words := strings.Fields(text)

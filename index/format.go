@@ -1,5 +1,5 @@
-// What hints, claims and entries show when they are printed or logged: never an ID
-// in full that a caller has chosen, since that may be a secret.
+// How hints, claims and entries are printed and logged. An ID chosen by the caller may be
+// a secret, so it is never shown in full.
 
 package index
 
@@ -13,7 +13,7 @@ import (
 	"example.com/tokenstore"
 )
 
-// shown returns a text in full if it is a hash, as generated IDs are, else redacted.
+// shown returns a string in full if it is a hash, as generated IDs are, else redacted.
 func shown(text string) string {
 	if len(text) <= HashLen && len(text) >= shortHash && validHash(text) {
 		return text
@@ -49,7 +49,7 @@ func (c Claim) LogValue() slog.Value { return slog.StringValue(c.String()) }
 // MarshalText returns what String returns; encoding/json and others marshal by it.
 func (c Claim) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
-// String returns the hash and the hints, as they show themselves.
+// String returns the hash and the hints, with IDs redacted as in [Hint.String].
 func (e Entry) String() string {
 	hints := make([]string, len(e.Hints))
 	for i, h := range e.Hints {
@@ -67,16 +67,16 @@ func (e Entry) LogValue() slog.Value { return slog.StringValue(e.String()) }
 // MarshalText returns what String returns; encoding/json and others marshal by it.
 func (e Entry) MarshalText() ([]byte, error) { return []byte(e.String()), nil }
 
-// Format writes what the index is, and nothing of what it holds.
+// Format writes the form of the index, and nothing that it holds.
 func (x *Document) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "index of documents") }
 
-// Format writes what the index is, and nothing of what it holds.
+// Format writes the form of the index, and nothing that it holds.
 func (x *Entries) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "index of entries") }
 
-// Format writes what the view is of, and nothing that it has read.
+// Format writes the form of the index, and nothing that the view has read.
 func (v *documentView) Format(s fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(s, "view of an %v", v.x)
 }
 
-// Format writes what the view is of, and nothing that it has read.
+// Format writes the form of the index, and nothing that the view has read.
 func (v *entriesView) Format(s fmt.State, _ rune) { _, _ = fmt.Fprintf(s, "view of an %v", v.x) }

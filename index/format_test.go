@@ -13,8 +13,8 @@ import (
 	"example.com/tokenstore/index"
 )
 
-// TestNothingShowsAChosenID prints, logs and marshals what has an ID that a caller
-// has chosen, and may have taken from a refresh token.
+// TestNothingShowsAChosenID prints, logs and marshals values with an ID that the caller
+// has chosen, possibly from a refresh token.
 func TestNothingShowsAChosenID(t *testing.T) {
 	const chosen = "1000_fake_refresh_token"
 	hint := index.Hint{ID: chosen, Generation: 7, Claimed: time.Unix(1_700_000_000, 0)}

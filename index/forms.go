@@ -1,10 +1,10 @@
-// Which form of index a secret belongs to, by its name. The two forms do not know each
-// other's secrets: under one prefix they hide tokens from each other.
+// Which form of index a secret belongs to, by its name. Neither form reads the other's
+// secrets, so stores that use different forms under one prefix hide tokens from each
+// other; callers use this to detect it.
 
 package index
 
-// RootName is the name, below the index's prefix, of the secret that every index of
-// documents has.
+// RootName is the name, below the index's prefix, of the root of a document index.
 const RootName = rootName
 
 // The forms of an index, as [FormOf] names them.
@@ -13,8 +13,8 @@ const (
 	DocumentForm = "document"
 )
 
-// FormOf returns the form of index to which the secret with this name, without the
-// index's prefix, belongs: "" if to none.
+// FormOf returns the form of index to which a secret belongs, by its name without the
+// index's prefix; "" if it belongs to none.
 func FormOf(name string) string {
 	switch {
 	case name == rootName:

@@ -1,3 +1,6 @@
+// The hints of one key, and the rules by which claims and releases change them, which both
+// forms share.
+
 package index
 
 import (
@@ -10,9 +13,9 @@ import (
 	"example.com/tokenstore/driver"
 )
 
-// mark is a hint as it is stored. Order is its place in the order of arrival
-// among the hints of its key: one more than that of the last one that was there
-// when it came. A key's only hint usually has none, which costs nothing to store.
+// mark is a hint as it is stored. Order is its place in the order of arrival among the
+// hints of its key: one more than that of the last hint when it was added. It is usually
+// 0, which takes no space.
 type mark struct {
 	Hint
 	order int64
@@ -21,11 +24,11 @@ type mark struct {
 // marks are the hints of one key, in order of arrival.
 type marks []mark
 
-// seconds returns a time as it is stored: the seconds since 1970, not before that
-// and not later than a stored number can say, however wrong the clock is.
+// seconds returns a time as it is stored, in seconds since 1970. However wrong the
+// clock is, the result is not negative and not larger than a number can be stored.
 func seconds(t time.Time) int64 { return min(max(t.Unix(), 0), driver.MaxNumber) }
 
-// claim adds the hint of c, or raises the one which its ID has already.
+// claim adds the hint of c, or raises the one that its ID already has.
 func (m marks) claim(c Claim, now time.Time) marks {
 	claimed := time.Unix(seconds(now), 0).UTC()
 	for i := range m {
@@ -77,25 +80,25 @@ func (m marks) hints() []Hint {
 	return hints
 }
 
-// sort puts the hints into the order of arrival. Two places are equal only
-// after a person's edit; then time and ID decide.
+// sort puts the hints into the order of arrival. Only a manual edit can give two hints
+// the same place; then time and ID decide.
 func (m marks) sort() {
 	slices.SortFunc(m, func(a, b mark) int {
 		return cmp.Or(cmp.Compare(a.order, b.order), a.Claimed.Compare(b.Claimed), strings.Compare(a.ID, b.ID))
 	})
 }
 
-// check returns an error that matches driver.ErrInvalid if a claim cannot be
-// stored. The hash needs at least length characters.
+// check returns an error that matches driver.ErrInvalid if a claim cannot be stored. The
+// hash must have at least length characters.
 func (c Claim) check(length int) error {
 	if err := checkHash(c.Hash, length); err != nil {
 		return err
 	}
 	if !validID(c.ID) {
-		return fmt.Errorf("%w: an ID in the index needs 1 to 128 ASCII letters, digits or underscores", driver.ErrInvalid)
+		return fmt.Errorf("%w: an ID in the index must be 1 to 128 ASCII letters, digits or underscores", driver.ErrInvalid)
 	}
 	if c.Generation < 0 || c.Generation > driver.MaxNumber {
-		return fmt.Errorf("%w: generation out of range", driver.ErrInvalid)
+		return fmt.Errorf("%w: a generation must be between 0 and %d", driver.ErrInvalid, int64(driver.MaxNumber))
 	}
 	return nil
 }
@@ -113,10 +116,10 @@ func validID(id string) bool {
 	return true
 }
 
-// checkHash returns an error unless hash is one of at least length characters.
+// checkHash returns an error unless hash is a hash of at least length characters.
 func checkHash(hash string, length int) error {
 	if len(hash) < length || !validHash(hash) {
-		return fmt.Errorf("%w: not a key's hash", driver.ErrInvalid)
+		return fmt.Errorf("%w: not a hash of a key; pass the result of index.Hash", driver.ErrInvalid)
 	}
 	return nil
 }

@@ -1,3 +1,5 @@
+// The text of an ID's field in a document: parsing and encoding its hints.
+
 package index
 
 import (
@@ -11,16 +13,16 @@ import (
 	"example.com/tokenstore/driver"
 )
 
-var errHints = fmt.Errorf("%w: the hints of an ID", driver.ErrUnreadable)
+var errHints = fmt.Errorf("%w: malformed hints of an ID", driver.ErrUnreadable)
 
-// held is a hint with its key, as the groups of an ID hold it.
+// held is a hint with its key, as stored in the field of an ID.
 type held struct {
 	key string
 	mark
 }
 
-// hintsOf returns the hints of one ID. Of two of one key, which only a person
-// can have written, the one with the higher generation counts.
+// hintsOf returns the hints of one ID. If a manual edit has left two for one key, the
+// one with the higher generation counts.
 func hintsOf(id, text string) []held {
 	var hints []held
 	parseHints(id, text, func(key string, m mark) {
@@ -35,8 +37,8 @@ func hintsOf(id, text string) []held {
 	return hints
 }
 
-// parseHints calls each with the hints of one ID. It returns false if the text
-// is not well formed.
+// parseHints calls each with the hints of one ID. It returns false if the string is
+// malformed.
 func parseHints(id, text string, each func(key string, m mark)) bool {
 	for group := range strings.SplitSeq(text, ";") {
 		var hint Hint
@@ -63,7 +65,7 @@ func parseHints(id, text string, each func(key string, m mark)) bool {
 	return true
 }
 
-// parseHead reads "generation[±seconds]".
+// parseHead parses "generation[±seconds]".
 func parseHead(word string) (Hint, bool) {
 	generation, delta := word, "0"
 	if i := strings.IndexAny(word, "+-"); i >= 0 {
@@ -77,7 +79,7 @@ func parseHead(word string) (Hint, bool) {
 	return Hint{Generation: g, Claimed: time.Unix(max(g+d, 0), 0).UTC()}, true
 }
 
-// parseKey reads "hash[.order]".
+// parseKey parses "hash[.order]".
 func parseKey(word, id string) (key string, order int64, ok bool) {
 	key, place, placed := strings.Cut(word, ".")
 	if placed {
@@ -96,7 +98,7 @@ func parseKey(word, id string) (key string, order int64, ok bool) {
 	return key, order, validHash(key)
 }
 
-// encodeHints returns the text of one ID's hints. Equal hints give equal texts.
+// encodeHints encodes the hints of one ID. Equal hints give equal strings.
 func encodeHints(id string, hints []held) string {
 	slices.SortFunc(hints, func(a, b held) int {
 		return cmp.Or(cmp.Compare(a.Generation, b.Generation), a.Claimed.Compare(b.Claimed), strings.Compare(a.key, b.key))

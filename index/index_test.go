@@ -71,7 +71,7 @@ func inEachForm(t *testing.T, test func(t *testing.T, f form)) {
 	}
 }
 
-// hash returns the hash of a refresh token that is obviously none.
+// hash returns the hash of an obviously fake refresh token.
 func hash(n int) string {
 	return index.Hash(tokenstore.Key{Kind: tokenstore.RefreshKey, Value: fmt.Sprintf("fake-refresh-%d", n)}, nil)
 }
@@ -154,8 +154,8 @@ func TestClaimLookupRelease(t *testing.T) {
 	})
 }
 
-// A lower generation never replaces a higher one, and a claim at a released key
-// starts anew.
+// A lower generation never replaces a higher one, and a claim of a released key starts
+// over.
 func TestGenerations(t *testing.T) {
 	inEachForm(t, func(t *testing.T, f form) {
 		x := f.make(memory.New(), newClock().config())
@@ -182,7 +182,7 @@ func TestReleasesInOneCall(t *testing.T) {
 	})
 }
 
-// The calls to the service are what users pay for.
+// Users pay for each call to the service.
 func TestCalls(t *testing.T) {
 	claim := func(n int) index.Claim { return index.Claim{Hash: hash(n), ID: "a", Generation: 1} }
 	steps := []struct {
@@ -344,8 +344,8 @@ func TestOthersOfClaimsInOneCall(t *testing.T) {
 	})
 }
 
-// Random claims and releases give what a plain map gives, through views old and
-// new, of several processes.
+// Random claims and releases, through old and new views of several processes, have the
+// same results as a plain map.
 func TestAgainstMap(t *testing.T) {
 	inEachForm(t, func(t *testing.T, f form) {
 		random := rand.New(rand.NewPCG(1, 2))

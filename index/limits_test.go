@@ -15,8 +15,8 @@ import (
 )
 
 // thousand claims a user and a refresh token for each of n tokens, whose IDs are
-// derived from the users, in the manner of the engine. late is by how much the
-// claim comes after the clock gave the row its generation.
+// derived from the users, as the engine does. late is the time from the row's
+// generation to the claim.
 func thousand(t testing.TB, x index.Index, c *clock, n int, late time.Duration) {
 	t.Helper()
 	var claims []index.Claim
@@ -71,7 +71,7 @@ func TestFullDocument(t *testing.T) {
 		t.Errorf("%v, want no write", counts)
 	}
 	n-- // This one did not fit.
-	wantIDs(t, "what did not fit", mustLookup(t, x.View(), hash(n))[0])
+	wantIDs(t, "the claim that did not fit", mustLookup(t, x.View(), hash(n))[0])
 	stats, err := x.Stats(ctx)
 	if err != nil || !index.GrowthDue(stats) {
 		t.Errorf("GrowthDue(%v, %v) is false", stats, err)
@@ -91,7 +91,7 @@ func TestFullDocument(t *testing.T) {
 	}
 }
 
-// The service may refuse what its limits do not tell.
+// The service may refuse data within its declared limits.
 func TestServiceRefusesSize(t *testing.T) {
 	inEachForm(t, func(t *testing.T, f form) {
 		refused := drivertest.Inject(memory.New(), drivertest.FailMethod(drivertest.Put, drivertest.Outcome{Err: driver.ErrTooLarge}))
@@ -102,8 +102,8 @@ func TestServiceRefusesSize(t *testing.T) {
 	})
 }
 
-// At the limit of a day a claim fails before the call, a release stays undone,
-// and a day later both go on.
+// At the daily limit a claim fails before the call and a release does nothing; a day
+// later both work again.
 func TestWritesOfADay(t *testing.T) {
 	const limit = 10
 	c := newClock()
@@ -140,7 +140,7 @@ func TestWritesOfADay(t *testing.T) {
 	}
 }
 
-// A document that has had its writes can still be resharded.
+// A document that has reached its limit of writes can still be resharded.
 func TestReshardAtTheLimitOfADay(t *testing.T) {
 	c := newClock()
 	secrets := memory.New(memory.WithLimits(driver.Limits{WritesPerDay: 3}))

@@ -1,3 +1,6 @@
+// The latest known state of each secret of the index, so that a process never mistakes an
+// older state, as a stale service shows it, for the current one.
+
 package index
 
 import (
@@ -13,8 +16,8 @@ type memory struct {
 	*staleness.Memory
 
 	mu sync.Mutex
-	// doubted is since when the service has shown an older state of a secret; zero
-	// if it does not.
+	// doubted holds, by name, since when the service has shown an older state of a
+	// secret; zero if it shows the latest.
 	doubted recent.Map[time.Time]
 }
 
@@ -22,7 +25,7 @@ func newMemory(now func() time.Time) *memory {
 	return &memory{Memory: staleness.NewMemory(now)}
 }
 
-// seen is what an object shows of its secret.
+// seen returns the state of the secret that an object was read from.
 func (o object) seen() staleness.State {
 	return staleness.State{Revision: o.revision, Generation: o.generation, Uncounted: o.exists() && o.generation == 0, Empty: !o.exists()}
 }
@@ -32,7 +35,7 @@ func (o object) seen() staleness.State {
 func (m *memory) see(o object, asked time.Time) (staleness.Order, staleness.Sighting) {
 	s := o.seen()
 	if s.Uncounted {
-		s.Generation = m.Generation(o.name) // What is written over it counts on.
+		s.Generation = m.Generation(o.name) // The next write counts on from there.
 	}
 	order, latest := m.See(o.name, s, asked)
 	if order == staleness.Fresh {
@@ -45,8 +48,8 @@ func (m *memory) see(o object, asked time.Time) (staleness.Order, staleness.Sigh
 	return order, latest
 }
 
-// suspect notes that an older state was shown, and reports whether that has been
-// so for longer than the given time.
+// suspect records that an older state was shown, and reports whether the service has
+// shown one for longer than the given time.
 func (m *memory) suspect(name string, now time.Time, longer time.Duration) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -1,3 +1,6 @@
+// The common part of both forms: each of their secrets is a flat JSON object with a
+// generation and a field for each ID.
+
 package index
 
 import (
@@ -9,13 +12,12 @@ import (
 
 const (
 	generationField = "generation"
-	// idMark begins the names of the fields that belong to an ID. It keeps them
-	// apart from all others, since an ID may be any word.
+	// idMark is the prefix of the fields that belong to an ID. It sets them apart from
+	// all other fields, since an ID may be any word.
 	idMark = "@"
 )
 
-// object is one secret of an index. Fields that are not understood stay as they
-// are.
+// object is one secret of an index. Unknown fields are kept as they are.
 type object struct {
 	driver.Object
 	name, revision string
@@ -28,8 +30,8 @@ func absent(name string) object { return object{name: name} }
 // exists reports whether the secret is stored.
 func (o object) exists() bool { return o.revision != "" }
 
-// decodeObject reads the data of a secret of an index. What a later release has
-// written is refused, and nobody is told to delete it.
+// decodeObject parses the data of a secret of an index. It refuses data in a form of a
+// later release, with an error that does not advise deleting it.
 func decodeObject(s driver.Secret) (object, error) {
 	o := absent(s.Name)
 	o.revision, o.size = s.Revision, len(s.Data)
@@ -42,7 +44,7 @@ func decodeObject(s driver.Secret) (object, error) {
 	}
 	for _, f := range o.ids() {
 		if _, err := f.Text(); err != nil || !validID(idOf(f)) {
-			return object{}, broken(s.Name, fmt.Errorf("%w: field of an ID", driver.ErrUnreadable)) // A caller may have chosen the ID: it is not shown.
+			return object{}, broken(s.Name, fmt.Errorf("%w: malformed field of an ID", driver.ErrUnreadable)) // A caller may have chosen the ID, so it is not shown.
 		}
 	}
 	o.generation, err = o.number(generationField)
@@ -59,10 +61,10 @@ func (o object) encode() []byte {
 // ids returns the fields of IDs, in order of the IDs.
 func (o object) ids() []driver.Field { return o.WithPrefix(idMark) }
 
-// idOf returns the ID whose field f is.
+// idOf returns the ID to which field f belongs.
 func idOf(f driver.Field) string { return strings.TrimPrefix(f.Name, idMark) }
 
-// textOf returns the text of an ID's field. decodeObject has seen that it has one.
+// textOf returns the value of an ID's field. decodeObject has checked that it is a string.
 func textOf(f driver.Field) string {
 	text, _ := f.Text()
 	return text
@@ -71,8 +73,7 @@ func textOf(f driver.Field) string {
 // setID sets the field of an ID, or removes it if text is empty.
 func (o *object) setID(id, text string) { o.Set(idMark+id, text) }
 
-// number returns the number of one of the index's own fields, zero if there is
-// none.
+// number returns the number in one of the index's own fields; zero if it is absent.
 func (o object) number(name string) (int64, error) {
 	n, err := o.Number(name)
 	if err != nil {
@@ -81,7 +82,7 @@ func (o object) number(name string) (int64, error) {
 	return n, nil
 }
 
-// takeNumber is number, and removes the field.
+// takeNumber returns the number in a field and removes the field.
 func (o *object) takeNumber(name string) (int64, error) {
 	n, err := o.number(name)
 	o.Set(name, "")

@@ -1,3 +1,6 @@
+// How a document is stored. Documents are few and limited in size, so the form is a compact
+// one.
+
 package index
 
 import (
@@ -10,25 +13,25 @@ import (
 	"example.com/tokenstore/driver"
 )
 
-// The fields of a document beside its generation and the hints.
+// The fields of a document other than its generation and the hints.
 const (
 	epochField  = "epoch"  // Root: counts the changes of the fan-out.
 	fanoutField = "fanout" // Root: the number of documents; 1 means the root alone.
 	nextField   = "next"   // Root: "epoch fanout" while the fan-out is being changed.
-	filledField = "filled" // Root: which documents the last change of the fan-out made.
+	filledField = "filled" // Root: the documents created by the last change of the fan-out.
 	sealedField = "sealed" // When the document was sealed, in Unix seconds.
 	writesField = "writes" // The writes of the last day, see writes.
 )
 
 const (
-	// shortHash is the length to which documents cut hashes: 80 bits. Two keys
-	// that share them share their hints, and a hint proves nothing.
+	// shortHash is the length to which documents cut hashes: 80 bits. Two keys with
+	// the same short hash share their hints, which is harmless: a hint proves nothing.
 	shortHash = 16
 	// ownKey stands for the key from whose hash the ID is derived.
 	ownKey = "="
 )
 
-// layout says where the hints are.
+// layout says in which documents the hints are.
 type layout struct {
 	epoch  int64
 	fanout int
@@ -37,17 +40,17 @@ type layout struct {
 // page is one document: the root, which holds all hints if the fan-out is 1, or
 // one of several.
 //
-// The hints of an ID share a field, named by the ID behind an "@". Its text has
-// groups, separated by ";": the generation, then "+" or "-" and the seconds
-// from that to the time of the claim unless they are none, then the short hashes
-// of the keys, each followed by "." and its place in the order of arrival unless
-// that is 0. All numbers are in base 36:
+// The hints of an ID share a field, named "@" and the ID. Its value consists of
+// groups, separated by ";". A group has the generation; "+" or "-" and the seconds from
+// that to the time of the claim, unless they are 0; and the short hashes of the keys,
+// each followed by "." and its place in the order of arrival, unless that is 0. All
+// numbers are in base 36:
 //
 //	"@abc…": "t1x2y3 = k4…;t1x2y9+5a m7….1"
 //
-// A new row's generation is its clock's Unix seconds, so that a token with a
-// user and a refresh token takes 60 bytes. The fields are read and rewritten one
-// by one, since most operations touch very few of them.
+// A new row's generation is the clock's Unix seconds, so that the difference is usually
+// 0: a token with a user and a refresh token takes 60 bytes. Fields are parsed and
+// encoded one by one, since most operations touch very few of them.
 type page struct {
 	object
 	layout         // Root only.
@@ -61,8 +64,8 @@ type page struct {
 // frozen reports whether the page takes no more hints.
 func (p *page) frozen() bool { return p.sealed != 0 }
 
-// last returns when the page was written last, to the end of that hour, or the zero
-// time if it does not say.
+// last returns the end of the hour in which the page was written last, or the zero
+// time if that is unknown.
 func (p *page) last() time.Time {
 	if p.frozen() {
 		return time.Unix(p.sealed, 0)
@@ -87,7 +90,7 @@ func (p *page) marks(key string) marks {
 	return found
 }
 
-// mayHold reports false if the field has no hint of the key.
+// mayHold returns false only if the field has no hint of the key.
 func mayHold(f driver.Field, key string) bool {
 	return strings.Contains(textOf(f), key) || strings.HasPrefix(idOf(f), key)
 }
@@ -102,7 +105,7 @@ func (p *page) claim(key string, c Claim, now time.Time) {
 // release removes a hint, whatever its generation.
 func (p *page) release(key string, c Claim) { p.replace(key, c.ID, nil) }
 
-// replace gives an ID other hints of a key.
+// replace replaces the hints that an ID has of a key.
 func (p *page) replace(key, id string, m marks) {
 	text, _ := p.Text(idMark + id)
 	hints := hintsOf(id, text)
@@ -122,7 +125,7 @@ func (p *page) all() []held {
 	return all
 }
 
-// decodePage reads a document; root says that it is the root.
+// decodePage parses a document; root says whether it is the root.
 func decodePage(o object, root bool) (*page, error) {
 	p := &page{object: o}
 	if !o.exists() {
@@ -160,7 +163,7 @@ func (p *page) decodeRoot() error {
 		return err
 	}
 	if epoch == 0 || fanout < 1 || fanout > MaxFanout {
-		return fmt.Errorf("%w: no epoch or fan-out", driver.ErrUnreadable)
+		return fmt.Errorf("%w: index root has no valid epoch or fan-out", driver.ErrUnreadable)
 	}
 	p.layout = layout{epoch, int(fanout)}
 	p.takeFilled()
@@ -178,8 +181,9 @@ func (p *page) decodeRoot() error {
 	return nil
 }
 
-// takeFilled reads which documents were made: in hexadecimal, the first of them
-// in the lowest bit. What cannot be read only costs a reader its patience.
+// takeFilled parses which documents were created: a bit for each, in hexadecimal, the
+// first one in the lowest bit. If it cannot be parsed, readers only lose an
+// optimisation.
 func (p *page) takeFilled() {
 	if text, err := p.Text(filledField); err == nil && len(text) <= MaxFanout/4 {
 		for n := range p.fanout {
@@ -194,7 +198,7 @@ func (p *page) takeFilled() {
 	p.Set(filledField, "")
 }
 
-// filledText returns the text that takeFilled reads.
+// filledText returns the string that takeFilled parses.
 func (p *page) filledText() string {
 	if len(p.filled) == 0 {
 		return ""
@@ -209,8 +213,7 @@ func (p *page) filledText() string {
 	return string(digits)
 }
 
-// takeWrites reads the count of writes. It is only that: what cannot be read
-// begins anew.
+// takeWrites parses the count of writes. If it cannot be parsed, it starts from zero.
 func (p *page) takeWrites() {
 	if text, err := p.Text(writesField); err == nil {
 		p.writes = parseWrites(text)

@@ -25,7 +25,7 @@ func nameOf(t *testing.T, f form, secrets driver.Secrets) string {
 	return all[len(all)-1]
 }
 
-// What a person or a later version has added to a secret survives its writes.
+// Fields that a person or a later release has added to a secret survive its writes.
 func TestUnknownFieldsSurvive(t *testing.T) {
 	inEachForm(t, func(t *testing.T, f form) {
 		secrets := memory.New()
@@ -45,7 +45,7 @@ func TestUnknownFieldsSurvive(t *testing.T) {
 	})
 }
 
-// A secret that cannot be understood is named, and no claim writes over it.
+// A secret that cannot be parsed is named, and no claim overwrites it.
 func TestUnreadable(t *testing.T) {
 	broken := []string{"", "null", "[]", `"text"`, `{"generation":"x"}`, `{"@a":"1 !"}`, `{"@a":{"b":1}}`, `{"@a b":"1 2"}`, `{"@":"1 2"}`, "{"}
 	inEachForm(t, func(t *testing.T, f form) {
@@ -70,8 +70,8 @@ func TestUnreadable(t *testing.T) {
 	})
 }
 
-// What a later release has written in a form of its own is refused by that form's
-// name, and nobody is told to delete it.
+// Data in a form of a later release is refused with an error that names the form and
+// does not advise deleting it.
 func TestLaterForm(t *testing.T) {
 	for value, want := range map[string]string{`"2"`: `"2"`, `2`: `"2"`, `"fake refresh token"`: "form", `{"a":"b"}`: "form"} {
 		inEachForm(t, func(t *testing.T, f form) {
@@ -80,7 +80,7 @@ func TestLaterForm(t *testing.T) {
 			mustClaim(t, x.View(), index.Claim{Hash: hash(1), ID: "a", Generation: 1})
 			for _, name := range names(t, secrets) {
 				stored := data(t, secrets, name)
-				// The rest is nothing that this release understands.
+				// This release does not understand the rest.
 				later := fmt.Appendf(nil, `{"form":%s,"@a":{},"@b c":"?","epoch":"x"}`, value)
 				secrets.Edit(prefix+name, later)
 				y := f.make(secrets, newClock().config())
@@ -107,7 +107,7 @@ func TestLaterForm(t *testing.T) {
 	}
 }
 
-// A clock before 1970, or after all times that can be stored, hides nothing.
+// A clock before 1970, or after the latest time that can be stored, hides nothing.
 func TestClockThatIsFarOff(t *testing.T) {
 	for _, wrong := range []int64{-100, -1 << 40, 0, 1 << 55} {
 		inEachForm(t, func(t *testing.T, f form) {
@@ -131,7 +131,7 @@ func TestClockThatIsFarOff(t *testing.T) {
 	}
 }
 
-// What was written with the time of a clock before 1970 is read.
+// Data written under a clock before 1970 can be read.
 func TestNegativeTimes(t *testing.T) {
 	secrets := memory.New()
 	secrets.Edit(prefix+hash(1), []byte(`{"generation":"7","@a":"5 -100","@b":"5 -9000000000 1","written":"-100"}`))
@@ -150,8 +150,8 @@ func TestNegativeTimes(t *testing.T) {
 	wantIDs(t, "document", mustLookup(t, v, hash(1))[0], "b")
 }
 
-// A service that refuses to create what it does not show is not waited for again
-// and again.
+// If a service refuses to create a secret that it does not show, later calls do not wait
+// for it again.
 func TestHiddenSecrets(t *testing.T) {
 	inEachForm(t, func(t *testing.T, f form) {
 		calls := 0
@@ -215,7 +215,7 @@ type blindBatch struct{ driver.Secrets }
 
 func (*blindBatch) GetBatch(context.Context, []string) ([]driver.Secret, error) { return nil, nil }
 
-// Numbers stand for their texts, null and absent fields for nothing.
+// Numbers count as their decimal strings, and null as absent.
 func TestLenientReading(t *testing.T) {
 	secrets := memory.New()
 	secrets.Edit(prefix+hash(1), []byte(`{"generation": 7, "@a": " 5  9 1 ", "@b": 3, "written": null}`))
@@ -237,8 +237,8 @@ func TestLenientReading(t *testing.T) {
 	}
 }
 
-// older returns secrets that show what shown returns instead of what is stored,
-// as long as it returns something.
+// older returns secrets whose reads return the result of shown, unless that is empty,
+// instead of the stored data.
 func older(secrets driver.Secrets, shown func(name string) (driver.Secret, error, bool)) driver.Secrets {
 	return &olderSecrets{secrets, shown}
 }
@@ -294,7 +294,7 @@ func TestOlderState(t *testing.T) {
 			t.Errorf("shown older for good: %v, want ErrUnavailable with the name", err)
 		}
 		other := f.make(secrets, c.config())
-		wantIDs(t, "who has not seen the newer state", mustLookup(t, other.View(), hash(1))[0], "a")
+		wantIDs(t, "a process that has not seen the newer state", mustLookup(t, other.View(), hash(1))[0], "a")
 
 		old.Revision, times = "", 3
 		wantIDs(t, "not shown three times", mustLookup(t, x.View(), hash(1))[0], "a", "b")
@@ -312,7 +312,7 @@ func TestOlderState(t *testing.T) {
 	})
 }
 
-// A secret that is gone is taken as gone after some reads, and made again.
+// A secret that is gone counts as gone after some reads, and is created again.
 func TestLostSecrets(t *testing.T) {
 	inEachForm(t, func(t *testing.T, f form) {
 		c := newClock()
@@ -335,7 +335,7 @@ func TestLostSecrets(t *testing.T) {
 	})
 }
 
-// A writer that is always overtaken gives up, with jittered waits in between.
+// A writer that always meets a conflict gives up, with jittered waits in between.
 func TestConflictsAreBounded(t *testing.T) {
 	inEachForm(t, func(t *testing.T, f form) {
 		c := newClock()
@@ -446,8 +446,8 @@ func TestIDsThatNameFields(t *testing.T) {
 	})
 }
 
-// When the root alone is lost, those who remember the old layout are led to the
-// new one by the next repair.
+// When only the root is lost, the next repair leads processes that remember the old
+// layout to the new one.
 func TestLostRoot(t *testing.T) {
 	c := newClock()
 	secrets := memory.New()
@@ -458,7 +458,7 @@ func TestLostRoot(t *testing.T) {
 	c.Advance(time.Minute)
 	z := document(16).make(secrets, c.config())
 	mustClaim(t, z.View(), index.Claim{Hash: hash(1), ID: "b", Generation: 1})
-	wantIDs(t, "who has the old layout", mustLookup(t, y.View(), hash(1))[0], "a")
+	wantIDs(t, "a process that remembers the old layout", mustLookup(t, y.View(), hash(1))[0], "a")
 	sweepWants(t, z, time.Hour, true, 0)
 	sweepWants(t, z, time.Hour, false, 0)
 	for _, who := range []index.Index{x, y} {
@@ -470,7 +470,7 @@ func TestLostRoot(t *testing.T) {
 	wantIDs(t, "after the sweep", mustLookup(t, x.View(), hash(1))[0], "b")
 }
 
-// Without a repair nobody relies on a remembered layout for longer than an hour.
+// Even without a repair, no process relies on a remembered layout for more than an hour.
 func TestRememberedLayoutEnds(t *testing.T) {
 	c := newClock()
 	secrets := memory.New()

@@ -1,3 +1,6 @@
+// Changing the fan-out of a document index while it is in use. Any process may finish a
+// change that another one began.
+
 package index
 
 import (
@@ -14,20 +17,21 @@ import (
 // Resharder is implemented by an index whose fan-out can be changed.
 type Resharder interface {
 	// Reshard gives the index another fan-out, while readers and writers go on.
-	// Called again after a failure, it carries on. If the documents would be
-	// too large with that fan-out the error matches ErrFull and nothing changes.
+	// Called again after a failure, it continues where it stopped. If the documents
+	// would be too large with that fan-out, nothing changes and the error matches
+	// ErrFull.
 	Reshard(ctx context.Context, fanout int) error
 }
 
 // Reshard implements [Resharder].
 //
-// The root announces the next layout; each document of the old one is sealed by
-// compare-and-swap; the new documents are computed from the sealed ones alone,
-// so that all who do it compute the same, and are put if absent; then the root
-// is swapped. A fan-out of 1 means the root itself: it is sealed by the
-// announcement, and becomes the new document in the swap. Until the swap the
-// sealed documents answer the readers. A writer that meets a seal does the rest
-// itself, so nobody waits for a process that has died.
+// The root announces the next layout. Each document of the old layout is sealed by
+// compare-and-swap. The new documents are computed from the sealed ones alone, so that
+// every process computes the same, and are created where they do not exist. Then the
+// root is swapped. With a fan-out of 1 the root is the only document: the announcement
+// seals it, or the swap fills it. Until the swap, readers use the sealed documents. A
+// writer that meets a seal finishes the change itself, so no process waits for one
+// that has died.
 func (x *Document) Reshard(ctx context.Context, fanout int) error {
 	if err := CheckFanout(fanout); err != nil {
 		return fmt.Errorf("%w: %w", driver.ErrInvalid, err)
@@ -51,8 +55,8 @@ func (x *Document) Reshard(ctx context.Context, fanout int) error {
 	return err
 }
 
-// reshardOnce takes the next step from what the root shows, and reports whether
-// it was the last.
+// reshardOnce takes the next step, depending on the root, and reports whether it was
+// the last one.
 func (x *Document) reshardOnce(ctx context.Context, fanout int) (done bool, err error) {
 	root, err := x.readRoot(ctx)
 	switch {
@@ -60,7 +64,7 @@ func (x *Document) reshardOnce(ctx context.Context, fanout int) (done bool, err 
 		return false, err
 	case !root.exists():
 		_, err := x.create(ctx, fanout)
-		return false, err // Somebody else may have created it with another fan-out.
+		return false, err // Another process may have created it with a different fan-out.
 	case root.next != nil:
 		return false, x.finish(ctx, root)
 	case root.fanout == fanout:
@@ -81,8 +85,8 @@ func (x *Document) reshardOnce(ctx context.Context, fanout int) (done bool, err 
 
 func (x *Document) sealTime() int64 { return max(seconds(x.config.Now()), 1) }
 
-// wouldFit returns an error that matches ErrFull if the hints, as they are now,
-// would not fit into that many documents.
+// wouldFit returns an error that matches ErrFull if the present hints would not fit
+// into that many documents.
 func (x *Document) wouldFit(ctx context.Context, fanout int) error {
 	pages, err := x.view().all(ctx)
 	if err != nil {
@@ -96,8 +100,8 @@ func (x *Document) wouldFit(ctx context.Context, fanout int) error {
 	return nil
 }
 
-// passSeal is called by a writer that met a seal in a document of the given
-// epoch. It finishes the change of the fan-out, unless somebody has.
+// passSeal is called by a writer that met a seal in a document of the given epoch. It
+// finishes the change of the fan-out if that is still needed.
 func (x *Document) passSeal(ctx context.Context, epoch int64, attempt int) error {
 	root, err := x.readRoot(ctx)
 	switch {
@@ -106,13 +110,13 @@ func (x *Document) passSeal(ctx context.Context, epoch int64, attempt int) error
 	case root.next != nil:
 		return x.finish(ctx, root)
 	case root.exists() && root.epoch == epoch:
-		// The seal is newer than what was read of the root.
+		// The root that was read is older than the seal.
 		return x.wait(ctx, attempt)
 	}
 	return nil
 }
 
-// finish does what is left to do of the change that the root announces.
+// finish completes the change that the root announces.
 func (x *Document) finish(ctx context.Context, root *page) error {
 	epoch := root.epoch
 	var err error
@@ -132,11 +136,11 @@ func (x *Document) finish(ctx context.Context, root *page) error {
 			return err
 		}
 	}
-	return errorIn(x.root(), fmt.Errorf("%w: the fan-out is being changed by others", driver.ErrConflict))
+	return errorIn(x.root(), fmt.Errorf("%w: gave up: other processes keep changing the fan-out; retry later", driver.ErrConflict))
 }
 
-// readAfter returns the root as finishOnce has left it, or reads it if that
-// failed.
+// readAfter returns the root as finishOnce has left it, or reads it again if
+// finishOnce failed.
 func (x *Document) readAfter(ctx context.Context, root *page, failed error) (*page, error) {
 	if failed == nil {
 		return root, nil
@@ -144,7 +148,7 @@ func (x *Document) readAfter(ctx context.Context, root *page, failed error) (*pa
 	return x.readRoot(ctx)
 }
 
-// finishOnce goes from the announcement to the swap, and brings root up to date.
+// finishOnce goes from the announcement to the swap, and updates root.
 func (x *Document) finishOnce(ctx context.Context, root *page) error {
 	began := x.config.Now()
 	old, err := x.sealAll(ctx, root)
@@ -180,8 +184,8 @@ func (x *Document) finishOnce(ctx context.Context, root *page) error {
 	return nil
 }
 
-// raise announces twice the fan-out, under another epoch, since the hints grew
-// after the announcement and no longer fit.
+// raise announces twice the fan-out, under another epoch, because the hints have grown
+// since the announcement and no longer fit.
 func (x *Document) raise(ctx context.Context, root *page) error {
 	raised := *root
 	raised.next = &layout{root.next.epoch + 1, root.next.fanout * 2}
@@ -212,8 +216,8 @@ func (x *Document) sealAll(ctx context.Context, root *page) ([]*page, error) {
 	return pages, nil
 }
 
-// seal seals one document. One that is missing is created, sealed, so that
-// nobody can create it later.
+// seal seals one document. A missing one is created as a sealed one, so that no
+// process can create it later.
 func (x *Document) seal(ctx context.Context, p *page) (*page, error) {
 	for attempt := 0; ; attempt++ {
 		if p.frozen() {
@@ -237,8 +241,8 @@ func (x *Document) seal(ctx context.Context, p *page) (*page, error) {
 	}
 }
 
-// split returns the documents of the next layout, without those that would be
-// empty. What it returns depends on the old documents and on nothing else.
+// split returns the documents of the next layout, without empty ones. Its result
+// depends on the old documents and on nothing else.
 func (x *Document) split(old []*page, next layout) []*page {
 	var sealed, generation int64
 	byPart := make([]map[string][]held, next.fanout)
@@ -268,8 +272,8 @@ func (x *Document) split(old []*page, next layout) []*page {
 	return pages
 }
 
-// createAll puts the new documents that are not there yet. It gives up with
-// errMoved when it has taken so long that the layout may be an old one.
+// createAll creates the new documents that do not exist yet. It gives up with errMoved
+// if it has taken so long that the layout may be out of date.
 func (x *Document) createAll(ctx context.Context, pages []*page, began time.Time) error {
 	there, err := x.existing(ctx, pages)
 	if err != nil {
@@ -289,8 +293,8 @@ func (x *Document) createAll(ctx context.Context, pages []*page, began time.Time
 	return nil
 }
 
-// existing says which of the documents somebody has created already, as far as
-// one call tells.
+// existing returns which of the documents have been created already, as far as one
+// call can show.
 func (x *Document) existing(ctx context.Context, pages []*page) (map[string]bool, error) {
 	there := map[string]bool{}
 	if _, ok := driver.As[driver.BatchGetter](x.secrets); !ok {

@@ -98,10 +98,10 @@ func TestReshard(t *testing.T) {
 			}
 			checkFilled(t, secrets, c, change.keys, "afterwards")
 			if hints := mustLookup(t, old.View(), hash(0))[0]; (len(hints) > 0) != (change.keys > 0) {
-				t.Errorf("who remembers the old layout finds %v", hints)
+				t.Errorf("a process that remembers the old layout finds %v", hints)
 			}
 			mustClaim(t, old.View(), index.Claim{Hash: hash(1000), ID: "late", Generation: 1})
-			wantIDs(t, "claimed by who remembers the old layout", mustLookup(t, x.View(), hash(1000))[0], "late")
+			wantIDs(t, "claimed by a process that remembers the old layout", mustLookup(t, x.View(), hash(1000))[0], "late")
 			wantIDs(t, "the same, by a reader who remembers it", mustLookup(t, reader.View(), hash(1000))[0], "late")
 			if root := string(data(t, secrets, "root")); !strings.Contains(root, fmt.Sprintf(`"fanout":"%d"`, change.to)) {
 				t.Errorf("root %.200s, want fan-out %d", root, change.to)
@@ -119,7 +119,7 @@ func TestReshard(t *testing.T) {
 			sweepWants(t, x, 2*time.Hour, false, 0)
 			checkFilled(t, secrets, c, change.keys, "after the sweep")
 			mustClaim(t, old.View(), index.Claim{Hash: hash(1001), ID: "late", Generation: 1})
-			wantIDs(t, "after the sweep, by who remembers", mustLookup(t, x.View(), hash(1001))[0], "late")
+			wantIDs(t, "after the sweep, by a process that remembers the old layout", mustLookup(t, x.View(), hash(1001))[0], "late")
 		})
 	}
 }
@@ -132,8 +132,8 @@ func sweepWants(t *testing.T, x index.Index, grace time.Duration, dryRun bool, w
 	}
 }
 
-// A process that dies at any call leaves an index in which all is found, and
-// which the next writer carries on.
+// A process that dies at any call leaves an index in which every key is found, and
+// the next writer continues the change.
 func TestReshardCrash(t *testing.T) {
 	for _, change := range changes {
 		for kind, outcome := range map[string]drivertest.Outcome{"before": drivertest.Unreached, "after": drivertest.LoseReply} {
@@ -173,7 +173,7 @@ func TestReshardCrash(t *testing.T) {
 	}
 }
 
-// Whoever computes the new documents computes the same, with whatever clock.
+// Every process computes the same new documents, whatever its clock says.
 func TestReshardIsTheSameForAll(t *testing.T) {
 	for _, from := range []int{1, 4} {
 		c := newClock()
@@ -205,8 +205,8 @@ func TestReshardIsTheSameForAll(t *testing.T) {
 	}
 }
 
-// While the fan-out changes again and again, whoever looks up a key after its
-// claim has returned finds it, and of two claims the later sees the earlier.
+// While the fan-out keeps changing, a look-up that follows a claim finds it, and of two
+// claims the later one sees the earlier one.
 func TestReshardUnderLoad(t *testing.T) {
 	const writers, each = 4, 60
 	secrets := memory.New()
@@ -235,7 +235,7 @@ func TestReshardUnderLoad(t *testing.T) {
 				mu.Unlock()
 				found, err := x.View().Lookup(ctx, hash(i), userHash(i*writers+w))
 				if err != nil || !slices.Contains(ids(found[0]), fmt.Sprint("writer", w)) || len(found[1]) != 1 {
-					t.Errorf("what was just claimed is not found: %v, %v", found, err)
+					t.Errorf("a key that was just claimed is not found: %v, %v", found, err)
 					return
 				}
 				claimed.Add(1)
@@ -281,8 +281,8 @@ func retried[T any](do func() (T, error)) (result T, err error) {
 	return result, err
 }
 
-// A change that would not fit is refused before anything is sealed; one that no
-// longer fits when all is sealed goes to a larger fan-out.
+// A change that would not fit is refused before anything is sealed; one that no longer
+// fits once everything is sealed switches to a larger fan-out.
 func TestReshardTooLarge(t *testing.T) {
 	const keys = 30
 	c := newClock()
@@ -294,7 +294,7 @@ func TestReshardTooLarge(t *testing.T) {
 	}
 	checkFilled(t, secrets, c, keys, "refused")
 
-	// Another process announces what does not fit.
+	// Another process announces a fan-out that is too small.
 	next := fmt.Sprintf(`"next":"%d 1","fanout"`, c.Now().Unix()+1)
 	secrets.Edit(prefix+"root", bytes.Replace(data(t, secrets, "root"), []byte(`"fanout"`), []byte(next), 1))
 	if _, err := x.Sweep(ctx, time.Hour, false); err != nil {
@@ -307,8 +307,8 @@ func TestReshardTooLarge(t *testing.T) {
 	}
 }
 
-// Who has slept through a change of the fan-out and the sweep after it creates
-// no document of the old layout, in which nobody would find the hint.
+// A process that stalled during a change of the fan-out and the sweep after it creates no
+// document of the old layout, where no other process would find the hint.
 func TestSleptThroughReshard(t *testing.T) {
 	for _, asleep := range []time.Duration{time.Minute, 10 * time.Minute, 3 * time.Hour} {
 		c := newClock()
@@ -333,8 +333,8 @@ func TestSleptThroughReshard(t *testing.T) {
 	}
 }
 
-// Who falls asleep while finishing a change does not create documents of a
-// layout that may be gone.
+// A process that stalls while finishing a change creates no documents of a layout that
+// may be gone.
 func TestFinisherFallsAsleep(t *testing.T) {
 	c := newClock()
 	secrets := filled(t, c, 1, 20)
@@ -365,7 +365,7 @@ func TestFinisherFallsAsleep(t *testing.T) {
 	}
 }
 
-// All who meet a seal may finish the change at once.
+// All writers that meet a seal may finish the change at the same time.
 func TestManyFinishers(t *testing.T) {
 	c := newClock()
 	secrets := filled(t, c, 4, 30)
@@ -393,8 +393,8 @@ func TestManyFinishers(t *testing.T) {
 	}
 }
 
-// A service that does not show the new documents yet does not hide a key from
-// who sees the new root.
+// If the service does not show the new documents yet, a process that sees the new root
+// still finds every key.
 func TestNewDocumentsNotShown(t *testing.T) {
 	c := newClock()
 	stored := filled(t, c, 1, 20)
@@ -433,7 +433,7 @@ func TestOlderRoot(t *testing.T) {
 	wantIDs(t, "shown the old root three times", hints, userHash(1), "late")
 }
 
-// A view whose write has failed finds the layout anew.
+// A view whose write has failed looks for the layout again.
 func TestViewAfterFailure(t *testing.T) {
 	c := newClock()
 	stored := filled(t, c, 1, 20)

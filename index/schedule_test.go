@@ -21,9 +21,9 @@ type process struct {
 	run  func(ctx context.Context, x index.Index) error
 }
 
-// play runs the processes over one service, one call at a time, in the order
-// that choose gives, and returns their errors by name. choose picks one of n
-// processes that have a call to make; dies says that it dies before that call.
+// play runs the processes on one service, one call at a time, in the order that choose
+// gives, and returns their errors by name. choose picks one of n processes that have a
+// call to make; dies says that it dies before that call.
 func play(secrets driver.Secrets, c *clock, processes []process, choose func(n int) (pick int, dies bool)) map[string]error {
 	type end struct {
 		name string
@@ -68,8 +68,8 @@ func play(secrets driver.Secrets, c *clock, processes []process, choose func(n i
 
 var errDied = fmt.Errorf("%w: the process is dead", driver.ErrDenied)
 
-// explore calls run with every sequence of choices there is, depth first, up to
-// limit of them, and returns how many there were.
+// explore calls run with every possible sequence of choices, depth first, up to limit of
+// them, and returns how many there were.
 func explore(limit int, run func(choose func(n int) int)) int {
 	var path, width []int
 	for runs := 1; ; runs++ {
@@ -104,7 +104,7 @@ func claimer(name string, n int, others *[]index.Hint) process {
 		*others = found[0]
 		v.Forget()
 		if found, err = v.Lookup(ctx, hash(n)); err == nil && !slices.Contains(ids(found[0]), name) {
-			err = errors.New("what was just claimed is not found")
+			err = errors.New("a key that was just claimed is not found")
 		}
 		return err
 	}}
@@ -116,7 +116,7 @@ func resharder(fanout int) process {
 	}}
 }
 
-// reader looks up what has been there all the time.
+// reader looks up a key that has always been claimed.
 func reader(keys int) process {
 	return process{"reader", func(ctx context.Context, x index.Index) error {
 		for range 2 {
@@ -126,7 +126,7 @@ func reader(keys int) process {
 					return err
 				}
 				if !slices.Contains(ids(found[0]), userHash(n)) {
-					return errors.New("what was there all the time is not found")
+					return errors.New("a key that was always claimed is not found")
 				}
 			}
 		}
@@ -134,8 +134,8 @@ func reader(keys int) process {
 	}}
 }
 
-// checkPlayed checks the errors, that of two claims the later saw the earlier,
-// and that all is found in the end.
+// checkPlayed checks the errors, that of two claims the later saw the earlier, and that
+// every key is found in the end.
 func checkPlayed(t *testing.T, secrets driver.Secrets, c *clock, errs map[string]error, claims map[string][]index.Hint, before, key int) {
 	t.Helper()
 	died, saw := false, 0

@@ -1,3 +1,6 @@
+// How both forms read and write their secrets: stale reads, generations, retries and size
+// limits are handled here, once.
+
 package index
 
 import (
@@ -14,35 +17,35 @@ import (
 )
 
 const (
-	// writeAttempts bounds the writes of one secret that others overtake. The
-	// waits between them add up to about ten seconds.
+	// writeAttempts limits how often a write of one secret is retried after a conflict.
+	// The waits in between add up to about ten seconds.
 	writeAttempts = 24
-	// hiddenAttempts is how many there are when the service has not shown what it
-	// refused to create.
+	// hiddenAttempts is the limit once the service has kept hiding a secret that it
+	// refuses to create.
 	hiddenAttempts = 3
 	firstWait      = 10 * time.Millisecond
 	longestWait    = time.Second
 
-	// restored is how long a service shows one secret older than this process
-	// has seen it before that is taken for the truth: somebody has put an old
-	// version back.
+	// restored is how long a service must show an older state of a secret than this
+	// process has seen before that state is accepted: somebody has put an old version
+	// back.
 	restored = 15 * time.Minute
 
-	// sealRoom is kept free in each document, so that a full one can still be
-	// sealed and moved.
+	// sealRoom is kept free in each document, so that a full document can still be
+	// sealed.
 	sealRoom = 128
 )
 
-// source reads and writes the secrets of an index. It sees to it that this
-// process never reads an older state of a secret than it has read or written
-// before, counts the generations, and keeps to the service's size.
+// source reads and writes the secrets of an index. It makes sure that this process
+// never reads an older state of a secret than it has read or written before, counts
+// the generations, and keeps secrets within the service's size limit.
 type source struct {
 	secrets driver.Secrets
 	config  Config
 	limits  driver.Limits
 	seen    *memory
 	reader  *staleness.Reader[object]
-	hides   *atomic.Bool // the service refused to create a secret, and has not shown it
+	hides   *atomic.Bool // the service refused to create a secret that it does not show
 }
 
 func newSource(secrets driver.Secrets, c Config) source {
@@ -86,7 +89,7 @@ func (s *source) wait(ctx context.Context, attempt int) error {
 	return ctx.Err()
 }
 
-// errorIn says to which secret of the index an error belongs.
+// errorIn adds the name of the index's secret to an error.
 func errorIn(name string, err error) error {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
@@ -94,10 +97,10 @@ func errorIn(name string, err error) error {
 	return fmt.Errorf("index document %q: %w", name, err)
 }
 
-// retry backs off after a write in place of o that met a conflict. It returns an error
-// if there were enough of them: the conflict, if others have changed the secret. If
-// the service shows no secret, nobody has come in between; while one that it refused to
-// create has stayed hidden, another is not waited for as long.
+// retry backs off after a conflict of a write to the secret of o. When the attempts are used
+// up it returns an error: the conflict if o exists. If o does not exist, no other write
+// is the cause: the service refuses to create what it does not show. After that has
+// happened once, it gives up on the next such secret sooner.
 func (s *source) retry(ctx context.Context, attempt int, o object, conflict error) error {
 	last := attempt == writeAttempts-1
 	switch {
@@ -105,12 +108,12 @@ func (s *source) retry(ctx context.Context, attempt int, o object, conflict erro
 		return conflict
 	case !o.exists() && (last || attempt >= hiddenAttempts && s.hides.Load()):
 		s.hides.Store(true)
-		return errorIn(o.name, fmt.Errorf("%w: the service refuses to create this secret as one that exists, and does not show it", driver.ErrUnavailable))
+		return errorIn(o.name, fmt.Errorf("%w: the service says that this secret exists, but does not return it; retry later", driver.ErrUnavailable))
 	}
 	return s.wait(ctx, attempt)
 }
 
-// broken says that a secret of the index cannot be understood, and what helps.
+// broken reports a secret of the index that cannot be parsed, and what to do.
 func broken(name string, err error) error {
 	if err == nil {
 		return nil
@@ -118,8 +121,8 @@ func broken(name string, err error) error {
 	return errorIn(name, fmt.Errorf("%w; delete this secret and run reindex to rebuild the index", err))
 }
 
-// answered turns what the service has answered about a secret into an object; one
-// that is not stored has no revision.
+// answered turns the service's answer about a secret into an object; an absent one has
+// no revision.
 func answered(secret driver.Secret, err error) (object, error) {
 	if err != nil {
 		return object{}, errorIn(secret.Name, err)
@@ -130,7 +133,7 @@ func answered(secret driver.Secret, err error) (object, error) {
 	return decodeObject(secret)
 }
 
-// room is the size up to which a claim may fill a secret; 0 means any.
+// room is the size up to which a claim may fill a secret; 0 means no limit.
 func (s *source) room() int {
 	if s.limits.MaxSize == 0 {
 		return 0
@@ -138,20 +141,20 @@ func (s *source) room() int {
 	return s.limits.MaxSize - min(sealRoom, s.limits.MaxSize/4)
 }
 
-// put writes o, in place of the revision that it was read with, under the next
-// generation, and returns it as it is then. A result larger than room is not
-// written; 0 means that only the service decides.
+// put replaces the revision of o that was read, under the next generation, and returns
+// the object as stored. It writes nothing if the data is larger than room; 0
+// leaves that to the service.
 func (s *source) put(ctx context.Context, o object, room int) (object, error) {
 	if o.generation == 0 {
-		// The clock's seconds run ahead of any count of writes, so a secret
-		// that was lost does not fall back behind what others remember.
+		// The clock's seconds are ahead of any count of writes, so a lost secret
+		// that is created again is newer than what other processes remember.
 		o.generation = max(min(seconds(s.config.Now()), driver.MaxNumber/2)-1, s.seen.Generation(o.name), 0)
 	}
 	o.generation++
 	return s.putExact(ctx, o, room)
 }
 
-// putExact is put with the generation that o has.
+// putExact is put without counting the generation.
 func (s *source) putExact(ctx context.Context, o object, room int) (object, error) {
 	data := o.encode()
 	if room > 0 && len(data) > room {
@@ -172,12 +175,12 @@ func (s *source) putExact(ctx context.Context, o object, room int) (object, erro
 	return o, nil
 }
 
-// full returns the error for a document of size bytes where room is for fewer.
+// full returns the error for a document larger than room.
 func full(size, room int) error {
-	return fmt.Errorf("%d of at most %d bytes: %w: %w", size, room, ErrFull, driver.ErrTooLarge)
+	return fmt.Errorf("%d bytes exceeds the limit of %d: %w: %w", size, room, ErrFull, driver.ErrTooLarge)
 }
 
-// remove deletes a secret if it is still as it was read.
+// remove deletes a secret if it has not changed since it was read.
 func (s *source) remove(ctx context.Context, o object) error {
 	if err := s.secrets.Delete(ctx, o.name, o.revision); err != nil {
 		return errorIn(o.name, err)

@@ -1,3 +1,6 @@
+// The operator's side of a document index: listing, sweeping and statistics. Damaged
+// documents are reported and do not stop the work on the others.
+
 package index
 
 import (
@@ -10,9 +13,9 @@ import (
 	"example.com/tokenstore/driver"
 )
 
-// All yields every hash that has hints, cut to the length that documents hold,
-// in order of the hashes, and then one error that names the documents that could
-// not be read. It reads each document once.
+// All yields every hash that has hints, cut to the length that documents keep, in
+// order of the hashes, and then, if documents could not be read, one error that names
+// them. It reads each document once.
 func (x *Document) All(ctx context.Context) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		_, pages, err := x.present(ctx)
@@ -37,9 +40,9 @@ func (x *Document) All(ctx context.Context) iter.Seq2[Entry, error] {
 	}
 }
 
-// Sweep removes the documents of older layouts that were written last longer
-// than grace ago. A change of the fan-out that nobody has finished is finished
-// first. What could not be removed is named in the error.
+// Sweep removes the documents of older layouts that were last written longer than
+// grace ago. It first finishes an unfinished change of the fan-out. The error names the
+// documents that could not be removed.
 func (x *Document) Sweep(ctx context.Context, grace time.Duration, dryRun bool) (int, error) {
 	root, err := x.readRoot(ctx)
 	if err == nil && root.next != nil && !dryRun {
@@ -68,8 +71,8 @@ func (x *Document) Sweep(ctx context.Context, grace time.Duration, dryRun bool) 
 	return swept, errors.Join(append(faults, ctx.Err())...)
 }
 
-// older lists the names of the documents of epochs before the given one,
-// sorted. Later ones may be those of a layout that this reader has not seen.
+// older lists the names of the documents of epochs before the given one, sorted.
+// Documents of later epochs may belong to a layout that this reader has not seen.
 func (x *Document) older(ctx context.Context, epoch int64) ([]string, error) {
 	var names []string
 	for name, err := range x.secrets.List(ctx, x.config.Prefix) {
@@ -84,7 +87,7 @@ func (x *Document) older(ctx context.Context, epoch int64) ([]string, error) {
 	return names, nil
 }
 
-// sweep removes one document if it was written last before the given time.
+// sweep removes one document if it was last written before the given time.
 func (x *Document) sweep(ctx context.Context, name string, before time.Time, dryRun bool) (bool, error) {
 	p, err := x.readPage(ctx, name)
 	if err != nil {
@@ -108,8 +111,8 @@ func (x *Document) sweep(ctx context.Context, name string, before time.Time, dry
 	return true, nil
 }
 
-// sealOrphan seals a document that lost its root, so that those who remember its
-// layout do not write to it, where nobody else would find it.
+// sealOrphan seals a document that lost its root, so that processes that remember its
+// layout do not write hints where no other process would find them.
 func (x *Document) sealOrphan(ctx context.Context, p *page, dryRun bool) error {
 	if p.frozen() || dryRun {
 		return nil
@@ -118,8 +121,8 @@ func (x *Document) sealOrphan(ctx context.Context, p *page, dryRun bool) error {
 	return err
 }
 
-// Stats returns one Stat for each document of the present layout, the root
-// first. It reads them anew. Documents that cannot be read are named in the error.
+// Stats returns one Stat for each document of the current layout, the root first. The
+// error names the documents that cannot be read.
 func (x *Document) Stats(ctx context.Context) ([]Stat, error) {
 	root, pages, err := x.present(ctx)
 	if root == nil {
@@ -137,9 +140,8 @@ func (x *Document) Stats(ctx context.Context) ([]Stat, error) {
 	return stats, err
 }
 
-// present returns the root, nil if there is none, and the documents of the present
-// layout. Those that cannot be read are named in the error and do not hide the
-// others.
+// present returns the root, nil if there is none, and the documents of the current
+// layout. The error names those that cannot be read; the others are returned.
 func (x *Document) present(ctx context.Context) (root *page, pages []*page, err error) {
 	v := x.view()
 	root, err = v.readRoot(ctx)
@@ -152,8 +154,8 @@ func (x *Document) present(ctx context.Context) (root *page, pages []*page, err 
 	return root, pages, err
 }
 
-// readable reads the documents of a layout one by one and returns those that
-// can be read.
+// readable reads the documents of a layout one by one and returns those that can be
+// read, with an error that names the others.
 func (x *Document) readable(ctx context.Context, l layout) ([]*page, error) {
 	var pages []*page
 	var faults []error
@@ -182,9 +184,8 @@ func (x *Document) stat(p *page) Stat {
 	}
 }
 
-// GrowthDue reports whether one of an index's secrets has used three quarters
-// of what its service allows, in size or in writes of the last day, so that a
-// larger fan-out is due.
+// GrowthDue reports whether the index needs a larger fan-out soon: one of its secrets has
+// used three quarters of its service's limit of size or of daily writes.
 func GrowthDue(stats []Stat) bool {
 	due := func(used, limit int) bool { return limit > 0 && used > limit/4*3 }
 	return slices.ContainsFunc(stats, func(s Stat) bool {

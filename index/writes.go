@@ -1,3 +1,6 @@
+// The hourly count of a document's writes, kept in the document itself: the only way for
+// many processes to stay below a service's limit of writes together.
+
 package index
 
 import (
@@ -8,27 +11,27 @@ import (
 	"example.com/tokenstore/driver"
 )
 
-// writes counts the writes of a document by the hour, the latest hour first. As
-// a text it is "hour:count" for each hour that has any, the hours in base 36,
-// the first counted from 1970 and the others as the distance to the one before:
-// "ahcw:12 1:3".
+// writes counts the writes of a document by the hour, the latest hour first. It is
+// stored as a string of "hour:count" pairs, the hours in base 36: the first is counted
+// from 1970, each other one is its distance from the hour before it in the string:
+// "ahcw:12 1:3". Hours without writes are left out.
 type writes []hourly
 
 type hourly struct {
 	hour, count int64
 }
 
-// wholeDay is for how many hours before the present one counts are kept. It
-// covers 24 hours and the begun one, so that no write of a day is missed.
+// wholeDay is how many hours before the current one are kept. With the current one
+// that is more than 24 hours, so that no write of the last day is missed.
 const wholeDay = 24
 
 func hourOf(t time.Time) int64 { return seconds(t) / 3600 }
 
-// add returns w with one write more.
+// add returns w with one more write.
 func (w writes) add(now time.Time) writes {
 	hour := hourOf(now)
 	if len(w) > 0 && w[0].hour >= hour {
-		hour = w[0].hour // A clock that is behind counts with the latest hour.
+		hour = w[0].hour // A clock that is behind adds to the latest hour.
 	}
 	added := writes{{hour, 1}}
 	for _, h := range w {
@@ -75,7 +78,7 @@ func (w writes) String() string {
 	return string(text)
 }
 
-// parseWrites reads the text form. What cannot be read is left out.
+// parseWrites parses the stored string, up to the first pair that is invalid.
 func parseWrites(text string) writes {
 	var w writes
 	for i, word := range strings.Fields(text) {
@@ -96,5 +99,5 @@ func parseWrites(text string) writes {
 	return w
 }
 
-// maxCount bounds what is read as a count of one hour.
+// maxCount is the largest count of one hour that parseWrites accepts.
 const maxCount = 1 << 30
