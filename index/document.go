@@ -212,9 +212,9 @@ func (x *Document) readPages(ctx context.Context, names []string) ([]*page, erro
 }
 
 // save writes a page by compare-and-swap and updates its revision, generation and size.
-func (x *Document) save(ctx context.Context, p *page, room int) error {
+func (x *Document) save(ctx context.Context, p *page, limit int) error {
 	p.writes = p.writes.add(x.config.Now())
-	o, err := x.put(ctx, p.stored(), room)
+	o, err := x.put(ctx, p.stored(), limit)
 	if err != nil {
 		return err
 	}

@@ -63,9 +63,10 @@ type Claim struct {
 	Claimed time.Time
 }
 
-// ErrFull is matched by the error of a Claim that would make a document too large for
-// its service. Give the index a larger fan-out.
-var ErrFull = errors.New("index document is full; give the index a larger fan-out")
+// ErrFull is matched by the error of a Claim that would make a secret of the index too
+// large for its service. For a document the remedy is a larger fan-out, which a repair
+// gives it; an entry is full only if far too many tokens share one key.
+var ErrFull = errors.New("this secret of the index is full; run reindex with a larger fan-out")
 
 // Index is a map from hashes of keys to hints. It is safe for concurrent use
 // by goroutines, processes and machines.

@@ -93,8 +93,8 @@ func (x *Document) wouldFit(ctx context.Context, fanout int) error {
 		return err
 	}
 	for _, p := range x.split(pages, layout{1, fanout}) {
-		if size := len(p.stored().encode()); x.room() > 0 && size > x.room() {
-			return errorIn(x.root(), fmt.Errorf("fan-out %d: %w", fanout, full(size, x.room())))
+		if err := fits(len(p.stored().encode()), x.room()); err != nil {
+			return errorIn(x.root(), fmt.Errorf("fan-out %d: %w", fanout, err))
 		}
 	}
 	return nil
@@ -168,7 +168,7 @@ func (x *Document) finishOnce(ctx context.Context, root *page) error {
 		}
 	}
 	for _, p := range pages {
-		if x.room() > 0 && len(p.stored().encode()) > x.room() {
+		if fits(len(p.stored().encode()), x.room()) != nil {
 			return x.raise(ctx, root)
 		}
 	}

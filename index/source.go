@@ -142,23 +142,23 @@ func (s *source) room() int {
 }
 
 // put replaces the revision of o that was read, under the next generation, and returns
-// the object as stored. It writes nothing if the data is larger than room; 0
+// the object as stored. It writes nothing if the data is larger than limit; 0
 // leaves that to the service.
-func (s *source) put(ctx context.Context, o object, room int) (object, error) {
+func (s *source) put(ctx context.Context, o object, limit int) (object, error) {
 	if o.generation == 0 {
 		// The clock's seconds are ahead of any count of writes, so a lost secret
 		// that is created again is newer than what other processes remember.
 		o.generation = max(min(seconds(s.config.Now()), driver.MaxNumber/2)-1, s.seen.Generation(o.name), 0)
 	}
 	o.generation++
-	return s.putExact(ctx, o, room)
+	return s.putExact(ctx, o, limit)
 }
 
 // putExact is put without counting the generation.
-func (s *source) putExact(ctx context.Context, o object, room int) (object, error) {
+func (s *source) putExact(ctx context.Context, o object, limit int) (object, error) {
 	data := o.encode()
-	if room > 0 && len(data) > room {
-		return o, errorIn(o.name, full(len(data), room))
+	if err := fits(len(data), limit); err != nil {
+		return o, errorIn(o.name, err)
 	}
 	revision, err := s.secrets.Put(ctx, driver.Secret{Name: o.name, Data: data, Revision: o.revision})
 	if err != nil {
@@ -175,9 +175,13 @@ func (s *source) putExact(ctx context.Context, o object, room int) (object, erro
 	return o, nil
 }
 
-// full returns the error for a document larger than room.
-func full(size, room int) error {
-	return fmt.Errorf("%d bytes exceeds the limit of %d: %w: %w", size, room, ErrFull, driver.ErrTooLarge)
+// fits returns an error that matches ErrFull if data of that size exceeds the limit; 0
+// means no limit.
+func fits(size, limit int) error {
+	if err := driver.CheckSize(size, limit); err != nil {
+		return fmt.Errorf("%w: %w", ErrFull, err)
+	}
+	return nil
 }
 
 // remove deletes a secret if it has not changed since it was read.

@@ -1,6 +1,7 @@
-// What a token's secret holds next to the token's own fields. A new field of the
-// engine's needs one entry in bookkeepingFields, and nothing else in this package
-// that reads or writes secrets.
+// What a token's secret holds next to the token's own fields. A new field needs one
+// entry in bookkeepingFields, and a value in the struct if the engine uses it: reading,
+// updates, fences, tombstones and the test of whose a secret is all go by the table.
+// An insert begins with a zero bookkeeping.
 
 package secretstore
 
@@ -35,13 +36,15 @@ type bookkeepingField struct {
 
 const deletedField = "deleted"
 
+// bookkeepingFields begins with the generation, which hasBookkeeping asks for.
 var bookkeepingFields = []bookkeepingField{
 	number("generation", false, func(b *bookkeeping) *int64 { return &b.generation }, live, tombstone),
 	number("created", true, func(b *bookkeeping) *int64 { return &b.created }, live),
 	number(deletedField, true, func(b *bookkeeping) *int64 { return &b.deleted }, tombstone),
 	text("keys", true, func(b *bookkeeping) *string { return &b.digest }, live),
-	// What a token source notes about the token. Every save and fence of a live row
-	// keeps it, as it keeps the fields that it does not know; a tombstone drops it.
+	// Reserved for a program that refreshes tokens, to coordinate with others of its
+	// kind. It is kept like a field that the engine does not know; the entry is there so
+	// that no other field takes the name.
 	kept("note", live),
 }
 
