@@ -74,6 +74,7 @@ func TestNothingWaitsForEver(t *testing.T) {
 					service, now := &nowhere{put: put}, time.Unix(1_700_000_000, 0)
 					begun := now
 					store := open(t, service, append([]secretstore.Option{
+						secretstore.WithParallelism(1), // The service and the clock take one call after the other.
 						secretstore.WithClock(func() time.Time { return now }),
 						secretstore.WithSleep(func(ctx context.Context, d time.Duration) error { now = now.Add(d); return ctx.Err() }),
 					}, options...)...)
