@@ -53,7 +53,6 @@ func decodeObject(s driver.Secret) (object, error) {
 
 // encode returns the data. Equal objects give equal data.
 func (o object) encode() []byte {
-	o.Object = o.Clone()
 	o.SetNumber(generationField, o.generation)
 	return o.Encode()
 }
