@@ -5,70 +5,27 @@ package filestore
 import (
 	"fmt"
 	"slices"
-	"strings"
 
-	"example.com/tokenstore"
+	"example.com/tokenstore/internal/rowstore"
 )
 
-// column is one of the ten columns, by its place in the SDKs' files.
-type column int
+// column is one of the ten columns, by its place in the SDKs' files, or one that is
+// not understood.
+type column = rowstore.Column
 
 const (
-	columnID      column = 0
-	columnExpiry  column = 7
-	columnDomain  column = 9
-	columnsInFile        = 10
+	columnID      = rowstore.IDColumn
+	columnExpiry  = rowstore.ExpiryColumn
+	columnDomain  = rowstore.DomainColumn
+	columnUnknown = rowstore.UnknownColumn
+	columnsInFile = rowstore.Columns
 )
-
-// names are the names of the columns in a header; the first is the one that
-// errors use. A new file takes those of newHeader.
-var names = [columnsInFile][]string{
-	{"id"},
-	{"user_name", "user_mail"},
-	{"client_id"},
-	{"client_secret"},
-	{"refresh_token"},
-	{"access_token"},
-	{"grant_token"},
-	{"expiry_time", "expires_in"},
-	{"redirect_url", "redirect_uri"},
-	{"api_domain"},
-}
 
 // newHeader is the header of a new file. The name redirect_uri, of the Python
 // SDK, with line ends of LF, of the others, tells our files from theirs.
 var newHeader = []string{
 	"id", "user_name", "client_id", "client_secret", "refresh_token", "access_token", "grant_token",
 	"expiry_time", "redirect_uri", "api_domain",
-}
-
-func (c column) String() string { return names[c][0] }
-
-// columnNamed returns the column that a header's field names.
-func columnNamed(name string) (column, bool) {
-	name = strings.ToLower(strings.TrimSpace(name))
-	for c, all := range names {
-		if slices.Contains(all, name) {
-			return column(c), true
-		}
-	}
-	return 0, false
-}
-
-// get returns the token's text for the column.
-func (c column) get(t tokenstore.OAuthToken) string {
-	if c == columnExpiry {
-		return tokenstore.FormatExpiry(t.Expiry)
-	}
-	return *c.text(&t)
-}
-
-// text returns the token's text field for any column but the expiry.
-func (c column) text(t *tokenstore.OAuthToken) *string {
-	return [columnsInFile]*string{
-		&t.ID, &t.UserName, &t.ClientID, &t.ClientSecret, &t.RefreshToken, &t.AccessToken, &t.GrantToken,
-		nil, &t.RedirectURL, &t.APIDomain,
-	}[c]
 }
 
 // layout is the order of a file's columns.
@@ -92,32 +49,35 @@ const someNames = 3
 // layoutOf decides from the first line of a file what its columns are, and
 // whether it is a header.
 func layoutOf(cells []cell) (l layout, header bool, problem string) {
-	l, ok := layouts[len(cells)]
-	named, known, inPlace := make(layout, len(cells)), 0, true
+	l, sdk := layouts[len(cells)]
+	words := make([]string, len(cells))
 	for i, c := range cells {
-		col, found := columnNamed(c.value)
-		if !found {
-			continue
+		words[i] = c.value
+	}
+	columns, twice := rowstore.ColumnsOf(words)
+	named, known, inPlace := layout(columns), 0, sdk
+	for i, c := range named {
+		if c != columnUnknown {
+			known++
+			inPlace = inPlace && l[i] == c
 		}
-		named[i] = col
-		known++
-		inPlace = inPlace && ok && l[i] == col
 	}
 	switch {
-	case !ok:
-		return nil, false, fmt.Sprintf("%s where a header or a row of 10, 9 or 6 fields is expected", count(len(cells)))
-	case known == 0:
+	case known == 0 && sdk:
 		return l, false, ""
-	case known == len(cells) && sameColumns(named, l):
-		return named, true, ""
+	case twice, known == 1 && sdk, known > 0 && !named.hasToken():
+		return nil, false, "neither a header nor a row for certain"
 	case known >= someNames && inPlace:
-		return l, true, ""
+		return l, true, "" // The SDKs go by the place alone.
+	case known >= someNames, known > 1 && known == len(named):
+		return named, true, ""
 	}
-	return nil, false, "neither a header nor a row for certain"
+	return nil, false, fmt.Sprintf("%s where a header or a row of 10, 9 or 6 fields is expected", count(len(cells)))
 }
 
-func sameColumns(a, b layout) bool {
-	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
+// hasToken reports whether the layout has a column for one of the three tokens.
+func (l layout) hasToken() bool {
+	return slices.Contains(l, rowstore.RefreshColumn) || slices.Contains(l, rowstore.AccessColumn) || slices.Contains(l, rowstore.GrantColumn)
 }
 
 func count(fields int) string {

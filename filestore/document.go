@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/internal/rowstore"
 )
 
 // kind is what a record is.
@@ -45,6 +46,9 @@ type document struct {
 	rows    int // How many records were taken for rows.
 	habits  habits
 	problem []LineError
+	// foreign says what the file is, if it is no token file.
+	foreign string
+	text    string // What was read, without the mark.
 }
 
 const byteOrderMark = "\ufeff"
@@ -57,6 +61,7 @@ func parse(data []byte) *document {
 	if rest, ok := strings.CutPrefix(text, byteOrderMark); ok {
 		d.mark, text = byteOrderMark, rest
 	}
+	d.text = text
 	for line := 1; text != ""; {
 		s := scan(text)
 		d.add(line, s)
@@ -86,15 +91,17 @@ func (d *document) add(line int, s scanned) {
 // is a header, or none for certain. Without one, nothing after it is read.
 func (d *document) addHeader(r *record, s scanned) bool {
 	problem := s.problem
-	switch {
-	case strings.HasPrefix(r.body, "\xff\xfe"), strings.HasPrefix(r.body, "\xfe\xff"):
-		problem = "the file is UTF-16 instead of UTF-8"
-	case strings.HasPrefix(r.body, "SQLite format 3\x00"):
-		problem = "the file is a SQLite database; open it with a URL that begins with sqlite: instead of file:"
-	case problem == "":
+	if problem == "" {
 		d.layout, d.header, problem = layoutOf(s.cells)
 	}
+	if !d.header {
+		d.foreign = foreignFile(d.text)
+	}
 	switch {
+	case d.foreign != "":
+		d.layout = nil
+		d.report(r, s, d.foreign)
+		return true
 	case problem != "":
 		d.report(r, s, problem+", so that no line can be read")
 		return true
@@ -155,10 +162,13 @@ const nullWord = "null"
 // puts the expiry into another column.
 func (l layout) token(cells []cell) (t tokenstore.OAuthToken, oddExpiry bool, problem string) {
 	for i := range cells {
+		if l[i] == columnUnknown {
+			continue
+		}
 		value := cells[i].text()
 		if l[i] == columnExpiry {
 			expiry, err := tokenstore.ParseExpiry(value)
-			if t.Expiry, oddExpiry = expiry, err != nil; oddExpiry && shifted(cells, i) {
+			if t.Expiry, oddExpiry = expiry, err != nil; oddExpiry && noTime(value) && shifted(cells, i) {
 				return t, false, "expiry_time is not a time, but the value beside it is; a value with a comma may lack its quotes"
 			}
 			continue
@@ -166,7 +176,7 @@ func (l layout) token(cells []cell) (t tokenstore.OAuthToken, oddExpiry bool, pr
 		if !utf8.ValidString(value) {
 			return t, false, l[i].String() + " is not valid UTF-8"
 		}
-		*l[i].text(&t) = value
+		*l[i].Text(&t) = value
 	}
 	if t.ID == "" && l.hasID() {
 		return t, false, "no ID"
@@ -176,10 +186,20 @@ func (l layout) token(cells []cell) (t tokenstore.OAuthToken, oddExpiry bool, pr
 
 // text returns the value of a cell.
 func (c cell) text() string {
-	if c.value == nullWord && !c.quoted {
+	if c.null() {
 		return ""
 	}
 	return c.value
+}
+
+// null reports whether the cell has a word for an absent value. A word between quotes
+// is that word.
+func (c cell) null() bool { return !c.quoted && rowstore.IsNull(c.value) }
+
+// noTime reports whether an import would not read the value as a time either.
+func noTime(value string) bool {
+	t, _ := rowstore.ReadExpiry(value)
+	return t.IsZero()
 }
 
 // shifted reports whether a cell next to that of the expiry holds a time in

@@ -11,8 +11,10 @@ import (
 	"example.com/tokenstore"
 )
 
-var errFirstGeneration = fmt.Errorf("%w: a file of six columns has no place for an ID; open it with WithUpgrade, or upgrade=true in a URL, to give it ten",
+var errFirstGeneration = fmt.Errorf("%w: the file has no column for an ID, as those of six columns have none; open it with WithUpgrade, or upgrade=true in a URL, to give it ten",
 	tokenstore.ErrInvalidArgument)
+
+var errLosesColumns = fmt.Errorf("%w: the file has columns that an upgrade would lose; import its tokens into a new file instead", tokenstore.ErrInvalidArgument)
 
 var errNotReadBack = fmt.Errorf("%w: the file cannot hold the token in a form that is certain to be read back; keep it in another store, or remove quotes and line breaks from its values", tokenstore.ErrInvalidToken)
 
@@ -32,6 +34,8 @@ func (d *document) ready(c config) error {
 		d.habits.redirectURI = c.quotes == nil || *c.quotes
 	case !d.layout.hasID() && !c.upgrade:
 		return errFirstGeneration
+	case !d.layout.hasID() && slices.Contains(d.layout, columnUnknown):
+		return errLosesColumns
 	case !d.layout.hasID():
 		return d.rebuild(c)
 	case !d.layout.hasDomain():
@@ -143,8 +147,8 @@ func (d *document) replace(t tokenstore.OAuthToken, quotes bool) error {
 func (d *document) encode(t, old tokenstore.OAuthToken, cells []cell, quotes bool) (string, error) {
 	fields := make([]string, len(d.layout))
 	for i, c := range d.layout {
-		value := c.get(t)
-		if cells != nil && value == c.get(old) {
+		value := c.Get(t)
+		if cells != nil && value == c.Get(old) {
 			fields[i] = cells[i].raw
 			continue
 		}

@@ -7,6 +7,9 @@ import (
 	"example.com/tokenstore/internal/rowstore"
 )
 
+// ErrLosesColumns is the error of an upgrade that would lose columns.
+var ErrLosesColumns = errLosesColumns
+
 // Rewritten returns the bytes of a file as they would be written if nothing
 // changed.
 func Rewritten(data []byte) []byte { return parse(data).bytes() }

@@ -25,13 +25,19 @@
 //     grant_token, expiry_time. Here the row's number, from 1, serves as its ID as
 //     long as the file does not change.
 //
-// The names in the header decide which column is which, with user_mail for user_name,
-// redirect_uri for redirect_url, and expires_in for expiry_time. Without a header, and
-// for unknown names, the position decides.
+// The names in the header decide which column is which, in any order and number, with
+// other names that programs use, such as user_mail or email for user_name, redirect_uri
+// for redirect_url, and expires_in or expires_at for expiry_time. Without a header, and
+// for unknown names in a header of the SDKs' form, the position decides. Other columns
+// are kept as they are.
 //
 // A byte order mark, line ends of LF, CR LF or CR CR LF, blank lines, a missing last
 // line end, unnecessary quotes, quotes inside a value that does not begin with one, and
-// the word null for an absent value are all read. A quoted "null" is the word itself.
+// a word for an absent value (null, NULL, \N, None, undefined, nil) are all read. A
+// quoted "null" is the word itself.
+//
+// A file that is something else altogether, such as JSON, a Python pickle, an SQL dump
+// or a table with semicolons, is refused with an error that says what it is.
 //
 // # What is not guessed
 //
@@ -218,6 +224,9 @@ func (s *Store) GetTokens(ctx context.Context) ([]tokenstore.OAuthToken, error) 
 	doc, err := s.view(ctx)
 	if err != nil {
 		return nil, failure("get tokens", "", err)
+	}
+	if doc.foreign != "" {
+		return nil, failure("get tokens", "", doc.unreadable())
 	}
 	tokens := []tokenstore.OAuthToken{}
 	for _, r := range doc.records {

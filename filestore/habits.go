@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/internal/rowstore"
 )
 
 const (
@@ -97,7 +98,7 @@ func (h *habits) certain() bool { return h.redirectURI && h.final }
 // needsQuotes reports whether CSV, or what we read in it, needs quotes around
 // the value.
 func needsQuotes(value string) bool {
-	return strings.ContainsAny(value, ",\"\r\n") || value == nullWord || strings.HasPrefix(value, byteOrderMark)
+	return strings.ContainsAny(value, ",\"\r\n") || rowstore.IsNull(value) || strings.HasPrefix(value, byteOrderMark)
 }
 
 // nulls reports whether an absent value is written as the word null, as the
@@ -112,7 +113,7 @@ func (h *habits) nulls() bool {
 // encode returns how the value is written in the column.
 func (h *habits) encode(c column, value string, quotes bool) (string, error) {
 	if !quotes && !h.plain(value) {
-		return "", fmt.Errorf("%w: %s has a comma, a line break or a quote, or is the word null, which a file without quoting cannot hold;"+
+		return "", fmt.Errorf("%w: %s has a comma, a line break or a quote, or is null or another word for nothing, which a file without quoting cannot hold;"+
 			" open the file with quotes=true if all programs that use it read CSV", tokenstore.ErrInvalidToken, c)
 	}
 	switch {
@@ -130,5 +131,5 @@ func (h *habits) encode(c column, value string, quotes bool) (string, error) {
 func (h *habits) plain(value string) bool {
 	quote := strings.Index(value, `"`)
 	return !strings.ContainsAny(value, ",\r\n") && quote != 0 && (quote < 0 || !h.quoted) &&
-		value != nullWord && !strings.HasPrefix(value, byteOrderMark)
+		!rowstore.IsNull(value) && !strings.HasPrefix(value, byteOrderMark)
 }

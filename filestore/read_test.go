@@ -34,6 +34,7 @@ var samples = map[string][]int{
 	"expires-in.txt":               {2, 3, 4},
 	"other-names.txt":              {2, 3, 4},
 	"other-order.txt":              {2, 3, 4},
+	"more-columns.txt":             {2, 3, 4},
 	"mixed-line-ends.txt":          {2, 3, 4},
 	"python-2.txt":                 {2, 3},
 	"node-2.txt":                   {2, 3},
@@ -167,7 +168,7 @@ var broken = map[string]struct {
 	"latin-1.txt":            {[]int{3}, "user_name is not valid UTF-8", "1 3"},
 	"columns.txt":            {[]int{1}, "11 fields where a header or a row of 10, 9 or 6 fields is expected", ""},
 	"header.txt":             {[]int{1}, "neither a header nor a row for certain", ""},
-	"utf-16.txt":             {[]int{1}, "so that no line can be read", ""},
+	"utf-16.txt":             {[]int{1}, "the file is UTF-16", ""},
 }
 
 func TestReadBroken(t *testing.T) {

@@ -71,6 +71,9 @@ func OpenSQLite(ctx context.Context, path string, options ...Option) (*Store, er
 		return nil, err
 	}
 	s.owned = true
+	if path != memory {
+		s.path = path
+	}
 	return s, nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -92,13 +93,13 @@ func (r *rows) first(condition string, args ...any) (tokenstore.OAuthToken, bool
 // told returns an error of the database in our own words.
 func (r *rows) told(err error) error { return told(r.store.dialect, err) }
 
-// selection returns a query for the place and the known columns of all rows
-// for which the condition is true, oldest first.
-func (r *rows) selection(condition string) string {
+// selection returns a query for the place, the known columns and the others that are
+// named, of all rows for which the condition is true, oldest first.
+func (r *rows) selection(condition string, others ...string) string {
 	d := r.store.dialect
 	var b strings.Builder
 	b.WriteString("SELECT " + d.place())
-	for _, name := range r.table.names {
+	for _, name := range slices.Concat(r.table.names, others) {
 		if name != "" {
 			b.WriteString(", " + d.quote(name))
 		}
@@ -126,16 +127,9 @@ func (e *unreadableError) Unwrap() error { return tokenstore.ErrUnreadable }
 
 // scan reads the current row of a selection.
 func (r *rows) scan(from *sql.Rows) (tokenstore.OAuthToken, readRow, error) {
-	values := make([]any, 1, len(columns)+1)
-	pointers := []any{&values[0]}
-	for _, name := range r.table.names {
-		if name != "" {
-			values = append(values, nil)
-			pointers = append(pointers, &values[len(values)-1])
-		}
-	}
-	if err := from.Scan(pointers...); err != nil {
-		return tokenstore.OAuthToken{}, readRow{}, r.told(err)
+	values, err := r.raw(from, 0)
+	if err != nil {
+		return tokenstore.OAuthToken{}, readRow{}, err
 	}
 	place := values[0]
 	t, oddExpiry, err := r.token(values[1:])
@@ -143,6 +137,22 @@ func (r *rows) scan(from *sql.Rows) (tokenstore.OAuthToken, readRow, error) {
 		return tokenstore.OAuthToken{}, readRow{}, &unreadableError{place, t.ID, err.Error()}
 	}
 	return t, readRow{place, oddExpiry}, nil
+}
+
+// raw returns the current row of a selection with so many other columns: its place and
+// the values.
+func (r *rows) raw(from *sql.Rows, others int) ([]any, error) {
+	n := 1 + others
+	for _, name := range r.table.names {
+		if name != "" {
+			n++
+		}
+	}
+	values, pointers := make([]any, n), make([]any, n)
+	for i := range values {
+		pointers[i] = &values[i]
+	}
+	return values, r.told(from.Scan(pointers...))
 }
 
 // token makes a token of the values of the known columns. An expiry that cannot be
@@ -304,7 +314,7 @@ func (r *rows) values(row tokenstore.OAuthToken) (names []string, args []any) {
 			continue
 		}
 		names = append(names, r.table.names[i])
-		args = append(args, sql.NullString{String: c.get(&row), Valid: c.get(&row) != ""})
+		args = append(args, sql.NullString{String: c.Get(row), Valid: c.Get(row) != ""})
 	}
 	return names, args
 }

@@ -20,7 +20,9 @@ type sqliteDialect struct{}
 
 // quote uses backticks: SQLite takes a name in double quotes for a string if there is
 // no such column.
-func (sqliteDialect) quote(name string) string { return "`" + name + "`" }
+func (sqliteDialect) quote(name string) string {
+	return "`" + strings.ReplaceAll(name, "`", "``") + "`"
+}
 
 // begin takes the lock for writing at once, as BEGIN IMMEDIATE does: a transaction
 // that reads first may find that another has written when it wants to write. Package database/sql

@@ -31,8 +31,9 @@
 // Generated IDs are decimal numbers, one higher than the highest so far, as with the
 // SDKs. IDs that are not numbers are left alone.
 //
-// Older forms of the table, with user_mail instead of user_name or without some of the
-// columns, are read and written as they are. Saving a value that has no column gives an
+// Older and other forms of the table, with other names of columns (such as user_mail for
+// user_name, or expires_in for expiry_time) or without some of them, are read and written
+// as they are. Saving a value that has no column gives an
 // error that matches tokenstore.ErrInvalidToken, and stores nothing. [WithUpgrade]
 // changes such a table to the current form.
 //
@@ -92,7 +93,8 @@ import (
 // goroutines and, if the database is, by processes.
 type Store struct {
 	db      *sql.DB
-	owned   bool // Close closes db.
+	owned   bool   // Close closes db.
+	path    string // of a file that the store opened itself
 	dialect dialect
 	config  config
 

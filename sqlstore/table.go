@@ -12,48 +12,44 @@ import (
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/internal/fsfault"
+	"example.com/tokenstore/internal/rowstore"
 )
-
-// column says which field of a token a column holds.
-type column struct {
-	name string
-	size int // as the SDKs declare it
-	get  func(*tokenstore.OAuthToken) string
-	set  func(*tokenstore.OAuthToken, string) error
-}
-
-// text is a column for a text field.
-func text(name string, size int, field func(*tokenstore.OAuthToken) *string) column {
-	return column{name, size,
-		func(t *tokenstore.OAuthToken) string { return *field(t) },
-		func(t *tokenstore.OAuthToken, s string) error { *field(t) = s; return nil },
-	}
-}
 
 const (
 	idColumn     = "id"
 	userColumn   = "user_name"
-	mailColumn   = "user_mail" // what older SDKs call the user's column
 	expiryColumn = "expiry_time"
 )
 
+// column is a field of a token as the SDKs' table has it.
+type column struct {
+	rowstore.Column
+	name string
+	size int // as the SDKs declare it
+}
+
 // columns are the table's columns, in the order that the SDKs read them by.
-var columns = []column{
-	text(idColumn, 10, func(t *tokenstore.OAuthToken) *string { return &t.ID }),
-	text(userColumn, 255, func(t *tokenstore.OAuthToken) *string { return &t.UserName }),
-	text("client_id", 255, func(t *tokenstore.OAuthToken) *string { return &t.ClientID }),
-	text("client_secret", 255, func(t *tokenstore.OAuthToken) *string { return &t.ClientSecret }),
-	text("refresh_token", 255, func(t *tokenstore.OAuthToken) *string { return &t.RefreshToken }),
-	text("access_token", 255, func(t *tokenstore.OAuthToken) *string { return &t.AccessToken }),
-	text("grant_token", 255, func(t *tokenstore.OAuthToken) *string { return &t.GrantToken }),
-	{expiryColumn, 20,
-		func(t *tokenstore.OAuthToken) string { return tokenstore.FormatExpiry(t.Expiry) },
-		func(t *tokenstore.OAuthToken, s string) (err error) {
-			t.Expiry, err = tokenstore.ParseExpiry(s)
-			return err
-		}},
-	text("redirect_url", 255, func(t *tokenstore.OAuthToken) *string { return &t.RedirectURL }),
-	text("api_domain", 255, func(t *tokenstore.OAuthToken) *string { return &t.APIDomain }),
+var columns = sdkColumns()
+
+func sdkColumns() []column {
+	const size = 255
+	all := make([]column, rowstore.Columns)
+	for i := range all {
+		c := rowstore.Column(i)
+		all[i] = column{c, c.String(), size}
+	}
+	all[rowstore.IDColumn].size, all[rowstore.ExpiryColumn].size = 10, 20
+	return all
+}
+
+// set sets the token's field to what a row holds.
+func (c column) set(t *tokenstore.OAuthToken, s string) (err error) {
+	if c.Column == rowstore.ExpiryColumn {
+		t.Expiry, err = tokenstore.ParseExpiry(s)
+		return err
+	}
+	*c.Text(t) = s
+	return nil
 }
 
 // table is the form that the table has.
@@ -69,18 +65,13 @@ type table struct {
 // tableOf says what a table with the given columns is.
 func tableOf(name string, has []string) *table {
 	t := &table{name: name, names: make([]string, len(columns))}
-	for _, h := range has {
-		i := slices.IndexFunc(columns, func(c column) bool { return strings.EqualFold(c.name, h) })
-		if i < 0 {
-			t.others = append(t.others, h)
+	understood, _ := rowstore.ColumnsOf(has)
+	for i, c := range understood {
+		if c == rowstore.UnknownColumn {
+			t.others = append(t.others, has[i])
 			continue
 		}
-		t.names[i] = h
-	}
-	mail := slices.IndexFunc(t.others, func(h string) bool { return strings.EqualFold(h, mailColumn) })
-	if t.column(userColumn) == "" && mail >= 0 {
-		t.names[1] = t.others[mail]
-		t.others = slices.Delete(t.others, mail, mail+1)
+		t.names[c] = has[i]
 	}
 	return t
 }
@@ -150,7 +141,9 @@ func (s *Store) setUp(ctx context.Context) error {
 func (s *Store) look(ctx context.Context) (t *table, complete bool, err error) {
 	err = s.repeat(ctx, false, func(r *rows) error {
 		has, all, err := s.dialect.look(ctx, r.tx, s.config.table)
-		t, complete = tableOf(s.config.table, has), all
+		if t, complete = tableOf(s.config.table, has), all; s.config.readOnly {
+			t = t.withPlaces(s.dialect)
+		}
 		return err
 	})
 	return t, complete, err
@@ -210,7 +203,7 @@ func (s *Store) lookAgain(ctx context.Context, write bool) (changed bool, err er
 func (t *table) check(token tokenstore.OAuthToken) error {
 	var missing []string
 	for i, c := range columns {
-		if t.names[i] == "" && c.get(&token) != "" {
+		if t.names[i] == "" && c.Get(token) != "" {
 			missing = append(missing, c.name)
 		}
 	}
@@ -224,7 +217,7 @@ func (t *table) check(token tokenstore.OAuthToken) error {
 func differing(a, b tokenstore.OAuthToken) string {
 	var names []string
 	for _, c := range columns {
-		if c.get(&a) != c.get(&b) {
+		if c.Get(a) != c.Get(b) {
 			names = append(names, c.name)
 		}
 	}

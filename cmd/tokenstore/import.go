@@ -12,6 +12,7 @@ import (
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/internal/importer"
+	"example.com/tokenstore/internal/rowstore"
 	"example.com/tokenstore/secretstore"
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
@@ -26,25 +27,35 @@ func importCommand() *cobra.Command {
 		Long: `Import moves all tokens of the source into a store, and reports what became of each:
 
   created         the store had no such token, and has it now
+  updated         the store had it with other values, and now has the source's; with
+                  --update or --overwrite
   already there   the store had it, with the same values
-  differs         the store has it with other values; left alone
-  overwritten     the store had it with other values; with --overwrite, it now has
-                  the source's
   folded          another row of the source is the same token, and was moved together
-                  with the values that only this one has
+                  with the values that only this one has; or, with --update, the store's
+                  own access token expires later
+  left to decide  moving the row would give up what another row or the store has; the
+                  remark says what helps
   refused         the row cannot be moved; the remark says why
   not written     the import ended before this row; run it again
 
-A remark also names what looks like a slip in the source: an expiry that cannot be
-understood, or white space before or after a credential. Such a row is moved all the
-same.
+Two rows of one user are folded only if they are of one client, and have the same
+refresh token or one of them has none. With --client, only the rows of one client are
+moved, and those that name no client.
+
+Files and tables that SDKs and other programs wrote are read leniently: many names of
+columns, an expiry as a number or a date, and NULL, None and the like for what is
+absent. A column that is not understood and not empty is named. A remark says what was
+not taken as it stands, and names what looks like a slip: white space before or after a
+credential, or one refresh token under two users. Such a row is moved all the same.
 
 The source is never written, and no imported row overwrites an earlier row of the same
 import. Afterwards every token is looked up by each of its keys and compared. An import
 may be run again, also after an interruption: it creates nothing twice. The exit code
-is 4 if a row was refused or differs, or a token is not found again.`,
+is 4 if a row was refused or left to decide, a column was not understood, or a token is
+not found again.`,
 		Example: `  tokenstore import file:sdk_tokens.txt --to sqlite:tokens.db
   tokenstore import file:sdk_tokens.txt --to vault://secret/crm --dry-run
+  tokenstore import file:sdk_tokens.txt --to vault://secret/crm --update
   tokenstore import sqlite:zohooauth.db --to awssm://crm?region=eu-west-1 --json`,
 		Args: exactArgs("SOURCE"),
 
@@ -52,6 +63,9 @@ is 4 if a row was refused or differs, or a token is not found again.`,
 		RunE: func(command *cobra.Command, args []string) error {
 			if to == "" {
 				return &usageError{errors.New("--to is missing; name the store that the tokens go to")}
+			}
+			if options.Overwrite && options.Update {
+				return &usageError{errors.New("give one of --update and --overwrite")}
 			}
 			return runImport(command, args[0], to, options)
 		},
@@ -61,7 +75,10 @@ is 4 if a row was refused or differs, or a token is not found again.`,
 	_ = command.RegisterFlagCompletionFunc("to", completeURL) // The flag exists.
 	flags.BoolVar(&options.DryRun, "dry-run", false, "report what would become of each row, and write nothing")
 	flags.BoolVar(&options.KeepIDs, "keep-ids", false, "give new tokens the IDs that they have in the source")
-	flags.BoolVar(&options.Overwrite, "overwrite", false, "replace the values of a token that differs with the source's")
+	flags.BoolVar(&options.Update, "update", false, "replace the values of a token that differs with the source's if its access token expires later there")
+	flags.BoolVar(&options.Overwrite, "overwrite", false, "replace the values of a token that differs with the source's, whichever expires later")
+	flags.StringVar(&options.Client, "client", "", "move only the rows of the client with this `ID`")
+	flags.StringArrayVar(&options.Ignore, "ignore-column", nil, "leave a column with this `NAME` behind without a word; may be repeated")
 	return command
 }
 
@@ -69,6 +86,9 @@ func runImport(command *cobra.Command, source, to string, options importer.Optio
 	ctx := command.Context()
 	asJSON, _ := command.Flags().GetBool("json")
 	return withStore(ctx, readOnly(source), func(from tokenstore.OpenStore) error {
+		if err := notSame(ctx, from, source, to); err != nil {
+			return err
+		}
 		return withDestination(ctx, to, options.DryRun, func(destination tokenstore.OpenStore) error {
 			done := showProgress(command.ErrOrStderr(), asJSON, &options)
 			report, err := importer.Import(ctx, from, destination, options)
@@ -113,6 +133,10 @@ func showProgress(w io.Writer, asJSON bool, options *importer.Options) (done fun
 			bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(w), progressbar.OptionSetDescription("importing"),
 				progressbar.OptionShowCount(), progressbar.OptionClearOnFinish())
 		}
+		if n == 0 {
+			_ = bar.RenderBlank()
+			return
+		}
 		_ = bar.Set(n)
 	}
 	return func() {
@@ -124,7 +148,7 @@ func showProgress(w io.Writer, asJSON bool, options *importer.Options) (done fun
 
 // importOutcomes are the outcomes in the order of the summary.
 var importOutcomes = []importer.Outcome{
-	importer.Created, importer.Present, importer.Overwritten, importer.Differs, importer.Folded, importer.Refused, importer.NotWritten,
+	importer.Created, importer.Updated, importer.Present, importer.Folded, importer.Undecided, importer.Refused, importer.NotWritten,
 }
 
 func printImport(w io.Writer, report importer.Report, options importer.Options, asJSON, ended bool) error {
@@ -161,7 +185,11 @@ func remark(row importer.Row) string {
 }
 
 func printSummary(w io.Writer, report importer.Report, options importer.Options, ended bool) error {
-	summary := fmt.Sprintf("%d rows:", len(report.Rows))
+	rows := "rows"
+	if len(report.Rows) == 1 {
+		rows = "row"
+	}
+	summary := fmt.Sprintf("%d %s:", len(report.Rows), rows)
 	for _, o := range importOutcomes {
 		if n := report.Count(o); n > 0 {
 			summary += fmt.Sprintf(" %d %s,", n, o)
@@ -176,6 +204,22 @@ func printSummary(w io.Writer, report importer.Report, options importer.Options,
 	default:
 		summary += fmt.Sprintf("\n%d finds by every key of every token: %d as moved, %d not", report.Finds, report.Finds-len(report.Lost), len(report.Lost))
 	}
+	for _, r := range report.Remarks {
+		summary += "\n" + r
+	}
+	for _, u := range report.Unknown {
+		summary += "\n" + unknownColumn(u)
+	}
 	_, err := fmt.Fprintln(w, "\n"+summary)
 	return err
+}
+
+// unknownColumn says what became of a column that is not understood.
+func unknownColumn(u rowstore.Unknown) string {
+	name := printable(u.Name)
+	if u.As != "" {
+		return fmt.Sprintf("column %s is not understood; by its place it was taken for %s, in rows: %d; rename it, or pass --ignore-column if that is right",
+			name, u.As, u.Rows)
+	}
+	return fmt.Sprintf("column %s is not understood and was left behind, in rows: %d; rename it, or pass --ignore-column if it is not needed", name, u.Rows)
 }

@@ -105,14 +105,14 @@ func TestImportLeavesDifferencesAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, out, _ := try(t, "", "import", source, "--to", db)
-	if code != exitIncomplete || !strings.Contains(out, "1 differs") {
+	if code != exitIncomplete || !strings.Contains(out, "1 left to decide") {
 		t.Errorf("exit code %d\n%s", code, out)
 	}
 	if token, err := store.FindTokenByID(t.Context(), "3"); err != nil || token.AccessToken != "newer" {
 		t.Errorf("the token that differs became %v, %v", token, err)
 	}
 	code, out, _ = try(t, "", "import", source, "--to", db, "--overwrite")
-	if code != exitOK || !strings.Contains(out, "1 overwritten") {
+	if code != exitOK || !strings.Contains(out, "1 updated") {
 		t.Errorf("exit code %d\n%s", code, out)
 	}
 	if token, err := store.FindTokenByID(t.Context(), "3"); err != nil || token.AccessToken == "newer" {

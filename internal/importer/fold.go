@@ -4,9 +4,7 @@ package importer
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"example.com/tokenstore"
@@ -24,24 +22,35 @@ func identity(t tokenstore.OAuthToken) []tokenstore.Key {
 	return slices.DeleteFunc(keys, func(k tokenstore.Key) bool { return k.Kind == tokenstore.AccessKey && !slices.Contains(by, k) })
 }
 
-// fold returns, for each row, which row is moved for it: itself, or the best of
-// those that are the same token. In tokens the moved rows are as they are moved.
-func fold(rows []tokenstore.OAuthToken) (tokens []tokenstore.OAuthToken, into []int) {
+// folding is how the rows of a source become tokens.
+type folding struct {
+	tokens []tokenstore.OAuthToken // the rows, the moved ones as they are moved
+	into   []int                   // which row each row is one token with and was moved: itself, or another
+	other  []string                // what keeps a row from being folded into that one; empty: nothing
+}
+
+// fold decides which rows are folded into which. Of the rows that are one token, the
+// best is moved. Another is folded into it only if nothing is given up: neither a
+// refresh token nor a client.
+func fold(rows []tokenstore.OAuthToken) folding {
 	groups := map[int][]int{}
 	parent := sameTokens(rows)
 	for i := range rows {
 		r := root(parent, i)
 		groups[r] = append(groups[r], i)
 	}
-	tokens, into = slices.Clone(rows), make([]int, len(rows))
+	f := folding{slices.Clone(rows), make([]int, len(rows)), make([]string, len(rows))}
 	for _, group := range groups {
 		slices.SortStableFunc(group, func(i, j int) int { return better(rows[i], rows[j]) })
+		moved := &f.tokens[group[0]]
 		for _, i := range group {
-			into[i] = group[0]
-			tokens[group[0]] = fill(tokens[group[0]], rows[i])
+			f.into[i] = group[0]
+			if f.other[i] = givenUp(*moved, rows[i]); f.other[i] == "" {
+				*moved = fill(*moved, rows[i])
+			}
 		}
 	}
-	return tokens, into
+	return f
 }
 
 // sameTokens joins the rows that are one token: they have one root.
@@ -90,15 +99,37 @@ func better(a, b tokenstore.OAuthToken) int {
 	return b.Expiry.Compare(a.Expiry)
 }
 
-// fill returns t with its empty fields filled from another row of the same
-// token. An expiry is taken with its access token only, and no client's secret
-// for another client.
+// What would be given up by folding a row into another.
+const (
+	anotherRefresh = "another refresh token"
+	anotherClient  = "another client"
+)
+
+// givenUp says what a row has of which the moved token keeps another, or nothing.
+func givenUp(moved, row tokenstore.OAuthToken) string {
+	switch {
+	case !sameClient(moved, row):
+		return anotherClient
+	case another(row.RefreshToken, moved.RefreshToken):
+		return anotherRefresh
+	}
+	return ""
+}
+
+// sameClient reports whether two rows are of one client for certain, or one of them
+// names none.
+func sameClient(a, b tokenstore.OAuthToken) bool {
+	if a.ClientID+a.ClientSecret == "" || b.ClientID+b.ClientSecret == "" {
+		return true
+	}
+	return a.ClientID == b.ClientID && !another(a.ClientSecret, b.ClientSecret)
+}
+
+// fill returns t with its empty fields filled from another row of the same token. An
+// expiry is taken with its access token only.
 func fill(t, from tokenstore.OAuthToken) tokenstore.OAuthToken {
 	if t.AccessToken == "" && from.AccessToken != "" {
 		t.Expiry = time.Time{}
-	}
-	if another(from.ClientID, t.ClientID) || another(from.ClientSecret, t.ClientSecret) {
-		from.ClientID, from.ClientSecret = "", ""
 	}
 	from.ID = t.ID
 	return t.Fill(from)
@@ -106,26 +137,3 @@ func fill(t, from tokenstore.OAuthToken) tokenstore.OAuthToken {
 
 // another reports whether a value is set, and differs from one that is set.
 func another(value, moved string) bool { return value != "" && moved != "" && value != moved }
-
-// folded says into which row a row was folded, and what that one has instead of
-// the row's own.
-func folded(row, moved tokenstore.OAuthToken, number int) string {
-	var others []string
-	for _, f := range []struct {
-		name   string
-		differ bool
-	}{
-		{"refresh token", another(row.RefreshToken, moved.RefreshToken)},
-		{"grant token", another(row.GrantToken, moved.GrantToken)},
-		{"client", another(row.ClientID, moved.ClientID) || another(row.ClientSecret, moved.ClientSecret)},
-	} {
-		if f.differ {
-			others = append(others, f.name)
-		}
-	}
-	reason := fmt.Sprintf("into row %d", number)
-	if len(others) > 0 {
-		reason += ", which has another " + strings.Join(others, " and ")
-	}
-	return reason
-}

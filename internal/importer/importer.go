@@ -6,9 +6,7 @@ package importer
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/internal/rowstore"
@@ -24,15 +22,17 @@ const (
 	// Present: the destination had the token with the same values, or has them
 	// of an earlier row.
 	Present Outcome = "already there"
-	// Differs: the destination has the token with other values; they were left
-	// alone. They may be those of an earlier row.
-	Differs Outcome = "differs"
-	// Overwritten: the destination had the token with other values, and has
-	// those of the source now.
-	Overwritten Outcome = "overwritten"
-	// Folded: another row of the source is the same token, and is the one that
-	// was moved, with what it lacked and this one has.
+	// Updated: the destination had the token with other values, or lacked some,
+	// and has those of the source now.
+	Updated Outcome = "updated"
+	// Folded: another row of the source is the same token, and is the one that was
+	// moved, with what it lacked and this one has; or the destination has the token
+	// with a newer access token. Nothing is given up but an older access token.
 	Folded Outcome = "folded"
+	// Undecided: the row was not moved, because that would give up what another row
+	// or the destination has, and its own would be given up otherwise. Reason says
+	// what helps.
+	Undecided Outcome = "left to decide"
 	// Refused: the row cannot be moved; Reason says why.
 	Refused Outcome = "refused"
 	// NotWritten: the import ended before the row was written. It may be run
@@ -67,6 +67,14 @@ type Options struct {
 	KeepIDs bool
 	// Overwrite writes the source's values over those of a token that differs.
 	Overwrite bool
+	// Update does so only where the source's access token expires later, and fills in
+	// what the destination lacks.
+	Update bool
+	// Client, if set, is the client ID whose rows alone are moved. Rows without a
+	// client are moved too: nothing says that they are another's.
+	Client string
+	// Ignore are columns of the source that are known to be of no use.
+	Ignore []string
 	// Progress, if set, is called as rows are done.
 	Progress func(done, total int)
 }
@@ -80,6 +88,11 @@ type Report struct {
 	// token, and Lost are those that did not find the token as it was moved.
 	Finds int    `json:"finds"`
 	Lost  []Lost `json:"lost"`
+	// Remarks are about the source as a whole. They do not make it incomplete.
+	Remarks []string `json:"remarks"`
+	// Unknown are the columns of the source that are not understood for certain and
+	// hold something.
+	Unknown []rowstore.Unknown `json:"unknown_columns"`
 }
 
 // Lost is a key by which a token was not found again.
@@ -101,41 +114,30 @@ func (r Report) Count(o Outcome) int {
 }
 
 // Complete reports whether every row of the source is in the destination with
-// its values, and is found there.
+// its values, and is found there, and no column was left behind.
 func (r Report) Complete() bool {
-	return r.Count(Refused)+r.Count(Differs)+r.Count(NotWritten)+len(r.Lost) == 0
+	return r.Count(Refused)+r.Count(Undecided)+r.Count(NotWritten)+len(r.Lost)+len(r.Unknown) == 0
 }
 
 // Import moves all tokens of the source into the destination. The source is never
 // written. An error means that the import did not finish: a store could not be read,
 // nothing of a store is where the source looks, the destination took no row at all or
-// stopped answering, or the context ended. What the report says happened nevertheless.
+// stopped taking them, or the context ended. The report is true nevertheless.
 func Import(ctx context.Context, source, destination tokenstore.Store, options Options) (Report, error) {
-	tokens, err := source.GetTokens(ctx)
-	if err != nil && (tokens == nil || !errors.Is(err, tokenstore.ErrUnreadable)) {
+	rows, reading, err := read(ctx, source)
+	if err != nil {
 		return Report{}, fmt.Errorf("read the source: %w", err)
 	}
-	if err := exists(ctx, source, len(tokens) > 0 || err != nil); err != nil {
-		return Report{}, fmt.Errorf("read the source: %w", err)
-	}
-	warnings, warnErr := warningsOf(ctx, source)
-	if warnErr != nil {
-		return Report{}, fmt.Errorf("read the source: %w", warnErr)
-	}
-	im := &importing{destination: destination, options: options, tokens: tokens, report: Report{Rows: []Row{}, Lost: []Lost{}}}
-	for i, t := range tokens {
-		row := Row{Number: i + 1, SourceID: t.ID, User: t.UserName, Warnings: rowstore.Warnings(t, false)}
-		for _, w := range warnings[t.ID] {
-			if !slices.Contains(row.Warnings, w) {
-				row.Warnings = append(row.Warnings, w)
-			}
-		}
-		im.report.Rows = append(im.report.Rows, row)
+	im := &importing{destination: destination, options: options}
+	if err := im.begin(rows, reading); err != nil {
+		return Report{}, err
 	}
 	if err := im.look(ctx); err != nil {
 		return Report{}, err
 	}
-	im.unread(err)
+	for _, e := range rowstore.SplitErrors(reading.Unread) {
+		im.report.Rows = append(im.report.Rows, Row{Outcome: Refused, Reason: e.Error()})
+	}
 	if options.DryRun {
 		return im.report, nil
 	}
@@ -147,48 +149,19 @@ func Import(ctx context.Context, source, destination tokenstore.Store, options O
 	return im.report, im.verify(ctx)
 }
 
-// ErrNothingHere says that nothing of a store is where the source looks.
-var ErrNothingHere = errors.New("nothing of a store is here")
-
-// exists returns ErrNothingHere if a source without tokens is no store at all: an
-// import from a wrong place must not look like one that has moved everything.
-func exists(ctx context.Context, source tokenstore.Store, hasRows bool) error {
-	s, ok := source.(tokenstore.Exister)
-	if !ok || hasRows {
-		return nil
-	}
-	switch there, err := s.Exists(ctx); {
-	case err != nil:
-		return err
-	case !there:
-		return ErrNothingHere
-	}
-	return nil
-}
-
-// warningsOf returns what the source itself says is odd about its tokens.
-func warningsOf(ctx context.Context, source tokenstore.Store) (map[string][]string, error) {
-	if s, ok := source.(tokenstore.Warner); ok {
-		return s.Warnings(ctx)
-	}
-	return nil, nil
-}
-
 // importing is an import that is running.
 type importing struct {
 	destination tokenstore.Store
 	options     Options
-	tokens      []tokenstore.OAuthToken
+	tokens      []tokenstore.OAuthToken // of the rows that can be read, as they are moved
 	report      Report
 	stored      []tokenstore.OAuthToken // what each row became, as far as it did
-	first       []int                   // the number of the row whose token each row is too, or 0
+	saves       []tokenstore.OAuthToken // what is saved for each row that is to be written
+	same        []int                   // the index of the row whose fate each row shares, or -1
 	open        bool                    // the destination took a row, or refused one for what the row is
 	shut        error                   // what it said first when it refused one for another reason
+	last        string                  // the ID of a token that the destination has
 }
 
-// unread adds what the source could not read: a row of the report for each.
-func (im *importing) unread(err error) {
-	for _, e := range rowstore.SplitErrors(err) {
-		im.report.Rows = append(im.report.Rows, Row{Outcome: Refused, Reason: e.Error()})
-	}
-}
+// row returns a row as a reason names it.
+func (im *importing) row(i int) string { return fmt.Sprintf("row %d", im.report.Rows[i].Number) }

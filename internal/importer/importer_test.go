@@ -132,7 +132,7 @@ func TestAnInterruptedImportCanBeRunAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c, p := report.Count(importer.Created), report.Count(importer.Present); c != 150 || p != 100 || len(report.Lost) > 0 {
+	if c, p := report.Count(importer.Created), report.Count(importer.Present); c != 140 || p != 110 || len(report.Lost) > 0 {
 		t.Errorf("%d created, %d already there, lost %v", c, p, report.Lost)
 	}
 	if all, err := destination.GetTokens(t.Context()); err != nil || len(all) != 250 {

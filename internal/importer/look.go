@@ -1,11 +1,11 @@
-// What becomes of each row, decided before anything is written, and proved afterwards.
+// What becomes of each row, decided before anything is written.
 
 package importer
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"time"
 
 	"example.com/tokenstore"
 )
@@ -16,25 +16,73 @@ func (im *importing) look(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the destination: %w", err)
 	}
-	source := im.tokens
-	im.stored, im.first = make([]tokenstore.OAuthToken, len(source)), make([]int, len(source))
+	if len(there) > 0 {
+		im.last = there[0].ID
+	}
+	n := len(im.tokens)
+	im.stored, im.saves, im.same = make([]tokenstore.OAuthToken, n), make([]tokenstore.OAuthToken, n), make([]int, n)
 	known := newRows(there)
-	tokens, into := fold(source)
-	im.tokens = tokens
+	source := im.tokens
+	f := fold(source)
+	im.tokens = f.tokens
 	for i := range source {
-		if row := &im.report.Rows[i]; into[i] != i {
-			row.Outcome, row.Reason = Folded, folded(source[i], tokens[into[i]], into[i]+1)
+		im.same[i] = -1
+		if f.into[i] == i {
+			im.decide(i, known)
 			continue
 		}
-		im.decide(i, known)
+		row := &im.report.Rows[i]
+		if f.other[i] != "" {
+			row.Outcome, row.Reason = Undecided, im.toDecide(f.into[i], f.other[i])
+			continue // It may be there: see below.
+		}
+		row.Outcome, row.Reason, im.same[i] = Folded, "into "+im.row(f.into[i]), f.into[i]
+		if another(source[i].GrantToken, f.tokens[f.into[i]].GrantToken) {
+			row.Reason += ", which has another grant token"
+		}
 	}
+	for i := range source {
+		if f.other[i] != "" {
+			im.present(i, known)
+		}
+	}
+	im.settle()
 	return nil
+}
+
+// present says of a row that was left to decide that it is there, if it is.
+func (im *importing) present(i int, known *rows) {
+	t := im.tokens[i]
+	if t.AccessToken == "" {
+		t.Expiry = time.Time{}
+	}
+	there := known.same(t)
+	if there == nil || tokenstore.Update(there.token, t) != there.token {
+		return
+	}
+	row := &im.report.Rows[i]
+	row.Outcome, row.Reason, row.ID = Present, "", there.token.ID
+	if there.row >= 0 {
+		im.same[i], row.Reason = there.row, "as "+im.row(there.row)
+		return
+	}
+	im.stored[i], there.row = there.token, i
+}
+
+// toDecide says why a row is not folded into another, and what helps.
+func (im *importing) toDecide(into int, other string) string {
+	if other == anotherClient {
+		return fmt.Sprintf("the same token as %s, but with %s; import this client's rows alone, with --client ID, "+
+			"into a store with another prefix or file", im.row(into), other)
+	}
+	return fmt.Sprintf("the same token as %s, but with %s; delete the row that is out of date, "+
+		"or import this one from a file of its own into a store with another prefix or file", im.row(into), other)
 }
 
 // decide compares a row with what the destination has, or will have when the
 // rows before it are written. A token is the target of one row only.
 func (im *importing) decide(i int, known *rows) {
-	row, t, number := &im.report.Rows[i], im.tokens[i], i+1
+	row, t := &im.report.Rows[i], im.tokens[i]
 	if err := tokenstore.CheckInsert(t); err != nil {
 		row.Outcome, row.Reason = Refused, err.Error()
 		return
@@ -42,95 +90,113 @@ func (im *importing) decide(i int, known *rows) {
 	there := known.same(t)
 	if other := known.byID[t.ID]; im.options.KeepIDs && other != nil && other != there {
 		row.Outcome, row.Reason = Refused, "another token in the destination has this ID; import without --keep-ids to give this one a new ID"
-		if other.row > 0 {
-			row.Reason = fmt.Sprintf("row %d has this ID in the destination; import without --keep-ids to give this one a new ID", other.row)
+		if other.row >= 0 {
+			row.Reason = im.row(other.row) + " has this ID in the destination; import without --keep-ids to give this one a new ID"
 		}
 		return
 	}
+	if !im.options.KeepIDs {
+		t.ID = ""
+	}
 	if there == nil {
-		row.Outcome = Created
-		if !im.options.KeepIDs {
-			t.ID = ""
-		}
-		known.set(&held{}, t, number)
+		row.Outcome, im.saves[i] = Created, t
+		known.set(&held{}, t, i)
 		return
 	}
 	row.ID = there.token.ID
-	updated := tokenstore.Update(there.token, t)
-	switch same := updated == there.token; {
-	case there.row > 0:
-		im.first[i] = there.row
-		row.Outcome, row.Reason = Present, fmt.Sprintf("as row %d", there.row)
-		if !same {
-			row.Outcome, row.Reason = Differs, fmt.Sprintf("left alone; row %d is the same token with other values", there.row)
-		}
+	if t.AccessToken == "" {
+		t.Expiry = time.Time{} // It is that of an access token which is not here.
+	}
+	if there.row >= 0 {
+		im.again(i, there, t)
 		return
-	case same:
-		row.Outcome, there.row = Present, number
-	case im.options.Overwrite:
-		row.Outcome = Overwritten
-	default:
-		row.Outcome, row.Reason = Differs, "left alone; use --overwrite to take the source's values"
 	}
 	im.stored[i] = there.token
-	if row.Outcome == Overwritten {
-		known.set(there, updated, number)
+	save := im.compare(row, there.token, t)
+	switch row.Outcome {
+	case Present, Folded:
+		there.row = i
+	case Updated:
+		save.ID = there.token.ID
+		im.saves[i] = save
+		known.set(there, tokenstore.Update(there.token, save), i)
 	}
 }
 
-// settle gives each row that is the same token as an earlier row the ID of that row
-// and, if that one was not moved, its outcome.
+// again decides on a row that is the token of an earlier row.
+func (im *importing) again(i int, there *held, t tokenstore.OAuthToken) {
+	row := &im.report.Rows[i]
+	if tokenstore.Update(there.token, t) == there.token {
+		im.same[i] = there.row
+		row.Outcome, row.Reason = Present, "as "+im.row(there.row)
+		return
+	}
+	row.Outcome = Undecided
+	row.Reason = fmt.Sprintf("the same token as %s, but with other values; delete the row that is out of date, "+
+		"or import this one from a file of its own into a store with another prefix or file", im.row(there.row))
+}
+
+// compare decides on a row whose token the destination has, and returns what is to be
+// saved.
+func (im *importing) compare(row *Row, there, t tokenstore.OAuthToken) (save tokenstore.OAuthToken) {
+	other, merged := givenUp(there, t), fill(there, t)
+	differs := tokenstore.Update(merged, t) != merged
+	later := t.AccessToken != "" && t.Expiry.After(there.Expiry)
+	switch {
+	case tokenstore.Update(there, t) == there:
+		row.Outcome = Present
+	case im.options.Overwrite, im.options.Update && later && other != anotherClient:
+		if row.Outcome = Updated; other != "" {
+			row.Reason = "the store had " + other
+		}
+		return t
+	case !im.options.Update:
+		row.Outcome, row.Reason = Undecided, "the store has it with other values; --update takes the source's where its access token expires later, --overwrite always"
+	case other == anotherClient:
+		row.Outcome, row.Reason = Undecided, "the store has it with another client; import it into a store with another prefix or file, or use --overwrite"
+	case other != "":
+		row.Outcome, row.Reason = Undecided, "the store has it with "+other+", and the source's access token does not expire later; --overwrite takes the source's values"
+	case differs && !there.Expiry.After(t.Expiry):
+		row.Outcome, row.Reason = Undecided, "the store has it with other values, and neither access token expires later; --overwrite takes the source's values"
+	case merged != there:
+		row.Outcome, row.Reason = Updated, "with what the store lacked"
+		return additions(there, merged)
+	default:
+		row.Outcome, row.Reason = Folded, "into the store's own, whose access token expires later"
+	}
+	return tokenstore.OAuthToken{}
+}
+
+// additions returns what a token has and another one lacks.
+func additions(lacks, has tokenstore.OAuthToken) tokenstore.OAuthToken {
+	add := has
+	for _, f := range []struct{ value, had *string }{
+		{&add.UserName, &lacks.UserName}, {&add.ClientID, &lacks.ClientID}, {&add.ClientSecret, &lacks.ClientSecret},
+		{&add.RefreshToken, &lacks.RefreshToken}, {&add.AccessToken, &lacks.AccessToken}, {&add.GrantToken, &lacks.GrantToken},
+		{&add.RedirectURL, &lacks.RedirectURL}, {&add.APIDomain, &lacks.APIDomain},
+	} {
+		if *f.had != "" {
+			*f.value = ""
+		}
+	}
+	if add.Expiry.Equal(lacks.Expiry) {
+		add.Expiry = time.Time{}
+	}
+	return add
+}
+
+// settle gives each row that is the same token as another the ID of that row and, if
+// that one was not moved, its outcome.
 func (im *importing) settle() {
-	for i, number := range im.first {
-		if number == 0 {
+	for i, other := range im.same {
+		if other < 0 {
 			continue
 		}
-		row, first := &im.report.Rows[i], im.report.Rows[number-1]
-		row.ID = first.ID
-		if first.Outcome == Refused || first.Outcome == NotWritten {
-			row.Outcome, row.Reason = first.Outcome, fmt.Sprintf("as row %d, which is the same token", number)
+		row, same := &im.report.Rows[i], im.report.Rows[other]
+		row.ID = same.ID
+		switch same.Outcome {
+		case Refused, Undecided, NotWritten:
+			row.Outcome, row.Reason = same.Outcome, "as "+im.row(other)+", which is the same token"
 		}
 	}
-}
-
-// verify finds every token by each of its keys and by its ID, and compares it.
-func (im *importing) verify(ctx context.Context) error {
-	for i, want := range im.stored {
-		if outcome := im.report.Rows[i].Outcome; want.ID == "" || outcome == Folded || outcome == Differs {
-			continue // It was not moved.
-		}
-		for _, k := range tokenstore.KeysOf(want) {
-			found, err := im.destination.FindToken(ctx, tokenstore.QueryFor(k))
-			if err := im.compare(ctx, i, k.String(), found, err, want, k); err != nil {
-				return err
-			}
-		}
-		found, err := im.destination.FindTokenByID(ctx, want.ID)
-		if err := im.compare(ctx, i, "id", found, err, want, tokenstore.Key{}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// compare notes what a find found. Where several tokens hold a key, a find
-// gives one of them, which need not be this one.
-func (im *importing) compare(ctx context.Context, i int, key string, found tokenstore.OAuthToken, err error, want tokenstore.OAuthToken, k tokenstore.Key) error {
-	im.report.Finds++
-	lost := func(reason string) {
-		im.report.Lost = append(im.report.Lost, Lost{Number: i + 1, Key: key, Reason: reason})
-	}
-	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case errors.Is(err, tokenstore.ErrNotFound):
-		lost("not found")
-	case err != nil:
-		lost(err.Error())
-	case found == want:
-	case found.ID != want.ID && tokenstore.Holds(found, k):
-	default:
-		lost("found with other values")
-	}
-	return nil
 }

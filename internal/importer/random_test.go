@@ -96,7 +96,7 @@ func tokensOf(t *rapid.T, s tokenstore.Store) []tokenstore.OAuthToken {
 func checkStored(t *rapid.T, options importer.Options, before, after []tokenstore.OAuthToken, report importer.Report) {
 	overwritten := map[string]bool{}
 	for _, row := range report.Rows {
-		if row.Outcome == importer.Overwritten {
+		if row.Outcome == importer.Updated {
 			overwritten[row.ID] = true
 		}
 	}
@@ -121,14 +121,14 @@ func checkRows(t *rapid.T, source, after []tokenstore.OAuthToken, report importe
 		has := func(token tokenstore.OAuthToken) bool { return token.RefreshToken == source[i].RefreshToken }
 		kept := source[i].RefreshToken == "" || slices.ContainsFunc(after, has)
 		switch row.Outcome {
-		case importer.Created, importer.Overwritten:
+		case importer.Created, importer.Updated:
 			if taken[row.ID] {
 				t.Errorf("row %d is written over another", i+1)
 			}
 			taken[row.ID] = true
 		case importer.Folded:
 			if into := report.Rows[foldedInto(t, row)-1].Outcome; !kept && !strings.Contains(row.Reason, "refresh token") &&
-				into != importer.Differs && into != importer.Refused {
+				into != importer.Undecided && into != importer.Refused {
 				t.Errorf("row %d: its refresh token vanished, and it says %q", i+1, row.Reason)
 			}
 			continue

@@ -19,13 +19,13 @@ type rows struct {
 // held is a token of the destination.
 type held struct {
 	token tokenstore.OAuthToken // without an ID, if it is yet to get one
-	row   int                   // the number of the row of the source that it is, or 0
+	row   int                   // the index of the row of the source that it is, or -1
 }
 
 func newRows(tokens []tokenstore.OAuthToken) *rows {
 	r := &rows{byID: map[string]*held{}, byKey: map[tokenstore.Key][]*held{}}
 	for _, t := range tokens {
-		r.set(&held{}, t, 0)
+		r.set(&held{}, t, -1)
 	}
 	return r
 }

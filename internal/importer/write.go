@@ -6,12 +6,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"example.com/tokenstore"
 )
 
-// chunk is how many tokens are saved together where the destination can.
-const chunk = 100
+const (
+	// chunk is how many tokens are saved together where the destination can.
+	chunk = 100
+	// firstChunk is how many are at first, so that progress shows soon.
+	firstChunk = 10
+)
 
 // batcher is a store that saves many tokens at the cost of few writes of its
 // index.
@@ -19,30 +24,35 @@ type batcher interface {
 	SaveTokens(ctx context.Context, tokens []tokenstore.OAuthToken) ([]tokenstore.OAuthToken, error)
 }
 
-// write saves the rows that are to be created or overwritten.
+// write saves the rows that are to be created or updated.
 func (im *importing) write(ctx context.Context) error {
 	var todo []int
 	for i, row := range im.report.Rows {
-		if row.Outcome == Created || row.Outcome == Overwritten {
+		if row.Outcome == Created || row.Outcome == Updated {
 			todo = append(todo, i)
 		}
 	}
-	for done, total := 0, len(todo); done < total; {
+	total := len(todo)
+	im.progress(0, total)
+	for done := 0; done < total; {
 		n := min(chunk, total-done)
+		if done == 0 {
+			n = min(firstChunk, total)
+		}
 		if err := im.save(ctx, todo[done:done+n]); err != nil {
 			im.left(todo[done+n:]...)
-			return err
-		}
-		if !im.open && im.shut != nil {
-			im.left(todo...)
-			return fmt.Errorf("write the destination: %w", im.shut)
+			return fmt.Errorf("write the destination: %w", err)
 		}
 		done += n
-		if im.options.Progress != nil {
-			im.options.Progress(done, total)
-		}
+		im.progress(done, total)
 	}
 	return nil
+}
+
+func (im *importing) progress(done, total int) {
+	if im.options.Progress != nil && total > 0 {
+		im.options.Progress(done, total)
+	}
 }
 
 // left notes rows that were not written.
@@ -59,20 +69,25 @@ func ends(ctx context.Context, err error) bool {
 	return ctx.Err() != nil || errors.Is(err, tokenstore.ErrUnavailable) || errors.Is(err, tokenstore.ErrThrottled)
 }
 
-// shuts reports whether every save is likely to fail with this error: a permission is
-// missing, or there is no room.
-func shuts(err error) bool {
-	return errors.Is(err, tokenstore.ErrDenied) || errors.Is(err, tokenstore.ErrQuota)
+// ofRow reports whether an error says something of the one row. Any other may be one of
+// the destination: a login that ended, a permission that is missing, no room.
+func ofRow(err error) bool {
+	for _, kind := range []error{tokenstore.ErrInvalidToken, tokenstore.ErrTooLarge, tokenstore.ErrConflict, tokenstore.ErrUnreadable} {
+		if errors.Is(err, kind) {
+			return true
+		}
+	}
+	return false
 }
 
-// save saves a few rows, together if the destination can.
+// save saves a few rows, together if the destination can. The error ends the import.
 func (im *importing) save(ctx context.Context, rows []int) error {
 	tokens := make([]tokenstore.OAuthToken, len(rows))
 	for n, i := range rows {
-		tokens[n] = im.destined(i)
+		tokens[n] = im.saves[i]
 	}
 	stored := make([]tokenstore.OAuthToken, len(rows))
-	if b, ok := im.destination.(batcher); ok {
+	if b, ok := im.destination.(batcher); ok && len(tokens) > 1 {
 		if saved, _ := b.SaveTokens(ctx, tokens); len(saved) == len(rows) {
 			stored = saved
 		}
@@ -80,9 +95,10 @@ func (im *importing) save(ctx context.Context, rows []int) error {
 	// What was not saved together is saved alone, so that each row has an error
 	// of its own.
 	var end error
+	var uncertain, refused []int
 	for n, i := range rows {
 		if stored[n].ID == "" && end != nil {
-			im.left(i)
+			uncertain = append(uncertain, i)
 			continue
 		}
 		var err error
@@ -92,34 +108,98 @@ func (im *importing) save(ctx context.Context, rows []int) error {
 		switch {
 		case err == nil:
 			im.open = true
-			im.stored[i], im.report.Rows[i].ID = stored[n], stored[n].ID
+			im.done(i, stored[n])
 		case ends(ctx, err):
-			end = err
-			im.left(i)
+			if end = err; ctx.Err() != nil {
+				end = ctx.Err() // The store may have given it another name.
+			}
+			uncertain = append(uncertain, i)
+		case ofRow(err):
+			im.open = true
+			im.refuse(i, err)
+		case im.loggedOut(ctx):
+			end = loggedOut(err)
+			uncertain = append(uncertain, i)
 		default:
 			im.refuse(i, err)
-			if !shuts(err) {
-				im.open = true
-			} else if im.shut == nil {
+			refused = append(refused, i)
+			if im.shut == nil {
 				im.shut = err
 			}
 		}
 	}
+	if end == nil && len(refused) == len(rows) && (!im.open || len(rows) >= firstChunk) {
+		end = im.shut // It takes none any more, whatever it says to a reader.
+		im.left(refused...)
+	}
+	if end != nil {
+		im.ask(ctx, uncertain)
+	}
 	return end
 }
 
-// destined returns a row's token as it is to be saved.
-func (im *importing) destined(i int) tokenstore.OAuthToken {
-	t := im.tokens[i]
-	if im.report.Rows[i].Outcome == Overwritten {
-		t.ID = im.stored[i].ID
-	} else if !im.options.KeepIDs {
-		t.ID = ""
-	}
-	return t
+// done notes a row that was saved.
+func (im *importing) done(i int, stored tokenstore.OAuthToken) {
+	im.stored[i], im.report.Rows[i].ID, im.last = stored, stored.ID, stored.ID
 }
 
 func (im *importing) refuse(i int, err error) {
 	im.report.Rows[i].Outcome, im.report.Rows[i].Reason = Refused, err.Error()
 	im.stored[i] = tokenstore.OAuthToken{}
+}
+
+// loggedOut reports whether the destination refuses to show what it has shown or taken
+// before.
+func (im *importing) loggedOut(ctx context.Context) bool {
+	if im.last == "" {
+		return false
+	}
+	_, err := im.destination.FindTokenByID(ctx, im.last)
+	return err != nil && !errors.Is(err, tokenstore.ErrNotFound) && !ofRow(err)
+}
+
+// loggedOut returns the error of a destination that answered before.
+func loggedOut(err error) error {
+	if errors.Is(err, tokenstore.ErrDenied) {
+		return fmt.Errorf("the login is no longer accepted; log in again, and run the import again: %w", err)
+	}
+	return fmt.Errorf("the store no longer answers as it did before; run the import again: %w", err)
+}
+
+// askTime bounds how long the import asks for what its end left uncertain.
+const askTime = 10 * time.Second
+
+// ask finds out which rows were written of those that were being written when the
+// import ended: a save that was cut off may have been carried out. The context has
+// ended, perhaps, and must not keep it from asking.
+func (im *importing) ask(ctx context.Context, rows []int) {
+	outcomes := make([]Outcome, len(rows))
+	for n, i := range rows {
+		outcomes[n] = im.report.Rows[i].Outcome
+	}
+	im.left(rows...)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTime)
+	defer cancel()
+	for n, i := range rows {
+		found, err := im.destination.FindToken(ctx, im.queryFor(i))
+		switch {
+		case err == nil && tokenstore.Update(found, im.saves[i]) == found:
+			im.report.Rows[i].Outcome, im.report.Rows[i].Reason = outcomes[n], "the import ended while it was written"
+			im.done(i, found)
+		case err == nil, errors.Is(err, tokenstore.ErrNotFound):
+		default:
+			for _, i := range rows[n:] {
+				im.report.Rows[i].Reason = "the import ended at this row, and the store does not say whether it was written; run it again"
+			}
+			return
+		}
+	}
+}
+
+// queryFor returns the query that finds what a row's save has stored.
+func (im *importing) queryFor(i int) tokenstore.OAuthToken {
+	if id := im.saves[i].ID; id != "" {
+		return tokenstore.OAuthToken{ID: id}
+	}
+	return tokenstore.QueryFor(identity(im.saves[i])[0])
 }

@@ -1,0 +1,148 @@
+// A table as an import reads it.
+
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/internal/rowstore"
+)
+
+var (
+	_ rowstore.Source = (*Store)(nil)
+	_ rowstore.Placed = (*Store)(nil)
+)
+
+// SamePlace is for this module's import command. It reports whether another store is
+// over the same table of the same file, by whatever path or link.
+func (s *Store) SamePlace(other tokenstore.Store) bool {
+	o, ok := other.(*Store)
+	if !ok || !strings.EqualFold(s.config.table, o.config.table) {
+		return false
+	}
+	if s.db == o.db {
+		return true
+	}
+	a, errA := os.Stat(s.path)
+	b, errB := os.Stat(o.path)
+	return errA == nil && errB == nil && os.SameFile(a, b)
+}
+
+// Source is for this module's import command. It returns what [Store.GetTokens] and
+// [Store.Warnings] return, of one moment, and what the import has to say of the values
+// that it did not take as they are: here a word such as NULL is an absent value.
+func (s *Store) Source(ctx context.Context) (rowstore.Reading, error) {
+	const op = "read all rows"
+	var reading rowstore.Reading
+	var unreadable []*unreadableError
+	err := s.transaction(ctx, false, func(r *rows) (err error) {
+		reading = rowstore.Reading{}
+		unreadable, err = r.source(&reading)
+		return err
+	})
+	if err != nil {
+		return rowstore.Reading{}, s.failed(ctx, op, "", err)
+	}
+	var faults []error
+	for _, row := range unreadable {
+		faults = append(faults, s.failed(ctx, op, "", row))
+	}
+	reading.Unread = errors.Join(faults...)
+	return reading, nil
+}
+
+// source reads all rows, and returns what is wrong with those that cannot be read.
+func (r *rows) source(reading *rowstore.Reading) ([]*unreadableError, error) {
+	filled := make([]int, len(r.table.others))
+	found, err := r.tx.QueryContext(r.ctx, r.selection("", r.table.others...))
+	if err != nil {
+		return nil, r.told(err)
+	}
+	defer func() { _ = found.Close() }()
+	var unreadable []*unreadableError
+	for found.Next() {
+		values, err := r.raw(found, len(r.table.others))
+		if err != nil {
+			return nil, err
+		}
+		known := len(values) - len(filled)
+		row, err := r.imported(values[1:known])
+		if err != nil {
+			unreadable = append(unreadable, &unreadableError{values[0], row.Token.ID, err.Error()})
+		} else {
+			reading.Rows = append(reading.Rows, row)
+		}
+		for i, value := range values[known:] {
+			if s, ok := importedText(value); !ok || s != "" && !rowstore.IsNull(s) {
+				filled[i]++
+			}
+		}
+	}
+	for i, n := range filled {
+		if n > 0 {
+			reading.Unknown = append(reading.Unknown, rowstore.Unknown{Name: r.table.others[i], Rows: n})
+		}
+	}
+	return unreadable, r.told(found.Err())
+}
+
+// imported makes a row of the values of the known columns.
+func (r *rows) imported(values []any) (row rowstore.Row, err error) {
+	odd := ""
+	for i, c := range columns {
+		if r.table.names[i] == "" {
+			continue
+		}
+		s, ok := importedText(values[0])
+		values = values[1:]
+		if rowstore.IsNull(s) {
+			s = ""
+			row.Nulls++
+		}
+		switch {
+		case c.Column == rowstore.ExpiryColumn && !ok:
+			_, odd = rowstore.ReadExpiry("no text")
+		case c.Column == rowstore.ExpiryColumn:
+			row.Token.Expiry, odd = rowstore.ReadExpiry(s)
+		case !ok:
+			return row, fmt.Errorf("the value of %s is not text", c.name)
+		default:
+			*c.Text(&row.Token) = s
+		}
+	}
+	if row.Token.ID == "" {
+		return row, errors.New("the row has no ID")
+	}
+	if err := row.Token.Validate(); err != nil {
+		return row, errors.New("a value is not valid UTF-8")
+	}
+	row.Warnings = rowstore.Warnings(row.Token, false)
+	if odd != "" {
+		row.Warnings = append(row.Warnings, odd)
+	}
+	return row, nil
+}
+
+// importedText returns the string that a value stands for, also that of a number with
+// a fraction.
+func importedText(value any) (string, bool) {
+	if f, ok := value.(float64); ok {
+		return strconv.FormatFloat(f, 'f', -1, 64), true
+	}
+	return textOf(value)
+}
+
+// withPlaces gives a table that has no column for IDs the rows' places as IDs. It can
+// be read so, and not written.
+func (t *table) withPlaces(d dialect) *table {
+	if t.names[rowstore.IDColumn] == "" && !t.absent() {
+		t.names[rowstore.IDColumn] = d.place()
+	}
+	return t
+}
