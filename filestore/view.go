@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -81,10 +80,10 @@ func (s *Store) usable(ctx context.Context) error {
 
 // readOnce reads the file, unless it is as it was read last. It is whole if it
 // did not change in the meantime.
-func (s *Store) readOnce(path string) (snap *snapshot, whole bool, err error) {
+func (s *Store) readOnce(ctx context.Context, path string) (snap *snapshot, whole bool, err error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) && !s.config.readOnly {
-		return &snapshot{doc: parse(nil)}, true, nil
+		return &snapshot{doc: emptyDocument()}, true, nil
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, false, errMissing
@@ -101,7 +100,7 @@ func (s *Store) readOnce(path string) (snap *snapshot, whole bool, err error) {
 		return last, true, nil
 	}
 	at := time.Now()
-	data, err := io.ReadAll(f)
+	data, err := readAll(ctx, f, before.info.Size())
 	if err != nil {
 		return nil, false, err
 	}
@@ -109,7 +108,10 @@ func (s *Store) readOnce(path string) (snap *snapshot, whole bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
-	doc := parse(data)
+	doc, err := parse(ctx, data)
+	if err != nil {
+		return nil, false, err
+	}
 	s.raiseHighest(doc.highest())
 	return &snapshot{doc: doc, stamp: after, at: at}, before.same(after), nil
 }
