@@ -15,6 +15,7 @@ import (
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/internal/fsfault"
+	"example.com/tokenstore/internal/plainfile"
 )
 
 // snapshot is a file as it was read at one moment. It is never changed.
@@ -81,7 +82,7 @@ func (s *Store) usable(ctx context.Context) error {
 // readOnce reads the file, unless it is as it was read last. It is whole if it
 // did not change in the meantime.
 func (s *Store) readOnce(ctx context.Context, path string) (snap *snapshot, whole bool, err error) {
-	f, err := os.Open(path)
+	f, err := openFile(path, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) && !s.config.readOnly {
 		return &snapshot{doc: emptyDocument()}, true, nil
 	}
@@ -116,13 +117,19 @@ func (s *Store) readOnce(ctx context.Context, path string) (snap *snapshot, whol
 	return &snapshot{doc: doc, stamp: after, at: at}, before.same(after), nil
 }
 
+// openFile opens the token file, of which the links are resolved.
+func openFile(path string, flag int) (*os.File, error) {
+	f, err := plainfile.Open(path, flag)
+	if errors.Is(err, plainfile.ErrNotRegular) {
+		err = errNoFile
+	}
+	return f, err
+}
+
 func stampOf(f *os.File) (stamp, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return stamp{}, err
-	}
-	if !info.Mode().IsRegular() {
-		return stamp{}, errNoFile
 	}
 	return stamp{info}, nil
 }
