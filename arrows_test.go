@@ -51,6 +51,7 @@ var internals = map[string][]string{
 	"internal/keylock":       {},
 	"internal/parallel":      {},
 	"internal/pause":         {},
+	"internal/plainfile":     {},
 	"internal/recent":        {},
 	"internal/rowstore":      {".", "driver"},
 	"internal/rowstoretest":  {"."},

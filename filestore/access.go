@@ -15,7 +15,7 @@ import (
 // mayWrite returns an error if this process may not write the file. The file is
 // replaced and never written, which only takes the right to write its folder.
 func mayWrite(path string) error {
-	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	f, err := openFile(path, os.O_WRONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

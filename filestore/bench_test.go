@@ -1,6 +1,9 @@
 package filestore_test
 
 import (
+	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -64,4 +67,23 @@ func filled(b *testing.B, n int) *filestore.Store {
 		b.Fatal(err)
 	}
 	return store
+}
+
+// BenchmarkHostile reads files that are made to be slow to read: the time grows with
+// their size, and not with its square.
+func BenchmarkHostile(b *testing.B) {
+	for name, unit := range filestore.Hostile {
+		for _, megabytes := range []int{1, 5, 10} {
+			b.Run(fmt.Sprintf("%s/%dMB", strings.ReplaceAll(name, " ", "-"), megabytes), func(b *testing.B) {
+				data := filestore.HostileFile(unit, megabytes*1_000_000, true)
+				b.SetBytes(int64(len(data)))
+				b.ReportAllocs()
+				for b.Loop() {
+					if _, err := filestore.Read(b.Context(), bytes.NewReader(data)); errors.Is(err, context.Canceled) {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
 }

@@ -7,12 +7,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"strings"
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/internal/fsfault"
+	"example.com/tokenstore/internal/plainfile"
 )
 
 // attempts is how often a change is tried when others change the file.
@@ -58,7 +60,7 @@ func (s *Store) attempt(ctx context.Context, path string, do func(*rows) error) 
 	if err := snap.doc.unreadable(); err != nil {
 		return false, err
 	}
-	kept, err := readLastID(path)
+	kept, err := readLastID(ctx, path)
 	if err != nil {
 		return false, err
 	}
@@ -76,12 +78,12 @@ func (s *Store) attempt(ctx context.Context, path string, do func(*rows) error) 
 			return false, err
 		}
 	}
-	return replace(path, r.doc.bytes(), path, snap.stamp, func() (bool, error) { return s.still(path, snap) })
+	return replace(path, r.doc.bytes(), path, snap.stamp, func() (bool, error) { return s.still(ctx, path, snap) })
 }
 
 // still reports whether the file is as it was read. Its bytes are compared, too:
 // the stamp does not tell an edit within one tick of the file system's clock.
-func (s *Store) still(path string, snap *snapshot) (bool, error) {
+func (s *Store) still(ctx context.Context, path string, snap *snapshot) (bool, error) {
 	now, err := look(path)
 	if err != nil || !now.same(snap.stamp) {
 		return false, err
@@ -89,10 +91,15 @@ func (s *Store) still(path string, snap *snapshot) (bool, error) {
 	if !now.exists() {
 		return true, nil
 	}
-	data, err := os.ReadFile(path)
+	f, err := openFile(path, os.O_RDONLY)
 	if errors.Is(err, os.ErrNotExist) {
 		return false, nil
 	}
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = f.Close() }() // It was only read.
+	data, err := readAll(ctx, f, now.info.Size())
 	if err != nil {
 		return false, err
 	}
@@ -131,7 +138,7 @@ func replace(path string, data []byte, like string, seen stamp, ready func() (bo
 
 // look returns the present stamp of the file.
 func look(path string) (stamp, error) {
-	info, err := os.Stat(path)
+	info, err := os.Lstat(path) // The links are resolved.
 	if errors.Is(err, os.ErrNotExist) {
 		return stamp{}, nil
 	}
@@ -148,14 +155,25 @@ func (s *Store) raiseHighest(n int64) {
 	}
 }
 
-const lastIDSuffix = ".last-id"
+const (
+	lastIDSuffix = ".last-id"
+	// longestLastID is more than the digits of any ID, with white space around.
+	longestLastID = 1 << 10
+)
 
 // readLastID returns the highest number that was noted as an ID, or 0.
-func readLastID(path string) (int64, error) {
-	data, err := os.ReadFile(path + lastIDSuffix)
-	if errors.Is(err, os.ErrNotExist) {
+func readLastID(ctx context.Context, path string) (int64, error) {
+	f, err := plainfile.Open(path+lastIDSuffix, os.O_RDONLY)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
 		return 0, nil
+	case errors.Is(err, plainfile.ErrNotRegular):
+		return 0, errLastNoFile
+	case err != nil:
+		return 0, err
 	}
+	defer func() { _ = f.Close() }() // It was only read.
+	data, err := readAll(ctx, io.LimitReader(f, longestLastID), 0)
 	if err != nil {
 		return 0, err
 	}

@@ -3,6 +3,7 @@
 package filestore
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -27,10 +28,15 @@ const (
 // record is one line of a file; several, if a line break is between quotes. It
 // is never changed, only replaced, since documents share their records.
 type record struct {
-	kind  kind
-	line  int
-	body  string
-	end   string // The line end; empty: that of the document.
+	kind kind
+	line int
+	body string
+	end  string // The line end; empty: that of the document.
+	*row        // What a row says. Only a row has it: a file may have millions of other lines.
+}
+
+// row is what a row says. It is never changed, only replaced.
+type row struct {
 	token tokenstore.OAuthToken
 	// oddExpiry says that the row has an expiry that cannot be understood.
 	oddExpiry bool
@@ -53,38 +59,64 @@ type document struct {
 
 const byteOrderMark = "\ufeff"
 
-// parse reads a file. It does not fail: what cannot be read is in the
-// document's problems.
-func parse(data []byte) *document {
+// parse reads a file. It fails only if the context ends: what cannot be read is in
+// the document's problems.
+func parse(ctx context.Context, data []byte) (*document, error) {
 	text := string(data)
 	d := &document{habits: newHabits(text)}
 	if rest, ok := strings.CutPrefix(text, byteOrderMark); ok {
 		d.mark, text = byteOrderMark, rest
 	}
 	d.text = text
-	for line := 1; text != ""; {
-		s := scan(text)
-		d.add(line, s)
+	sc := &scanner{text: text, pace: &pace{ctx: ctx, looked: -piece}}
+	for line, blank := 1, -1; sc.pos < len(text); {
+		if d.closed() {
+			d.addRest(line, text[sc.pos:])
+			break
+		}
+		at := sc.pos
+		s := sc.next()
+		if sc.pace.err != nil {
+			return nil, sc.pace.err
+		}
+		switch {
+		case s.blank() && blank >= 0: // Blank lines are one record: there may be millions.
+			last := d.records[len(d.records)-1]
+			last.body, last.end = text[blank:sc.pos-len(s.end)], s.end
+		case s.blank():
+			blank = at
+			d.records = append(d.records, &record{kind: blankLine, line: line, body: s.body, end: s.end})
+		default:
+			blank = -1
+			d.add(line, s)
+		}
 		line += s.lines
-		text = text[len(s.body)+len(s.end):]
 	}
 	d.checkQuotes()
 	d.checkIDs()
-	return d
+	return d, ctx.Err()
 }
 
-// add adds the next record.
+// emptyDocument returns the document of a file that is empty, or not there.
+func emptyDocument() *document { return &document{habits: newHabits("")} }
+
+// add adds the next record, which is not blank.
 func (d *document) add(line int, s scanned) {
 	r := &record{kind: badRecord, line: line, body: s.body, end: s.end}
-	first := d.layout == nil && len(d.problem) == 0
 	d.records = append(d.records, r)
-	switch {
-	case s.blank():
-		r.kind = blankLine
-	case first && d.addHeader(r, s):
-	case d.layout != nil:
-		d.addRow(r, s)
+	if d.layout == nil && d.addHeader(r, s) {
+		return
 	}
+	d.addRow(r, s)
+}
+
+// closed reports whether the first line makes it impossible to read any other.
+func (d *document) closed() bool { return d.layout == nil && len(d.problem) > 0 }
+
+// addRest adds what is not read as one record.
+func (d *document) addRest(line int, text string) {
+	body := strings.TrimSuffix(text, lineFeed)
+	d.records = append(d.records, &record{kind: badRecord, line: line, body: body, end: text[len(body):]})
 }
 
 // addHeader takes the first record that is not blank, and reports whether it
@@ -120,13 +152,14 @@ func (d *document) addRow(r *record, s scanned) {
 	problem := s.problem
 	switch {
 	case problem != "":
-	case len(s.cells) > len(d.layout):
-		problem = fmt.Sprintf("%s instead of %d; a value with a comma may lack its quotes", count(len(s.cells)), len(d.layout))
-	case len(s.cells) < len(d.layout):
-		problem = fmt.Sprintf("%s instead of %d", count(len(s.cells)), len(d.layout))
+	case s.fields > len(d.layout):
+		problem = fmt.Sprintf("%s instead of %d; a value with a comma may lack its quotes", count(s.fields), len(d.layout))
+	case s.fields < len(d.layout):
+		problem = fmt.Sprintf("%s instead of %d", count(s.fields), len(d.layout))
 	case d.twofold(s):
 		problem = "quotes that may hold several lines together, or belong to the values of each"
 	default:
+		r.row = &row{}
 		r.token, r.oddExpiry, problem = d.layout.token(s.cells)
 	}
 	if problem != "" {
@@ -150,7 +183,7 @@ func (d *document) report(r *record, s scanned, problem string) {
 		problem += fmt.Sprintf(" (to line %d)", r.line+s.lines-1)
 	}
 	r.kind = badRecord
-	r.token = tokenstore.OAuthToken{}
+	r.row = nil
 	d.problem = append(d.problem, LineError{Line: r.line, Problem: problem})
 }
 
@@ -234,7 +267,7 @@ func (d *document) checkQuotes() {
 
 // checkIDs reports all rows that share an ID.
 func (d *document) checkIDs() {
-	first := make(map[string]*record, len(d.records))
+	first := map[string]*record{}
 	var twins [][2]*record
 	for _, r := range d.records {
 		if r.kind != rowLine {

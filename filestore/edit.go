@@ -30,7 +30,8 @@ func (d *document) clone() *document {
 func (d *document) ready(c config) error {
 	switch {
 	case d.layout == nil:
-		*d = document{habits: newHabits(""), layout: layouts[columnsInFile]}
+		*d = *emptyDocument()
+		d.layout = layouts[columnsInFile]
 		d.habits.redirectURI = c.quotes == nil || *c.quotes
 	case !d.layout.hasID() && !c.upgrade:
 		return errFirstGeneration
@@ -49,7 +50,7 @@ func (d *document) ready(c config) error {
 
 // rebuild writes every row again, in the form of a new file.
 func (d *document) rebuild(c config) error {
-	fresh := parse(nil)
+	fresh := emptyDocument()
 	if err := fresh.ready(c); err != nil {
 		return err
 	}
@@ -121,7 +122,7 @@ func (d *document) insert(t tokenstore.OAuthToken, quotes bool) error {
 	for at > 0 && d.records[at-1].kind == blankLine {
 		at--
 	}
-	d.records = slices.Insert(d.records, at, &record{kind: rowLine, body: body, token: t})
+	d.records = slices.Insert(d.records, at, &record{kind: rowLine, body: body, row: &row{token: t}})
 	return nil
 }
 
@@ -136,8 +137,7 @@ func (d *document) replace(t tokenstore.OAuthToken, quotes bool) error {
 	if err != nil {
 		return err
 	}
-	changed.body, changed.token = body, t
-	changed.oddExpiry = changed.oddExpiry && t.Expiry.IsZero()
+	changed.body, changed.row = body, &row{token: t, oddExpiry: changed.oddExpiry && t.Expiry.IsZero()}
 	d.records[i] = &changed
 	return nil
 }

@@ -43,7 +43,7 @@ func ExampleRead() {
 	file := strings.NewReader(`id,user_mail,client_id,client_secret,refresh_token,access_token,grant_token,expiry_time,redirect_url,api_domain
 1,amelia@zylker.example:1,1000.CLIENT,fake-secret,1000.fake-refresh,,,,,https://www.zohoapis.com
 2,bruno@zylker.example:2,1000.CLIENT,fake,secret,1000.fake-refresh,,,,,https://www.zohoapis.com`)
-	rows, err := filestore.Read(file)
+	rows, err := filestore.Read(context.Background(), file)
 	for _, r := range rows {
 		fmt.Printf("line %d: %s\n", r.Line, r.Token.UserName)
 	}

@@ -12,11 +12,20 @@ var ErrLosesColumns = errLosesColumns
 
 // Rewritten returns the bytes of a file as they would be written if nothing
 // changed.
-func Rewritten(data []byte) []byte { return parse(data).bytes() }
+func Rewritten(data []byte) []byte { return parsed(data).bytes() }
+
+// parsed returns the document of a file, under a context that does not end.
+func parsed(data []byte) *document {
+	doc, err := parse(context.Background(), data)
+	if err != nil {
+		return emptyDocument()
+	}
+	return doc
+}
 
 // Reencoded returns the file with every row encoded again.
 func Reencoded(data []byte) ([]byte, error) {
-	doc := parse(data).clone()
+	doc := parsed(data).clone()
 	upgrade := config{upgrade: true}
 	if err := doc.ready(upgrade); err != nil {
 		return nil, err
@@ -65,4 +74,28 @@ func Temporary(path string) (string, error) {
 		return "", err
 	}
 	return f.Name(), f.File.Close()
+}
+
+// Saved returns the file with the tokens saved, and all its tokens as the writer holds them.
+func Saved(data []byte, tokens []tokenstore.OAuthToken, options ...Option) ([]byte, []tokenstore.OAuthToken, error) {
+	doc := parsed(data)
+	if err := doc.unreadable(); err != nil {
+		return nil, nil, err
+	}
+	r := &rows{doc: doc.clone(), highest: doc.highest()}
+	for _, o := range options {
+		o(&r.config)
+	}
+	for _, t := range tokens {
+		if _, err := rowstore.Save(r, t); err != nil {
+			return nil, nil, err
+		}
+	}
+	var all []tokenstore.OAuthToken
+	for _, rec := range r.doc.records {
+		if rec.kind == rowLine {
+			all = append(all, rec.token)
+		}
+	}
+	return r.doc.bytes(), all, nil
 }

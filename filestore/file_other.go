@@ -11,3 +11,5 @@ func keepOwner(*os.File, os.FileInfo) error { return nil }
 func openFolder(string) (*os.File, error) { return nil, nil }
 
 func syncFolder(*os.File) error { return nil }
+
+const lockFlag = os.O_RDONLY

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"syscall"
 
 	"example.com/tokenstore/internal/fsfault"
@@ -49,3 +50,7 @@ func syncFolder(folder *os.File) error {
 	}
 	return nil
 }
+
+// lockFlag is how a file to lock is opened. Where locks are those of fcntl, only what
+// can be written can be locked.
+var lockFlag = map[string]int{"aix": os.O_RDWR, "solaris": os.O_RDWR, "illumos": os.O_RDWR}[runtime.GOOS] | os.O_RDONLY

@@ -24,7 +24,7 @@ const (
 // read reads the file, as often as that if others are writing it.
 func (s *Store) read(ctx context.Context, path string, readings int) (*snapshot, error) {
 	for n := 1; ; n++ {
-		snap, whole, err := s.readOnce(path)
+		snap, whole, err := s.readOnce(ctx, path)
 		if err != nil {
 			return nil, err
 		}

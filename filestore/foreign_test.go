@@ -98,7 +98,7 @@ func TestTokenFilesAreNotForeign(t *testing.T) {
 		"N;1,u" + rest, "1,a;b;c" + rest, "1,a=b" + rest, "-1,u" + rest, "x:1,a|b|c" + rest, "1,a\tb\tc" + rest, "use,u" + rest,
 		"refresh_token,access_token\n1000.r,1000.a\n", "user;name,u" + rest,
 	} {
-		rows, err := filestore.Read(strings.NewReader(text))
+		rows, err := filestore.Read(t.Context(), strings.NewReader(text))
 		if len(rows) != 1 || err != nil {
 			t.Errorf("%q: %d rows, %v", text, len(rows), err)
 		}

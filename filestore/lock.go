@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"example.com/tokenstore/internal/fsfault"
+	"example.com/tokenstore/internal/plainfile"
 	"github.com/gofrs/flock"
 )
 
@@ -46,17 +47,46 @@ func lockFile(ctx context.Context, path string) (*flock.Flock, error) {
 		if err := createLock(name, path); err != nil {
 			return nil, fmt.Errorf("create the lock file (%s after the file's name): %w", lockSuffix, fsfault.Of(err))
 		}
-		l := flock.New(name, flock.SetPermissions(newFileMode))
-		if err := uninterrupted(func() error { _, err := l.TryLockContext(ctx, lockPause); return err }); err != nil {
-			_ = l.Close() // Nothing is locked.
+		l, err := lockAt(ctx, name, (*flock.Flock).TryLockContext)
+		switch {
+		case l != nil:
+			return l, nil
+		case errors.Is(err, plainfile.ErrNotRegular):
+			return nil, errLockNoFile
+		case err != nil:
 			return nil, lockError(err)
 		}
-		// Somebody may have removed the file that is locked now.
-		if stillThere(l, name) {
+	}
+}
+
+// lockAt locks the file of that name, which has to be there. It returns nil and no error
+// if somebody has removed or replaced the file.
+func lockAt(ctx context.Context, name string, lock func(*flock.Flock, context.Context, time.Duration) (bool, error)) (*flock.Flock, error) {
+	if err := plainfile.Check(name); err != nil {
+		return nil, ignoreMissing(ctx, err)
+	}
+	l := flock.New(name, flock.SetFlag(lockFlag|plainfile.Flags), flock.SetPermissions(newFileMode))
+	err := uninterrupted(func() error { _, err := lock(l, ctx, lockPause); return err })
+	if err == nil {
+		var there bool
+		if there, err = stillThere(l, name); there {
 			return l, nil
 		}
-		_ = l.Close()
 	}
+	_ = l.Close() // Nothing is locked, or not what has the name.
+	if regular := plainfile.Check(name); errors.Is(regular, plainfile.ErrNotRegular) {
+		err = regular // It came in between.
+	}
+	return nil, ignoreMissing(ctx, err)
+}
+
+// ignoreMissing returns no error for a file that is not there, unless the context has
+// ended.
+func ignoreMissing(ctx context.Context, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return ctx.Err()
+	}
+	return err
 }
 
 // uninterrupted calls do again as long as a signal interrupts it, which some network
@@ -77,16 +107,17 @@ func lockError(err error) error {
 	return fmt.Errorf("lock the file: %w", fsfault.Of(err))
 }
 
-func stillThere(l *flock.Flock, name string) bool {
+// stillThere reports whether what is locked has the name still.
+func stillThere(l *flock.Flock, name string) (bool, error) {
 	locked, err := l.Stat()
 	if err != nil {
-		return false
+		return false, err
 	}
-	now, err := os.Stat(name)
-	return err == nil && os.SameFile(locked, now)
+	now, err := os.Lstat(name)
+	return err == nil && now.Mode().IsRegular() && os.SameFile(locked, now), err
 }
 
-// createLock creates the lock file if there is none. It belongs to the owner
+// createLock creates the lock file if there is none, and follows no link. It belongs to the owner
 // of the token file, so that a user who may write the one may lock the other.
 func createLock(name, path string) error {
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_RDONLY, newFileMode)

@@ -56,7 +56,7 @@ func TestNeverTorn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if rows, err := filestore.Read(bytes.NewReader(data)); err != nil || len(rows) != 1 || !bytes.HasSuffix(data, []byte("\n")) {
+		if rows, err := filestore.Read(t.Context(), bytes.NewReader(data)); err != nil || len(rows) != 1 || !bytes.HasSuffix(data, []byte("\n")) {
 			t.Fatalf("a torn file of %d bytes: %v", len(data), err)
 		}
 	}

@@ -3,6 +3,7 @@
 package filestore
 
 import (
+	"context"
 	"fmt"
 	"io"
 
@@ -20,12 +21,18 @@ type Row struct {
 // Read reads a token file of any SDK and generation. It returns the rows that
 // can be read for certain, in their order. If some cannot, the error is an
 // [*UnreadableError] that names their lines, beside the rows that can.
-func Read(r io.Reader) ([]Row, error) {
-	data, err := io.ReadAll(r)
+//
+// It takes a time that is linear in the size of the file, and ends soon after the
+// context; a call of r that is waiting is not interrupted.
+func Read(ctx context.Context, r io.Reader) ([]Row, error) {
+	data, err := readAll(ctx, r, 0)
 	if err != nil {
 		return nil, fmt.Errorf("filestore: read: %w", err)
 	}
-	doc := parse(data)
+	doc, err := parse(ctx, data)
+	if err != nil {
+		return nil, fmt.Errorf("filestore: read: %w", err)
+	}
 	rows := []Row{}
 	for _, rec := range doc.records {
 		if rec.kind != rowLine {

@@ -85,7 +85,7 @@ func want(name string, n int) tokenstore.OAuthToken {
 func TestReadSamples(t *testing.T) {
 	for name, lines := range samples {
 		t.Run(name, func(t *testing.T) {
-			rows, err := filestore.Read(bytes.NewReader(sample(t, name)))
+			rows, err := filestore.Read(t.Context(), bytes.NewReader(sample(t, name)))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -115,7 +115,7 @@ func encoded(t testing.TB, token tokenstore.OAuthToken) string {
 }
 
 func TestReadFixtures(t *testing.T) {
-	python, err := filestore.Read(bytes.NewReader(sample(t, "python-sdk-8.0-filestore.txt")))
+	python, err := filestore.Read(t.Context(), bytes.NewReader(sample(t, "python-sdk-8.0-filestore.txt")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +138,7 @@ func TestReadFixtures(t *testing.T) {
 	if got, want := python[3].Token, (tokenstore.OAuthToken{ID: "4", AccessToken: "1000.fake-access-only-0004"}); got != want {
 		t.Errorf("access-only row: %s", encoded(t, got))
 	}
-	node, err := filestore.Read(bytes.NewReader(sample(t, "node-sdk-8.0-filestore.txt")))
+	node, err := filestore.Read(t.Context(), bytes.NewReader(sample(t, "node-sdk-8.0-filestore.txt")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +174,7 @@ var broken = map[string]struct {
 func TestReadBroken(t *testing.T) {
 	for name, b := range broken {
 		t.Run(name, func(t *testing.T) {
-			rows, err := filestore.Read(bytes.NewReader(sample(t, "broken/"+name)))
+			rows, err := filestore.Read(t.Context(), bytes.NewReader(sample(t, "broken/"+name)))
 			if !errors.Is(err, tokenstore.ErrUnreadable) {
 				t.Fatalf("error: %v", err)
 			}
@@ -221,7 +221,7 @@ func TestReadOfADatabase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows, err := filestore.Read(bytes.NewReader(data))
+	rows, err := filestore.Read(t.Context(), bytes.NewReader(data))
 	if len(rows) > 0 || !errors.Is(err, tokenstore.ErrUnreadable) || !strings.Contains(err.Error(), "sqlite:") {
 		t.Errorf("%d rows, %v", len(rows), err)
 	}

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/internal/fsfault"
+	"example.com/tokenstore/internal/plainfile"
 )
 
 // snapshot is a file as it was read at one moment. It is never changed.
@@ -81,10 +81,10 @@ func (s *Store) usable(ctx context.Context) error {
 
 // readOnce reads the file, unless it is as it was read last. It is whole if it
 // did not change in the meantime.
-func (s *Store) readOnce(path string) (snap *snapshot, whole bool, err error) {
-	f, err := os.Open(path)
+func (s *Store) readOnce(ctx context.Context, path string) (snap *snapshot, whole bool, err error) {
+	f, err := openFile(path, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) && !s.config.readOnly {
-		return &snapshot{doc: parse(nil)}, true, nil
+		return &snapshot{doc: emptyDocument()}, true, nil
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, false, errMissing
@@ -101,7 +101,7 @@ func (s *Store) readOnce(path string) (snap *snapshot, whole bool, err error) {
 		return last, true, nil
 	}
 	at := time.Now()
-	data, err := io.ReadAll(f)
+	data, err := readAll(ctx, f, before.info.Size())
 	if err != nil {
 		return nil, false, err
 	}
@@ -109,18 +109,27 @@ func (s *Store) readOnce(path string) (snap *snapshot, whole bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
-	doc := parse(data)
+	doc, err := parse(ctx, data)
+	if err != nil {
+		return nil, false, err
+	}
 	s.raiseHighest(doc.highest())
 	return &snapshot{doc: doc, stamp: after, at: at}, before.same(after), nil
+}
+
+// openFile opens the token file, of which the links are resolved.
+func openFile(path string, flag int) (*os.File, error) {
+	f, err := plainfile.Open(path, flag)
+	if errors.Is(err, plainfile.ErrNotRegular) {
+		err = errNoFile
+	}
+	return f, err
 }
 
 func stampOf(f *os.File) (stamp, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return stamp{}, err
-	}
-	if !info.Mode().IsRegular() {
-		return stamp{}, errNoFile
 	}
 	return stamp{info}, nil
 }

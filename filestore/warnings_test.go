@@ -95,7 +95,7 @@ func TestNothingPrintedShowsACredential(t *testing.T) {
 	if _, err := store.GetTokens(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	rows, err := filestore.Read(bytes.NewReader(sample(t, "java.txt")))
+	rows, err := filestore.Read(t.Context(), bytes.NewReader(sample(t, "java.txt")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +104,7 @@ func TestNothingPrintedShowsACredential(t *testing.T) {
 		b, _ := opened(t, "broken/"+name)
 		_, err := b.GetTokens(t.Context())
 		shown["error of "+name] = err
-		_, err = filestore.Read(bytes.NewReader(sample(t, "broken/"+name)))
+		_, err = filestore.Read(t.Context(), bytes.NewReader(sample(t, "broken/"+name)))
 		shown["error of reading "+name] = err
 	}
 	if err := os.Remove(path); err != nil {

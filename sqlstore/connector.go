@@ -17,18 +17,19 @@ import (
 // database without watching the context.
 type connector struct {
 	driver.Connector
+	path       string
 	statements []string
 }
 
-// newConnector returns a connector for the file of a data source. A commit is
+// newConnector returns a connector for the file of a data source, which is at path. A commit is
 // on the disk when it returns (synchronous 3 is EXTRA), and what is deleted is
 // overwritten. The journal mode stays what it is.
-func newConnector(source string, busy time.Duration) (driver.Connector, error) {
+func newConnector(source string, busy time.Duration, path string) (driver.Connector, error) {
 	plain, err := sqlite.NewConnector(source)
 	if err != nil {
 		return nil, err
 	}
-	return connector{plain, []string{
+	return connector{plain, path, []string{
 		"PRAGMA busy_timeout = " + strconv.FormatInt(busy.Milliseconds(), 10),
 		"PRAGMA synchronous = 3",
 		"PRAGMA secure_delete = 1",
@@ -37,6 +38,9 @@ func newConnector(source string, busy time.Duration) (driver.Connector, error) {
 
 // Connect opens a connection and prepares it.
 func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
+	if err := checkFiles(c.path); err != nil {
+		return nil, err
+	}
 	conn, err := c.Connector.Connect(ctx)
 	if err != nil {
 		return nil, err

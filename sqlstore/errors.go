@@ -18,6 +18,7 @@ var (
 	errNoID       = fmt.Errorf("%w: the ID must not be empty", tokenstore.ErrInvalidArgument)
 	errClosed     = fmt.Errorf("%w: the store is closed; open it again", tokenstore.ErrInvalidArgument)
 	errReadOnly   = fmt.Errorf("%w: the store is open for reading only; open it without readonly to change it", tokenstore.ErrDenied)
+	errNotRegular = fmt.Errorf("%w: the path must name a regular file", tokenstore.ErrInvalidArgument)
 	errNoDatabase = fmt.Errorf("%w: New needs a database and a dialect, such as SQLite()", tokenstore.ErrInvalidArgument)
 	errKept       = fmt.Errorf("%w: the table still has the row after the delete; remove the trigger that keeps it", tokenstore.ErrDenied)
 )

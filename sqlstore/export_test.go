@@ -4,3 +4,9 @@ import "database/sql"
 
 // DB returns the database under a store.
 func (s *Store) DB() *sql.DB { return s.db }
+
+// DropConnections closes the idle connections of a store: the next call opens one.
+func DropConnections(s *Store) {
+	s.db.SetMaxIdleConns(-1)
+	s.db.SetMaxIdleConns(maxConnections)
+}

@@ -21,6 +21,7 @@ import (
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/internal/fsfault"
+	"example.com/tokenstore/internal/plainfile"
 )
 
 const memory = ":memory:"
@@ -50,7 +51,7 @@ func OpenSQLite(ctx context.Context, path string, options ...Option) (*Store, er
 		if c.readOnly {
 			provide, source = requireFile, source+"?mode=ro"
 		}
-		if err := cmp.Or(provide(path), mayRead(path)); err != nil {
+		if err := cmp.Or(provide(path), checkFiles(path), mayRead(path)); err != nil {
 			return nil, failure("open", "", nil, err)
 		}
 		if c.readOnly || !mayWrite(path) {
@@ -59,7 +60,7 @@ func OpenSQLite(ctx context.Context, path string, options ...Option) (*Store, er
 			}
 		}
 	}
-	connector, err := newConnector(source, c.busyTimeout)
+	connector, err := newConnector(source, c.busyTimeout, path)
 	if err != nil {
 		return nil, failure("open", "", sqliteDialect{}, err)
 	}
@@ -140,7 +141,7 @@ func requireFile(path string) error {
 	info, err := os.Stat(path)
 	switch {
 	case err == nil && !info.Mode().IsRegular():
-		return fmt.Errorf("%w: the path must name a regular file", tokenstore.ErrInvalidArgument)
+		return errNotRegular
 	case !errors.Is(err, fs.ErrNotExist):
 		return pathError(err)
 	}
@@ -148,6 +149,29 @@ func requireFile(path string) error {
 		return pathError(err)
 	}
 	return fsfault.Missing("there is no such file; check the path")
+}
+
+// checkFiles returns an error if what has the name of the database, or of a file that
+// SQLite keeps beside it, is there and not a regular file: SQLite would wait for the
+// other end of a FIFO for as long as it takes, and watches no context.
+func checkFiles(path string) error {
+	if path == memory {
+		return nil
+	}
+	target, err := filepath.EvalSymlinks(path) // The files are beside the one that is meant.
+	if err != nil {
+		return nil //nolint:nilerr // SQLite says what is wrong with the database itself.
+	}
+	for _, suffix := range []string{"", "-journal", "-wal", "-shm"} {
+		err := plainfile.Check(target + suffix)
+		switch {
+		case errors.Is(err, plainfile.ErrNotRegular) && suffix == "":
+			return errNotRegular
+		case errors.Is(err, plainfile.ErrNotRegular):
+			return fmt.Errorf("%w: what is in the place of the file with %s after the database's name is not a regular file; remove it", tokenstore.ErrInvalidArgument, suffix)
+		}
+	}
+	return nil
 }
 
 // mayLook returns an error if looking at the database would leave files beside
