@@ -18,8 +18,8 @@ import (
 	"example.com/tokenstore/vault"
 )
 
-// TestErrors produces each kind of fault and checks its sentinel, the client's own error, and
-// whether it is retryable.
+// TestErrors produces each kind of fault and checks its sentinel, the client's own
+// error, and whether it is retryable.
 func TestErrors(t *testing.T) {
 	for _, c := range []struct {
 		name      string
@@ -86,8 +86,8 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
-// TestTimeouts distinguishes the client's own timeout, which is worth a retry, from the end of
-// the caller's context, whose error is returned unchanged.
+// TestTimeouts distinguishes the client's own timeout, which is worth a retry, from the
+// end of the caller's context, whose error is returned unchanged.
 func TestTimeouts(t *testing.T) {
 	release := make(chan struct{})
 	_, client := play(t, func(sent) (int, string) {

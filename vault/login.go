@@ -1,5 +1,5 @@
-// Logins, and the session that repeats them when a token expires: a service must outlive its
-// first token.
+// Logins, and the session that repeats them when a token expires: a service must
+// outlive its first token.
 
 package vault
 
@@ -148,9 +148,10 @@ func loginError(ctx context.Context, err error) error {
 	return &failure{kind: driver.ErrDenied, op: "log in", text: "the credential cannot be read; check its file or variable", cause: err}
 }
 
-// Session is a lasting login: it has a token ready for each call, and logs in again when the
-// token has expired or is about to. It uses wall clock time, so that a process that was
-// frozen for hours (AWS Lambda) notices at its next call. It is safe for concurrent use.
+// Session is a lasting login: it has a token ready for each call, and logs in again
+// when the token has expired or is about to. It uses wall clock time, so that a process
+// that was frozen for hours (AWS Lambda) notices at its next call. It is safe for
+// concurrent use.
 type Session struct {
 	client *api.Client
 	method api.AuthMethod

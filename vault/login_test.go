@@ -14,8 +14,8 @@ import (
 	"example.com/tokenstore/vault"
 )
 
-// TestSession logs in once for many callers, again when the token is refused, and not when a
-// permission is missing.
+// TestSession logs in once for many callers, again when the token is refused, and not
+// when a permission is missing.
 func TestSession(t *testing.T) {
 	valid := "fake-token-1"
 	server, client := play(t, func(r sent) (int, string) {

@@ -22,8 +22,8 @@ const (
 	deletedOne  = `{"data":{"data":null,"metadata":{"version":2,"created_time":"2030-01-02T03:04:05.678Z","deletion_time":"2030-01-02T03:04:06Z"}}}`
 )
 
-// TestAbsence: of all replies with status 404, only the engine's own answer about a path means
-// that it is empty.
+// TestAbsence: of all replies with status 404, only the engine's own answer about a
+// path means that it is empty.
 func TestAbsence(t *testing.T) {
 	for _, c := range []struct {
 		name, body string
@@ -91,8 +91,8 @@ func everyWrite(ctx context.Context, secrets driver.Secrets) map[string]error {
 	}
 }
 
-// TestNoContainerEnds: in a place that does not exist, no operation of a store finds an empty
-// store or waits forever.
+// TestNoContainerEnds: in a place that does not exist, no operation of a store finds an
+// empty store or waits forever.
 func TestNoContainerEnds(t *testing.T) {
 	for _, body := range []string{noNamespace, noHandler, noPath, noRoute} {
 		_, client := play(t, always(404, body))
@@ -127,8 +127,8 @@ func TestNoContainerEnds(t *testing.T) {
 	}
 }
 
-// TestNamespaces: a server that would ignore a namespace, and show everybody the same secrets,
-// is refused, based on its health reply.
+// TestNamespaces: a server that would ignore a namespace, and show everybody the same
+// secrets, is refused, based on its health reply.
 func TestNamespaces(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -205,8 +205,8 @@ func TestNamespaces(t *testing.T) {
 	}
 }
 
-// TestNamespaceUnasked: a store opens even if the server does not answer; its calls fail until
-// it does.
+// TestNamespaceUnasked: a store opens even if the server does not answer; its calls
+// fail until it does.
 func TestNamespaceUnasked(t *testing.T) {
 	down := true
 	_, client := play(t, func(r sent) (int, string) {
@@ -248,8 +248,8 @@ func TestAPIPaths(t *testing.T) {
 	}
 }
 
-// TestAdvice: settings of the mount that endanger tokens, or get in people's way, are reported,
-// and so is a failure to read them.
+// TestAdvice: settings of the mount that endanger tokens, or get in people's way, are
+// reported, and so is a failure to read them.
 func TestAdvice(t *testing.T) {
 	const expires = `{"data":{"data":{"a":"1"},"metadata":{"version":1,"created_time":"2030-01-02T03:04:05Z","deletion_time":"2030-02-02T03:04:05Z"}}}`
 	for _, c := range []struct {

@@ -1,5 +1,5 @@
-// The vault: URL, with server and credentials from the environment, for programs that choose
-// their store by configuration.
+// The vault: URL, with server and credentials from the environment, for programs that
+// choose their store by configuration.
 
 package vault
 
@@ -142,8 +142,8 @@ func environmentClient() (*api.Client, error) {
 	return client, nil
 }
 
-// environmentError names the variable to correct. It leaves out the client's own text, which
-// quotes the address with its user.
+// environmentError names the variable to correct. It leaves out the client's own text,
+// which quotes the address with its user.
 func environmentError(err error) error {
 	var address *url.Error
 	var number *strconv.NumError

@@ -67,8 +67,8 @@ const (
 // WithReads sets how consistent reads must be; the default is ReadsAnyNode.
 func WithReads(reads Reads) Option { return func(c *config) { c.reads = reads } }
 
-// WithMaxSize sets the size of the largest secret in bytes. The default of 480 KiB fits every
-// storage; integrated storage accepts twice that.
+// WithMaxSize sets the size of the largest secret in bytes. The default of 480 KiB fits
+// every storage; integrated storage accepts twice that.
 func WithMaxSize(bytes int) Option { return func(c *config) { c.maxSize = bytes } }
 
 // WithMaxVersions sets how many versions Vault keeps of each new secret. It costs one more
@@ -77,13 +77,14 @@ func WithMaxSize(bytes int) Option { return func(c *config) { c.maxSize = bytes 
 // sets none. Secrets of the index keep at most two in any case.
 func WithMaxVersions(versions int) Option { return func(c *config) { c.maxVersions = versions } }
 
-// WithLogin makes the store log in by itself: at its first call, when its token is about to
-// expire or expired while the process was frozen, and once when Vault refuses the token. Use
-// [LoginAppRole], [LoginKubernetes], [LoginTokenFile] or any other api.AuthMethod.
+// WithLogin makes the store log in by itself: at its first call, when its token is
+// about to expire or expired while the process was frozen, and once when Vault refuses
+// the token. Use [LoginAppRole], [LoginKubernetes], [LoginTokenFile] or any other
+// api.AuthMethod.
 func WithLogin(method api.AuthMethod) Option { return func(c *config) { c.login = method } }
 
-// WithSession is like [WithLogin], with a session of the caller's, which can renew it in the
-// background or share it with other stores.
+// WithSession is like [WithLogin], with a session of the caller's, which can renew it
+// in the background or share it with other stores.
 func WithSession(session *Session) Option { return func(c *config) { c.session = session } }
 
 // WithStoreOptions passes options to secretstore.New. Set the prefix with [WithPrefix]

@@ -130,8 +130,9 @@ func (s *secrets) create(ctx context.Context, name string, w write) (revision, e
 	return revision{}, conflict()
 }
 
-// swap writes w over the given version, or over nothing if it is zero. If another version is
-// current, the error matches driver.ErrConflict and the state is what is stored now.
+// swap writes w over the given version, or over nothing if it is zero. If another
+// version is current, the error matches driver.ErrConflict and the state is what is
+// stored now.
 func (s *secrets) swap(ctx context.Context, name string, over int64, w write, c call) (revision, state, error) {
 	r, err := s.link.do(ctx, c)
 	if err == nil && r.status == http.StatusNotFound { // There is no version to patch.
@@ -242,9 +243,9 @@ func conflict() error {
 	return fmt.Errorf("%w: another version is current; read again and retry", driver.ErrConflict)
 }
 
-// unknown is the error of a write whose outcome is unknown. It matches the server's reply of
-// the cause, but not its kind: a retry or a read that was denied does not mean that the
-// write was.
+// unknown is the error of a write whose outcome is unknown. It matches the server's
+// reply of the cause, but not its kind: a retry or a read that was denied does not mean
+// that the write was.
 func unknown(cause error) error {
 	if errors.Is(cause, context.Canceled) || errors.Is(cause, context.DeadlineExceeded) { // The caller's own.
 		return cause
@@ -292,16 +293,16 @@ func (s *secrets) prune(ctx context.Context, name string, version int64) {
 const (
 	// removeWithin is how long a removal may take from the mark to the end.
 	removeWithin = 10 * time.Second
-	// takeOver is how long a creator watches the mark of a removal before it uses the name: by
-	// then the writer of the mark has died or given up.
+	// takeOver is how long a creator watches the mark of a removal before it uses the
+	// name: by then the writer of the mark has died or given up.
 	takeOver = 30 * time.Second
 
 	firstLook = 10 * time.Millisecond
 	lastLook  = time.Second
 )
 
-// awaitRemoval waits until the removal that st announces is over, and returns the state after
-// it. It measures how long it has watched, since clocks of machines differ.
+// awaitRemoval waits until the removal that st announces is over, and returns the state
+// after it. It measures how long it has watched, since clocks of machines differ.
 func (s *secrets) awaitRemoval(ctx context.Context, name string, st state) (state, error) {
 	seen := time.Now()
 	for wait := firstLook; ; wait = min(2*wait, lastLook) {

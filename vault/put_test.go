@@ -29,8 +29,8 @@ func (s *script) methods(part string, since int) string {
 	return strings.Join(methods, " ")
 }
 
-// TestNoPatch writes plainly if the policy denies patches, or the server or a proxy does not
-// know them, and does not try another patch.
+// TestNoPatch writes plainly if the policy denies patches, or the server or a proxy
+// does not know them, and does not try another patch.
 func TestNoPatch(t *testing.T) {
 	for name, refusal := range map[string]struct {
 		status int
@@ -104,8 +104,8 @@ func TestExpiredTokenKeepsPatch(t *testing.T) {
 	}
 }
 
-// TestPruningDenied stops limiting Vault's versions once the policy denies it, but goes on if
-// only the token has expired.
+// TestPruningDenied stops limiting Vault's versions once the policy denies it, but goes
+// on if only the token has expired.
 func TestPruningDenied(t *testing.T) {
 	for name, c := range map[string]struct {
 		readable bool // when the number of versions is denied
@@ -145,8 +145,8 @@ func TestPruningDenied(t *testing.T) {
 	}
 }
 
-// TestLostThenRefused loses the reply to a write whose retries are refused. The refusals are
-// about the retries only, so the write is looked up.
+// TestLostThenRefused loses the reply to a write whose retries are refused. The
+// refusals are about the retries only, so the write is looked up.
 func TestLostThenRefused(t *testing.T) {
 	for name, c := range map[string]struct {
 		status  int
@@ -218,8 +218,9 @@ func TestRefusedOnly(t *testing.T) {
 	}
 }
 
-// TestRetireStale reads a tombstone on a standby that does not have it yet. Older versions are
-// destroyed once the tombstone shows, and not reported as destroyed before.
+// TestRetireStale reads a tombstone on a standby that does not have it yet. Older
+// versions are destroyed once the tombstone shows, and not reported as destroyed
+// before.
 func TestRetireStale(t *testing.T) {
 	for name, c := range map[string]struct {
 		stale int // how many reads show the version before
@@ -257,9 +258,9 @@ func TestRetireStale(t *testing.T) {
 	}
 }
 
-// TestLostPatchThenUnknown loses the reply to a patch, and a proxy that does not know patches
-// answers the retry. The outcome stays unknown: no plain write follows, whose refusal would be
-// taken for the patch's.
+// TestLostPatchThenUnknown loses the reply to a patch, and a proxy that does not know
+// patches answers the retry. The outcome stays unknown: no plain write follows, whose
+// refusal would be taken for the patch's.
 func TestLostPatchThenUnknown(t *testing.T) {
 	lost := false
 	server, client := play(t, func(r sent) (int, string) {
@@ -285,7 +286,8 @@ func TestLostPatchThenUnknown(t *testing.T) {
 	}
 }
 
-// TestRequests shows the requests on the wire: one each, to paths with plain characters only.
+// TestRequests shows the requests on the wire: one each, to paths with plain characters
+// only.
 func TestRequests(t *testing.T) {
 	server, client := play(t, func(r sent) (int, string) {
 		switch {
@@ -331,8 +333,9 @@ func TestRequests(t *testing.T) {
 	}
 }
 
-// TestLostReply loses the reply to a write that was applied. The client retries it, the retry
-// fails on the version that the write itself has stored, and still it is not a conflict.
+// TestLostReply loses the reply to a write that was applied. The client retries it, the
+// retry fails on the version that the write itself has stored, and still it is not a
+// conflict.
 func TestLostReply(t *testing.T) {
 	m := &memory{lose: 1}
 	_, client := play(t, m.say)

@@ -18,8 +18,8 @@ import (
 	"example.com/tokenstore/vault"
 )
 
-// redirecting starts a server that redirects all requests to the given one, and returns a client
-// for it that trusts the other's certificate.
+// redirecting starts a server that redirects all requests to the given one, and returns
+// a client for it that trusts the other's certificate.
 func redirecting(t *testing.T, to *httptest.Server, status int, host string) *api.Client {
 	t.Helper()
 	for _, name := range []string{"VAULT_TOKEN", "VAULT_NAMESPACE", "VAULT_ADDR", "VAULT_MAX_RETRIES"} {
@@ -43,8 +43,8 @@ func redirecting(t *testing.T, to *httptest.Server, status int, host string) *ap
 	return client
 }
 
-// TestRedirects: a load balancer redirects plain HTTP to TLS on the same host. Writes and patches
-// arrive complete, with the token, and once.
+// TestRedirects: a load balancer redirects plain HTTP to TLS on the same host. Writes
+// and patches arrive complete, with the token, and once.
 func TestRedirects(t *testing.T) {
 	for _, status := range []int{301, 302, 307} {
 		t.Run(strconv.Itoa(status), func(t *testing.T) {
@@ -88,8 +88,8 @@ func TestRedirects(t *testing.T) {
 	}
 }
 
-// TestForeignRedirects: the target of a redirect to another host, port or scheme gets no token or
-// credential, and the error says why.
+// TestForeignRedirects: the target of a redirect to another host, port or scheme gets
+// no token or credential, and the error says why.
 func TestForeignRedirects(t *testing.T) {
 	plain := httptest.NewServer
 	for name, c := range map[string]struct {
@@ -152,8 +152,8 @@ func TestDowngrade(t *testing.T) {
 	}
 }
 
-// TestUnfollowed: the client follows no redirect of another kind and no second one, and some
-// clients follow none. That is not reported as a missing answer.
+// TestUnfollowed: the client follows no redirect of another kind and no second one, and
+// some clients follow none. That is not reported as a missing answer.
 func TestUnfollowed(t *testing.T) {
 	for _, status := range []int{302, 303, 307, 308} {
 		var front *httptest.Server

@@ -81,9 +81,9 @@ func (s *secrets) begin(ctx context.Context, name string) error {
 // isConflict reports whether err says that another version is current.
 func isConflict(err error) bool { return errors.Is(err, driver.ErrConflict) }
 
-// List yields the names that begin with prefix. Vault lists one folder per reply, however
-// large it is. Its list includes deleted names: each one that is known, or reported by Vault,
-// to be deleted is checked, since it may have been created again.
+// List yields the names that begin with prefix. Vault lists one folder per reply,
+// however large it is. Its list includes deleted names: each one that is known, or
+// reported by Vault, to be deleted is checked, since it may have been created again.
 func (s *secrets) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		if err := s.isolate(ctx); err != nil {
@@ -95,8 +95,8 @@ func (s *secrets) List(ctx context.Context, prefix string) iter.Seq2[string, err
 	}
 }
 
-// walk yields the names that begin with prefix in folder and below. It reports false when the
-// sequence has ended.
+// walk yields the names that begin with prefix in folder and below. It reports false
+// when the sequence has ended.
 func (s *secrets) walk(ctx context.Context, folder, prefix string, yield func(string, error) bool) bool {
 	keys, suspect, err := s.keys(ctx, folder)
 	if err != nil {
@@ -142,8 +142,8 @@ func (s *secrets) deleted(ctx context.Context, name string, suspect bool) (bool,
 
 func isName(name string) bool { return driver.CheckName(name) == nil }
 
-// keys returns the content of one folder, as in Vault, and which names may be deleted. Folders
-// end in a slash.
+// keys returns the content of one folder, as in Vault, and which names may be deleted.
+// Folders end in a slash.
 func (s *secrets) keys(ctx context.Context, folder string) (all []string, suspect map[string]bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
@@ -177,8 +177,8 @@ func (s *secrets) keys(ctx context.Context, folder string) (all []string, suspec
 
 const excludeDeleted = "exclude_deleted"
 
-// list returns the keys of a folder, and whether the server ignored the request to leave out
-// deleted ones, as OpenBao and older Vaults do.
+// list returns the keys of a folder, and whether the server ignored the request to
+// leave out deleted ones, as OpenBao and older Vaults do.
 func (s *secrets) list(ctx context.Context, folder string, params url.Values) (keys []string, ignored bool, err error) {
 	r, err := s.link.do(ctx, call{op: "list", method: http.MethodGet, path: s.path("metadata", folder), params: params})
 	if err != nil || r.status == http.StatusNotFound { // There is no such folder.
@@ -258,13 +258,13 @@ func (s state) live() bool { return s.fields != nil && s.stage() == "" }
 // stage returns the stage of a deleted secret, or "".
 func (s state) stage() string { return s.text(deletedField) }
 
-// nonce returns the nonce of the write. A person's version has none, or that of the version it
-// was made from.
+// nonce returns the nonce of the write. A person's version has none, or that of the
+// version it was made from.
 func (s state) nonce() string { return s.text(nonceField) }
 
-// restored reports whether this package stored the content as another version than the one
-// that it is now: after a rollback, a copy, or an edit of either. Content without the number
-// predates the field, or is a person's.
+// restored reports whether this package stored the content as another version than the
+// one that it is now: after a rollback, a copy, or an edit of either. Content without
+// the number predates the field, or is a person's.
 func (s state) restored() bool {
 	written := s.text(versionField)
 	return written != "" && written != strconv.FormatInt(s.version, 10)
