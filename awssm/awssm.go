@@ -1,6 +1,6 @@
-// Package awssm keeps tokens in AWS Secrets Manager: one secret for each token
-// and one or a few for the index. [New] gives the store; [NewSecrets] gives the
-// driver alone, for those who build their own.
+// Package awssm keeps tokens in AWS Secrets Manager: one secret per token, and one
+// or a few for the index. [New] returns the store; [NewSecrets] returns the driver
+// alone, for programs that build their own store on it.
 //
 //	cfg, err := config.LoadDefaultConfig(ctx)
 //	...
@@ -9,11 +9,11 @@
 // # URL
 //
 // [tokenstore.Open] takes awssm://prefix/more?region=eu-central-1. Host and path
-// are the prefix; without them it is "tokenstore/". Credentials, and a region that
-// is not given, come from the SDK's default chain: environment, shared files
-// (profile names one of theirs), and the roles of containers, functions and
-// machines. kms_key, recovery_days and fanout are as the options of [New];
-// recovery_days=0 deletes by force. pepper_file is that of [secretstore.URLOptions].
+// are the prefix, "tokenstore/" by default. Credentials, and the region if the URL
+// has none, come from the SDK's default chain: environment, shared files (profile
+// names one of their profiles), and the roles of containers, functions and machines.
+// kms_key, recovery_days and fanout are as in the options of [New];
+// recovery_days=0 deletes by force. pepper_file is as in [secretstore.URLOptions].
 // endpoint is the base URL of an emulator; without TLS it must be on this machine,
 // unless insecure is true.
 //
@@ -21,29 +21,28 @@
 //
 // A secret is replaced in two calls: PutSecretValue stores a version under a
 // candidate label, and UpdateSecretVersionStage moves AWSCURRENT to it, naming
-// the version from which the label is taken. The second call is the service's
-// own compare-and-swap. It fails as well if a person has saved the secret in
-// the console in between, so that nobody's edit is overwritten unseen.
+// the version that it takes the label from. The second call is the service's own
+// compare-and-swap. It also fails if a person has saved the secret in the console
+// in between, so no manual edit is silently overwritten.
 //
-// The service bears about 100 new versions of one secret in a day. The access
-// token, which changes hourly, therefore stays out of the index; see
+// The service accepts about 100 new versions of a secret per day. So the access
+// token, which changes hourly, is not indexed; see
 // [secretstore.WithoutAccessIndex].
 //
 // # Deletion
 //
-// A deleted token is overwritten by a tombstone, and its secret is scheduled
-// for deletion with a recovery window, seven days unless set otherwise. Until
-// then the name is reserved; a save that needs it takes the name back.
+// A deleted token is overwritten by a tombstone, and its secret is scheduled for
+// deletion with a recovery window, seven days by default. Until then the name is
+// reserved; a save that needs it restores the secret.
 //
 // # Errors
 //
 // Errors match the sentinels of packages tokenstore and driver with errors.Is,
-// and the SDK's own types with errors.As. Their text holds the operation and
-// the service's error code, never its message, since a message may quote the
-// request.
+// and the SDK's own types with errors.As. Their text holds the operation and the
+// service's error code, never its message, since that may quote the request.
 //
-// The client's own retryer does the retrying of throttled and failed calls. The
-// client is never changed.
+// The client's own retryer retries throttled and failed calls. The client is never
+// changed.
 package awssm
 
 import (
@@ -57,8 +56,8 @@ import (
 	"example.com/tokenstore/secretstore"
 )
 
-// API is what is needed of the service's client; *secretsmanager.Client
-// implements it, and so does the fake of package awssmtest.
+// API is the part of the service's client that the package needs.
+// *secretsmanager.Client implements it, and so does the fake of package awssmtest.
 type API interface {
 	CreateSecret(context.Context, *secretsmanager.CreateSecretInput, ...func(*secretsmanager.Options)) (*secretsmanager.CreateSecretOutput, error)
 	GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
@@ -71,9 +70,9 @@ type API interface {
 	ListSecrets(context.Context, *secretsmanager.ListSecretsInput, ...func(*secretsmanager.Options)) (*secretsmanager.ListSecretsOutput, error)
 }
 
-// New returns the store of tokens that client's account and region hold. An
-// option that cannot be used gives an error that matches
-// tokenstore.ErrInvalidArgument. It makes no call.
+// New returns the store of tokens in the client's account and region. An invalid
+// option gives an error that matches tokenstore.ErrInvalidArgument. It makes no
+// call.
 func New(client API, options ...Option) (*secretstore.Store, error) {
 	c, err := configure(client, options)
 	if err != nil {
@@ -82,10 +81,10 @@ func New(client API, options ...Option) (*secretstore.Store, error) {
 	return secretstore.New(newSecrets(client, c), c.storeOptions()...)
 }
 
-// NewSecrets returns the driver alone. It implements driver.BatchGetter,
-// driver.Limited and driver.Retirer too. An option that cannot be used gives an
-// error that matches driver.ErrInvalid; options that concern the store only
-// have no effect. It makes no call.
+// NewSecrets returns the driver alone, which also implements driver.BatchGetter,
+// driver.Limited and driver.Retirer. An invalid option gives an error that matches
+// driver.ErrInvalid; options that only concern the store have no effect. It makes
+// no call.
 func NewSecrets(client API, options ...Option) (driver.Secrets, error) {
 	c, err := configure(client, options)
 	if err != nil {

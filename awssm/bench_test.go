@@ -1,5 +1,5 @@
-// What the tests of this package work with: a driver on a fake service, and clients
-// that answer as they are told.
+// Helpers of this package's tests: a driver on a fake service, and clients with scripted
+// answers.
 
 package awssm
 
@@ -33,7 +33,7 @@ func newBench(t *testing.T, config awssmtest.Config, options ...Option) *bench {
 	return b
 }
 
-// another returns a second driver, as another process has it.
+// another returns a second driver, as in another process.
 func (b *bench) another(api API, options ...Option) *secrets {
 	b.Helper()
 	s, err := NewSecrets(api, append([]Option{WithClock(b.clock.Now, b.clock.Sleep)}, options...)...)
@@ -98,12 +98,12 @@ func (b *bench) wantScheduled(name string, want bool) {
 
 var errReset = errors.New("connection reset by peer")
 
-// scripted answers the first requests of one operation as it is told, and
-// passes on all others.
+// scripted answers the first requests of one operation from a script, and passes on all
+// others.
 type scripted struct {
 	service *awssmtest.Service
 	op      string
-	answers []string // error codes, or "lost": carried out, and the reply lost
+	answers []string // error codes, or "lost": applied, and the reply lost
 }
 
 func (s *scripted) Do(r *http.Request) (*http.Response, error) {

@@ -1,6 +1,6 @@
-// Each call of the service goes through here, and each of its faults becomes one
-// of package driver's sentinels: what a call may have done although it failed, and
-// what an error may say without quoting the service, is decided in one place.
+// Every call of the service goes through call, which turns its error into one of
+// package driver's. It is the one place that decides what a failed call may still have
+// done, and what an error may say without quoting the service.
 
 package awssm
 
@@ -25,16 +25,16 @@ import (
 	"example.com/tokenstore/internal/escape"
 )
 
-// attempts is what the client's retryer did in one call.
+// attempts is what the client's retryer did during one call.
 type attempts struct {
-	ran  bool // the SDK's middleware was at work; it is not in fakes
+	ran  bool // the SDK's middleware ran; fakes have none
 	sent bool // at least one request was signed and sent
-	lost bool // an attempt ended without a reply: it may have been carried out
+	lost bool // an attempt ended without a reply: it may have been applied
 }
 
-// watch adds a middleware to one call, inside the retryer. An attempt whose
-// reply was lost may have been carried out; if the retry is then refused, the
-// refusal may be the effect of the call's own first attempt.
+// watch adds a middleware to one call, inside the retryer. An attempt whose reply was
+// lost may have been applied; if the retry is then refused, the call's own first attempt
+// may be the reason.
 func (t *attempts) watch(o *secretsmanager.Options) {
 	o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
 		each := middleware.FinalizeMiddlewareFunc("tokenstoreAttempt", t.attempt)
@@ -84,7 +84,7 @@ type fault struct {
 	op   string // the service's operation
 	code string // the service's error code, or what else can be said safely
 	kind error  // a sentinel of package driver, or the context's error
-	lost bool   // an attempt may have been carried out without a reply
+	lost bool   // an attempt may have been applied without a reply
 	err  error
 }
 
@@ -94,8 +94,8 @@ func (f *fault) Error() string { return f.kind.Error() + ": " + f.op + ": " + f.
 // Unwrap returns the kind and the SDK's error.
 func (f *fault) Unwrap() []error { return []error{f.kind, f.err} }
 
-// give returns the fault as an error for the caller: a context's error as it
-// is, and what would mean "not found" to a reader as a conflict to a writer.
+// give returns the fault as an error for the caller: a context's error unchanged, and
+// "not found" as a conflict for a writer.
 func (f *fault) give() error {
 	if f.ended() {
 		return f.kind
@@ -108,8 +108,8 @@ func (f *fault) ended() bool {
 	return errors.Is(f.kind, context.Canceled) || errors.Is(f.kind, context.DeadlineExceeded)
 }
 
-// container returns the fault of a call that names no secret, or one that is to be
-// created: what it has not found is the place, and never a secret.
+// container returns the fault of a call that names no secret or one that does not exist
+// yet: what it did not find is never a secret.
 func (f *fault) container() error {
 	if errors.Is(f.kind, driver.ErrNotFound) {
 		return fmt.Errorf("%w; check the endpoint, the region and the KMS key", f.as(driver.ErrNoContainer))
@@ -124,8 +124,8 @@ func (f *fault) as(kind error) error {
 	return g.give()
 }
 
-// unknown returns the error for a write that may have been carried out when f
-// kept the look from telling.
+// unknown returns the error for a write that may have been applied, when looking for it
+// failed with f.
 func (f *fault) unknown(write *fault) error {
 	if f.ended() {
 		return f.kind
@@ -141,7 +141,7 @@ func newFault(ctx context.Context, op string, err error, t *attempts) *fault {
 		return f
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		// A timeout of the client itself: not to be taken for the caller's.
+		// A timeout of the client itself, not to be confused with the caller's.
 		f.err = sealed{"the client's own timeout", err}
 	}
 	f.kind, f.code = classify(err)
@@ -154,23 +154,23 @@ func newFault(ctx context.Context, op string, err error, t *attempts) *fault {
 	return f
 }
 
-// unsigned returns the sentinel for a call of which nothing was sent, since there
-// were no credentials to sign with, and what can be said of it.
+// unsigned returns the sentinel, and a safe description, for a call that was not sent
+// because there were no credentials to sign it.
 func unsigned(err error) (kind error, code string) { //nolint:staticcheck // The kind is a result, not a failure of the function.
 	var region *aws.MissingRegionError
 	var network net.Error
 	switch {
 	case errors.As(err, &region):
-		return driver.ErrInvalid, "no region is set"
+		return driver.ErrInvalid, "no region; set AWS_REGION or the client's region"
 	case noSuchRegion(err):
-		return driver.ErrNoContainer, "no credentials, AWS has no such host for them; check the region"
+		return driver.ErrNoContainer, "no credentials: AWS has no host for them in this region; check the region"
 	case status(err) == http.StatusUnauthorized, status(err) == http.StatusForbidden:
-		return driver.ErrDenied, "no credentials, their source refuses them with status " + strconv.Itoa(status(err)) +
-			"; configure credentials, or let this machine have a role"
+		return driver.ErrDenied, "no credentials: their source refuses them with status " + strconv.Itoa(status(err)) +
+			"; configure credentials or give this machine a role"
 	case errors.As(err, &network):
-		return driver.ErrUnavailable, "no credentials, their source does not answer: " + networkText(err)
+		return driver.ErrUnavailable, "no credentials: their source does not answer: " + networkText(err)
 	case status(err) >= http.StatusInternalServerError:
-		return driver.ErrUnavailable, "no credentials, their source answers with status " + strconv.Itoa(status(err))
+		return driver.ErrUnavailable, "no credentials: their source answers with status " + strconv.Itoa(status(err))
 	}
 	return driver.ErrDenied, "no credentials, or they cannot be refreshed; configure the environment, a profile or a role"
 }
@@ -182,8 +182,8 @@ func isCanceled(err error) bool {
 	return errors.As(err, &c) || errors.As(err, &s)
 }
 
-// sealed keeps an error reachable with errors.As but not with errors.Is, and shows
-// another text.
+// sealed keeps an error reachable with errors.As but not with errors.Is, and has a text
+// of its own.
 type sealed struct {
 	text string
 	err  error
@@ -193,8 +193,7 @@ func (s sealed) Error() string      { return s.text }
 func (s sealed) As(target any) bool { return errors.As(s.err, target) }
 
 // credentialCodes are the codes of missing, expired or wrong credentials, and
-// forbiddenCodes those that only another policy mends. The service models none of
-// them.
+// forbiddenCodes those that need another policy. The service's model has none of them.
 var credentialCodes = map[string]bool{
 	"UnrecognizedClientException": true,
 	"InvalidClientTokenId":        true, "InvalidSignatureException": true, "SignatureDoesNotMatch": true,
@@ -208,13 +207,13 @@ var forbiddenCodes = map[string]bool{
 	"AccessDeniedException": true, "AccessDenied": true, "NotAuthorized": true, "UnauthorizedOperation": true,
 }
 
-// unansweredCodes are the codes of requests that may have been carried out.
+// unansweredCodes are the codes of requests that may have been applied.
 var unansweredCodes = map[string]bool{
 	"RequestTimeout": true, "RequestTimeoutException": true, "RequestAbortedException": true,
 }
 
-// classify returns the sentinel for an error of the SDK and what can be said of
-// it without quoting it.
+// classify returns the sentinel for an error of the SDK, and a description that quotes
+// nothing.
 func classify(err error) (kind error, code string) { //nolint:staticcheck // The kind is a result, not a failure of the function.
 	var api smithy.APIError
 	if !errors.As(err, &api) {
@@ -222,7 +221,7 @@ func classify(err error) (kind error, code string) { //nolint:staticcheck // The
 			return kind, "status " + strconv.Itoa(status(err))
 		}
 		if noSuchRegion(err) {
-			return driver.ErrNoContainer, "AWS has no such host; check the region"
+			return driver.ErrNoContainer, "AWS has no host for this region; check the region"
 		}
 		return driver.ErrUnavailable, networkText(err)
 	}
@@ -242,19 +241,19 @@ func classify(err error) (kind error, code string) { //nolint:staticcheck // The
 	return classifyTyped(err, api), code
 }
 
-// safeCode returns an error code of the form that those of AWS have. What else a
-// server says in its place may be anything.
+// safeCode returns an error code if it looks like one of AWS. Anything else that a server
+// sends instead may be sensitive.
 func safeCode(code string) string {
 	for i := range len(code) {
 		if c := code[i]; !escape.Alphanumeric(c) && c != '.' && c != '_' && c != '-' || i == 64 {
-			return "an error without a usable code"
+			return "an error without a usable code; check the endpoint and any proxy"
 		}
 	}
 	return code
 }
 
-// noSuchRegion reports whether the service's host at AWS does not exist: the region
-// is none, or has not this service.
+// noSuchRegion reports whether the service's host at AWS does not exist: the region does
+// not exist, or lacks the service.
 func noSuchRegion(err error) bool {
 	var dns *net.DNSError
 	return errors.As(err, &dns) && dns.IsNotFound && ofAWS(dns.Name)
@@ -262,7 +261,7 @@ func noSuchRegion(err error) bool {
 
 const quotaCode = "LimitExceededException"
 
-// classifyTyped sorts the errors that the service's model names.
+// classifyTyped classifies the errors in the service's model.
 func classifyTyped(err error, api smithy.APIError) error {
 	var (
 		missing  *types.ResourceNotFoundException
@@ -288,14 +287,14 @@ func classifyTyped(err error, api smithy.APIError) error {
 	return driver.ErrInvalid
 }
 
-// classifyStatus sorts what only the HTTP status tells, such as the answers of a
-// proxy; nil if it tells nothing.
+// classifyStatus classifies errors by their HTTP status, such as those of a proxy; nil if
+// it says nothing.
 func classifyStatus(status int) error {
 	switch {
 	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusProxyAuthRequired:
 		return driver.ErrDenied
 	case status == http.StatusNotFound, status == http.StatusMethodNotAllowed:
-		return driver.ErrNoContainer // It is not the service that answers there.
+		return driver.ErrNoContainer // The server is not Secrets Manager.
 	case status == http.StatusRequestEntityTooLarge:
 		return driver.ErrTooLarge
 	case status == http.StatusTooManyRequests:
@@ -306,7 +305,7 @@ func classifyStatus(status int) error {
 	return nil
 }
 
-// status returns the HTTP status of the reply, zero if there was none.
+// status returns the HTTP status of the reply, or zero without one.
 func status(err error) int {
 	var r interface{ HTTPStatusCode() int }
 	if errors.As(err, &r) {
@@ -315,8 +314,8 @@ func status(err error) int {
 	return 0
 }
 
-// networkText says why no reply came: where to, and what the system says. The text
-// of an error may be that of a proxy, and is left out.
+// networkText describes why there was no reply: the host, and the system's error. Other
+// errors may hold a proxy's text, and are left out.
 func networkText(err error) string {
 	var dns *net.DNSError
 	if errors.As(err, &dns) {
@@ -341,36 +340,36 @@ func networkText(err error) string {
 	return text
 }
 
-// saysNoVersion reports whether the service says of a secret that exists that it
-// has no such version.
+// saysNoVersion reports whether the service says that a secret exists but has no such
+// version.
 func (f *fault) saysNoVersion() bool {
 	var missing *types.ResourceNotFoundException
 	return errors.As(f.err, &missing) && noVersion(missing)
 }
 
-// noVersion tells a secret without a version from one that does not exist. (Seen:
-// "Secrets Manager can't find the specified secret value for staging label: …" and
+// noVersion distinguishes a secret without the version from one that does not exist.
+// (Seen: "Secrets Manager can't find the specified secret value for staging label: …" and
 // "Secrets Manager can't find the specified secret.")
 func noVersion(missing *types.ResourceNotFoundException) bool {
 	return strings.Contains(strings.ToLower(missing.ErrorMessage()), "staging label")
 }
 
-// isParameter reports whether the service refused a parameter; for a move of
-// AWSCURRENT that is how it says that the label is elsewhere.
+// isParameter reports whether the service refused a parameter. For a move of AWSCURRENT
+// that means that the label is on another version.
 func (f *fault) isParameter() bool {
 	var p *types.InvalidParameterException
 	return errors.As(f.err, &p)
 }
 
-// isRequest reports whether the state of the secret forbids the call; mostly it
-// is scheduled for deletion.
+// isRequest reports whether the state of the secret forbids the call; usually it is
+// scheduled for deletion.
 func (f *fault) isRequest() bool {
 	var r *types.InvalidRequestException
 	return errors.As(f.err, &r)
 }
 
-// saysDeleted reports whether the service's message speaks of deletion. Where it
-// does not, DescribeSecret has to tell.
+// saysDeleted reports whether the service's message mentions deletion. If it does not,
+// DescribeSecret decides.
 func (f *fault) saysDeleted() bool {
 	var r *types.InvalidRequestException
 	return errors.As(f.err, &r) && strings.Contains(strings.ToLower(r.ErrorMessage()), "delet")

@@ -25,8 +25,8 @@ import (
 	"example.com/tokenstore/driver"
 )
 
-// TestCommonErrors are those that any call may end with, and what a proxy in
-// between answers. (Source: the API reference's page CommonErrors.)
+// TestCommonErrors checks the errors of any call, and a proxy's answers. (Source: the API
+// reference's page CommonErrors.)
 func TestCommonErrors(t *testing.T) {
 	coded := func(code string) string { return fmt.Sprintf(`{"__type":%q,"message":"1000.hush"}`, code) }
 	const page = "<html>1000.hush</html>"
@@ -92,7 +92,7 @@ func TestErrorsAreToldApart(t *testing.T) {
 	if !errors.As(err, &missing) {
 		t.Errorf("the SDK's error is not reachable: %v", err)
 	}
-	for range 60 { // In one second, since nothing moves the clock so fast.
+	for range 60 { // Within a second: the clock moves less than that.
 		b.clock.Advance(-25 * time.Millisecond)
 		if _, err = b.secrets.Put(t.Context(), driver.Secret{Name: "a/x", Data: []byte(`{"n":"2"}`), Revision: "no such revision, but long enough"}); errors.Is(err, driver.ErrThrottled) {
 			break
@@ -126,8 +126,8 @@ func TestNoCredentials(t *testing.T) {
 	}
 }
 
-// The source of the credentials does not answer: that passes, and nothing was
-// sent. Where it answers that there are none, it does not.
+// A credential source that does not answer is temporary, and nothing was sent. One that
+// answers that it has none is not.
 func TestCredentialSourceThatDoesNotAnswerIsUnavailable(t *testing.T) {
 	refused := &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
 	for name, c := range map[string]struct{ err, want error }{
@@ -148,13 +148,13 @@ func TestCredentialSourceThatDoesNotAnswerIsUnavailable(t *testing.T) {
 		}
 		var f *fault
 		if errors.As(err, &f) && f.lost {
-			t.Errorf("%s: it may have been carried out: %v", name, err)
+			t.Errorf("%s: it may have been applied: %v", name, err)
 		}
 	}
 }
 
-// The metadata service of a machine that may not have credentials, or the proxy
-// before it, refuses them: a person has to do something.
+// A machine's metadata service, or a proxy in front of it, refuses credentials: a person
+// has to fix that.
 func TestMetadataServiceThatRefuses(t *testing.T) {
 	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"} {
 		t.Setenv(name, "")
@@ -178,7 +178,7 @@ func TestMetadataServiceThatRefuses(t *testing.T) {
 	}
 }
 
-// A region that is none does not come into being by a retry.
+// A region that does not exist is not worth a retry.
 func TestRegionThatIsNone(t *testing.T) {
 	for name, c := range map[string]struct{ host, endpoint string }{
 		"region":   {"secretsmanager.nowhere-1.amazonaws.com", ""},
@@ -194,7 +194,7 @@ func TestRegionThatIsNone(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for region, says := range map[string]string{"": "no region", "not a region": "not the name of one", "hush\n": "not the name of one"} {
+	for region, says := range map[string]string{"": "no region", "not a region": "region is invalid", "hush\n": "region is invalid"} {
 		client := awssmtest.New(awssmtest.Real(), nil).Client(func(o *secretsmanager.Options) { o.Region = region })
 		if _, err := New(client); !errors.Is(err, tokenstore.ErrInvalidArgument) || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "hush") {
 			t.Errorf("region %q: %v", region, err)
@@ -210,8 +210,7 @@ type failing struct{ err error }
 
 func (f failing) Do(*http.Request) (*http.Response, error) { return nil, f.err }
 
-// What a server or a proxy says in place of an error code or a reason may be
-// anything.
+// An error code or reason from a server or a proxy may hold anything.
 func TestForeignTextsAreLeftOut(t *testing.T) {
 	refused := &net.OpError{Op: "proxyconnect", Net: "tcp", Err: errors.New("407 hush")}
 	clients := map[string]interface {
@@ -230,7 +229,7 @@ func TestForeignTextsAreLeftOut(t *testing.T) {
 	}
 }
 
-// A call that names no secret, or one that is to be created, finds no secret
+// A call that names no secret, or one that does not exist yet, never finds a secret
 // missing.
 func TestNotFoundOfOtherThings(t *testing.T) {
 	b := newBench(t, awssmtest.Real())
@@ -249,7 +248,7 @@ func TestNotFoundOfOtherThings(t *testing.T) {
 	}
 }
 
-// answered is the error of a credential source that answered so.
+// answered is the error of a credential source that answered with a status.
 func answered(status int) error {
 	reply := &smithyhttp.Response{Response: &http.Response{StatusCode: status}}
 	return &smithyhttp.ResponseError{Response: reply, Err: errors.New("hush")}

@@ -1,7 +1,7 @@
-// The label under which a candidate is stored, from its PutSecretValue to the move
-// of AWSCURRENT. On AWS two writers may share one: a version keeps existing without
-// a label. Emulators drop it, and then even take AWSCURRENT off the version that
-// the move was to replace; there each process writes under a label of its own.
+// The label under which a candidate is stored, from its PutSecretValue to the move of
+// AWSCURRENT. On AWS two writers may share one, as a version without labels survives.
+// Emulators drop it, and then even take AWSCURRENT off the version that the move was to
+// replace; with them each process writes under its own label.
 
 package awssm
 
@@ -21,18 +21,18 @@ import (
 )
 
 const (
-	// candidates is how many shared candidate labels there are. A secret has 20
-	// labels at most; two are the service's own, and ten are left to people.
+	// candidates is the number of shared candidate labels. A secret can have 20
+	// labels; two are the service's, and this leaves ten for people.
 	candidates     = 8
 	candidateLabel = "tokenstore-candidate-"
-	// anySlot says that no candidate was chosen.
+	// anySlot means that no candidate was chosen.
 	anySlot = math.MinInt
-	// abandoned is the age at which a candidate is certainly no longer in use.
+	// abandoned is the age at which a candidate is no longer in use.
 	abandoned = 10 * time.Minute
 )
 
-// candidateFor returns the label under which a process writes, and whether it has
-// it for itself.
+// candidateFor returns the label under which a process writes, and whether no other
+// process uses it.
 func candidateFor(api API, slot int) (label string, private bool) {
 	switch {
 	case slot != anySlot:
@@ -42,10 +42,10 @@ func candidateFor(api API, slot int) (label string, private bool) {
 		_, _ = rand.Read(b[:]) // It never fails.
 		return candidateLabel + hex.EncodeToString(b[:]), true
 	}
-	return candidateLabel + strconv.Itoa(mathrand.IntN(candidates)), false // #nosec G404 -- no secret, only spread
+	return candidateLabel + strconv.Itoa(mathrand.IntN(candidates)), false // #nosec G404 -- only jitter
 }
 
-// emulated reports whether a client talks to something that is not AWS.
+// emulated reports whether a client's endpoint is not AWS.
 func emulated(api API) bool {
 	c, ok := api.(interface{ Options() secretsmanager.Options })
 	if !ok {
@@ -59,7 +59,7 @@ func emulated(api API) bool {
 	return err == nil && !ofAWS(u.Hostname())
 }
 
-// ofAWS reports whether a host is one of AWS.
+// ofAWS reports whether a host belongs to AWS.
 func ofAWS(host string) bool {
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
 	for _, domain := range []string{".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".amazonaws.eu"} {
@@ -70,18 +70,18 @@ func ofAWS(host string) bool {
 	return false
 }
 
-// takeOff takes a label off a version that became current, so that a process
-// leaves none behind. If that fails, another process cleans up later.
+// takeOff removes a label from a version that became current, so that processes leave
+// none behind. If that fails, another process cleans up later.
 func (s *secrets) takeOff(ctx context.Context, encoded, id, label string) {
 	_, _ = call(ctx, "UpdateSecretVersionStage", s.api.UpdateSecretVersionStage, &secretsmanager.UpdateSecretVersionStageInput{
 		SecretId: aws.String(encoded), VersionStage: aws.String(label), RemoveFromVersionId: aws.String(id),
 	})
 }
 
-// cleanUp takes the labels off candidates that ended processes have left behind,
-// when this process first writes to a secret and from time to time. A candidate
-// that lost a race keeps its label until its process writes again; so no secret
-// has more labels than there are processes.
+// cleanUp removes the labels that ended processes have left on candidates, when this
+// process first writes to a secret and then periodically. A candidate that lost a race
+// keeps its label until its process writes again, so a secret never has more of these
+// labels than there are processes.
 func (s *secrets) cleanUp(ctx context.Context, encoded string) {
 	if !s.private || !s.due(encoded) {
 		return
@@ -93,7 +93,7 @@ func (s *secrets) cleanUp(ctx context.Context, encoded string) {
 	for id, labels := range d.stages {
 		for _, label := range labels {
 			if label == s.candidate || !strings.HasPrefix(label, candidateLabel) || len(label) == len(candidateLabel)+1 {
-				continue // Not one of an ended process: ours, a person's, or shared.
+				continue // Our own, a person's, or shared.
 			}
 			if v, f := s.readVersion(ctx, encoded, id); f == nil && s.set.now().Sub(v.created) > abandoned {
 				s.takeOff(ctx, encoded, id, label)
@@ -102,7 +102,7 @@ func (s *secrets) cleanUp(ctx context.Context, encoded string) {
 	}
 }
 
-// due reports whether it is time to clean up a secret's labels, and notes that.
+// due reports whether it is time to clean up a secret's labels, and records it.
 func (s *secrets) due(encoded string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -15,7 +15,7 @@ import (
 	"example.com/tokenstore/driver"
 )
 
-// A process has a label of its own with what is not AWS, unless it was given one.
+// Without AWS behind it a process has its own label, unless it was given one.
 func TestLabelsOfTheirOwnOffAWS(t *testing.T) {
 	b := newBench(t, awssmtest.Real())
 	for endpoint, private := range map[string]bool{
@@ -43,8 +43,8 @@ func TestLabelsOfTheirOwnOffAWS(t *testing.T) {
 	}
 }
 
-// Processes that write one secret on LocalStack at the same time lose no write and
-// no version, and leave no labels behind for good.
+// Processes that write one secret on LocalStack concurrently lose no write and no version,
+// and leave no labels behind.
 func TestProcessesOnLocalStack(t *testing.T) {
 	b := onEmulator(t)
 	b.put("a/x", `{"n":"0"}`, "")
@@ -85,8 +85,8 @@ func TestProcessesOnLocalStack(t *testing.T) {
 	}
 }
 
-// The same with one shared label loses the current version: that is what labels of
-// their own are for, and what the fake must show.
+// With one shared label this loses the current version: the fake must show why the labels
+// are private.
 func TestSharedLabelOnLocalStackDamages(t *testing.T) {
 	b := onEmulator(t)
 	r := b.put("a/x", `{"n":"1"}`, "")

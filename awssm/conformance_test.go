@@ -24,8 +24,8 @@ import (
 	"example.com/tokenstore/secretstore"
 )
 
-// world is a fake service with everything unpleasant on, and who uses it: each
-// through a client of the SDK, with its retryer.
+// world is a fake service with every fault turned on, and its users, each with an SDK
+// client and its retryer.
 type world struct {
 	clock   *awssmtest.Clock
 	service *awssmtest.Service
@@ -45,8 +45,8 @@ func (w *world) options() []awssm.Option {
 	return []awssm.Option{awssm.WithClock(w.clock.Now, w.clock.Sleep), awssm.WithCandidate(w.count % 8)}
 }
 
-// client is one that was set up for busy times, or the service itself where it
-// neither refuses nor loses anything, which is quicker.
+// client returns a client set up for heavy load, or the service itself where it neither
+// refuses nor loses anything, which is faster.
 func (w *world) client() awssm.API {
 	if w.calm {
 		return w.service
@@ -76,7 +76,7 @@ type boundless struct{ driver.Secrets }
 func (b boundless) Unwrap() driver.Secrets { return b.Secrets }
 func (boundless) Limits() driver.Limits    { return driver.Limits{} }
 
-// asWorld is the world as adaptertest has it.
+// asWorld returns the world for adaptertest.
 func (w *world) asWorld() adaptertest.World {
 	return adaptertest.World{
 		Store: w.store, Secrets: w.secrets, Dying: w.dying, Edit: w.edit, Remove: w.remove,
@@ -102,8 +102,8 @@ func (w *world) remove(_ context.Context, name string) error {
 	return w.service.Remove(secret)
 }
 
-// putBack moves AWSCURRENT to the version before, as a person does, so long ago that
-// no read is outdated.
+// putBack moves AWSCURRENT to the previous version, as a person does, long enough ago that
+// no read is stale.
 func (w *world) putBack(_ context.Context, name string) error {
 	secret, err := awssm.SecretName(name)
 	if err == nil {
@@ -119,15 +119,15 @@ func (w *world) nowhere() (driver.Secrets, error) {
 	return awssm.NewSecrets(client, w.options()...)
 }
 
-// noHost finds no host for any name.
+// noHost resolves no host name.
 type noHost struct{}
 
 func (noHost) Do(r *http.Request) (*http.Response, error) {
 	return nil, &net.DNSError{Err: "no such host", Name: r.URL.Hostname(), IsNotFound: true}
 }
 
-// refusedBatch returns a driver whose batches are refused as AWS refuses them if it
-// does not find one of the secrets: as a whole.
+// refusedBatch returns a driver whose batches fail as a whole, as AWS fails them if it
+// cannot find one of the secrets.
 func (w *world) refusedBatch() (driver.Secrets, error) {
 	return awssm.NewSecrets(refusing{w.client()}, w.options()...)
 }
@@ -139,12 +139,11 @@ func (refusing) BatchGetSecretValue(context.Context, *secretsmanager.BatchGetSec
 	return nil, &types.ResourceNotFoundException{Message: aws.String("Secrets Manager can't find the resource that you asked for.")}
 }
 
-// unsettled are the cases that take the first read as it comes.
+// unsettled are the cases that rely on the first read.
 var unsettled = []string{"person-*", "batch-*", "retire*", "restored*"}
 
-// crowded are the cases in which a writer whose reply was lost may be written
-// over twice before he looks: then nobody can tell whether he had written, and
-// the error says so, as it must.
+// crowded are the cases in which a writer whose reply was lost may be overwritten twice
+// before it looks: then the outcome is unknown, and the error must say so.
 var crowded = []string{"concurrent-*"}
 
 func TestDriverConformance(t *testing.T) {
@@ -172,14 +171,14 @@ func driverConformance(t *testing.T, config awssmtest.Config, options ...conform
 	)...)
 }
 
-// atOnce are the cases that ask for what one process wrote to be seen by another
-// at once, which the service does not promise.
+// atOnce are the cases that expect one process to see another's writes at once, which the
+// service does not promise.
 var atOnce = []string{"handles*", "O0*", "S40"}
 
-// busy are the cases that write one secret more often than it bears in a day.
+// busy are the cases that write one secret more often than its daily limit.
 var busy = []string{"concurrent-*", "context-cancelled-midway"}
 
-// plain are the cases about texts, which a good or a bad service stores alike.
+// plain are the cases about strings, which do not depend on the service's faults.
 var plain = []string{"id-*", "text-*"}
 
 // unlimited stands for a fan-out of 16, with an index that counts no writes.
@@ -219,7 +218,7 @@ func storeConformance(t *testing.T, config awssmtest.Config, fanout int, cases .
 	adaptertest.Store(t, newWorld, 120, conformance.WithOnly(cases...))
 }
 
-// plant stores secrets of others under the store's own prefix and beside it.
+// plant stores other people's secrets under the store's prefix and next to it.
 func (w *world) plant(ctx context.Context) (func(context.Context) error, error) {
 	foreign := map[string]string{
 		"tokenstore/tokens/theirs": `{"password":"fake"}`, "tokenstore/other": "text", "tokenstorex": `{}`, "tokenstore/tokens/a=zz": "x",

@@ -29,11 +29,11 @@ type counter struct {
 func newCounter(t *testing.T, fanout int) *counter {
 	clock := awssmtest.NewClock()
 	config := awssmtest.Real()
-	config.Versions = 0 // So many tokens are not stored in one day.
+	config.Versions = 0 // This many tokens exceed a day's limit.
 	return &counter{t, awssmtest.New(config, clock), clock, fanout, map[string][]string{}}
 }
 
-// cold returns a store of a process that has read nothing yet.
+// cold returns the store of a process that has read nothing yet.
 func (c *counter) cold() *secretstore.Store {
 	c.Helper()
 	store, err := awssm.New(c.service, awssm.WithClock(c.clock.Now, c.clock.Sleep), awssm.WithFanout(c.fanout))
@@ -74,7 +74,7 @@ func (c *counter) expect(what string, total int, limits map[string]int, do func(
 
 func ignore[T any](_ T, err error) error { return err }
 
-// onPage compares what was counted with the table of docs/aws.md.
+// onPage compares the counts with the table of docs/aws.md.
 func onPage(t *testing.T, made map[string][]string) {
 	t.Helper()
 	page, err := os.ReadFile("../docs/aws.md")
@@ -125,7 +125,7 @@ func TestCallsOfEachOperation(t *testing.T) {
 		c.expect("save after a refresh", 3, map[string]int{"GetSecretValue": 1, "PutSecretValue": 1, "UpdateSecretVersionStage": 1}, func() error {
 			return ignore(c.cold().SaveToken(ctx, found))
 		})
-		documents := 1 // Its keys are in so many documents, at most.
+		documents := 1 // The most documents that can hold its keys.
 		if fanout > 1 {
 			documents = 3
 		}

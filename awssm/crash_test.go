@@ -14,8 +14,8 @@ import (
 	"example.com/tokenstore/secretstore"
 )
 
-// dying is a process that ends after some requests: the last one is carried out
-// and its reply never read, or it is never sent.
+// dying is a process that ends after some requests: the last one is applied but its reply
+// never read, or it is never sent.
 type dying struct {
 	inner   *awssmtest.Service
 	left    int

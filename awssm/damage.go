@@ -1,9 +1,9 @@
-// A secret that has lost its current version. AWS never takes AWSCURRENT away;
-// LocalStack does when it moves the label to a version that it has dropped, and has
-// then no call that gives the secret a current version again. It can only be
-// deleted and created anew. DeleteSecret is unconditional, so of all processes that
-// see the damage one at a time may make it, and within a time in which no other
-// may: a second secret, which the service creates for one of them only, is the lock.
+// A secret that has lost its current version. AWS never removes AWSCURRENT; LocalStack
+// does when it moves the label to a version that it has dropped, and then no call gives
+// the secret a current version again: it can only be deleted and recreated.
+// DeleteSecret is unconditional, so of all processes that see the damage only one at a
+// time may call it, and only for a limited time. The lock is a second secret, which the
+// service lets only one of them create.
 
 package awssm
 
@@ -23,20 +23,20 @@ import (
 )
 
 const (
-	// lockSuffix makes a lock's name of a secret's. No name that encodeName makes
-	// ends so, and no listing takes it for one.
+	// lockSuffix is appended to a secret's name for its lock. No name from encodeName ends
+	// in it, so no list takes a lock for a secret.
 	lockSuffix = "=repairs"
 	lockField  = driver.Reserved + "repair"
 )
 
-// isDamaged reports whether a secret exists and has lost its current version.
+// isDamaged reports whether a secret exists but has lost its current version.
 func (s *secrets) isDamaged(ctx context.Context, encoded string) bool {
 	d, f := s.describe(ctx, encoded)
 	return f == nil && !d.deleted && d.damaged()
 }
 
-// clear deletes a damaged secret. It says whether a creator may go on: the secret
-// is gone, or is not damaged any more, or somebody else is deleting it.
+// clear deletes a damaged secret. It reports whether a creator may go on: the secret is
+// deleted, or no longer damaged, or being deleted by another process.
 func (s *secrets) clear(ctx context.Context, encoded string) (again bool, err error) {
 	lock, started := lockName(encoded), s.set.now()
 	if held, err := s.lock(ctx, lock, started); err != nil || !held {
@@ -53,13 +53,13 @@ func (s *secrets) clear(ctx context.Context, encoded string) (again bool, err er
 			return false, err
 		}
 	}
-	if s.within(started) { // Later it may be another process's.
+	if s.within(started) { // After that another process may hold it.
 		_ = s.destroy(ctx, lock)
 	}
 	return true, nil
 }
 
-// destroy makes the one DeleteSecret call, without a recovery window: there is
+// destroy makes the single DeleteSecret call, without a recovery window: there is
 // nothing to recover.
 func (s *secrets) destroy(ctx context.Context, encoded string) error {
 	short, cancel := context.WithTimeout(ctx, deleteTimeout)
@@ -78,8 +78,8 @@ func (s *secrets) destroy(ctx context.Context, encoded string) error {
 	return f.give()
 }
 
-// lock gets hold of a lock. It reports false if another process holds it. One that
-// has certainly ended may have left it; then it is taken over.
+// lock acquires a lock, or reports false if another process holds it. It takes over a
+// lock whose process must have ended.
 func (s *secrets) lock(ctx context.Context, name string, now time.Time) (held bool, err error) {
 	_, f := call(ctx, "CreateSecret", s.api.CreateSecret, s.newSecret(target{encoded: name, data: newLock(now)}, newVersion()))
 	switch {
@@ -112,12 +112,12 @@ func lockName(encoded string) string {
 	return encoded + lockSuffix
 }
 
-// newLock returns what a lock holds: the time, and what tells two processes apart.
+// newLock returns a lock's content: the time, and a random ID of the process.
 func newLock(now time.Time) []byte {
 	return []byte(`{"` + lockField + `":"` + strconv.FormatInt(now.UnixMilli(), 10) + " " + newVersion() + `"}`)
 }
 
-// lockedAt returns the time of a lock; one that cannot be read is an old one.
+// lockedAt returns the time of a lock; an unreadable one counts as old.
 func lockedAt(data []byte) time.Time {
 	var fields map[string]string
 	if json.Unmarshal(data, &fields) != nil {

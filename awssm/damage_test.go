@@ -19,7 +19,7 @@ import (
 	"example.com/tokenstore/secretstore"
 )
 
-// localStack returns a service that does what LocalStack does.
+// localStack returns a service that behaves like LocalStack.
 func localStack() awssmtest.Config {
 	return awssmtest.Config{LocalStack: true, ReserveNames: true, RequestTokens: true, Latency: time.Millisecond}
 }
@@ -60,14 +60,14 @@ func TestSecretWithoutCurrentVersionIsDamaged(t *testing.T) {
 			t.Errorf("%s holds %q", s.Name, s.Data)
 		}
 	}
-	// A role that may not look closer says so, too.
+	// So does a role that may not describe the secret.
 	reader := b.another(b.service.As("secretsmanager:GetSecretValue"))
 	if _, err := reader.Get(t.Context(), "a/x"); !errors.Is(err, driver.ErrUnreadable) {
 		t.Errorf("a reader gets %v", err)
 	}
 }
 
-// Of all who mend a damaged secret one wins, and what it wrote stays.
+// Of all processes that repair a damaged secret one wins, and its version stays.
 func TestDamagedSecretIsMendedOnce(t *testing.T) {
 	for _, revision := range []string{"", noCurrent} {
 		b := onEmulator(t)
@@ -80,7 +80,7 @@ func TestDamagedSecretIsMendedOnce(t *testing.T) {
 			s := b.another(b.emulator())
 			data := fmt.Sprintf(`{"n":"by %d"}`, i)
 			wg.Go(func() {
-				err := driver.ErrUnavailable // Who waits moves the clock of all, and a lock has its time.
+				err := driver.ErrUnavailable // Waiting moves everybody's clock, and a lock expires.
 				for tries := 0; errors.Is(err, driver.ErrUnavailable) && tries < 20; tries++ {
 					_, err = s.Put(t.Context(), driver.Secret{Name: "a/x", Data: []byte(data), Revision: revision})
 				}
@@ -103,8 +103,8 @@ func TestDamagedSecretIsMendedOnce(t *testing.T) {
 	}
 }
 
-// A process sleeps before each call of a mend, while another mends the secret and
-// writes to it: the sleeper destroys nothing.
+// A process stalls before each call of a repair, while another repairs the secret and
+// writes to it: the stalled one destroys nothing.
 func TestSlowMendDestroysNothing(t *testing.T) {
 	for call := 1; call <= 6; call++ {
 		b := onEmulator(t)
@@ -137,8 +137,7 @@ func TestSlowMendDestroysNothing(t *testing.T) {
 	}
 }
 
-// A process that ends in the midst of a mend holds up the others for a while, and
-// not for good.
+// A process that ends during a repair delays the others, but not forever.
 func TestMendAfterACrash(t *testing.T) {
 	b := onEmulator(t)
 	b.put("a/x", `{"n":"2"}`, b.put("a/x", `{"n":"1"}`, ""))
@@ -184,8 +183,7 @@ func TestDamagedSecretIsDeleted(t *testing.T) {
 	b.put("a/x", `{"n":"1"}`, "")
 }
 
-// A damaged secret of the index is as one that was removed: the repair makes it
-// anew.
+// A damaged secret of the index is treated like a missing one: the repair rebuilds it.
 func TestDamagedIndexIsRebuilt(t *testing.T) {
 	for _, fanout := range []int{1, 4} {
 		b := newBench(t, localStack())
@@ -214,8 +212,8 @@ func TestDamagedIndexIsRebuilt(t *testing.T) {
 	}
 }
 
-// A token whose secret has lost its current version is unreadable; a save of it
-// makes it whole, and it can be deleted.
+// A token whose secret has lost its current version is unreadable; saving it repairs the
+// secret, and it can be deleted.
 func TestDamagedToken(t *testing.T) {
 	b := newBench(t, localStack())
 	ids := b.tokens("ada", "bob", "cyd")
@@ -243,7 +241,7 @@ func TestDamagedToken(t *testing.T) {
 	}
 }
 
-// A person deletes a damaged secret, and a save takes the name back.
+// A person deletes a damaged secret, and a save uses the name again.
 func TestDamagedSecretThatIsScheduledForDeletion(t *testing.T) {
 	b := onEmulator(t)
 	b.put("a/x", `{"n":"2"}`, b.put("a/x", `{"n":"1"}`, ""))
@@ -279,9 +277,8 @@ func (b *bench) store(api API, options ...Option) *secretstore.Store {
 	return store
 }
 
-// A batch that fails as a whole with ResourceNotFoundException says of none of its
-// secrets that it is absent: they are listed, found by the check, and keep their
-// place in the index.
+// A batch that fails as a whole with ResourceNotFoundException says about none of its
+// secrets that it is absent: they are listed, found by the check, and stay in the index.
 func TestBatchThatFailsAsAWholeIsNoAbsence(t *testing.T) {
 	users := []string{"ada", "bob", "cyd", "dan"}
 	for name, damage := range map[string]bool{"every batch": false, "one damaged secret": true} {

@@ -1,5 +1,5 @@
-// Deletion. The service deletes unconditionally; what makes it safe is a mark that
-// is written by compare-and-swap, and time.
+// Deletion. DeleteSecret is unconditional; a mark that is written by compare-and-swap,
+// and time limits, make it safe.
 
 package awssm
 
@@ -17,22 +17,21 @@ import (
 	"example.com/tokenstore/driver"
 )
 
-// The service deletes unconditionally: DeleteSecret takes whatever is current.
-// What makes a deletion safe is time. A version that says "deleted" is made
-// current by compare-and-swap; DeleteSecret follows within retireWithin, once,
-// without a retry; and nobody writes over that version before retireWindow has
-// passed, when the call has long arrived or been given up.
+// DeleteSecret deletes a secret whatever its current version. Time makes it safe: a
+// version that says "deleted" becomes current by compare-and-swap; DeleteSecret follows
+// within retireWithin, once, without a retry; and nobody replaces that version before
+// retireWindow has passed, when the call has either arrived or been given up.
 const (
 	retireWithin  = 5 * time.Second
 	deleteTimeout = 5 * time.Second
 	retireWindow  = 15 * time.Second
 	// maxSkew is how much the clocks of two machines may differ.
 	maxSkew = 5 * time.Minute
-	// deletions is how often a mark is renewed when DeleteSecret fails.
+	// deletions is how often the mark is renewed when DeleteSecret fails.
 	deletions = 3
 )
 
-// markField is the only field of a mark: epoch milliseconds, as text.
+// markField is the only field of a mark: epoch milliseconds, as a string.
 const markField = driver.Reserved + "deleted"
 
 // newMark returns the data of a version that says "deleted".
@@ -40,10 +39,10 @@ func newMark(now time.Time) []byte {
 	return []byte(`{"` + markField + `":"` + strconv.FormatInt(now.UnixMilli(), 10) + `"}`)
 }
 
-// marked reports whether the version says that the secret is being deleted.
+// marked reports whether the version is a deletion's mark.
 func (v version) marked() bool { return !v.markedAt().IsZero() }
 
-// markedAt returns when the version was marked as deleted, else the zero time.
+// markedAt returns when the version was marked as deleted, or the zero time.
 func (v version) markedAt() time.Time {
 	var fields map[string]string
 	if len(v.data) > 2*len(markField)+40 || json.Unmarshal(v.data, &fields) != nil || len(fields) != 1 {
@@ -59,9 +58,9 @@ func (v version) markedAt() time.Time {
 // RetireWindow is how long a tombstone must be left alone.
 func (s *secrets) RetireWindow() time.Duration { return retireWindow }
 
-// Retire schedules a secret for deletion whose tombstone this process has just
-// written. A tombstone that is older, or not the current version, or whose
-// DeleteSecret was lost on its way, is left to the repair.
+// Retire schedules a secret for deletion after this process has written its tombstone. A
+// tombstone that is older or not current, or whose DeleteSecret was lost in transit, is
+// left to the repair.
 func (s *secrets) Retire(ctx context.Context, name, revision string) error {
 	encoded, _, err := encodeName(name)
 	if err != nil {
@@ -76,7 +75,7 @@ func (s *secrets) Retire(ctx context.Context, name, revision string) error {
 	if w.revision != revision || !s.within(w.at) {
 		return nil
 	}
-	// Whoever writes over the tombstone keeps the window; the look is for people.
+	// A writer over the tombstone respects the window; this check is for people.
 	wait := lookWait
 	for range looks {
 		if !s.within(w.at) {
@@ -106,8 +105,8 @@ func (s *secrets) Retire(ctx context.Context, name, revision string) error {
 // within reports whether a DeleteSecret for a version of that age may be sent.
 func (s *secrets) within(at time.Time) bool { return s.set.now().Sub(at) < retireWithin }
 
-// schedule makes the one DeleteSecret call. A repetition might meet a secret
-// that somebody has restored and written in the meantime.
+// schedule makes the single DeleteSecret call. A retry might hit a secret that was
+// restored and written in the meantime.
 func (s *secrets) schedule(ctx context.Context, encoded string) error {
 	short, cancel := context.WithTimeout(ctx, deleteTimeout)
 	defer cancel()
@@ -129,7 +128,7 @@ func (s *secrets) schedule(ctx context.Context, encoded string) error {
 	return f.give()
 }
 
-// lostDelete looks whether a DeleteSecret whose reply was lost was carried out.
+// lostDelete checks whether a DeleteSecret whose reply was lost was applied.
 func (s *secrets) lostDelete(ctx context.Context, encoded string, cause *fault) error {
 	wait := lookWait
 	for range looks {
@@ -144,9 +143,9 @@ func (s *secrets) lostDelete(ctx context.Context, encoded string, cause *fault) 
 	return cause.as(driver.ErrUnavailable)
 }
 
-// Delete marks the secret as deleted by compare-and-swap and schedules it for
-// deletion. If that fails the mark stays: the secret is not found any more, and
-// a second Delete finishes the job.
+// Delete marks the secret as deleted by compare-and-swap and schedules it for deletion.
+// If that fails the mark stays: the secret is no longer found, and another Delete
+// finishes the job.
 func (s *secrets) Delete(ctx context.Context, name, revision string) error {
 	encoded, _, err := encodeName(name)
 	if err != nil {
@@ -162,7 +161,7 @@ func (s *secrets) Delete(ctx context.Context, name, revision string) error {
 		return err
 	}
 	if revision == "" || revision == noCurrent {
-		return s.deletedBefore(ctx, encoded, "", fmt.Errorf("%w: a deletion needs a revision", driver.ErrConflict))
+		return s.deletedBefore(ctx, encoded, "", fmt.Errorf("%w: pass the revision to delete", driver.ErrConflict))
 	}
 	for range deletions {
 		started := s.set.now()
@@ -178,7 +177,7 @@ func (s *secrets) Delete(ctx context.Context, name, revision string) error {
 		}
 		s.remember(encoded, revision, marked, started)
 		if !s.within(started) {
-			err = fmt.Errorf("%w: too slow to delete the secret after it was marked", driver.ErrUnavailable)
+			err = fmt.Errorf("%w: timed out between marking and deleting the secret; retry", driver.ErrUnavailable)
 		} else if err = s.schedule(ctx, encoded); err == nil || !worthwhile(err) {
 			return err
 		}
@@ -187,15 +186,14 @@ func (s *secrets) Delete(ctx context.Context, name, revision string) error {
 	return err
 }
 
-// worthwhile reports whether a deletion that failed so is worth another mark.
+// worthwhile reports whether another mark may help after a deletion failed with err.
 func worthwhile(err error) bool {
 	return errors.Is(err, driver.ErrThrottled) || errors.Is(err, driver.ErrUnavailable)
 }
 
-// deletedBefore decides about a deletion that found another revision: if the
-// secret is gone, that is what was wanted. The refusal came from the service's
-// present state, so a read that shows less than that is outdated; if the last one
-// still is, nothing says that the secret is gone.
+// deletedBefore handles a deletion that found another revision: if the secret is already
+// gone, it succeeds. The refusal reflects the service's current state, so a read that
+// shows an older one is stale; if the last read still does, the conflict stands.
 func (s *secrets) deletedBefore(ctx context.Context, encoded, revision string, conflict error) error {
 	wait, live := lookWait, false
 	for range looks {
@@ -207,7 +205,7 @@ func (s *secrets) deletedBefore(ctx context.Context, encoded, revision string, c
 		case f != nil && (errors.Is(f.kind, driver.ErrNotFound) || f.isRequest() && s.scheduled(ctx, encoded, f)):
 		case f != nil:
 			return f.give()
-		case v.marked(): // By another deletion, or in an earlier life.
+		case v.marked(): // By another or an earlier deletion.
 		case v.id != revision:
 			return conflict
 		}

@@ -35,8 +35,8 @@ func TestRetireLeavesWhatIsNotItsOwnFreshTombstone(t *testing.T) {
 	b.wantData("a/x", `{"n":"by hand"}`)
 }
 
-// DeleteSecret is never repeated: the repetition might meet a secret that
-// somebody has taken back.
+// DeleteSecret is never retried: the retry might hit a secret that was restored in the
+// meantime.
 func TestRetireNeverRepeatsDeleteSecret(t *testing.T) {
 	config := awssmtest.Real()
 	config.LoseReplies = 1
@@ -81,8 +81,8 @@ func TestDelete(t *testing.T) {
 	b.wantData("a/x", `{"n":"3"}`)
 }
 
-// A creator comes at any moment of a deletion: it conflicts, or what it wrote
-// is there at the end.
+// A creator interferes at any point of a deletion: it gets a conflict, or its data are
+// stored at the end.
 func TestDeleteNeverDestroysALaterWrite(t *testing.T) {
 	for at := 1; at <= 3; at++ {
 		for _, force := range []bool{false, true} {
@@ -94,7 +94,7 @@ func TestDeleteNeverDestroysALaterWrite(t *testing.T) {
 			}
 			b := newBench(t, config, options...)
 			r := b.put("a/x", tombData, "")
-			// The creator has not the patience to outwait a DeleteSecret under way.
+			// The creator does not wait for a DeleteSecret in progress.
 			began := b.clock.Now()
 			other := b.another(b.service, WithClock(b.clock.Now, func(ctx context.Context, d time.Duration) error {
 				if b.clock.Now().Sub(began) > deleteTimeout {
@@ -131,8 +131,8 @@ func TestDeleteNeverDestroysALaterWrite(t *testing.T) {
 	}
 }
 
-// A deletion of a version that has been written over is refused, and reads
-// still show that version: the secret is not deleted.
+// A deletion of a replaced version is refused while reads still show that version: the
+// secret is not deleted.
 func TestRefusedDeletionOfWhatIsStillThereIsNoSuccess(t *testing.T) {
 	b := newBench(t, awssmtest.Real())
 	r := b.put("a/x", liveData, "")

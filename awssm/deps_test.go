@@ -6,7 +6,7 @@ import (
 	"example.com/tokenstore/internal/adaptertest"
 )
 
-// TestConsumer makes a module that imports awssm only.
+// TestConsumer builds a module that imports only awssm.
 func TestConsumer(t *testing.T) {
 	t.Parallel()
 	adaptertest.Consumer{

@@ -64,7 +64,7 @@ func ExampleSecretName() {
 	// Output: tokenstore/tokens/=C3=BCn=C3=AF <nil>
 }
 
-// The driver alone, for a store whose engine is set up otherwise.
+// The driver alone, for a store with its own engine options.
 func ExampleNewSecrets() {
 	secrets, err := awssm.NewSecrets(awssmtest.New(awssmtest.Real(), nil))
 	if err != nil {

@@ -17,16 +17,16 @@ import (
 const (
 	dollarsPerSecret = 0.40        // for 30 days
 	dollarsPerCall   = 0.05 / 1e4  // of any operation
-	tokensKept       = 1000        // as many come as go
+	tokensKept       = 1000        // constant: as many are inserted as deleted
 	newEachDay       = 20          // and as many are deleted
 	rotatedEachDay   = 5           // refresh tokens
 	period           = time.Hour   // from refresh to refresh
-	loadedEachDay    = 250         // while the tokens are moved in
+	loadedEachDay    = 250         // during the initial load
 	billedDays       = 30          // of a month
 	day              = 24 * period // in which 1,000 tokens make 24,000 refreshes
 )
 
-// month is a company's tokens on the fake's clock.
+// month is a company's tokens over a month on the fake's clock.
 type month struct {
 	*testing.T
 	service *awssmtest.Service
@@ -61,8 +61,8 @@ func (m *month) replaceOldest() {
 	m.insert()
 }
 
-// refresh renews a token's access token, and its refresh token too if it is
-// rotated.
+// refresh renews a token's access token, and its refresh token too if that is due for
+// rotation.
 func (m *month) refresh(i int, rotate bool) {
 	m.Helper()
 	m.serial++
@@ -89,8 +89,8 @@ func (m *month) hour(rotations, arrivals int) {
 	m.clock.Advance(max(0, began.Add(period).Sub(m.clock.Now())))
 }
 
-// verify compares what is stored with what was saved, and finds some of it by
-// each key, as a process that has just started.
+// verify compares the stored tokens with the saved ones, and finds some of them by each
+// key, as a newly started process does.
 func (m *month) verify() {
 	m.Helper()
 	cold, err := awssm.New(m.service, awssm.WithClock(m.clock.Now, m.clock.Sleep))

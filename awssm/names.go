@@ -1,6 +1,5 @@
-// Logical names and the names of secrets, one for one: what the service does not
-// allow is escaped, what is too long is hashed, and a listing gives the logical
-// names back.
+// Logical names map one-to-one to the names of secrets: characters that the service does
+// not allow are escaped, long names are hashed, and a list returns the logical names.
 
 package awssm
 
@@ -13,37 +12,37 @@ import (
 )
 
 const (
-	// maxName is the length of a secret's name. CreateSecret takes 512
-	// characters, the replies of other calls only 256.
+	// maxName is the longest name of a secret. CreateSecret allows 512 characters,
+	// the replies of other calls only 256.
 	maxName = 256
-	// hashMark begins a hash. No escape begins so.
+	// hashMark begins a hash; no escape begins with it.
 	hashMark = "=h"
-	// suffix is the length of what the service appends to a name in an ARN. A
-	// name that ends like one is mistaken for it.
+	// suffix is the length of the suffix that the service appends to a name in an
+	// ARN. A name with such an ending would be mistaken for one.
 	suffix = 6
-	// longest is the length of an encoded name that still fits the description
-	// of its secret, where it is kept when it is hashed.
+	// longest is the longest encoded name that fits into the secret's description,
+	// where the name of a hashed secret is kept.
 	longest = maxDescription - len(nameLabel)
 	// nameLabel begins the description of a secret whose name is hashed.
 	nameLabel = "tokenstore name: "
 )
 
-// names escapes what a name may not contain. The service allows letters, digits
-// and /_+=.@-.
+// names escapes what a name cannot contain. The service allows letters, digits and
+// /_+=.@-.
 var names = escape.Alphabet{Mark: '=', Upper: true, Plain: func(name string, i int) bool {
 	return escape.Alphanumeric(name[i]) || strings.IndexByte("/_+.@-", name[i]) >= 0
 }}
 
-// SecretName returns the name that the secret of a logical name has in the
-// service, for those who look for it there. What the service does not allow is
-// escaped, and what is too long is hashed.
+// SecretName returns the name of the secret for a logical name, for use in the AWS
+// console or CLI. Characters that the service does not allow are escaped, and long
+// names are hashed.
 func SecretName(name string) (string, error) {
 	encoded, _, err := encodeName(name)
 	return encoded, err
 }
 
-// encodeName returns the secret's name for a logical name, and the encoded name
-// in full if that is too long, so that it stands in the secret's name as a hash.
+// encodeName returns the secret's name for a logical name, and the full encoded name if
+// it is too long and the secret's name holds a hash of it.
 func encodeName(name string) (encoded, full string, err error) {
 	if err := driver.CheckName(name); err != nil {
 		return "", "", err
@@ -56,21 +55,21 @@ func encodeName(name string) (encoded, full string, err error) {
 	case len(encoded) <= maxName:
 		return encoded, "", nil
 	case len(encoded) > longest:
-		return "", "", fmt.Errorf("%w: the name is longer than %d", driver.ErrInvalid, longest)
+		return "", "", fmt.Errorf("%w: the name must not be longer than %d bytes once encoded", driver.ErrInvalid, longest)
 	}
 	return hashed(encoded), encoded, nil
 }
 
-// hashed shortens an encoded name: its beginning stays, for listings by prefix.
+// hashed shortens an encoded name. It keeps the beginning, for lists by prefix.
 func hashed(encoded string) string {
 	return encoded[:keptLen] + hashMark + escape.Hash(encoded)
 }
 
-// keptLen is how much of a hashed name still stands in the secret's name.
+// keptLen is how much of a hashed name the secret's name keeps.
 const keptLen = maxName - len(hashMark) - escape.HashLen
 
-// decodeName returns the logical name of a secret, given its description. It is
-// false for a secret whose name was not made by encodeName.
+// decodeName returns the logical name of a secret, given its description. It is false
+// for a name that encodeName did not make.
 func decodeName(secret, description string) (string, bool) {
 	full := secret
 	if len(secret) == maxName && strings.HasPrefix(secret[keptLen:], hashMark) {
@@ -87,9 +86,9 @@ func decodeName(secret, description string) (string, bool) {
 	return name, err == nil && again == secret
 }
 
-// filterFor returns a beginning that the secrets of all names with the given
-// prefix share: no hyphen that encodeName may have escaped in one of them, and
-// nothing that a hash may have replaced.
+// filterFor returns a prefix shared by the secrets of all names with the given prefix:
+// no trailing hyphen, which encodeName may have escaped in some, and nothing that a hash
+// may have replaced.
 func filterFor(prefix string) string {
 	encoded := names.Escape(prefix)
 	for at := max(0, len(encoded)-suffix-1); at < len(encoded); at++ {

@@ -1,4 +1,4 @@
-// A URL opens a store, so that a program or the command needs no Go code for it.
+// The awssm: URL, for programs that choose their store by configuration.
 
 package awssm
 
@@ -51,11 +51,11 @@ func invalidURL(err error) error {
 	return &tokenstore.Error{Store: storeName, Op: "open", Kind: tokenstore.ErrInvalidArgument, Err: err}
 }
 
-// urlOptions returns the options that a URL gives.
+// urlOptions returns the options in a URL.
 func urlOptions(u *url.URL) ([]Option, error) {
 	var options []Option
 	if u.Opaque != "" || u.Fragment != "" {
-		return nil, errors.New("the form is awssm://prefix?region=…")
+		return nil, errors.New("the URL must have the form awssm://prefix?region=…")
 	}
 	if prefix := strings.Trim(u.Host+u.Path, "/"); prefix != "" {
 		options = append(options, WithPrefix(prefix+"/"))
@@ -67,7 +67,7 @@ func urlOptions(u *url.URL) ([]Option, error) {
 	if text := query.Get("fanout"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil {
-			return nil, errors.New("fanout is not a number")
+			return nil, errors.New("fanout must be a number")
 		}
 		options = append(options, WithFanout(n))
 	}
@@ -75,7 +75,7 @@ func urlOptions(u *url.URL) ([]Option, error) {
 		n, err := strconv.Atoi(text)
 		switch {
 		case err != nil:
-			return nil, errors.New("recovery_days is not a number")
+			return nil, errors.New("recovery_days must be a number")
 		case n == 0:
 			options = append(options, WithForceDelete())
 		default:
@@ -85,7 +85,7 @@ func urlOptions(u *url.URL) ([]Option, error) {
 	return options, nil
 }
 
-// urlClient returns a client from the SDK's default chain.
+// urlClient returns a client from the SDK's default configuration chain.
 func urlClient(ctx context.Context, query url.Values) (*secretsmanager.Client, error) {
 	var load []func(*config.LoadOptions) error
 	if region := query.Get("region"); region != "" {
@@ -101,9 +101,9 @@ func urlClient(ctx context.Context, query url.Values) (*secretsmanager.Client, e
 	case err != nil:
 		return nil, invalidURL(configurationError(err))
 	case cfg.Region == "":
-		return nil, invalidURL(errors.New("no region: give region=… or set AWS_REGION"))
+		return nil, invalidURL(errors.New("no region: add region=… or set AWS_REGION"))
 	case !regionForm.MatchString(cfg.Region):
-		return nil, invalidURL(errors.New("the region is not the name of one, such as eu-central-1"))
+		return nil, invalidURL(errors.New("invalid region: want something like eu-central-1"))
 	}
 	client := secretsmanager.NewFromConfig(cfg, func(o *secretsmanager.Options) {
 		if endpoint := query.Get("endpoint"); endpoint != "" {
@@ -116,11 +116,11 @@ func urlClient(ctx context.Context, query url.Values) (*secretsmanager.Client, e
 	return client, nil
 }
 
-// regionForm is what the names of AWS's regions have in common.
+// regionForm matches the names of AWS's regions.
 var regionForm = regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`)
 
-// checkEndpoint refuses an endpoint, from the URL or the SDK's configuration, that
-// tokens would reach in the clear. Nothing of it is quoted: it may hold a password.
+// checkEndpoint refuses an endpoint, from the URL or the SDK's configuration, to which
+// tokens would be sent unencrypted. Its errors quote nothing, as it may hold a password.
 func checkEndpoint(endpoint *string, insecure string) error {
 	if insecure != "" && insecure != "true" && insecure != "false" {
 		return errors.New("insecure must be true or false")
@@ -133,7 +133,7 @@ func checkEndpoint(endpoint *string, insecure string) error {
 	case err != nil || e.Host == "" || (e.Scheme != "http" && e.Scheme != "https") || e.User != nil:
 		return errors.New("the endpoint must be an http or https URL without a password")
 	case e.Scheme == "http" && !loopback(e.Hostname()) && insecure != "true":
-		return errors.New("the endpoint has no TLS and is not on this machine, so tokens would be sent in the clear: use https, or allow it with insecure=true")
+		return errors.New("the endpoint has no TLS and is not on this machine, so tokens would be sent unencrypted: use https, or allow it with insecure=true")
 	}
 	return nil
 }
@@ -144,20 +144,20 @@ func loopback(host string) bool {
 	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
-// configurationError says what is wrong with the SDK's configuration. The SDK's own
-// text quotes the profile and the files, so it is only reachable with errors.As.
+// configurationError describes what is wrong with the SDK's configuration. The SDK's own
+// error quotes the profile and the files, so it is only reachable with errors.As.
 func configurationError(err error) error {
 	var profile config.SharedConfigProfileNotExistError
 	var file config.SharedConfigLoadError
 	var role config.SharedConfigAssumeRoleError
-	text := "the AWS configuration cannot be loaded: check the AWS_ variables and the shared configuration files"
+	text := "cannot load the AWS configuration: check the AWS_ variables and the shared configuration files"
 	switch {
 	case errors.As(err, &profile):
-		text = "the AWS configuration cannot be loaded: the profile is not in the shared configuration files; check profile=… or AWS_PROFILE"
+		text = "cannot load the AWS configuration: the profile is not in the shared configuration files; check profile=… or AWS_PROFILE"
 	case errors.As(err, &role):
-		text = "the AWS configuration cannot be loaded: the profile assumes a role from a profile that does not exist or has no credentials"
+		text = "cannot load the AWS configuration: the profile assumes a role with a source profile that does not exist or has no credentials; check source_profile"
 	case errors.As(err, &file):
-		text = "the AWS configuration cannot be loaded: a shared configuration file cannot be read or is malformed; check AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE"
+		text = "cannot load the AWS configuration: a shared configuration file cannot be read or is malformed; check AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE"
 	}
 	return sealed{text, err}
 }

@@ -15,7 +15,7 @@ import (
 	"example.com/tokenstore/internal/adaptertest"
 )
 
-// noConfiguration takes what the machine may have set.
+// noConfiguration hides any AWS configuration of the machine.
 func noConfiguration(t *testing.T) {
 	t.Helper()
 	for _, name := range []string{"AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"} {
@@ -46,12 +46,12 @@ func TestOpenRefuses(t *testing.T) {
 		"awssm://crm": "region",
 		"awssm://crm?region=eu-central-1&secret=hush":              "known are",
 		"awssm://crm?region=eu-central-1&recovery_days=3":          "7 to 30",
-		"awssm://crm?region=eu-central-1&recovery_days=x":          "not a number",
+		"awssm://crm?region=eu-central-1&recovery_days=x":          "must be a number",
 		"awssm://crm?region=eu-central-1&fanout=0":                 "1 to 1024",
-		"awssm://crm?region=eu-central-1&fanout=x":                 "not a number",
+		"awssm://crm?region=eu-central-1&fanout=x":                 "must be a number",
 		"awssm://crm?region=eu-central-1&profile=hush":             "the profile is not in the shared configuration files",
-		"awssm://crm?region=hush":                                  "not the name of one",
-		"awssm://crm?region=eu%0Acentral-1":                        "not the name of one",
+		"awssm://crm?region=hush":                                  "invalid region",
+		"awssm://crm?region=eu%0Acentral-1":                        "invalid region",
 		"awssm://crm?region=eu-central-1&endpoint=http://10.0.0.1": "insecure=true",
 		"awssm://crm?region=eu-central-1&endpoint=http://hush:80":  "insecure=true",
 		"awssm://crm?region=eu-central-1&insecure=yes":             "true or false",
@@ -63,8 +63,8 @@ func TestOpenRefuses(t *testing.T) {
 	})
 }
 
-// TestConfigurationIsNotQuoted has faults in the SDK's own configuration, of which
-// its errors quote parts.
+// TestConfigurationIsNotQuoted uses faulty SDK configurations, parts of which the SDK's
+// errors quote.
 func TestConfigurationIsNotQuoted(t *testing.T) {
 	noConfiguration(t)
 	for name, c := range map[string]struct{ variable, file, says string }{
@@ -100,8 +100,8 @@ func TestConfigurationIsNotQuoted(t *testing.T) {
 	}
 }
 
-// TestOpenReaches finds by a user whose token is not there, on a server that has
-// none: it is asked for the name that the URL's prefix and pepper give.
+// TestOpenReaches looks up a user without a token on a server that has no secrets: it is
+// asked for the name that the URL's prefix and pepper give.
 func TestOpenReaches(t *testing.T) {
 	noConfiguration(t)
 	t.Setenv("AWS_ACCESS_KEY_ID", "fake-id")

@@ -19,8 +19,8 @@ import (
 	"example.com/tokenstore/secretstore"
 )
 
-// TestRecoveringADeletedToken follows the page's steps. Processes that saw the
-// token deleted find it again, as those do that start afterwards.
+// TestRecoveringADeletedToken follows the page's steps. Processes that saw the token
+// deleted find it again, and so do those that start afterwards.
 func TestRecoveringADeletedToken(t *testing.T) {
 	ctx, w := t.Context(), newWorld(awssmtest.Real())
 	running, err := w.store()
@@ -71,8 +71,8 @@ func TestRecoveringADeletedToken(t *testing.T) {
 	}
 }
 
-// TestBrokenIndex has a person save nonsense over the index: as the page says,
-// its secret is deleted, and the repair makes it anew from the tokens.
+// TestBrokenIndex has a person overwrite the index with garbage: as the page says, its
+// secret is deleted, and the repair rebuilds it from the tokens.
 func TestBrokenIndex(t *testing.T) {
 	ctx, w := t.Context(), newWorld(awssmtest.Real())
 	before, err := w.store()
@@ -110,8 +110,8 @@ func TestBrokenIndex(t *testing.T) {
 	}
 }
 
-// TestIndexThatHasHadItsDay takes new tokens again once it is spread wider, on
-// the same day.
+// TestIndexThatHasHadItsDay uses up an index's writes for the day; with a higher fan-out it
+// accepts new tokens the same day.
 func TestIndexThatHasHadItsDay(t *testing.T) {
 	ctx, w := t.Context(), newWorld(awssmtest.Real())
 	store, err := w.store()
@@ -132,7 +132,7 @@ func TestIndexThatHasHadItsDay(t *testing.T) {
 	}
 }
 
-// expired is a client whose credentials expire for some calls.
+// expired is a client whose credentials are expired for some calls.
 type expired struct {
 	awssm.API
 	refusals int
@@ -159,7 +159,7 @@ func (e *expired) GetSecretValue(ctx context.Context, in *secretsmanager.GetSecr
 	return e.API.GetSecretValue(ctx, in, o...)
 }
 
-// TestExpiredCredentialsAreNoMissingPermission reads in batches again once the
+// TestExpiredCredentialsAreNoMissingPermission checks that batches are used again once the
 // credentials are renewed.
 func TestExpiredCredentialsAreNoMissingPermission(t *testing.T) {
 	service := awssmtest.New(awssmtest.Real(), nil)

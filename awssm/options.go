@@ -1,5 +1,5 @@
-// What a caller may choose, with the service's limits for it, checked before the
-// first call.
+// Options of the store and of the driver. They are checked against the service's limits
+// when the store is made, so that a mistake shows before the first call.
 
 package awssm
 
@@ -19,10 +19,10 @@ import (
 	"example.com/tokenstore/secretstore"
 )
 
-// storeName is how the store calls itself in errors and logs.
+// storeName is the store's name in errors and logs.
 const storeName = "awssm"
 
-// Limits of the service for what the options set.
+// The service's limits for the options.
 const (
 	minRecoveryDays     = 7
 	maxRecoveryDays     = 30
@@ -33,7 +33,7 @@ const (
 	maxDescription      = 2048
 )
 
-// managedBy is the tag that every secret gets.
+// managedBy is the tag of every secret.
 const (
 	managedByKey   = "managed-by"
 	managedByValue = "tokenstore"
@@ -42,7 +42,7 @@ const (
 // Option sets one property of the store or the driver.
 type Option func(*settings)
 
-// settings are the options put together.
+// settings are all the options together.
 type settings struct {
 	prefix       string
 	kmsKey       string
@@ -52,24 +52,22 @@ type settings struct {
 	force        bool
 	fanout       int
 	slot         int
-	clock        bool // now and sleep are the caller's
+	clock        bool // now and sleep were set by the caller
 	now          func() time.Time
 	sleep        func(context.Context, time.Duration) error
 	store        []secretstore.Option
 }
 
-// WithPrefix sets how the names of all secrets begin, "tokenstore/" by default;
-// it ends in a slash.
-// Stores with different prefixes know nothing of each other.
+// WithPrefix sets the prefix of all secrets' names, "tokenstore/" by default. It must
+// end in a slash. Stores with different prefixes are independent.
 func WithPrefix(prefix string) Option { return func(s *settings) { s.prefix = prefix } }
 
-// WithKMSKey sets the ID, alias or ARN of the key that encrypts new secrets. By
-// default it is the account's key aws/secretsmanager. Secrets that exist keep
-// theirs.
+// WithKMSKey sets the ID, alias or ARN of the key that encrypts new secrets. The default
+// is the account's key aws/secretsmanager. Existing secrets keep theirs.
 func WithKMSKey(id string) Option { return func(s *settings) { s.kmsKey = id } }
 
-// WithTags adds tags to new secrets, beside the tag managed-by=tokenstore that
-// they all get.
+// WithTags adds tags to new secrets, in addition to managed-by=tokenstore, which all of
+// them get.
 func WithTags(tags map[string]string) Option {
 	return func(s *settings) {
 		for k, v := range tags {
@@ -81,37 +79,35 @@ func WithTags(tags map[string]string) Option {
 // WithDescription sets the description of new secrets.
 func WithDescription(text string) Option { return func(s *settings) { s.description = text } }
 
-// WithRecoveryWindow sets for how many days a deleted secret can be restored, 7
-// to 30; 7 by default.
+// WithRecoveryWindow sets how many days a deleted secret can be restored, 7 to 30. The
+// default is 7.
 func WithRecoveryWindow(days int) Option { return func(s *settings) { s.recoveryDays = int64(days) } }
 
-// WithForceDelete deletes secrets without a recovery window. Nobody can bring
-// them back.
+// WithForceDelete deletes secrets without a recovery window: they cannot be restored.
 func WithForceDelete() Option { return func(s *settings) { s.force = true } }
 
-// WithFanout sets over how many secrets a new index is spread, 1 to 1,024; 1 by
-// default, which holds about 1,000 tokens. An index that exists keeps its own.
+// WithFanout sets how many secrets a new index is sharded over, 1 to 1,024. The default
+// of 1 holds about 1,000 tokens. An existing index keeps its own.
 func WithFanout(n int) Option { return func(s *settings) { s.fanout = n } }
 
-// WithCandidate sets which of the eight candidate labels, 0 to 7, this process
-// writes with. By default it is chosen at random, and processes may share one. With
-// an endpoint that is not AWS each process has a label of its own by default: an
-// emulator may drop a version together with its last label.
+// WithCandidate sets which of the eight candidate labels, 0 to 7, this process writes
+// with. The default is a random one, and processes may share it. With an endpoint that
+// is not AWS, each process has its own label by default: an emulator may drop a version
+// together with its last label.
 func WithCandidate(slot int) Option { return func(s *settings) { s.slot = slot } }
 
-// WithClock sets the clock and how to wait, of the driver and the engine, for
-// tests. Both must be given.
+// WithClock sets the clock and the sleep function of the driver and the engine, for
+// tests. Both must be set.
 func WithClock(now func() time.Time, sleep func(context.Context, time.Duration) error) Option {
 	return func(s *settings) { s.now, s.sleep, s.clock = now, sleep, true }
 }
 
-// WithStoreOptions passes options on to secretstore.New, after this
-// package's own.
+// WithStoreOptions passes options to secretstore.New, after those of this package.
 func WithStoreOptions(options ...secretstore.Option) Option {
 	return func(s *settings) { s.store = append(s.store, options...) }
 }
 
-// configure applies the options and checks the client and what they gave.
+// configure applies the options and checks the client and the result.
 func configure(client API, options []Option) (*settings, error) {
 	s := &settings{
 		tags: map[string]string{}, recoveryDays: defaultRecoveryDays, fanout: 1,
@@ -127,10 +123,10 @@ func configure(client API, options []Option) (*settings, error) {
 	return s, s.check()
 }
 
-// checkClient refuses a client whose every call would fail.
+// checkClient refuses a client whose calls would all fail.
 func checkClient(client API) error {
 	if c, ok := client.(*secretsmanager.Client); client == nil || ok && c == nil {
-		return errors.New("the client is nil")
+		return errors.New("the client must not be nil")
 	}
 	c, ok := client.(interface{ Options() secretsmanager.Options })
 	if !ok {
@@ -138,42 +134,42 @@ func checkClient(client API) error {
 	}
 	switch region := c.Options().Region; {
 	case region == "":
-		return errors.New("the client has no region")
+		return errors.New("the client has no region; set one in its options")
 	case !hostLabel.MatchString(region):
-		return errors.New("the client's region is not the name of one, such as eu-central-1")
+		return errors.New("the client's region is invalid: want something like eu-central-1")
 	}
 	return nil
 }
 
-// hostLabel is what a region must be for the SDK to make a host's name of it.
+// hostLabel matches a region that the SDK can make a host name of.
 var hostLabel = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$`)
 
 func (s *settings) check() error {
 	switch {
 	case s.recoveryDays < minRecoveryDays || s.recoveryDays > maxRecoveryDays:
-		return fmt.Errorf("the recovery window is %d to %d days", minRecoveryDays, maxRecoveryDays)
+		return fmt.Errorf("the recovery window must be %d to %d days", minRecoveryDays, maxRecoveryDays)
 	case s.slot != anySlot && (s.slot < 0 || s.slot >= candidates):
-		return fmt.Errorf("the candidate is 0 to %d", candidates-1)
+		return fmt.Errorf("the candidate must be 0 to %d", candidates-1)
 	case len(s.description) > maxDescription:
-		return fmt.Errorf("a description has at most %d bytes", maxDescription)
+		return fmt.Errorf("the description must not be longer than %d bytes", maxDescription)
 	case s.now == nil || s.sleep == nil:
-		return errors.New("a clock needs both functions")
+		return errors.New("WithClock: now and sleep must both be set")
 	case s.prefix != "" && driver.CheckName(s.prefix+"x") != nil:
-		return errors.New("a prefix has no empty, . or .. segment")
+		return errors.New("invalid prefix: empty, \".\" and \"..\" segments are not allowed")
 	}
 	return checkTags(s.tags)
 }
 
 func checkTags(tags map[string]string) error {
 	if len(tags) > maxTags {
-		return fmt.Errorf("a secret has at most %d tags", maxTags)
+		return fmt.Errorf("too many tags: a secret can have %d", maxTags)
 	}
 	for k, v := range tags {
 		switch {
 		case k == "" || utf8.RuneCountInString(k) > maxTagKey || utf8.RuneCountInString(v) > maxTagValue:
-			return fmt.Errorf("a tag's key has 1 to %d characters and its value at most %d", maxTagKey, maxTagValue)
+			return fmt.Errorf("invalid tag: the key must have 1 to %d characters, and the value at most %d", maxTagKey, maxTagValue)
 		case strings.HasPrefix(strings.ToLower(k), "aws:"):
-			return errors.New("tags that begin with aws: are reserved")
+			return errors.New("invalid tag: keys that begin with aws: are reserved")
 		}
 	}
 	return nil

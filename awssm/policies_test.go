@@ -20,7 +20,7 @@ import (
 	"example.com/tokenstore/secretstore"
 )
 
-// actions returns what a policy file allows.
+// actions returns the actions that a policy file allows.
 func actions(t *testing.T, role string) []string {
 	t.Helper()
 	data, err := os.ReadFile("policies/" + role + ".json")
@@ -47,7 +47,7 @@ func actions(t *testing.T, role string) []string {
 	return all
 }
 
-// recorder notes the operations of a client, by a middleware of the SDK.
+// recorder records a client's operations with a middleware of the SDK.
 type recorder struct {
 	mu    sync.Mutex
 	calls map[string]int
@@ -95,7 +95,7 @@ func TestEachRoleMakesExactlyTheCallsOfItsPolicy(t *testing.T) {
 	writer.Remove("bob")
 	writer.Save("bob")
 	writer.Must(writer.Store.GetTokens(t.Context()))
-	writer.Check("secretsmanager:TagResource") // It is needed to create a secret with tags.
+	writer.Check("secretsmanager:TagResource") // Needed to create a secret with tags.
 
 	reader := newRole(t, "reader", service, clock)
 	reader.Reads("ada", "1000.refresh.2", "1000.access.eve", 3)

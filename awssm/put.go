@@ -1,6 +1,6 @@
-// A write takes two calls: a version is stored under a candidate label, and
-// AWSCURRENT is moved to it. Here is how the second becomes a compare-and-swap, and
-// how a write whose reply was lost is told from one that never happened.
+// A write takes two calls: a version is stored under a candidate label, and AWSCURRENT is
+// moved to it. This file makes the second a compare-and-swap, and finds out whether a
+// write with a lost reply was applied.
 
 package awssm
 
@@ -21,17 +21,17 @@ import (
 )
 
 const (
-	// looks is how often a lost reply is looked for, with a pause that doubles:
-	// what DescribeSecret says may be outdated for a moment.
+	// looks is how often a lost reply is looked for, with pauses that double:
+	// DescribeSecret may be briefly out of date.
 	looks    = 5
 	lookWait = 100 * time.Millisecond
-	// turns is how often a creator tries to get hold of a name that others
-	// delete and create at the same time.
+	// turns is how often create tries to get hold of a name that others keep
+	// deleting and creating.
 	turns = 12
 )
 
-// errGone says of a conflict that the secret to be replaced is not there.
-var errGone = errors.New("the secret is gone")
+// errGone is the reason of a conflict with a secret that does not exist.
+var errGone = errors.New("the secret no longer exists")
 
 // Put creates the secret, or replaces its current version.
 func (s *secrets) Put(ctx context.Context, secret driver.Secret) (string, error) {
@@ -48,12 +48,12 @@ func (s *secrets) Put(ctx context.Context, secret driver.Secret) (string, error)
 	}
 	defer release()
 	if s.outdated(encoded, secret.Revision) {
-		return "", fmt.Errorf("%w: this process has written over the revision", driver.ErrConflict)
+		return "", fmt.Errorf("%w: revision already superseded by this process; read again and retry", driver.ErrConflict)
 	}
 	started := s.set.now()
 	var revision string
 	if secret.Revision == "" || secret.Revision == noCurrent {
-		// Where a current version is missing, a creator mends the secret.
+		// If the current version is missing, create repairs the secret.
 		revision, err = s.create(ctx, target{encoded, full, secret.Data})
 	} else {
 		revision, err = s.replace(ctx, encoded, secret.Revision, secret.Data)
@@ -90,7 +90,7 @@ func (s *secrets) exchange(ctx context.Context, encoded, base string, data []byt
 		return "", fmt.Errorf("%w: %w", errGone, f.as(driver.ErrConflict))
 	case f.lost && s.stored(ctx, encoded, id):
 	case f.lost && base == "":
-		// As the first version it would be the current one.
+		// As the first version it would become current.
 		return "", f.unknown(f)
 	default:
 		return "", f.give()
@@ -101,14 +101,14 @@ func (s *secrets) exchange(ctx context.Context, encoded, base string, data []byt
 	return s.promote(ctx, encoded, id, base)
 }
 
-// stored reports whether a candidate whose reply was lost is there.
+// stored reports whether a candidate whose reply was lost exists.
 func (s *secrets) stored(ctx context.Context, encoded, id string) bool {
 	d, f := s.describe(ctx, encoded)
 	return f == nil && d.stages[id] != nil
 }
 
-// fill makes a candidate current where no version is. The secret is there, so a
-// description without it is outdated.
+// fill makes a candidate current in a secret without a current version. The secret
+// exists, so a description without it is out of date.
 func (s *secrets) fill(ctx context.Context, encoded, id string) (string, error) {
 	wait := lookWait
 	for range looks {
@@ -119,7 +119,7 @@ func (s *secrets) fill(ctx context.Context, encoded, id string) (string, error) 
 		case d.current == id && f == nil:
 			return id, nil
 		case d.current != "" || d.deleted:
-			return "", fmt.Errorf("%w: the secret exists", driver.ErrConflict)
+			return "", fmt.Errorf("%w: the secret already exists", driver.ErrConflict)
 		case d.stages[id] != nil:
 			return s.promote(ctx, encoded, id, "")
 		}
@@ -128,12 +128,11 @@ func (s *secrets) fill(ctx context.Context, encoded, id string) (string, error) 
 		}
 		wait *= 2
 	}
-	return "", fmt.Errorf("%w: the secret exists", driver.ErrConflict)
+	return "", fmt.Errorf("%w: the secret already exists", driver.ErrConflict)
 }
 
-// promote moves AWSCURRENT from base to the candidate. If base is not the
-// current version any more, the service refuses. An outcome that is unknown is
-// looked up.
+// promote moves AWSCURRENT from base to the candidate. The service refuses if base is no
+// longer current. An unknown outcome is looked up.
 func (s *secrets) promote(ctx context.Context, encoded, id, base string) (string, error) {
 	in := &secretsmanager.UpdateSecretVersionStageInput{
 		SecretId: aws.String(encoded), VersionStage: aws.String(current), MoveToVersionId: aws.String(id),
@@ -175,8 +174,8 @@ func (s *secrets) promote(ctx context.Context, encoded, id, base string) (string
 	return "", last.as(driver.ErrUnavailable)
 }
 
-// refusal returns the error for a move that was certainly not carried out. It
-// is false for a version that the service does not see yet.
+// refusal returns the error for a move that was certainly not applied. It is false if the
+// service does not see a version yet.
 func (s *secrets) refusal(ctx context.Context, encoded string, f *fault) (error, bool) {
 	switch {
 	case f.isParameter(), f.isRequest() && s.scheduled(ctx, encoded, f):
@@ -187,14 +186,14 @@ func (s *secrets) refusal(ctx context.Context, encoded string, f *fault) (error,
 	return f.give(), true
 }
 
-// result is what became of a move that did not succeed at once.
+// result is the result of a move that did not succeed at once.
 type result int
 
 const (
 	unknown   result = iota
 	moved            // it was applied
-	untouched        // base is still current, as far as one can see
-	refused          // another version took the place of base
+	untouched        // base still seems to be current
+	refused          // another version replaced base
 	compare          // the ages of the versions decide: see between
 )
 
@@ -205,20 +204,18 @@ const (
 	nothing   sight = iota // the secret could not be described
 	ours                   // the candidate is current, or was until the latest move
 	gone                   // the secret is gone or scheduled for deletion
-	before                 // base is current, and the candidate is there
-	tooEarly               // base is current, and the candidate is not there
-	displaced              // another version was put in the place of base itself
+	before                 // base is current, and the candidate exists
+	tooEarly               // base is current, and the candidate is missing
+	displaced              // another version replaced base itself
 	another                // another version is current
 )
 
-// outcomes is the decision: what became of a move, by what is seen afterwards, if a
-// reply was lost so that the move may have been applied, and if it was certainly
-// refused.
+// outcomes decides the result of a move from what is seen afterwards: in column lost if a
+// reply was lost and the move may have been applied, in column certain if it was refused.
 //
-// AWSPREVIOUS goes to the version from which AWSCURRENT is taken; so it tells one
-// step of what came after the move. A secret that is gone tells nothing if the move
-// may have come before. A description without the candidate, which is stored, is
-// outdated.
+// AWSPREVIOUS goes to the version from which AWSCURRENT is taken, so it shows one step
+// after the move. A deleted secret says nothing if the move may have been applied first.
+// A description without the candidate, which is stored, is out of date.
 var outcomes = [...]struct{ lost, certain result }{
 	nothing:   {lost: unknown, certain: unknown},
 	ours:      {lost: moved, certain: moved},
@@ -229,7 +226,7 @@ var outcomes = [...]struct{ lost, certain result }{
 	another:   {lost: compare, certain: refused},
 }
 
-// see returns what a description says about a move from base to the candidate id.
+// see returns what a description shows of a move from base to the candidate id.
 func see(d description, f *fault, id, base string) sight {
 	switch {
 	case f != nil && errors.Is(f.kind, driver.ErrNotFound):
@@ -250,7 +247,7 @@ func see(d description, f *fault, id, base string) sight {
 	return another
 }
 
-// outcome looks up what became of a move.
+// outcome looks up the result of a move.
 func (s *secrets) outcome(ctx context.Context, encoded, id, base string, lost bool) result {
 	d, f := s.describe(ctx, encoded)
 	o := outcomes[see(d, f, id, base)]
@@ -266,10 +263,10 @@ func (s *secrets) outcome(ctx context.Context, encoded, id, base string, lost bo
 	return unknown
 }
 
-// between reports whether the current version was stored after base and before
-// the candidate: then the candidate never was current, since whoever writes over
-// a version stores his own later. One that is older than base tells nothing: the
-// read is outdated, or somebody has put an old version back.
+// between reports whether the current version was stored after base and before the
+// candidate: then the candidate was never current, since a writer that replaced it would
+// have stored its version later. A version older than base says nothing: the read is out
+// of date, or somebody has put an old version back.
 func (s *secrets) between(ctx context.Context, encoded, base, id string) bool {
 	now, f := s.read(ctx, encoded)
 	if f != nil || now.id == id {
@@ -286,22 +283,22 @@ func (s *secrets) between(ctx context.Context, encoded, base, id string) bool {
 	return f == nil && old.created.Before(now.created)
 }
 
-// target is a secret that is to be created.
+// target is a secret to be created.
 type target struct {
 	encoded string // its name
-	full    string // the encoded name if encoded holds a hash of it
+	full    string // the encoded name, if encoded holds a hash of it
 	data    []byte
 }
 
-// Format shows the name and nothing of the data.
+// Format writes the name and none of the data.
 func (t target) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "target "+t.encoded) }
 
-// create creates the secret, or takes over a name that is not in use: one that
-// is scheduled for deletion, or a secret without a version.
+// create creates the secret, or uses a name again that is scheduled for deletion or has
+// no version.
 func (s *secrets) create(ctx context.Context, t target) (string, error) {
 	id := newVersion()
 	var last *fault
-	lost := false // One of the calls may have been carried out.
+	lost := false // One of the calls may have been applied.
 	for turn := range turns {
 		out, f := call(ctx, "CreateSecret", s.api.CreateSecret, s.newSecret(t, id))
 		if f == nil {
@@ -327,11 +324,11 @@ func (s *secrets) create(ctx context.Context, t target) (string, error) {
 			return "", err
 		}
 	}
-	return "", fmt.Errorf("%w, and yet no read shows the secret, in %d attempts; retry later, and if that does not help, delete the secret in the service",
+	return "", fmt.Errorf("%w, but no read shows the secret, after %d attempts; retry later, and if that does not help, delete the secret in the service",
 		last.as(driver.ErrUnavailable), turns)
 }
 
-// newSecret is the request for a new secret.
+// newSecret returns the request for a new secret.
 func (s *secrets) newSecret(t target, id string) *secretsmanager.CreateSecretInput {
 	in := &secretsmanager.CreateSecretInput{
 		Name: aws.String(t.encoded), ClientRequestToken: aws.String(id), SecretString: aws.String(string(t.data)),

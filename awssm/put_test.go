@@ -96,7 +96,7 @@ func TestVersionQuota(t *testing.T) {
 	b.put("a/x", `{"n":"2"}`, r)
 }
 
-// A secret that was made in the console or by a template may have no version.
+// A secret made in the console or by a template may have no version.
 func TestSecretWithoutVersion(t *testing.T) {
 	b := newBench(t, awssmtest.Real())
 	in := &secretsmanager.CreateSecretInput{Name: aws.String("a/x")}
@@ -130,8 +130,8 @@ func TestEveryReplyLost(t *testing.T) {
 	b.wantAbsent("a/x")
 }
 
-// The SDK repeats a move whose reply was lost and is then refused, because the
-// first attempt was carried out.
+// The SDK retries a move whose reply was lost, and the retry is refused because the first
+// attempt was applied.
 func TestReplyLostUnderTheRetryer(t *testing.T) {
 	config := awssmtest.Real()
 	config.LoseReplies = 0.5
@@ -147,7 +147,7 @@ func TestReplyLostUnderTheRetryer(t *testing.T) {
 	}
 }
 
-// A request that never arrived is told from one that was carried out, also when
+// A request that never arrived is distinguished from one that was applied, even when
 // others have written twice since the revision was read.
 func TestStaleWriterWhoseRequestIsLost(t *testing.T) {
 	config := awssmtest.Real()
@@ -163,8 +163,7 @@ func TestStaleWriterWhoseRequestIsLost(t *testing.T) {
 	}
 }
 
-// Somebody writes over a version whose move had lost its reply: the write has
-// happened all the same.
+// A version is replaced after the reply to its move was lost: the write still succeeded.
 func TestReplyLostAndOverwritten(t *testing.T) {
 	for _, by := range []int{1, 2} {
 		config := awssmtest.Real()
@@ -188,7 +187,7 @@ func TestReplyLostAndOverwritten(t *testing.T) {
 		case by == 1 && err != nil:
 			t.Errorf("overwritten once: %v", err)
 		case by == 2 && !errors.Is(err, driver.ErrUnavailable):
-			t.Errorf("overwritten twice, so that nobody can tell: %v", err)
+			t.Errorf("overwritten twice, so the outcome is unknown: %v", err)
 		}
 	}
 }
@@ -234,7 +233,7 @@ func TestConcurrentCounter(t *testing.T) {
 	}
 }
 
-// Writers of one process that wait for each other store no versions in vain.
+// Concurrent writers of one process store no versions in vain.
 func TestLosersOfOneProcessLeaveNoVersions(t *testing.T) {
 	b := newBench(t, awssmtest.Real())
 	r := b.put("a/x", `{"n":"0"}`, "")
@@ -287,13 +286,12 @@ func TestWaitingWriterHonoursItsContext(t *testing.T) {
 	}
 }
 
-// outdated shows a secret as it was for some reads, and loses the replies of
-// moves.
+// outdated returns stale data for some reads, and loses the replies of moves.
 type outdated struct {
 	API
 	description *secretsmanager.DescribeSecretOutput
 	value       *secretsmanager.GetSecretValueOutput
-	reads       int // so many reads of the current version are outdated
+	reads       int // how many reads of the current version are stale
 	lost        bool
 }
 
@@ -330,8 +328,7 @@ func (o *outdated) UpdateSecretVersionStage(ctx context.Context, in *secretsmana
 	return out, err
 }
 
-// A secret is created and the reply lost; whatever the retries are then refused
-// for, it is there.
+// The reply to a creation is lost; whatever error the retries get, the secret exists.
 func TestLostCreationIsLookedForWhateverTheRetryGets(t *testing.T) {
 	for _, code := range []string{"ThrottlingException", "ExpiredTokenException", "LimitExceededException", "ResourceExistsException"} {
 		b := newBench(t, awssmtest.Real())
@@ -347,8 +344,8 @@ func TestLostCreationIsLookedForWhateverTheRetryGets(t *testing.T) {
 	}
 }
 
-// The same, and the look shows nothing: nobody knows whether it is there. What is
-// seen late is found.
+// The same, and the look shows nothing: the outcome is unknown. A secret that is seen late
+// is found.
 func TestLostCreationThatIsNotSeenIsUnknown(t *testing.T) {
 	for name, c := range map[string]struct {
 		reads int
@@ -389,7 +386,7 @@ func (u *unseen) GetSecretValue(ctx context.Context, in *secretsmanager.GetSecre
 	return u.API.GetSecretValue(ctx, in, options...)
 }
 
-// A creator whose context ends in the midst of a call gets the context's error.
+// A creator whose context ends during a call gets the context's error.
 func TestCreatorHonoursItsContextInTheMidstOfACall(t *testing.T) {
 	for _, call := range []string{"CreateSecret", "GetSecretValue", "PutSecretValue"} {
 		b := newBench(t, awssmtest.Real())
@@ -407,7 +404,7 @@ func TestCreatorHonoursItsContextInTheMidstOfACall(t *testing.T) {
 	}
 }
 
-// ending ends the context when a call has been carried out.
+// ending ends the context after a call was applied.
 type ending struct {
 	service *awssmtest.Service
 	op      string
@@ -424,8 +421,8 @@ func (e ending) Do(r *http.Request) (*http.Response, error) {
 	return reply, err
 }
 
-// A secret without a version gets its first one, the reply is lost, and the
-// retries are throttled.
+// A secret without a version gets its first one, the reply is lost, and the retries are
+// throttled.
 func TestLostFirstVersionIsLookedForWhateverTheRetryGets(t *testing.T) {
 	b := newBench(t, awssmtest.Real())
 	if _, err := b.service.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("a/x")}); err != nil {
@@ -438,8 +435,8 @@ func TestLostFirstVersionIsLookedForWhateverTheRetryGets(t *testing.T) {
 	}
 }
 
-// A version is written over and the reply lost, while reads still show what was
-// there before that version: this tells nothing about the write.
+// A version is replaced and the reply lost, while reads still show the version before it:
+// this says nothing about the write.
 func TestVersionOlderThanTheBaseRefusesNothing(t *testing.T) {
 	for reads, want := range map[int]error{1: nil, 1000: driver.ErrUnavailable} {
 		b := newBench(t, awssmtest.Real())

@@ -1,6 +1,5 @@
-// How a creator gets a name that is taken by something that is no secret any more,
-// or not yet: one that is scheduled for deletion, being deleted, or without a
-// version, or that its own lost call has created.
+// How a creator gets a name that is still in use: by a secret that is scheduled for
+// deletion, being deleted or without a version, or that its own lost call has created.
 
 package awssm
 
@@ -16,14 +15,14 @@ import (
 	"example.com/tokenstore/driver"
 )
 
-// occupied decides what a creator does whose name exists, or whose reply was
-// lost: it may be its own secret, one without a version, or one whose deletion
-// is under way. It says whether to try again from the start.
+// occupied handles the creation of a secret whose name exists, or whose reply was lost: it
+// may be the creator's own secret, one without a version, or one being deleted. It
+// reports whether to try again from the start.
 func (s *secrets) occupied(ctx context.Context, t target, id string, cause *fault) (revision string, again bool, err error) {
 	v, f := s.read(ctx, t.encoded)
 	switch {
 	case f != nil && errors.Is(f.kind, driver.ErrNotFound) && cause.lost:
-		// It was never created, or the read is outdated.
+		// It was never created, or the read is stale.
 		revision, err = s.lostCreate(ctx, t.encoded, id, cause, driver.ErrUnavailable)
 		return revision, false, err
 	case f != nil && errors.Is(f.kind, driver.ErrNotFound):
@@ -45,19 +44,19 @@ func (s *secrets) occupied(ctx context.Context, t target, id string, cause *faul
 	return "", false, cause.as(driver.ErrConflict)
 }
 
-// unversioned decides what a creator does with a name that exists and shows no
-// current version. It says whether to try again from the start.
+// unversioned handles the creation of a secret whose name exists but shows no current
+// version. It reports whether to try again from the start.
 func (s *secrets) unversioned(ctx context.Context, t target, cause *fault) (revision string, again bool, err error) {
 	d, f := s.describe(ctx, t.encoded)
 	switch {
 	case f != nil && errors.Is(f.kind, driver.ErrNotFound):
-		return "", true, nil // Its deletion is about to end, or a read is outdated.
+		return "", true, nil // Its deletion is about to end, or a read is stale.
 	case f != nil:
 		return "", false, f.give()
 	case d.deleted:
 		return s.takeBack(ctx, t, cause)
 	case d.current != "":
-		return "", true, nil // The first read was outdated.
+		return "", true, nil // The first read was stale.
 	case s.private && d.damaged():
 		again, err = s.clear(ctx, t.encoded)
 		return "", again, err
@@ -66,9 +65,9 @@ func (s *secrets) unversioned(ctx context.Context, t target, cause *fault) (revi
 	return revision, false, err
 }
 
-// lostCreate decides whether a secret that holds another version now, or is not
-// seen, was created by the call whose reply was lost: then it has that version
-// too. If it has not, the error is of the kind otherwise.
+// lostCreate decides whether a secret that now holds another version, or is not seen, was
+// created by the call whose reply was lost: then it has that version too. If not, the
+// error is of the kind otherwise.
 func (s *secrets) lostCreate(ctx context.Context, encoded, id string, cause *fault, otherwise error) (string, error) {
 	wait := lookWait
 	for range looks {
@@ -87,10 +86,10 @@ func (s *secrets) lostCreate(ctx context.Context, encoded, id string, cause *fau
 	return "", cause.as(otherwise)
 }
 
-// takeBack restores a name that is scheduled for deletion and replaces what is
-// there. What the store itself deleted is a tombstone, so that a crash between
-// the two calls brings no credential back. The version is looked up before the
-// restore: whoever comes in between makes the replacement fail.
+// takeBack restores a name that is scheduled for deletion and replaces its content. The
+// store's own deletions leave a tombstone, so a crash between the two calls brings no
+// credential back. The version is looked up before the restore, so that a write in
+// between makes the replacement fail.
 func (s *secrets) takeBack(ctx context.Context, t target, cause *fault) (revision string, again bool, err error) {
 	d, f := s.describeWritten(ctx, t.encoded)
 	switch {
@@ -101,7 +100,7 @@ func (s *secrets) takeBack(ctx context.Context, t target, cause *fault) (revisio
 	case !d.deleted && !cause.saysDeleted():
 		return "", false, cause.give()
 	case !d.deleted:
-		return "", true, nil // Somebody has restored it, or this is outdated.
+		return "", true, nil // Somebody has restored it, or this is stale.
 	}
 	_, f = call(ctx, "RestoreSecret", s.api.RestoreSecret, &secretsmanager.RestoreSecretInput{SecretId: aws.String(t.encoded)})
 	switch {
@@ -118,8 +117,8 @@ func (s *secrets) takeBack(ctx context.Context, t target, cause *fault) (revisio
 	return revision, false, err
 }
 
-// describeWritten describes a secret. If this process has written it a moment
-// ago, it looks again until the description shows that version.
+// describeWritten describes a secret. If this process has just written it, it looks again
+// until the description shows that version.
 func (s *secrets) describeWritten(ctx context.Context, encoded string) (description, *fault) {
 	w := s.wrote(encoded)
 	wait := lookWait
@@ -133,8 +132,7 @@ func (s *secrets) describeWritten(ctx context.Context, encoded string) (descript
 	}
 }
 
-// overMark writes over the mark of a deletion, once its DeleteSecret can no
-// longer be under way.
+// overMark replaces a deletion's mark once its DeleteSecret can no longer arrive.
 func (s *secrets) overMark(ctx context.Context, t target, mark version) (revision string, again bool, err error) {
 	seen := s.set.now()
 	if seen.Sub(mark.markedAt()).Abs() < retireWindow+maxSkew {
@@ -146,8 +144,8 @@ func (s *secrets) overMark(ctx context.Context, t target, mark version) (revisio
 	return revision, false, err
 }
 
-// awaitDeletion waits until a marked secret is scheduled for deletion, or its
-// deleter has had its time. It says whether something has changed.
+// awaitDeletion waits until a marked secret is scheduled for deletion, or its deleter's
+// time is over. It reports whether something has changed.
 func (s *secrets) awaitDeletion(ctx context.Context, encoded string, mark version, seen time.Time) (bool, error) {
 	for range retireWindow / lookWait {
 		if s.set.now().Sub(seen) >= retireWindow {
@@ -165,7 +163,7 @@ func (s *secrets) awaitDeletion(ctx context.Context, encoded string, mark versio
 		case v.id != mark.id && v.marked():
 			return true, nil // Its deleter has renewed it.
 		case v.id != mark.id:
-			return false, fmt.Errorf("%w: the secret exists", driver.ErrConflict)
+			return false, fmt.Errorf("%w: the secret already exists", driver.ErrConflict)
 		}
 	}
 	return false, nil

@@ -52,7 +52,7 @@ func TestTwoCreatorsTakeBackOneName(t *testing.T) {
 	}
 }
 
-// Whatever call a creator dies before, what the store deleted stays deleted.
+// Whichever call a creator dies before, deleted data stay deleted.
 func TestCrashWhileTakingBack(t *testing.T) {
 	for crash := 1; ; crash++ {
 		b := newBench(t, awssmtest.Real())
@@ -99,8 +99,8 @@ func TestSecretDeletedInTheConsoleIsAbsent(t *testing.T) {
 	b.wantData("a/x", `{"n":"2"}`)
 }
 
-// A deleter renews its mark while a creator waits for it to end: the creator
-// waits on, until the new mark is old, too.
+// A deleter renews its mark while a creator waits for it to finish: the creator waits
+// until the new mark is old, too.
 func TestCreatorOutwaitsARenewedMark(t *testing.T) {
 	b := newBench(t, awssmtest.Real())
 	mark := b.put("a/x", string(newMark(b.clock.Now())), "")
@@ -116,7 +116,7 @@ func TestCreatorOutwaitsARenewedMark(t *testing.T) {
 		t.Fatal(err)
 	}
 	if waited := b.clock.Now().Sub(renewed); waited < retireWindow {
-		t.Errorf("written over %v after it was renewed", waited)
+		t.Errorf("overwritten %v after it was renewed", waited)
 	}
 	b.wantData("a/x", liveData)
 }
@@ -128,7 +128,7 @@ func TestMarkLeftByACrashIsTakenOver(t *testing.T) {
 	began := b.clock.Now()
 	b.put("a/x", liveData, "")
 	if waited := b.clock.Now().Sub(began); waited < retireWindow {
-		t.Errorf("written over after %v", waited)
+		t.Errorf("overwritten after %v", waited)
 	}
 	b.wantData("a/x", liveData)
 

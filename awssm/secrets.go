@@ -1,5 +1,5 @@
-// What the driver holds, and how it reads: one secret, many with one call, the
-// names of all. Only an answer about one secret says that this one is absent.
+// The driver and its reads: one secret, many with one call, and the list of names. Only an
+// answer about a secret itself means that it is absent.
 
 package awssm
 
@@ -27,15 +27,15 @@ import (
 )
 
 const (
-	// current is the label of the version that counts; previous goes with it to
-	// the version that counted before.
+	// current is the label of the version that counts; previous follows it to the
+	// one before.
 	current  = "AWSCURRENT"
 	previous = "AWSPREVIOUS"
 
-	// maxSize is the size of the largest secret value, in bytes.
+	// maxSize is the largest secret value, in bytes.
 	maxSize = 65536
-	// writesPerDay is what one secret bears: about 100 versions are kept, and
-	// none that is younger than 24 hours is dropped.
+	// writesPerDay is how many writes a secret accepts: about 100 versions are kept,
+	// and none younger than 24 hours is dropped.
 	writesPerDay = 96
 
 	// noCurrent is the revision of a secret without a current version.
@@ -45,11 +45,11 @@ const (
 const (
 	batchSize = 20  // secrets in one BatchGetSecretValue
 	pageSize  = 100 // secrets in one page of ListSecrets
-	// parallel is how many calls one GetBatch makes at a time; the service bears
-	// 100 batch reads a second.
+	// parallel is how many calls one GetBatch makes at a time; the service allows 100
+	// batch reads a second.
 	parallel = 4
-	// batchAgain is after how long a role that might not read in batches is asked
-	// again: it may have got the permission.
+	// batchAgain is when to try again for a role that was not allowed to read in
+	// batches: it may have got the permission.
 	batchAgain = 10 * time.Minute
 )
 
@@ -59,7 +59,7 @@ type secrets struct {
 	set       *settings
 	candidate string       // the label under which this process writes
 	private   bool         // no other process writes under it
-	noBatch   atomic.Int64 // until when the role may not read in batches, in nanoseconds
+	noBatch   atomic.Int64 // nanoseconds: do not read in batches until then, as the role may not
 
 	mu      sync.Mutex
 	locks   keylock.Locks
@@ -68,7 +68,7 @@ type secrets struct {
 	swept   recent.Map[time.Time] // when labels were last cleaned up, by secret
 }
 
-// String names the driver and shows nothing of its client and its options.
+// String returns the driver's name, and nothing of its client or options.
 func (s *secrets) String() string { return "awssm driver" }
 
 // Format writes what String returns, whatever the verb.
@@ -77,18 +77,18 @@ func (s *secrets) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.Strin
 // LogValue returns what String returns.
 func (s *secrets) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
-// recentFor is how long what this process wrote is remembered.
+// recentFor is how long this process remembers its own writes.
 const recentFor = time.Minute
 
-// outdatedFor is how long a revision that this process has written over is
-// refused without a call. A person may make it the current one again.
+// outdatedFor is how long a revision that this process has replaced is refused without a
+// call. After that a person may have made it current again.
 const outdatedFor = 5 * time.Second
 
-// write is what this process wrote last to a secret, and over what.
+// write is this process's last write to a secret.
 type write struct {
 	revision string
 	at       time.Time
-	replaced []string // the revisions that it has written over since
+	replaced []string // the revisions that it has replaced since
 }
 
 var (
@@ -104,14 +104,14 @@ func newSecrets(api API, set *settings) *secrets {
 	return s
 }
 
-// Limits returns the size of a secret value and the writes that a secret bears
-// in a day.
+// Limits returns the maximum size of a secret value and the writes that a secret accepts
+// per day.
 func (s *secrets) Limits() driver.Limits {
 	return driver.Limits{MaxSize: maxSize, WritesPerDay: writesPerDay}
 }
 
-// Get reads the current version. A secret that is scheduled for deletion, or
-// holds the mark of a deletion, is not found.
+// Get reads the current version. A secret that is scheduled for deletion, or marked as
+// deleted, is not found.
 func (s *secrets) Get(ctx context.Context, name string) (driver.Secret, error) {
 	encoded, _, err := encodeName(name)
 	if err != nil {
@@ -126,25 +126,25 @@ func (s *secrets) Get(ctx context.Context, name string) (driver.Secret, error) {
 	case f != nil:
 		return driver.Secret{}, f.give()
 	case v.marked():
-		return driver.Secret{}, fmt.Errorf("%w: it is being deleted", driver.ErrNotFound)
+		return driver.Secret{}, fmt.Errorf("%w: the secret is being deleted", driver.ErrNotFound)
 	}
 	return s.secret(name, encoded, v), nil
 }
 
-// secret returns what was read of a secret.
+// secret returns a secret with the version that was read.
 func (s *secrets) secret(name, encoded string, v version) driver.Secret {
 	return driver.Secret{Name: name, Data: v.data, Revision: v.id, Restored: s.sight(encoded, v)}
 }
 
-// withoutCurrent returns what a secret is that exists and has no current version.
-// One that never had a version, as a template makes it, is not found. One that has
-// lost it is damaged: it has no data, and a revision by which it can be written
-// again. AWS knows no such secret; LocalStack does.
+// withoutCurrent decides what an existing secret without a current version is. One that
+// never had a version, as from a template, is not found. One that has lost it is damaged:
+// it has no data, but a revision with which it can be written again. This happens on
+// LocalStack, not on AWS.
 func (s *secrets) withoutCurrent(ctx context.Context, name, encoded string, cause *fault) (driver.Secret, error) {
 	d, f := s.describe(ctx, encoded)
 	switch {
 	case f != nil && errors.Is(f.kind, driver.ErrDenied):
-		return driver.Secret{}, fmt.Errorf("%w: the secret has no current version", cause.as(driver.ErrUnreadable))
+		return driver.Secret{}, fmt.Errorf("%w: the secret has no current version; save the token again or delete the secret", cause.as(driver.ErrUnreadable))
 	case f != nil:
 		return driver.Secret{}, f.give()
 	case d.deleted, !d.damaged() && d.current == "":
@@ -152,31 +152,31 @@ func (s *secrets) withoutCurrent(ctx context.Context, name, encoded string, caus
 	case d.current == "":
 		return driver.Secret{Name: name, Revision: noCurrent}, nil
 	}
-	v, f := s.readVersion(ctx, encoded, d.current) // The first read was outdated.
+	v, f := s.readVersion(ctx, encoded, d.current) // The first read was stale.
 	switch {
 	case f != nil && errors.Is(f.kind, driver.ErrNotFound):
 		return driver.Secret{}, f.as(driver.ErrUnavailable)
 	case f != nil:
 		return driver.Secret{}, f.give()
 	case v.marked():
-		return driver.Secret{}, fmt.Errorf("%w: it is being deleted", driver.ErrNotFound)
+		return driver.Secret{}, fmt.Errorf("%w: the secret is being deleted", driver.ErrNotFound)
 	}
 	return s.secret(name, encoded, v), nil
 }
 
-// sighting is the latest current version that this process knows of a secret.
+// sighting is the latest current version of a secret that this process knows.
 type sighting struct {
 	id      string
-	created time.Time // by the service's clock, or that of a version before it
-	over    string    // the version that this process replaced by it
+	created time.Time // by the service's clock, its own or an earlier version's
+	over    string    // the version that this process replaced with it
 	at      time.Time // when it was last seen, by our clock
 }
 
-// settled is how long a read may be taken for an outdated one.
+// settled is how long a read may be stale.
 const settled = 5 * time.Second
 
-// sight notes a version that was read, and reports whether somebody has put it
-// back: this process has seen a later one, too long ago for an outdated read.
+// sight records a version that was read, and reports whether somebody has put it back:
+// this process saw a later one, too long ago for a stale read.
 func (s *secrets) sight(encoded string, v version) (restored bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -200,16 +200,16 @@ type version struct {
 	created time.Time // by the service's clock
 }
 
-// Format shows the version's ID and nothing of its data.
+// Format writes the version's ID and none of its data.
 func (v version) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "version "+v.id) }
 
-// read reads the current version of a secret. It names the label, since
-// emulators do not agree on what is read without one.
+// read reads the current version of a secret. It names the label, since emulators differ
+// in what they return without one.
 func (s *secrets) read(ctx context.Context, encoded string) (version, *fault) {
 	return s.value(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String(encoded), VersionStage: aws.String(current)})
 }
 
-// readVersion reads a version by its ID, current or not.
+// readVersion reads a version by its ID, whether current or not.
 func (s *secrets) readVersion(ctx context.Context, encoded, id string) (version, *fault) {
 	return s.value(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String(encoded), VersionId: aws.String(id)})
 }
@@ -230,7 +230,7 @@ func valueOf(text *string, binary []byte) []byte {
 	return []byte(*text)
 }
 
-// description is what is known of a secret without its value.
+// description is a secret's metadata.
 type description struct {
 	current, previous string              // version IDs, empty if there is none
 	stages            map[string][]string // the labelled versions
@@ -238,8 +238,8 @@ type description struct {
 	ours              bool                // this package has created it
 }
 
-// damaged reports whether a secret has lost its current version: it has others, or
-// it was created by this package, which never leaves one without.
+// damaged reports whether a secret has lost its current version: it has other versions,
+// or this package created it, which never leaves one without.
 func (d description) damaged() bool { return d.current == "" && (len(d.stages) > 0 || d.ours) }
 
 func (s *secrets) describe(ctx context.Context, encoded string) (description, *fault) {
@@ -264,8 +264,8 @@ func (s *secrets) describe(ctx context.Context, encoded string) (description, *f
 	return d, nil
 }
 
-// scheduled reports whether a call was refused because the secret is scheduled
-// for deletion.
+// scheduled reports whether a call was refused because the secret is scheduled for
+// deletion.
 func (s *secrets) scheduled(ctx context.Context, encoded string, f *fault) bool {
 	if f.saysDeleted() {
 		return true
@@ -274,9 +274,8 @@ func (s *secrets) scheduled(ctx context.Context, encoded string, f *fault) bool 
 	return df == nil && d.deleted
 }
 
-// newVersion returns an ID, a random UUID, for a version that is to be written. The service
-// takes the request's token for it, which also makes the SDK's retries
-// harmless.
+// newVersion returns an ID, a random UUID, for a new version. It is sent as the request's
+// token, which makes the SDK's retries harmless.
 func newVersion() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // It never fails.
@@ -284,13 +283,13 @@ func newVersion() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-// acquire waits until this process writes nothing else to the secret. Writers
-// of one process share a candidate label: one would take it from the other.
+// acquire waits until this process has no other write to the secret in progress. Writers
+// of one process share a candidate label, and would take it from each other.
 func (s *secrets) acquire(ctx context.Context, encoded string) (release func(), err error) {
 	return s.locks.Lock(ctx, encoded)
 }
 
-// remember notes a write.
+// remember records a write.
 func (s *secrets) remember(encoded, base, revision string, at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -310,23 +309,22 @@ func (s *secrets) remember(encoded, base, revision string, at time.Time) {
 	s.sighted.Put(encoded, sighting{id: revision, created: last.created, over: base, at: s.set.now()})
 }
 
-// wrote returns what this process wrote last to a secret.
+// wrote returns this process's last write to a secret.
 func (s *secrets) wrote(encoded string) write {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.recent[encoded]
 }
 
-// outdated reports whether this process has just written over a revision
-// itself: those who waited for that need not store a version to hear it from
-// the service.
+// outdated reports whether this process itself has just replaced a revision: then its
+// other writers need not store a version to learn that from the service.
 func (s *secrets) outdated(encoded, revision string) bool {
 	w := s.wrote(encoded)
 	return revision != "" && s.set.now().Sub(w.at) < outdatedFor && slices.Contains(w.replaced, revision)
 }
 
-// List pages through ListSecrets. What was created or deleted in the last five
-// minutes may be missing or still there.
+// List pages through ListSecrets. Secrets created or deleted in the last five minutes may
+// be missing or still listed.
 func (s *secrets) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		in := &secretsmanager.ListSecretsInput{MaxResults: aws.Int32(pageSize)}
@@ -337,7 +335,7 @@ func (s *secrets) List(ctx context.Context, prefix string) iter.Seq2[string, err
 		for {
 			out, f := call(ctx, "ListSecrets", s.api.ListSecrets, in)
 			if f == nil && in.NextToken != nil && aws.ToString(out.NextToken) == *in.NextToken {
-				yield("", fmt.Errorf("%w: ListSecrets gives the same page again and again; retry later", driver.ErrUnavailable))
+				yield("", fmt.Errorf("%w: ListSecrets keeps returning the same page; retry later", driver.ErrUnavailable))
 				return
 			}
 			if f != nil {
@@ -369,8 +367,8 @@ func (s *secrets) List(ctx context.Context, prefix string) iter.Seq2[string, err
 	}
 }
 
-// GetBatch reads 20 secrets with one call. A role that may not do that reads
-// them one by one.
+// GetBatch reads 20 secrets per call. Without that permission, secrets are read one at a
+// time.
 func (s *secrets) GetBatch(ctx context.Context, names []string) ([]driver.Secret, error) {
 	b := &batch{s: s, names: map[string]string{}}
 	var encoded []string
@@ -393,10 +391,10 @@ func (s *secrets) GetBatch(ctx context.Context, names []string) ([]driver.Secret
 	return b.secrets, errors.Join(b.errs...)
 }
 
-// batch is what one GetBatch has gathered.
+// batch is the result of one GetBatch so far.
 type batch struct {
 	s     *secrets
-	names map[string]string // the logical names by those of the secrets
+	names map[string]string // logical names by the secrets' names
 
 	mu      sync.Mutex
 	secrets []driver.Secret
@@ -415,7 +413,7 @@ func (b *batch) fail(name string, err error) {
 	b.errs = append(b.errs, &driver.NameError{Name: name, Err: err})
 }
 
-// read reads one chunk, and one by one what the batch did not give.
+// read reads one chunk, and then, one at a time, the secrets that the batch did not return.
 func (b *batch) read(ctx context.Context, chunk []string) {
 	rest, forbidden := chunk, false
 	if len(chunk) > 1 && b.s.set.now().UnixNano() >= b.s.noBatch.Load() {
@@ -423,10 +421,10 @@ func (b *batch) read(ctx context.Context, chunk []string) {
 		if rest, f = b.together(ctx, chunk); f != nil {
 			switch {
 			case errors.Is(f.kind, driver.ErrDenied):
-				// Expired credentials or a key out of order pass.
+				// Expired credentials or a broken key are temporary.
 				forbidden = forbiddenCodes[f.code]
 			case errors.Is(f.kind, driver.ErrInvalid), errors.Is(f.kind, driver.ErrNotFound):
-				// It is about one of them, and does not say which.
+				// It is about one secret, without saying which.
 			default:
 				for _, encoded := range chunk {
 					b.fail(b.names[encoded], f.give())
@@ -441,14 +439,14 @@ func (b *batch) read(ctx context.Context, chunk []string) {
 			return
 		}
 		if b.single(ctx, encoded) && forbidden {
-			// The credentials are good; it is that permission which is missing.
+			// The credentials work, so only that permission is missing.
 			b.s.noBatch.Store(b.s.set.now().Add(batchAgain).UnixNano())
 		}
 	}
 }
 
-// together reads a chunk with one call and returns the names of which it said
-// nothing definite.
+// together reads a chunk with one call and returns the names for which it had no definite
+// answer.
 func (b *batch) together(ctx context.Context, chunk []string) (rest []string, f *fault) {
 	out, f := call(ctx, "BatchGetSecretValue", b.s.api.BatchGetSecretValue, &secretsmanager.BatchGetSecretValueInput{SecretIdList: chunk})
 	if f != nil {
@@ -458,7 +456,7 @@ func (b *batch) together(ctx context.Context, chunk []string) (rest []string, f 
 	for _, entry := range out.SecretValues {
 		encoded := aws.ToString(entry.Name)
 		name, asked := b.names[encoded]
-		if !asked || !slices.Contains(entry.VersionStages, current) { // LocalStack gives versions that are not current.
+		if !asked || !slices.Contains(entry.VersionStages, current) { // LocalStack returns versions that are not current.
 			continue
 		}
 		definite[encoded] = true
@@ -468,7 +466,7 @@ func (b *batch) together(ctx context.Context, chunk []string) (rest []string, f 
 		}
 	}
 	for _, e := range out.Errors {
-		// Every fault but absence shows itself better in a read of its own.
+		// A read of its own gives a clearer error for all but absence.
 		missing := &types.ResourceNotFoundException{Message: e.Message}
 		if aws.ToString(e.ErrorCode) == missing.ErrorCode() && !noVersion(missing) {
 			definite[aws.ToString(e.SecretId)] = true

@@ -47,7 +47,7 @@ func TestBatch(t *testing.T) {
 	if calls := b.service.Calls()["BatchGetSecretValue"] - before; calls != 3 {
 		t.Errorf("%d batch calls", calls)
 	}
-	// A role without the permission reads one by one, and tries only once.
+	// A role without the permission reads one at a time, and tries only once.
 	single := b.another(b.service.As("secretsmanager:GetSecretValue"))
 	before = b.service.Calls()["BatchGetSecretValue"]
 	for range 3 {
@@ -58,7 +58,7 @@ func TestBatch(t *testing.T) {
 	if calls := b.service.Calls()["BatchGetSecretValue"] - before; calls != 1 {
 		t.Errorf("%d batch calls without the permission", calls)
 	}
-	// One that may read in batches only gets an error for each name.
+	// A role that may only read in batches gets an error for each name.
 	none := b.another(b.service.As("secretsmanager:BatchGetSecretValue"))
 	_, err = none.GetBatch(t.Context(), names[:2])
 	var ne *driver.NameError
@@ -67,7 +67,7 @@ func TestBatch(t *testing.T) {
 	}
 }
 
-// Batches are given up for the lack of the permission only, and not for good.
+// Only a missing permission turns batches off, and only for a while.
 func TestBatchesComeBack(t *testing.T) {
 	for _, c := range []struct {
 		code  string
@@ -135,7 +135,7 @@ func TestList(t *testing.T) {
 	}
 }
 
-// back moves AWSCURRENT to a version, as a person does who wants an older one back.
+// back moves AWSCURRENT to an older version, as a person does.
 func (b *bench) back(name, to string) {
 	b.Helper()
 	from := b.get(name).Revision
@@ -146,8 +146,8 @@ func (b *bench) back(name, to string) {
 	}
 }
 
-// A process says that an older version came back if it has seen the later one:
-// its own, or somebody else's. One that never saw it cannot.
+// A process reports that an older version came back if it has seen the later one, its own
+// or another process's. One that never saw it cannot.
 func TestOlderVersionThatCameBack(t *testing.T) {
 	for _, batch := range []bool{false, true} {
 		b := newBench(t, awssmtest.Real())
@@ -195,7 +195,7 @@ func TestOlderVersionThatCameBack(t *testing.T) {
 	}
 }
 
-// A listing whose pages lead nowhere ends.
+// A list whose pages never end stops.
 func TestListThatGoesRoundEnds(t *testing.T) {
 	b := newBench(t, awssmtest.Real())
 	b.put("a/x", `{}`, "")
@@ -209,7 +209,7 @@ func TestListThatGoesRoundEnds(t *testing.T) {
 	}
 }
 
-// circling gives the same page again and again.
+// circling returns the same page every time.
 type circling struct{ API }
 
 func (c circling) ListSecrets(ctx context.Context, in *secretsmanager.ListSecretsInput, options ...func(*secretsmanager.Options)) (*secretsmanager.ListSecretsOutput, error) {
@@ -222,10 +222,10 @@ func (c circling) ListSecrets(ctx context.Context, in *secretsmanager.ListSecret
 	return out, err
 }
 
-// What the driver holds shows no credential, however it is printed.
+// The driver shows no credential, however it is printed.
 func TestNothingIsPrinted(t *testing.T) {
 	b := newBench(t, awssmtest.Real(), WithStoreOptions(secretstore.WithPepper([]byte("hush"))))
-	// A client by value, as no pointer hides what it holds.
+	// A client by value, since a pointer would hide its content.
 	b.secrets.api = struct {
 		API
 		credentials string

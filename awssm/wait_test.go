@@ -13,7 +13,7 @@ import (
 	"example.com/tokenstore/internal/adaptertest"
 )
 
-// underWay is a client whose DeleteSecret has been sent and not yet arrived.
+// underWay is a client whose DeleteSecret has been sent but has not arrived.
 type underWay struct {
 	awssm.API
 	sent *secretsmanager.DeleteSecretInput
@@ -28,7 +28,7 @@ func (u *underWay) DeleteSecret(_ context.Context, in *secretsmanager.DeleteSecr
 type waiter struct {
 	clock *awssmtest.Clock
 	slept time.Duration
-	after time.Duration // the deletion arrives when it has slept so long; 0: never
+	after time.Duration // how long it has slept when the deletion arrives; 0: never
 	*underWay
 }
 
@@ -43,8 +43,8 @@ func (w *waiter) sleep(ctx context.Context, d time.Duration) error {
 	return w.clock.Sleep(ctx, d)
 }
 
-// TestSaveWaitsNoLongerThanTheDeletion saves a token whose deletion is under
-// way: the save waits until it has arrived, or cannot arrive any more.
+// TestSaveWaitsNoLongerThanTheDeletion saves a token while its deletion is in progress: the
+// save waits until it has arrived, or can no longer arrive.
 func TestSaveWaitsNoLongerThanTheDeletion(t *testing.T) {
 	for name, c := range map[string]struct{ after, least, most time.Duration }{
 		"arrives at once": {time.Millisecond, 0, time.Second},
@@ -65,7 +65,7 @@ func TestSaveWaitsNoLongerThanTheDeletion(t *testing.T) {
 				err = deleter.DeleteToken(t.Context(), saved.ID)
 			}
 			if err != nil || w.sent == nil {
-				t.Fatal("the deletion is not under way", err)
+				t.Fatal("the deletion is not in progress", err)
 			}
 			secret := aws.ToString(w.sent.SecretId)
 			if again, err := saver.SaveToken(t.Context(), adaptertest.Token("ada")); err != nil || again != saved {

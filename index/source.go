@@ -97,10 +97,10 @@ func errorIn(name string, err error) error {
 	return fmt.Errorf("index document %q: %w", name, err)
 }
 
-// retry backs off after a conflict of a write to the secret of o. When the attempts are used
-// up it returns an error: the conflict if o exists. If o does not exist, no other write
-// is the cause: the service refuses to create what it does not show. After that has
-// happened once, it gives up on the next such secret sooner.
+// retry backs off after a conflict of a write to the secret of o. When the attempts are
+// used up it returns an error: the conflict if o exists. If o does not exist, no other
+// write is the cause: the service refuses to create what it does not show. After that
+// has happened once, it gives up on the next such secret sooner.
 func (s *source) retry(ctx context.Context, attempt int, o object, conflict error) error {
 	last := attempt == writeAttempts-1
 	switch {

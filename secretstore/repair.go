@@ -83,9 +83,10 @@ func (s *Store) Check(ctx context.Context) (Report, error) {
 // service charges for older versions, it destroys those that saves have left. It
 // needs permission to list.
 //
-// Secrets of the index that cannot be understood are left alone, and named in an
-// error that matches ErrUnreadable; one without any data is deleted and rebuilt. All
-// else is repaired, and the report is of that. After any other error the report is of what was done before it.
+// Secrets of the index that cannot be understood are left alone, and named in an error
+// that matches ErrUnreadable; one without any data is deleted and rebuilt. All else is
+// repaired, and the report is of that. After any other error the report is of what was
+// done before it.
 func (s *Store) Reindex(ctx context.Context, options ReindexOptions) (Report, error) {
 	report, err := s.reindex(ctx, options)
 	return report, s.fail("reindex", "", err)

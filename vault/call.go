@@ -1,5 +1,6 @@
-// One call to the server: the token it carries, the client's retries, and what its
-// reply or its failure means in terms of package driver.
+// Calls to the server: the token they carry, the client's retries, and the meaning of a
+// reply or failure in terms of package driver. Every call passes through here, so that no
+// error quotes the server and no token goes to another host.
 
 package vault
 
@@ -27,11 +28,10 @@ import (
 	"example.com/tokenstore/internal/pause"
 )
 
-// link makes the calls. It has clones of the caller's client, which are never
-// changed once they are made; what differs from call to call, such as the
-// token, is set on the request.
+// link makes the calls. It has clones of the caller's client, which never change after
+// they are made; anything that varies by call, such as the token, is set on the request.
 type link struct {
-	source *api.Client // the caller's: gives the token where there is no session
+	source *api.Client // the caller's: provides the token if there is no session
 	client *api.Client
 	once   *api.Client // makes one attempt only
 
@@ -59,7 +59,7 @@ func newLink(source *api.Client, c config) (*link, error) {
 	if l.once, err = l.client.CloneWithHeaders(); err != nil {
 		return nil, errNotCloned
 	}
-	l.once.ClearToken() // It comes from the environment.
+	l.once.ClearToken() // The clone takes one from the environment.
 	l.once.SetMaxRetries(0)
 	if c.session == nil && c.login != nil {
 		session, err := NewSession(source, c.login)
@@ -71,14 +71,14 @@ func newLink(source *api.Client, c config) (*link, error) {
 	return l, nil
 }
 
-var errNotCloned = errors.New("the client cannot be cloned: its configuration or the environment's is not valid")
+var errNotCloned = errors.New("the client cannot be cloned: check its configuration and the VAULT_ variables")
 
-// clientClone returns a clone of the caller's client, without its token. It does
-// not wait for a sealed server, and follows no redirect to another host.
+// clientClone returns a clone of the caller's client, without its token. It does not wait
+// for a sealed server, and follows no redirect to another host.
 func clientClone(source *api.Client) (*api.Client, error) {
 	c := source.CloneConfig() // Has an HTTP client of its own, with the caller's transport.
-	// The API's client follows a redirect itself, once. Package net/http would
-	// take the token anywhere.
+	// The API's client follows one redirect itself. Package net/http would take the token
+	// to any host.
 	c.HttpClient.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	clone, err := api.NewClient(c)
 	if err != nil {
@@ -96,7 +96,7 @@ func clientClone(source *api.Client) (*api.Client, error) {
 			if leadsElsewhere(resp) {
 				return false, errElsewhere
 			}
-			if counted { // A redirect is no attempt: nothing was carried out.
+			if counted { // A redirect is not an attempt: nothing was applied.
 				made.sent.Add(-1)
 			}
 		}
@@ -111,16 +111,16 @@ func clientClone(source *api.Client) (*api.Client, error) {
 	return clone, nil
 }
 
-// errElsewhere is the error of a redirect that is not followed: whoever answers
-// there would get the token.
+// errElsewhere is the error of a redirect that is not followed, since its target would
+// get the token.
 var errElsewhere = errors.New("the server redirects to another host, port or scheme, to which no token is sent: " +
-	"set the client's address (VAULT_ADDR) to where the server is")
+	"set the client's address (VAULT_ADDR) to the server's own")
 
-// leadsElsewhere reports whether a reply redirects to anything but the same host
-// and port, or the same host with TLS instead of without.
+// leadsElsewhere reports whether a reply redirects to anything but the same host and port,
+// or the same host with TLS instead of without.
 func leadsElsewhere(resp *http.Response) bool {
 	to, err := resp.Location()
-	if err != nil || resp.Request == nil { // There is nothing to follow.
+	if err != nil || resp.Request == nil { // Nothing to follow.
 		return false
 	}
 	from := resp.Request.URL
@@ -130,7 +130,7 @@ func leadsElsewhere(resp *http.Response) bool {
 	return from.Scheme != to.Scheme || !strings.EqualFold(from.Host, to.Host)
 }
 
-// tries counts what the client makes of one request.
+// tries counts the client's attempts at one request.
 type tries struct {
 	sent atomic.Int64
 	lost atomic.Bool
@@ -139,7 +139,7 @@ type tries struct {
 // triesKey is the key of a request's tries in its context.
 type triesKey struct{}
 
-// mayBeDone reports whether an attempt that ended so may have been carried out.
+// mayBeDone reports whether an attempt with this result may have been applied.
 func (t *tries) mayBeDone(resp *http.Response, err error) bool {
 	if err != nil || resp == nil {
 		return t.sent.Load() > 0
@@ -155,10 +155,10 @@ func (t *tries) mayBeDone(resp *http.Response, err error) bool {
 	return true
 }
 
-// maxErrorBody is more than any error that Vault itself writes.
+// maxErrorBody is larger than any error from Vault itself.
 const maxErrorBody = 16 << 10
 
-// bodySays looks into a reply's body without using it up.
+// bodySays searches a reply's body without consuming it.
 func bodySays(resp *http.Response, words string) bool {
 	head, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
 	resp.Body = struct {
@@ -179,13 +179,13 @@ type call struct {
 	root   bool // about the server: without a token, outside of all namespaces
 }
 
-// reply is what came back. A status of 404 is no error if it is the engine's own
-// answer about the path that was asked for; see [absence].
+// reply is what the server answered. A status of 404 is not an error if it is the engine's
+// own answer about the path; see [absence].
 type reply struct {
 	status   int
 	body     []byte
 	attempts int64 // how often the request was sent
-	lost     bool  // one of the attempts may have been carried out without telling so
+	lost     bool  // an attempt may have been applied although its reply was lost
 }
 
 const (
@@ -193,8 +193,8 @@ const (
 	upgradeWait  = 300 * time.Millisecond
 )
 
-// do makes a call. A mount under upgrade is asked again for some seconds; a
-// refused token is replaced once, if there is another one.
+// do makes a call. It waits a few seconds for a mount that is being upgraded, and replaces
+// a refused token once if there is another.
 func (l *link) do(ctx context.Context, c call) (reply, error) {
 	var sent int64
 	var lost bool
@@ -248,7 +248,7 @@ func (l *link) tokenInsteadOf(ctx context.Context, refused string) (string, erro
 	return l.session.replace(ctx, refused)
 }
 
-// send makes one request, which the client may repeat.
+// send makes one request, which the client may retry.
 func (l *link) send(ctx context.Context, c call, token string) (reply, error) {
 	if err := sendable(token); err != nil {
 		return reply{}, err
@@ -277,7 +277,7 @@ func (l *link) send(ctx context.Context, c call, token string) (reply, error) {
 		switch {
 		case c.method == http.MethodGet && l.reads == ReadsActiveNode && !c.root:
 			api.ForwardAlways()(r)
-		case c.method == http.MethodPatch: // The client names another type, which Vault refuses.
+		case c.method == http.MethodPatch: // The client sets another type, which Vault refuses.
 			r.Headers.Set("Content-Type", "application/merge-patch+json")
 		}
 	}).Logical()
@@ -298,12 +298,12 @@ func (l *link) send(ctx context.Context, c call, token string) (reply, error) {
 	return r, err
 }
 
-// sendable refuses a token that no header can hold: without the reason, that
-// would look like a server that does not answer.
+// sendable refuses a token that no header can hold, which otherwise would look like a
+// server that does not answer.
 func sendable(token string) error {
 	if strings.ContainsFunc(token, func(c rune) bool { return !unicode.IsPrint(c) }) {
 		return &failure{kind: driver.ErrDenied, op: "use the token", text: "the token has a line break or another unprintable character: " +
-			"remove it from VAULT_TOKEN, or from where the token comes"}
+			"remove it from VAULT_TOKEN or the token's source"}
 	}
 	return nil
 }
@@ -322,20 +322,20 @@ func received(ctx context.Context, op, method string, resp *api.Response, err er
 	switch {
 	case r.status == http.StatusNotFound && (err == nil || statusOf(err) == http.StatusNotFound):
 		return r, absence(op, method, r.body, err)
-	case err == nil && r.status/100 == 3: // The second in a row, one of another kind, or none is to be followed.
+	case err == nil && r.status/100 == 3: // A second redirect, one of another kind, or a client that follows none.
 		return r, &failure{kind: driver.ErrInvalid, op: op, text: fmt.Sprintf("the server redirects in a way that is not followed (status %d): "+
-			"set the client's address (VAULT_ADDR) to where the server is", r.status)}
+			"set the client's address (VAULT_ADDR) to the server's own", r.status)}
 	case err == nil:
 		return r, nil
 	}
 	return r, classify(ctx, op, err)
 }
 
-// absence returns nil if a reply of status 404 is what the engine itself says of a
-// path at which nothing is, or nothing any more. Every other says nothing about a
-// secret: the server has no such namespace or mount, or somebody else answers.
+// absence returns nil if a reply of status 404 is the engine's own answer about a path
+// that holds nothing, or nothing any more. Any other 404 says nothing about a secret: the
+// namespace or mount does not exist, or another server answers.
 func absence(op, method string, body []byte, err error) error {
-	if method == http.MethodPatch && len(body) == 0 { // There is nothing to patch.
+	if method == http.MethodPatch && len(body) == 0 { // Nothing to patch.
 		return nil
 	}
 	var said struct {
@@ -361,9 +361,8 @@ func absence(op, method string, body []byte, err error) error {
 	return refusal(op, reply, driver.ErrNoContainer)
 }
 
-// failure is the error of a call. Its text has the kind, what was done and the
-// status, and of the server's own words only those that are known to hold
-// neither a path nor data.
+// failure is the error of a call. Its text has the kind, the operation and the status, and
+// of the server's words only those known to hold neither a path nor data.
 type failure struct {
 	kind  error // a sentinel of package driver, ErrNotKV2, or nil
 	op    string
@@ -388,8 +387,8 @@ func (f *failure) Unwrap() []error {
 	return errs
 }
 
-// known are the server's words by which errors of one status are told apart.
-// The first that occurs decides; a nil kind leaves it to the status.
+// known are the server's phrases that distinguish errors of one status. The first match
+// decides; with a nil kind the status does.
 var known = []struct {
 	words string
 	kind  error
@@ -425,8 +424,8 @@ const (
 	sealed      = "Vault is sealed"
 )
 
-// classify turns the client's error of one call into one of this package. The
-// error of the caller's own context is returned as it is.
+// classify turns the client's error of one call into one of this package. It returns the
+// error of the caller's own context unchanged.
 func classify(ctx context.Context, op string, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -436,7 +435,7 @@ func classify(ctx context.Context, op string, err error) error {
 		return refusal(op, reply, kindOf(reply.StatusCode))
 	}
 	f := &failure{kind: driver.ErrUnavailable, op: op, cause: err}
-	var address *url.Error // Its text has the path, and who is in the address.
+	var address *url.Error // Its text has the path and the address's user.
 	if errors.As(err, &address) {
 		f.cause = address.Err
 	}
@@ -444,18 +443,18 @@ func classify(ctx context.Context, op string, err error) error {
 	case errors.Is(err, errElsewhere):
 		f.kind, f.text = driver.ErrInvalid, errElsewhere.Error()
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		// The client's own limit: it must not pass for the caller's context.
-		f.text, f.cause = "no answer within the client's timeout", nil
+		// The client's own limit, not to be confused with the caller's context.
+		f.text, f.cause = "no answer within the client's timeout; retry later", nil
 	case address != nil:
 		f.text, f.kind = transport(address.Err)
 	default:
-		f.text = "no usable answer"
+		f.text = "no usable answer; check the client's address (VAULT_ADDR) and any proxy"
 	}
 	return f
 }
 
-// transport returns words for an error of package net/http, whose own may quote what
-// somebody else has sent, and its kind.
+// transport returns a description and the kind of an error of package net/http, whose own
+// text may quote what another party has sent.
 func transport(err error) (text string, kind error) {
 	var name *net.DNSError
 	var certificate *tls.CertificateVerificationError
@@ -463,9 +462,9 @@ func transport(err error) (text string, kind error) {
 	var timeout net.Error
 	switch said := err.Error(); {
 	case errors.As(err, &name):
-		return "the name of the server's host cannot be resolved", driver.ErrUnavailable
+		return "the server's host name cannot be resolved; check the client's address (VAULT_ADDR)", driver.ErrUnavailable
 	case errors.As(err, &certificate):
-		return "the server's certificate is not accepted: " + certificate.Err.Error(), driver.ErrUnavailable
+		return "the server's certificate is not trusted (set VAULT_CACERT to its CA): " + certificate.Err.Error(), driver.ErrUnavailable
 	case errors.As(err, &number):
 		return number.Error(), driver.ErrUnavailable
 	case errors.As(err, &timeout) && timeout.Timeout():
@@ -473,25 +472,25 @@ func transport(err error) (text string, kind error) {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return "the server closed the connection", driver.ErrUnavailable
 	case strings.Contains(said, "server gave HTTP response to HTTPS client"):
-		return "the server does not speak TLS; the client's address (VAULT_ADDR) begins with https", driver.ErrInvalid
+		return "the server does not use TLS, but the client's address (VAULT_ADDR) begins with https: use http", driver.ErrInvalid
 	case strings.Contains(said, "invalid header field"):
-		return "a header of the client, such as the namespace, has a line break or another character that cannot be sent", driver.ErrInvalid
+		return "a header of the client, such as the namespace, has a line break or another invalid character: remove it", driver.ErrInvalid
 	case strings.Contains(said, "unsupported protocol scheme"), strings.Contains(said, "no Host in request URL"):
-		return "the client's address (VAULT_ADDR) is not of the form https://host:port", driver.ErrInvalid
+		return "the client's address (VAULT_ADDR) must have the form https://host:port", driver.ErrInvalid
 	}
-	return "the connection failed", driver.ErrUnavailable
+	return "the connection failed; check the client's address (VAULT_ADDR) and any proxy", driver.ErrUnavailable
 }
 
-// withoutURL returns a reply as it may be shown: its URL has the path, and who is
-// in the address.
+// withoutURL returns a reply without its URL, which has the path and may have the
+// address's user.
 func withoutURL(reply *api.ResponseError) *api.ResponseError {
 	shown := *reply
 	shown.URL = "(left out)"
 	return &shown
 }
 
-// refusal is the error of a reply with an error status, of the given kind unless
-// the server's words tell another.
+// refusal returns the error of a reply with an error status, of the given kind unless the
+// server's words imply another.
 func refusal(op string, reply *api.ResponseError, kind error) error {
 	f := &failure{op: op, kind: kind, cause: withoutURL(reply)}
 	f.text = statusText(reply.StatusCode)
@@ -513,7 +512,7 @@ func statusText(status int) string {
 	return strings.TrimSpace(fmt.Sprintf("status %d %s", status, http.StatusText(status)))
 }
 
-// What standbys of Vault Enterprise answer that take no requests.
+// Statuses of Vault Enterprise's standbys that serve no requests.
 const (
 	statusRecoveryStandby    = 472
 	statusPerformanceStandby = 473
@@ -530,7 +529,7 @@ func kindOf(status int) error {
 	case http.StatusTooManyRequests:
 		return driver.ErrThrottled
 	case http.StatusRequestTimeout, statusRecoveryStandby, statusPerformanceStandby,
-		http.StatusPreconditionFailed: // A standby does not know that state yet.
+		http.StatusPreconditionFailed: // A standby is not up to date yet.
 		return driver.ErrUnavailable
 	}
 	if status >= http.StatusInternalServerError {
@@ -539,7 +538,7 @@ func kindOf(status int) error {
 	return nil
 }
 
-// says reports whether err is a reply that has these words.
+// says reports whether err is a reply with these words.
 func says(err error, words string) bool {
 	var reply *api.ResponseError
 	return errors.As(err, &reply) && strings.Contains(strings.Join(reply.Errors, "\n"), words)
@@ -554,8 +553,7 @@ func statusOf(err error) int {
 	return 0
 }
 
-// undecided reports whether a write that ended in err may have been carried out
-// all the same.
+// undecided reports whether a write that failed with err may still have been applied.
 func undecided(err error) bool {
 	return errors.Is(err, driver.ErrUnavailable) && !says(err, sealed) && !says(err, upgrading)
 }

@@ -18,8 +18,8 @@ import (
 	"example.com/tokenstore/vault"
 )
 
-// TestErrors gives each kind of fault and asks for its sentinel, for the
-// client's own error, and whether a retry is worth it.
+// TestErrors produces each kind of fault and checks its sentinel, the client's own
+// error, and whether it is retryable.
 func TestErrors(t *testing.T) {
 	for _, c := range []struct {
 		name      string
@@ -40,7 +40,7 @@ func TestErrors(t *testing.T) {
 		{"no token", 400, `{"errors":["missing client token"]}`, driver.ErrDenied, false, 1},
 		{"too large", 413, `{"errors":["put failed due to value being too large"]}`, driver.ErrTooLarge, false, 1},
 		{"too large as an internal error", 500, `{"errors":["put failed due to value being too large; got 2 bytes, max: 1 bytes"]}`, driver.ErrTooLarge, false, 3},
-		{"too long a text", 500, `{"errors":["JSON string value exceeds allowed length"]}`, driver.ErrTooLarge, false, 3},
+		{"string too long", 500, `{"errors":["JSON string value exceeds allowed length"]}`, driver.ErrTooLarge, false, 3},
 		{"too deep", 500, `{"errors":["JSON input exceeds allowed nesting depth"]}`, driver.ErrInvalid, false, 3},
 		{"a request that Vault does not take", 400, `{"errors":["no value provided for secretive-name"]}`, driver.ErrInvalid, false, 1},
 		{"an operation that Vault does not know", 405, `{"errors":["unsupported operation"]}`, driver.ErrInvalid, false, 1},
@@ -74,7 +74,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// TestUnreachable has nobody listening, and a client that is not patient.
+// TestUnreachable has no listening server, and a client with few retries.
 func TestUnreachable(t *testing.T) {
 	_, client := play(t, always(200, stored(1, `{}`)))
 	if err := client.SetAddress("http://127.0.0.1:1"); err != nil {
@@ -86,8 +86,8 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
-// TestTimeouts tells the client's own timeout, which is worth a retry, from the
-// end of the caller's context, which comes back as it is.
+// TestTimeouts distinguishes the client's own timeout, which is worth a retry, from the
+// end of the caller's context, whose error is returned unchanged.
 func TestTimeouts(t *testing.T) {
 	release := make(chan struct{})
 	_, client := play(t, func(sent) (int, string) {
@@ -114,8 +114,8 @@ func TestTimeouts(t *testing.T) {
 	}
 }
 
-// TestNotKV2 refuses a mount of version 1 before anything is written there, and
-// an answer without a version where the mount may not be looked at.
+// TestNotKV2 refuses a mount of version 1 before anything is written there, and a reply
+// without a version if the mount cannot be checked.
 func TestNotKV2(t *testing.T) {
 	put := driver.Secret{Name: "a", Data: []byte(`{"a":"b"}`)}
 	server, client := play(t, func(r sent) (int, string) {
@@ -156,7 +156,7 @@ func TestNotKV2(t *testing.T) {
 	}
 }
 
-// TestUpgrade asks a mount again that becomes version 2 just now.
+// TestUpgrade retries on a mount that is being upgraded to version 2.
 func TestUpgrade(t *testing.T) {
 	left := 2
 	server, client := play(t, func(r sent) (int, string) {
@@ -170,7 +170,7 @@ func TestUpgrade(t *testing.T) {
 	}
 }
 
-// TestCallersToken uses the token that the caller's client has at the moment.
+// TestCallersToken uses the current token of the caller's client.
 func TestCallersToken(t *testing.T) {
 	server, client := play(t, always(200, stored(1, `{"a":"b"}`)))
 	secrets := secretsOf(t, client)
@@ -185,8 +185,8 @@ func TestCallersToken(t *testing.T) {
 	}
 }
 
-// TestNothingShown: neither an error nor what can be had of it by errors.As shows
-// who is in the server's address, a path, or a token.
+// TestNothingShown: no error, and nothing reached from it with errors.As, shows the user in
+// the server's address, a path, or a token.
 func TestNothingShown(t *testing.T) {
 	server, client := play(t, always(403, denied))
 	_ = server
@@ -223,8 +223,7 @@ func TestNothingShown(t *testing.T) {
 	}
 }
 
-// TestForeignWords: what a server, or a proxy before it, says in words that are
-// not known is not passed on.
+// TestForeignWords: unknown messages of a server or proxy are not passed on.
 func TestForeignWords(t *testing.T) {
 	for _, c := range []struct {
 		status int
@@ -248,7 +247,7 @@ func TestForeignWords(t *testing.T) {
 			t.Errorf("%d %s: %v", c.status, c.body, err)
 		}
 	}
-	// A server that does not speak HTTP: package net/http quotes what it said.
+	// The server does not speak HTTP, and package net/http quotes what it sent.
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -273,7 +272,7 @@ func TestForeignWords(t *testing.T) {
 	}
 }
 
-// TestUnsendable: what no header can hold is not a server that does not answer.
+// TestUnsendable: a value that no header can hold is not reported as a missing answer.
 func TestUnsendable(t *testing.T) {
 	server, client := play(t, always(200, stored(1, `{}`)))
 	client.SetToken("fake-vault-token\n")

@@ -1,5 +1,5 @@
-// Deleting. Vault has no conditional removal of a name, so a deletion is a marked
-// version first, and the name goes later.
+// Deletion. Vault cannot remove a name conditionally, so a deletion first writes a marked
+// version, and the name is removed later.
 
 package vault
 
@@ -15,15 +15,14 @@ import (
 	"example.com/tokenstore/internal/pause"
 )
 
-// Delete writes a mark over the revision, under which the name is not found,
-// and destroys the older versions.
+// Delete replaces the revision with a mark, with which the name is not found, and
+// destroys the older versions.
 //
-// Vault can remove a name altogether, but not under a condition, and a name
-// that is removed starts to count from 1 again, so that a writer who has slept
-// could mistake a new version 5 for the one it has read. So the mark stays for
-// an hour, much longer than an operation may last, and keeps the count. Later
-// calls of Delete, which only a repair makes, remove the names whose marks this
-// process has met and that are old enough: first a second mark, by
+// Vault can remove a whole name, but not conditionally, and a removed name counts its
+// versions from 1 again, so that a stalled writer could mistake a new version 5 for the
+// one it read. So the mark stays for an hour, much longer than any operation, and keeps
+// the numbers growing. Later calls of Delete, which only a repair makes, remove the names
+// whose marks this process has seen and that are old enough: first a second mark, by
 // check-and-set, for which creators wait, then the name.
 func (s *secrets) Delete(ctx context.Context, name, text string) error {
 	if err := s.begin(ctx, name); err != nil {
@@ -48,7 +47,7 @@ func (s *secrets) Delete(ctx context.Context, name, text string) error {
 	written, st, err := s.swap(ctx, name, old.version, w, s.overwrite(name, old.version, w))
 	switch {
 	case isConflict(err) && st.stage() == stageKept:
-		written = st.revision // An earlier call came as far as the mark.
+		written = st.revision // An earlier call got as far as the mark.
 	case isConflict(err) && st.known && !st.live():
 		return nil
 	case err != nil:
@@ -58,9 +57,9 @@ func (s *secrets) Delete(ctx context.Context, name, text string) error {
 	return s.destroyBefore(ctx, name, written.version)
 }
 
-// Retire destroys the versions before the tombstone's. They are named by
-// number, so that no later write can be hit. A standby may show an older version
-// for a while, which must not pass for one that was written since.
+// Retire destroys the versions before the tombstone's. They are named by number, so no
+// later write can be hit. A standby may show an older version for a while, which must not
+// be taken for a later write.
 func (s *secrets) Retire(ctx context.Context, name, text string) error {
 	if err := s.begin(ctx, name); err != nil {
 		return err
@@ -85,20 +84,20 @@ func (s *secrets) Retire(ctx context.Context, name, text string) error {
 	switch {
 	case st.revision == old:
 		return s.destroyBefore(ctx, name, st.version)
-	case st.stored() && st.version < old.version: // A nil would say that the older versions are destroyed.
-		return &failure{kind: driver.ErrUnavailable, op: "destroy old versions", text: "a standby does not show the tombstone yet"}
+	case st.stored() && st.version < old.version: // Returning nil would claim that the older versions are destroyed.
+		return &failure{kind: driver.ErrUnavailable, op: "destroy old versions", text: "a standby does not have the tombstone yet; retry later"}
 	}
-	return nil // Somebody has written over the tombstone, or there is nothing.
+	return nil // The tombstone was replaced or removed.
 }
 
-// looks is how often Retire looks for a tombstone that a standby may not know
-// yet; with the pauses between, that is half a second and more.
+// looks is how often Retire looks for a tombstone that a standby may not have yet; with
+// the pauses, that takes at least half a second.
 const looks = 6
 
 // RetireWindow is zero: versions are destroyed by number.
 func (s *secrets) RetireWindow() time.Duration { return 0 }
 
-// maxNumbers is how many versions are named without asking which there are.
+// maxNumbers is how many versions are named without asking which ones exist.
 const maxNumbers = 100
 
 // destroyBefore destroys all versions below the given one.
@@ -122,7 +121,7 @@ func (s *secrets) destroyBefore(ctx context.Context, name string, version int64)
 	return err
 }
 
-// oldest returns the number of the oldest version that Vault keeps.
+// oldest returns the number of the oldest version that Vault still has.
 func (s *secrets) oldest(ctx context.Context, name string) (int64, error) {
 	r, err := s.link.do(ctx, call{op: "read metadata", method: http.MethodGet, path: s.path("metadata", name)})
 	if err != nil {
@@ -147,15 +146,15 @@ func (s *secrets) oldest(ctx context.Context, name string) (int64, error) {
 }
 
 const (
-	// markAge is how long a mark keeps its name.
+	// markAge is how long a mark keeps its name reserved.
 	markAge = time.Hour
-	// removals is how many names one Delete removes, so that what a repair has
-	// marked today is removed while it marks as much tomorrow.
+	// removals is how many names one Delete removes, so that a repair which marks as many
+	// names a day keeps up.
 	removals = 2
 )
 
-// removeSome removes some names whose marks are old. It is a courtesy: what goes
-// wrong is left to the next repair.
+// removeSome removes some names whose marks are old. Failures are left to the next
+// repair.
 func (s *secrets) removeSome(ctx context.Context) {
 	for name, marked := range s.marks.takeOld(s.now().Add(-markAge), removals) {
 		if err := s.remove(ctx, name, marked); err != nil {
@@ -164,10 +163,9 @@ func (s *secrets) removeSome(ctx context.Context) {
 	}
 }
 
-// remove removes a name whose current version is the given mark. Between the
-// second mark and the removal nobody writes the name: creators wait for longer
-// than a removal may take. The removal is sent once only, since a repetition
-// could hit what was created after the first.
+// remove removes a name whose current version is the given mark. Nobody writes the name
+// between the second mark and the removal: creators wait longer than a removal may take.
+// The removal is sent only once, since a retry could hit a secret created after it.
 func (s *secrets) remove(ctx context.Context, name string, marked revision) error {
 	ctx, cancel := context.WithTimeout(ctx, removeWithin)
 	defer cancel()
@@ -183,7 +181,7 @@ func (s *secrets) remove(ctx context.Context, name string, marked revision) erro
 	}
 	_, err = s.link.do(ctx, call{op: "remove", method: http.MethodDelete, path: s.path("metadata", name), once: true})
 	if err != nil {
-		return fmt.Errorf("the name is left marked: %w", err)
+		return fmt.Errorf("deletion incomplete, the name is still marked; the next repair removes it: %w", err)
 	}
 	return nil
 }

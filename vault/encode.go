@@ -23,14 +23,14 @@ const (
 	versionField = driver.Reserved + "version"
 )
 
-// write is what one Put sends: the fields of the secret, among them the nonce
-// that makes the write known again.
+// write is the content of one Put: the fields of the secret, including the nonce that
+// identifies the write.
 type write struct {
 	fields map[string]json.RawMessage
 	nonce  string
 }
 
-// newWrite returns the write of data, which driver.CheckData has passed.
+// newWrite returns the write of data that driver.CheckData has passed.
 func newWrite(data []byte) (write, error) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(data, &fields); err != nil {
@@ -71,9 +71,9 @@ func sign(fields map[string]json.RawMessage) (write, error) {
 // body returns the request that writes w over the given version.
 func (w write) body(over int64) []byte { return request(over, w.fields) }
 
-// patch returns the request that makes w out of the given version, which has
-// the given fields, and false if a JSON merge patch cannot do that: it merges
-// objects, and takes null for "remove".
+// patch returns the request that turns the given version, which has the given fields, into
+// w. It is false if a JSON merge patch cannot do that: it merges objects, and takes null
+// for "remove".
 func (w write) patch(over int64, has []string) ([]byte, bool) {
 	fields := make(map[string]json.RawMessage, len(w.fields)+len(has))
 	for _, name := range has {
@@ -88,9 +88,9 @@ func (w write) patch(over int64, has []string) ([]byte, bool) {
 	return request(over, fields), true
 }
 
-// request returns a write over the given version. The check-and-set decides which
-// version it makes, so that the number can be stored with it: content that is met
-// under another number was put back, or copied, by somebody else.
+// request returns a write over the given version. The check-and-set fixes the number of the
+// new version, so it can be stored in it: content found under another number was restored
+// or copied by somebody else.
 func request(over int64, fields map[string]json.RawMessage) []byte {
 	numbered := make(map[string]json.RawMessage, len(fields)+1)
 	maps.Copy(numbered, fields)
@@ -98,8 +98,8 @@ func request(over int64, fields map[string]json.RawMessage) []byte {
 	return mustMarshal(map[string]any{"options": map[string]int64{"cas": over}, "data": numbered})
 }
 
-// mustMarshal marshals what cannot fail: texts, numbers, and JSON that was
-// parsed before. It does not escape what only HTML needs escaped.
+// mustMarshal marshals values that cannot fail: strings, numbers, and JSON that was parsed
+// before. It does not escape for HTML.
 func mustMarshal(v any) []byte {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -108,12 +108,12 @@ func mustMarshal(v any) []byte {
 	return bytes.TrimRight(b.Bytes(), "\n")
 }
 
-// data returns what was put, without the fields of this package.
+// data returns the data that were put, without the fields of this package.
 func data(fields map[string]json.RawMessage) []byte {
 	var text string
 	var exact map[string]string
 	_ = json.Unmarshal(fields[exactField], &text)
-	_ = json.Unmarshal([]byte(text), &exact) // Unreadable: then nothing is exact.
+	_ = json.Unmarshal([]byte(text), &exact) // If unreadable, no field is exact.
 	out := make(map[string]json.RawMessage, len(fields))
 	for name, value := range fields {
 		if strings.HasPrefix(name, driver.Reserved) {
@@ -121,7 +121,7 @@ func data(fields map[string]json.RawMessage) []byte {
 		}
 		out[name] = value
 		if kept := json.RawMessage(exact[name]); len(kept) > 0 && json.Valid(kept) {
-			// A person may have changed the field since.
+			// A person may have changed the field in between.
 			if was, _ := round(kept); equalRounded(was, value) {
 				out[name] = kept
 			}
@@ -130,9 +130,9 @@ func data(fields map[string]json.RawMessage) []byte {
 	return mustMarshal(out)
 }
 
-// round returns a value as Vault gives it back, and whether that is the same
-// value: Vault reads numbers as 64-bit floating point. A number beyond that
-// becomes null, since Vault stores it and can never read it again.
+// round returns a value as Vault returns it, and whether it is unchanged: Vault reads
+// numbers as 64-bit floating point. A number too large for that becomes null, since Vault
+// would store it and never be able to read it again.
 func round(value json.RawMessage) (json.RawMessage, bool) {
 	if len(value) > 0 && value[0] == '"' {
 		return value, true
@@ -145,7 +145,7 @@ func round(value json.RawMessage) (json.RawMessage, bool) {
 	return rounded, bytes.Equal(rounded, canonical(value))
 }
 
-// canonical returns a value with its keys sorted and its numbers as they stand.
+// canonical returns a value with sorted keys and unchanged numbers.
 func canonical(value json.RawMessage) []byte {
 	dec := json.NewDecoder(bytes.NewReader(value))
 	dec.UseNumber()
@@ -162,9 +162,9 @@ func equalRounded(a, b json.RawMessage) bool {
 	return bytes.Equal(a, b)
 }
 
-// revision is one write of one secret: the version's number, and the server's
-// time of it, which tells it from the same number of a secret that was removed
-// and created again.
+// revision is one write of one secret: the version's number, and the server's time of the
+// write, which distinguishes it from the same number of a secret that was removed and
+// created again.
 type revision struct {
 	version int64
 	created string
@@ -172,7 +172,7 @@ type revision struct {
 
 func (r revision) String() string { return strconv.FormatInt(r.version, 10) + "@" + r.created }
 
-// parseRevision reports false for a text that no revision has.
+// parseRevision reports false for a string that is not a revision.
 func parseRevision(text string) (revision, bool) {
 	number, created, ok := strings.Cut(text, "@")
 	version, err := strconv.ParseInt(number, 10, 64)

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestExact: numbers that Vault rounds come back as they were put, unless a
-// person has changed the field since.
+// TestExact: numbers that Vault rounds come back as they were put, unless a person has
+// changed the field in between.
 func TestExact(t *testing.T) {
 	const put = `{"big":9007199254740993,"deep":{"a":[1.50,12345678901234567890]},"huge":1e999,"small":7,"text":"9007199254740993"}`
 	w, err := newWrite([]byte(put))
@@ -47,7 +47,7 @@ func TestRevisions(t *testing.T) {
 	}
 }
 
-// TestPatchBody: what a merge patch cannot say is written whole.
+// TestPatchBody: data that a merge patch cannot express is written whole.
 func TestPatchBody(t *testing.T) {
 	for data, want := range map[string]bool{`{"a":"b"}`: true, `{"a":["b"]}`: true, `{"a":{"b":"c"}}`: false, `{"a":null}`: false, `{}`: true} {
 		w, err := newWrite([]byte(data))
@@ -60,8 +60,8 @@ func TestPatchBody(t *testing.T) {
 	}
 }
 
-// TestStoredForm freezes what is stored: these bytes are in people's servers. Data
-// of before driver_version is read as it is.
+// TestStoredForm freezes the stored form: these bytes are in users' servers. Data from
+// before driver_version is read unchanged.
 func TestStoredForm(t *testing.T) {
 	w, err := newWrite([]byte(`{"refresh_token":"fake-refresh","count":12345678901234567890,"driver_version":"9"}`))
 	if err != nil {

@@ -71,7 +71,7 @@ func ExampleNewSession() {
 	fmt.Println(len(tokens), err)
 }
 
-// What is wrong with the arguments is said at once, without a call.
+// Invalid arguments are reported at once, without a call.
 func ExampleNew() {
 	client, err := api.NewClient(api.DefaultConfig())
 	if err != nil {

@@ -16,11 +16,10 @@ import (
 	"example.com/tokenstore/vault"
 )
 
-// These tests show the shape of requests and what becomes of each kind of
-// reply. The server here only plays back what a test says; what a real server
-// does is tested in integration/vault.
+// These tests show the shape of requests and the handling of each kind of reply. The server
+// here only replays a test's replies; integration/vault tests a real server's behaviour.
 
-// sent is one request as the server has seen it.
+// sent is one request as the server received it.
 type sent struct {
 	method, path, query, token, namespace, forward, contentType string
 	body                                                        map[string]any
@@ -40,8 +39,8 @@ const (
 	absentReply = `{"errors":[]}`
 )
 
-// play starts the server and returns it with a client of few and quick retries.
-// Looks at the mount are answered, and not kept.
+// play starts the server and returns it with a client with few and quick retries. Checks of
+// the mount are answered, and not recorded.
 func play(t *testing.T, say func(sent) (int, string)) (*script, *api.Client) {
 	t.Helper()
 	s := &script{say: say}
@@ -78,14 +77,14 @@ func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, body)
 }
 
-// requests returns what was sent so far, without looks at the mount.
+// requests returns the requests so far, without checks of the mount.
 func (s *script) requests() []sent {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]sent(nil), s.seen...)
 }
 
-// always gives one reply to everything but looks at the mount.
+// always gives one reply to everything but checks of the mount.
 func always(status int, body string) func(sent) (int, string) {
 	return func(r sent) (int, string) {
 		if strings.HasPrefix(r.path, "/v1/sys/internal/ui/mounts/secret") {

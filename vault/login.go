@@ -1,4 +1,5 @@
-// Logins, and the session that repeats them when a token ends.
+// Logins, and the session that repeats them when a token expires: a service must
+// outlive its first token.
 
 package vault
 
@@ -24,10 +25,10 @@ import (
 	"example.com/tokenstore/internal/pause"
 )
 
-// LoginAppRole logs in with a role ID and a secret ID. The secret ID comes from
-// a text, a file or an environment variable, which are read at each login.
-// Options such as approle.WithMountPath are passed on. What the login cannot be
-// made of, such as an empty role ID, is an error.
+// LoginAppRole logs in with a role ID and a secret ID. The secret ID is a string, or comes
+// from a file or environment variable that is read at each login. Options such as
+// approle.WithMountPath are passed on. Invalid arguments, such as an empty role ID, are an
+// error.
 func LoginAppRole(roleID string, secretID approle.SecretID, options ...approle.LoginOption) (api.AuthMethod, error) {
 	method, err := approle.NewAppRoleAuth(roleID, &secretID, options...)
 	if err != nil {
@@ -36,14 +37,14 @@ func LoginAppRole(roleID string, secretID approle.SecretID, options ...approle.L
 	return methodFunc(method.Login), nil // The client's own type prints its secret ID.
 }
 
-// LoginKubernetes logs in with the token of the pod's service account, which
-// is read from its usual file at each login: the cluster replaces it. Options
-// such as kubernetes.WithMountPath are passed on. An empty role is an error.
+// LoginKubernetes logs in with the token of the pod's service account. It is read from its
+// usual file at each login, since the cluster replaces it. Options such as
+// kubernetes.WithMountPath are passed on. An empty role is an error.
 func LoginKubernetes(role string, options ...kubernetes.LoginOption) (api.AuthMethod, error) {
 	if _, err := kubernetes.NewKubernetesAuth(role, options...); err != nil {
 		return nil, err
 	}
-	// The client's own type keeps the token that it has read when it was made.
+	// The client's own type keeps the token that it reads when it is made.
 	return methodFunc(func(ctx context.Context, client *api.Client) (*api.Secret, error) {
 		method, err := kubernetes.NewKubernetesAuth(role, options...)
 		if err != nil {
@@ -71,7 +72,7 @@ func LoginToken(token func(context.Context) (string, error)) api.AuthMethod {
 			return nil, err
 		}
 		if text == "" {
-			return nil, fmt.Errorf("%w: the token is empty", driver.ErrDenied)
+			return nil, fmt.Errorf("%w: the token is empty; check its source", driver.ErrDenied)
 		}
 		return lookUpSelf(ctx, client, text)
 	})
@@ -85,20 +86,20 @@ func (f methodFunc) Login(ctx context.Context, client *api.Client) (*api.Secret,
 	return f(ctx, client)
 }
 
-// lookUpSelf asks Vault about a token, and returns it as a login would.
+// lookUpSelf asks Vault about a token, and returns it in the form of a login's result.
 func lookUpSelf(ctx context.Context, client *api.Client, token string) (*api.Secret, error) {
 	if err := sendable(token); err != nil {
 		return nil, err
 	}
 	limited := ctx
-	if limit := client.ClientTimeout(); limit > 0 { // Raw reads do not look at it.
+	if limit := client.ClientTimeout(); limit > 0 { // Raw reads ignore it.
 		var cancel context.CancelFunc
 		limited, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
 	}
 	resp, err := client.WithRequestCallbacks(func(r *api.Request) { r.ClientToken = token }).
 		Logical().ReadRawWithDataWithContext(limited, "auth/token/lookup-self", nil)
-	r, err := received(ctx, "look at the token", http.MethodGet, resp, err)
+	r, err := received(ctx, "check the token", http.MethodGet, resp, err)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +110,7 @@ func lookUpSelf(ctx context.Context, client *api.Client, token string) (*api.Sec
 		} `json:"data"`
 	}
 	if r.status != http.StatusOK || json.Unmarshal(r.body, &got) != nil {
-		return nil, unusable("look at the token")
+		return nil, unusable("check the token")
 	}
 	return &api.Secret{Auth: &api.SecretAuth{
 		ClientToken:   token,
@@ -118,8 +119,8 @@ func lookUpSelf(ctx context.Context, client *api.Client, token string) (*api.Sec
 	}}, nil
 }
 
-// loginError gives the error of a login its kind. Vault answers wrong
-// credentials with status 400.
+// loginError gives a login's error its kind. Vault answers wrong credentials with status
+// 400.
 func loginError(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -144,30 +145,29 @@ func loginError(ctx context.Context, err error) error {
 	case errors.As(err, &network), errors.Is(err, errElsewhere), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return classify(ctx, "log in", err)
 	}
-	return &failure{kind: driver.ErrDenied, op: "log in", text: "the credential cannot be read", cause: err}
+	return &failure{kind: driver.ErrDenied, op: "log in", text: "the credential cannot be read; check its file or variable", cause: err}
 }
 
-// Session is a login that lasts: it has a token ready for each call, and logs
-// in again when the token has expired, or is about to. It goes by the clock on
-// the wall, so that a process that was frozen for hours (AWS Lambda) notices at
-// its next call. It is safe for concurrent use.
+// Session is a lasting login: it has a token ready for each call, and logs in again
+// when the token has expired or is about to. It uses wall clock time, so that a process
+// that was frozen for hours (AWS Lambda) notices at its next call. It is safe for
+// concurrent use.
 type Session struct {
 	client *api.Client
 	method api.AuthMethod
 
-	turn chan struct{} // held by the one that logs in
+	turn chan struct{} // held during a login
 
 	mu      sync.Mutex
 	secret  *api.Secret // of the last login; nil before the first
 	expires time.Time   // zero: never
 }
 
-// NewSession returns a session that logs in by method, in the namespace of the
-// client. It makes no call, and does not change the client. A client or a method
-// that is nil is an error.
+// NewSession returns a session that logs in by method, in the client's namespace. It makes
+// no call, and does not change the client. A nil client or method is an error.
 func NewSession(client *api.Client, method api.AuthMethod) (*Session, error) {
 	if client == nil || method == nil {
-		return nil, errors.New("vault: a session needs a client and a method")
+		return nil, errors.New("vault: NewSession: client and method must not be nil")
 	}
 	clone, err := clientClone(client)
 	if err != nil {
@@ -178,7 +178,7 @@ func NewSession(client *api.Client, method api.AuthMethod) (*Session, error) {
 	return s, nil
 }
 
-// Format writes that it is a session, and nothing of its tokens, whatever the verb.
+// Format writes that it is a session, and nothing about its tokens, for every verb.
 func (s *Session) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, sessionText) }
 
 // LogValue returns what Format writes.
@@ -186,8 +186,8 @@ func (s *Session) LogValue() slog.Value { return slog.StringValue(sessionText) }
 
 const sessionText = "a session with Vault"
 
-// Token returns a token that has not expired, and logs in if there is none. The
-// error of a login that is refused matches driver.ErrDenied.
+// Token returns a token that has not expired, and logs in if there is none. If the login
+// is refused, the error matches driver.ErrDenied.
 func (s *Session) Token(ctx context.Context) (string, error) {
 	if token, ok := s.current(); ok {
 		return token, nil
@@ -196,14 +196,14 @@ func (s *Session) Token(ctx context.Context) (string, error) {
 		return "", err
 	}
 	defer s.give()
-	if token, ok := s.current(); ok { // Another one has logged in meanwhile.
+	if token, ok := s.current(); ok { // Another goroutine has logged in.
 		return token, nil
 	}
 	return s.login(ctx)
 }
 
-// replace returns another token than the refused one. If Vault still knows that
-// one, it lacks a permission, which a login cannot give: then it is returned.
+// replace returns a token other than the refused one. If Vault still accepts that one, it
+// lacks a permission, which a login cannot fix: then it returns the same token.
 func (s *Session) replace(ctx context.Context, refused string) (string, error) {
 	if err := s.take(ctx); err != nil {
 		return "", err
@@ -229,7 +229,7 @@ func (s *Session) take(ctx context.Context) error {
 
 func (s *Session) give() { s.turn <- struct{}{} }
 
-// current returns the token, and false if there is none that can be used.
+// current returns the token, or false if there is no usable one.
 func (s *Session) current() (string, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -239,7 +239,7 @@ func (s *Session) current() (string, bool) {
 	return s.secret.Auth.ClientToken, true
 }
 
-// login logs in. The caller has the turn.
+// login logs in. The caller holds the turn.
 func (s *Session) login(ctx context.Context) (string, error) {
 	started := time.Now()
 	secret, err := s.method.Login(ctx, s.client)
@@ -247,7 +247,7 @@ func (s *Session) login(ctx context.Context) (string, error) {
 		return "", loginError(ctx, err)
 	}
 	if secret == nil || secret.Auth == nil || secret.Auth.ClientToken == "" {
-		return "", &failure{kind: driver.ErrDenied, op: "log in", text: "the reply has no token"}
+		return "", &failure{kind: driver.ErrDenied, op: "log in", text: "the reply has no token; check the login method"}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -256,17 +256,17 @@ func (s *Session) login(ctx context.Context) (string, error) {
 	return secret.Auth.ClientToken, nil
 }
 
-// maxMargin and a tenth of the lease is how long before its end a token is no
-// longer used.
+// maxMargin, or a tenth of the lease if that is less, is how long before its expiry a token
+// is no longer used.
 const maxMargin = time.Minute
 
-// expiry returns when a token is replaced, by the clock on the wall.
+// expiry returns when to replace a token, in wall clock time.
 func expiry(from time.Time, seconds int) time.Time {
 	if seconds <= 0 {
 		return time.Time{}
 	}
 	lease := time.Duration(seconds) * time.Second
-	// Round takes away the monotonic clock, which stands still in a frozen process.
+	// Round removes the monotonic clock, which stops in a frozen process.
 	return from.Add(lease - min(lease/10, maxMargin)).Round(0)
 }
 
@@ -275,11 +275,10 @@ const (
 	lastPause  = time.Minute
 )
 
-// Run keeps the session's token renewed, and logs in again where it cannot be,
-// until the context ends. It is for services that run for long and saves them
-// logins; nothing breaks without it. Failures are tried again, more and more
-// slowly, and show in the calls of the store meanwhile. It returns the
-// context's error.
+// Run renews the session's token, and logs in again where that is not possible, until the
+// context ends. It saves long-running services logins, but is optional. Failures are
+// retried at growing intervals; until one succeeds, the store's calls report them. It
+// returns the context's error.
 func (s *Session) Run(ctx context.Context) error {
 	wait := firstPause
 	for {
@@ -294,7 +293,7 @@ func (s *Session) Run(ctx context.Context) error {
 	}
 }
 
-// renew watches the present token until it cannot be renewed any further.
+// renew watches the current token until it can no longer be renewed.
 func (s *Session) renew(ctx context.Context) {
 	s.mu.Lock()
 	secret := s.secret
@@ -320,14 +319,14 @@ func (s *Session) renew(ctx context.Context) {
 			if renewed.Secret.Auth != nil {
 				s.extend(secret, renewed.RenewedAt, renewed.Secret.Auth.LeaseDuration)
 			}
-		case <-watcher.DoneCh(): //nolint:errcheck // Whatever ended it, a login is next.
+		case <-watcher.DoneCh(): //nolint:errcheck // Log in next, whatever ended it.
 			s.drop(secret)
 			return
 		}
 	}
 }
 
-// extend moves the expiry of the token of a login, if it is still the present one.
+// extend moves the expiry of a login's token, if it is still the current one.
 func (s *Session) extend(of *api.Secret, from time.Time, seconds int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -336,7 +335,7 @@ func (s *Session) extend(of *api.Secret, from time.Time, seconds int) {
 	}
 }
 
-// drop has the next call log in.
+// drop makes the next call log in.
 func (s *Session) drop(of *api.Secret) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -10,14 +10,14 @@ import (
 	"example.com/tokenstore/driver"
 )
 
-// TestRenewNothing: a session whose token has been dropped since, by another
-// Run, has nothing to renew and goes on to the next login.
+// TestRenewNothing: a session whose token another Run has dropped has nothing to renew and
+// goes on to the next login.
 func TestRenewNothing(t *testing.T) {
 	(&Session{}).renew(t.Context())
 }
 
-// TestLoginErrors: what Vault answers to wrong credentials, status 400, is
-// denied, though in other calls it is not.
+// TestLoginErrors: Vault's answer to wrong credentials, status 400, is a denial, unlike in
+// other calls.
 func TestLoginErrors(t *testing.T) {
 	for status, want := range map[int]error{400: driver.ErrDenied, 405: driver.ErrDenied, 403: driver.ErrDenied, 429: driver.ErrThrottled, 473: driver.ErrUnavailable, 503: driver.ErrUnavailable} {
 		if err := loginError(t.Context(), &api.ResponseError{StatusCode: status}); !errors.Is(tokenstore.Kind(err), want) || errors.Is(err, driver.ErrInvalid) {
@@ -26,7 +26,7 @@ func TestLoginErrors(t *testing.T) {
 	}
 }
 
-// TestLoginNowhere: a namespace that does not exist is no wrong credential.
+// TestLoginNowhere: a missing namespace is not reported as wrong credentials.
 func TestLoginNowhere(t *testing.T) {
 	err := loginError(t.Context(), &api.ResponseError{StatusCode: 404, Errors: []string{"namespace not found"}})
 	if !errors.Is(err, driver.ErrNoContainer) || errors.Is(err, driver.ErrDenied) {

@@ -14,8 +14,8 @@ import (
 	"example.com/tokenstore/vault"
 )
 
-// TestSession logs in once for many callers, again when the token is refused,
-// and not when a permission is missing.
+// TestSession logs in once for many callers, again when the token is refused, and not
+// when a permission is missing.
 func TestSession(t *testing.T) {
 	valid := "fake-token-1"
 	server, client := play(t, func(r sent) (int, string) {
@@ -65,7 +65,7 @@ func TestSession(t *testing.T) {
 	}
 }
 
-// TestExpiredSession logs in again by the clock on the wall.
+// TestExpiredSession logs in again by wall clock time.
 func TestExpiredSession(t *testing.T) {
 	_, client := play(t, always(200, stored(1, `{"a":"b"}`)))
 	var logins atomic.Int64
@@ -87,7 +87,7 @@ func TestExpiredSession(t *testing.T) {
 	}
 }
 
-// shortLogin gives tokens that last for a second.
+// shortLogin returns tokens that last a second.
 type shortLogin struct{ logins *atomic.Int64 }
 
 func (l shortLogin) Login(context.Context, *api.Client) (*api.Secret, error) {

@@ -22,8 +22,8 @@ const (
 	deletedOne  = `{"data":{"data":null,"metadata":{"version":2,"created_time":"2030-01-02T03:04:05.678Z","deletion_time":"2030-01-02T03:04:06Z"}}}`
 )
 
-// TestAbsence: of all that comes with status 404, only the engine's own answer
-// about a path says that nothing is there.
+// TestAbsence: of all replies with status 404, only the engine's own answer about a
+// path means that it is empty.
 func TestAbsence(t *testing.T) {
 	for _, c := range []struct {
 		name, body string
@@ -62,7 +62,7 @@ func TestAbsence(t *testing.T) {
 	}
 }
 
-// TestPatchOfNothing: a patch of what is not there, or was deleted, is a conflict.
+// TestPatchOfNothing: a patch of a missing or deleted secret is a conflict.
 func TestPatchOfNothing(t *testing.T) {
 	for _, body := range []string{"", absentReply, `{"data":{"created_time":"2030-01-02T03:04:05Z","deletion_time":"2030-01-02T03:04:06Z","destroyed":false,"version":2}}`} {
 		_, client := play(t, func(r sent) (int, string) {
@@ -78,7 +78,7 @@ func TestPatchOfNothing(t *testing.T) {
 	}
 }
 
-// everyWrite returns what each call that changes something says.
+// everyWrite returns the error of each call that changes something.
 func everyWrite(ctx context.Context, secrets driver.Secrets) map[string]error {
 	const revision = "2@2030-01-02T03:04:05.678Z"
 	data := []byte(`{"a":"b"}`)
@@ -91,8 +91,8 @@ func everyWrite(ctx context.Context, secrets driver.Secrets) map[string]error {
 	}
 }
 
-// TestNoContainerEnds: in a place that does not exist no operation of a store
-// finds an empty store, or waits for ever for something to appear.
+// TestNoContainerEnds: in a place that does not exist, no operation of a store finds an
+// empty store or waits forever.
 func TestNoContainerEnds(t *testing.T) {
 	for _, body := range []string{noNamespace, noHandler, noPath, noRoute} {
 		_, client := play(t, always(404, body))
@@ -127,8 +127,8 @@ func TestNoContainerEnds(t *testing.T) {
 	}
 }
 
-// TestNamespaces: a server that would ignore a namespace, and show everybody the
-// same secrets, is refused; its health tells.
+// TestNamespaces: a server that would ignore a namespace, and show everybody the same
+// secrets, is refused, based on its health reply.
 func TestNamespaces(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -205,8 +205,8 @@ func TestNamespaces(t *testing.T) {
 	}
 }
 
-// TestNamespaceUnasked: a server that does not answer is no reason not to open a
-// store; its calls fail until it does.
+// TestNamespaceUnasked: a store opens even if the server does not answer; its calls
+// fail until it does.
 func TestNamespaceUnasked(t *testing.T) {
 	down := true
 	_, client := play(t, func(r sent) (int, string) {
@@ -234,7 +234,7 @@ func TestNamespaceUnasked(t *testing.T) {
 	}
 }
 
-// TestAPIPaths: a path of the API, as it stands in a policy, is no store.
+// TestAPIPaths: an API path, as found in policies, is not a store.
 func TestAPIPaths(t *testing.T) {
 	t.Setenv("VAULT_TOKEN", "fake-vault-token")
 	for _, url := range []string{"vault://secret/data/crm", "vault://secret/metadata/crm", "vault://secret/data", "vault:///data/crm?mount=team/kv"} {
@@ -248,8 +248,8 @@ func TestAPIPaths(t *testing.T) {
 	}
 }
 
-// TestAdvice: settings of the mount that endanger tokens, or stand in a person's
-// way, are told, and what could not be looked at too.
+// TestAdvice: settings of the mount that endanger tokens, or get in people's way, are
+// reported, and so is a failure to read them.
 func TestAdvice(t *testing.T) {
 	const expires = `{"data":{"data":{"a":"1"},"metadata":{"version":1,"created_time":"2030-01-02T03:04:05Z","deletion_time":"2030-02-02T03:04:05Z"}}}`
 	for _, c := range []struct {

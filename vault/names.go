@@ -1,13 +1,12 @@
-// Logical names as Vault paths.
+// Logical names as Vault paths. Logical names can hold any character, paths cannot.
 
 package vault
 
 import "example.com/tokenstore/internal/escape"
 
-// paths are the paths of logical names below the mount. Letters, digits, dots,
-// hyphens, underscores and the slashes between segments stay; every other byte,
-// and a dot after a dot, becomes "=" and two hexadecimal digits. What an engine
-// makes of IDs and hashes stays as it is.
+// paths maps logical names to paths below the mount. Letters, digits, dots, hyphens,
+// underscores and the slashes between segments stay; every other byte, and a dot after a
+// dot, becomes "=" and two hexadecimal digits. An engine's IDs and hashes stay unchanged.
 var paths = escape.Alphabet{Mark: '=', Plain: func(name string, i int) bool {
 	switch c := name[i]; c {
 	case '/', '-', '_':
@@ -19,8 +18,8 @@ var paths = escape.Alphabet{Mark: '=', Plain: func(name string, i int) bool {
 	}
 }}
 
-// nameOf returns the logical name of a path, and false if no name has that path:
-// then somebody else has written it.
+// nameOf returns the logical name of a path, or false if no name has that path: then it was
+// written by somebody else.
 func nameOf(path string) (string, bool) {
 	name, ok := paths.Unescape(path)
 	return name, ok && paths.Escape(name) == path

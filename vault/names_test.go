@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestEscape: names that are not alike have paths that are not alike, and come
-// back from them; what others wrote is told from it.
+// TestEscape: different names have different paths, which decode to them; other
+// people's paths are recognised.
 func TestEscape(t *testing.T) {
 	names := []string{"a", "A", "a.b", "a..b", "...", "a=b", "a=3db", "ü/ö", "a b", "a\x00", "\xff", "%", "a/b", ".a", "tokens/x_y-z"}
 	seen := map[string]string{}

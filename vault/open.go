@@ -1,4 +1,5 @@
-// Opening a store by URL, with the server and the credentials of the environment.
+// The vault: URL, with server and credentials from the environment, for programs that
+// choose their store by configuration.
 
 package vault
 
@@ -27,8 +28,8 @@ func init() {
 	tokenstore.Describe(storeName, tokenstore.Usage{Example: "vault://MOUNT/PREFIX", About: "HashiCorp Vault or OpenBao, KV version 2"})
 }
 
-// The environment variables of the opener, beside those that the client reads
-// itself (VAULT_ADDR, VAULT_TOKEN, VAULT_NAMESPACE, VAULT_CACERT and so on).
+// The opener's environment variables, in addition to those that the client reads itself
+// (VAULT_ADDR, VAULT_TOKEN, VAULT_NAMESPACE, VAULT_CACERT and so on).
 const (
 	envToken        = api.EnvVaultToken
 	envTokenFile    = "VAULT_TOKEN_FILE"
@@ -82,12 +83,11 @@ func openURL(ctx context.Context, u *url.URL) (tokenstore.OpenStore, error) {
 	return store, nil
 }
 
-// openWithin is how long an opening waits for the server's word on namespaces.
+// openWithin limits how long opening a store waits to learn about namespaces.
 const openWithin = 5 * time.Second
 
-// refused returns why a store must not be opened: a namespace is set, and the
-// server would ignore it. A server that does not answer in time is asked by the
-// first call, which then fails.
+// refused returns an error if a namespace is set that the server would ignore. If the
+// server does not answer in time, the first call asks it again.
 func (s *secrets) refused(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, openWithin)
 	defer cancel()
@@ -107,10 +107,10 @@ func urlOptions(u *url.URL) ([]Option, error) {
 	if mount == "" {
 		mount = query.Get("mount")
 	} else if query.Get("mount") != "" {
-		return nil, errors.New("the mount is given twice")
+		return nil, errors.New("the mount is given twice: use either the host or mount=…")
 	}
 	if mount == "" || u.Opaque != "" || u.Fragment != "" || u.Port() != "" {
-		return nil, errors.New("the URL has the form vault://mount/prefix; the address comes from VAULT_ADDR")
+		return nil, errors.New("the URL must have the form vault://mount/prefix; the address comes from VAULT_ADDR")
 	}
 	options := []Option{WithMount(mount), WithNamespace(query.Get("namespace"))}
 	if prefix := strings.Trim(u.Path, "/"); prefix != "" {
@@ -118,7 +118,7 @@ func urlOptions(u *url.URL) ([]Option, error) {
 	}
 	reads, ok := map[string]Reads{"": ReadsAnyNode, "any": ReadsAnyNode, "own": ReadsOwnWrites, "active": ReadsActiveNode}[query.Get("reads")]
 	if !ok {
-		return nil, errors.New("reads is any, own or active")
+		return nil, errors.New("reads must be any, own or active")
 	}
 	return append(options, WithReads(reads)), nil
 }
@@ -126,7 +126,7 @@ func urlOptions(u *url.URL) ([]Option, error) {
 // idleConnections is enough for the parallel reads of one GetTokens.
 const idleConnections = 32
 
-// environmentClient returns a client that is configured by the environment.
+// environmentClient returns a client configured by the environment.
 func environmentClient() (*api.Client, error) {
 	c := api.DefaultConfig()
 	if c.Error != nil {
@@ -142,22 +142,22 @@ func environmentClient() (*api.Client, error) {
 	return client, nil
 }
 
-// environmentError says which variable is to be mended. What is wrong with an
-// address is left out: the words for it quote the address, with who is in it.
+// environmentError names the variable to correct. It leaves out the client's own text,
+// which quotes the address with its user.
 func environmentError(err error) error {
 	var address *url.Error
 	var number *strconv.NumError
 	switch {
 	case errors.As(err, &address):
-		return errors.New("VAULT_ADDR, VAULT_AGENT_ADDR or VAULT_PROXY_ADDR is not of the form https://host:port")
+		return errors.New("VAULT_ADDR, VAULT_AGENT_ADDR and VAULT_PROXY_ADDR must have the form https://host:port")
 	case errors.As(err, &number):
-		return errors.New("VAULT_MAX_RETRIES is not a number")
+		return errors.New("VAULT_MAX_RETRIES must be a number")
 	}
-	return fmt.Errorf("the environment is not valid: %w", err)
+	return fmt.Errorf("invalid environment: %w", err)
 }
 
-// environmentLogin returns the login that the environment asks for, or nil if
-// there is a plain token.
+// environmentLogin returns the login that the environment configures, or nil for a plain
+// token.
 func environmentLogin() (api.AuthMethod, error) {
 	at := os.Getenv(envAuthMount)
 	switch {

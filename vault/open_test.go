@@ -9,8 +9,8 @@ import (
 	"example.com/tokenstore/internal/adaptertest"
 )
 
-// TestOpenReaches opens a store by URL and finds a user whose token is not there:
-// the server is asked for the path that the URL's mount, prefix and pepper give.
+// TestOpenReaches opens a store by URL and looks up a user without a token: the server
+// is asked for the path that the URL's mount, prefix and pepper give.
 func TestOpenReaches(t *testing.T) {
 	server, client := play(t, always(http.StatusNotFound, absentReply))
 	t.Setenv("VAULT_ADDR", client.Address())

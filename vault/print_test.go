@@ -17,7 +17,7 @@ import (
 	"example.com/tokenstore/vault"
 )
 
-// TestPrinting prints, logs and marshals whatever this package hands out, after it
+// TestPrinting prints, logs and marshals everything that this package returns, after it
 // has met credentials.
 func TestPrinting(t *testing.T) {
 	m := &memory{}
@@ -66,8 +66,8 @@ func TestPrinting(t *testing.T) {
 	}
 }
 
-// TestEnvironment: an environment that cannot be used is an invalid argument, and
-// the error shows nothing of an address.
+// TestEnvironment: an invalid environment is an invalid argument, and the error shows
+// nothing of an address.
 func TestEnvironment(t *testing.T) {
 	for name, value := range map[string]string{
 		"VAULT_ADDR":           "http://fakecred:fake cred@host",

@@ -1,5 +1,5 @@
-// Writing. A write is a check-and-set, and one whose reply was lost is recognised
-// by its nonce instead of being reported as a conflict or done twice.
+// Writes. A write is a check-and-set, and a write whose reply was lost is recognised by its
+// nonce instead of being reported as a conflict or applied twice.
 
 package vault
 
@@ -18,8 +18,8 @@ import (
 	"example.com/tokenstore/internal/pause"
 )
 
-// Put writes one version. It is one call, unless the name was deleted before,
-// another write came in between, or the reply was lost.
+// Put writes one version. It takes one call, unless the name was deleted before, another
+// write interfered, or the reply was lost.
 func (s *secrets) Put(ctx context.Context, secret driver.Secret) (string, error) {
 	if err := s.begin(ctx, secret.Name); err != nil {
 		return "", err
@@ -46,11 +46,11 @@ func (s *secrets) Put(ctx context.Context, secret driver.Secret) (string, error)
 	return written.String(), nil
 }
 
-// replace writes over the version that the revision names.
+// replace replaces the version that the revision names.
 func (s *secrets) replace(ctx context.Context, name, text string, w write) (revision, error) {
 	old, ok := parseRevision(text)
 	if !ok {
-		return revision{}, fmt.Errorf("%w: the revision is not one of this store", driver.ErrConflict)
+		return revision{}, fmt.Errorf("%w: the revision is not from this store", driver.ErrConflict)
 	}
 	c, err := s.change(ctx, name, old.version, w)
 	if err != nil {
@@ -59,30 +59,30 @@ func (s *secrets) replace(ctx context.Context, name, text string, w write) (revi
 	written, _, err := s.swap(ctx, name, old.version, w, c)
 	if c.method == http.MethodPatch && noPatches(err) {
 		written, _, err = s.swap(ctx, name, old.version, w, s.overwrite(name, old.version, w))
-		if err == nil { // Else it may be the token that was refused, and not the patch.
+		if err == nil { // Otherwise the token may have been refused, not the patch.
 			s.noPatch.Store(true)
 		}
 	}
 	return written, err
 }
 
-// noPatches reports whether err may say that patches are not taken: by the
-// policy or, with status 405, by an old server or a proxy between. A patch whose
-// outcome is not known has another kind.
+// noPatches reports whether err may mean that patches are refused: by the policy or, with
+// status 405, by an old server or a proxy. A patch with an unknown outcome has another
+// kind.
 func noPatches(err error) bool {
 	return errors.Is(err, driver.ErrDenied) || errors.Is(err, driver.ErrInvalid) && statusOf(err) == http.StatusMethodNotAllowed
 }
 
-// change returns the call that replaces a version. It is a patch, since Vault
-// patches only what is not deleted: a plain write would bring back what a person
-// has deleted on Vault's page, where a deletion does not count as a version.
+// change returns the call that replaces a version. It is a patch, since Vault only patches
+// versions that exist: a plain write would bring back a secret that a person has deleted in
+// Vault's UI, where a deletion does not count as a version.
 func (s *secrets) change(ctx context.Context, name string, version int64, w write) (call, error) {
 	plain := s.overwrite(name, version, w)
 	if s.noPatch.Load() {
 		return plain, nil
 	}
 	has, ok := s.shapes.of(name, version)
-	if !ok { // Another store has read it, or it is long ago.
+	if !ok { // Another store read it, or it was long ago.
 		st, err := s.read(ctx, name, version)
 		if err != nil {
 			return call{}, err
@@ -99,18 +99,17 @@ func (s *secrets) change(ctx context.Context, name string, version int64, w writ
 	return call{op: "write", method: http.MethodPatch, path: plain.path, body: body}, nil
 }
 
-// overwrite returns the call that writes w whole over a version, also over one
-// that was deleted at the service.
+// overwrite returns the call that replaces a version as a whole, even one that was deleted
+// in Vault.
 func (s *secrets) overwrite(name string, version int64, w write) call {
 	return call{op: "write", method: http.MethodPut, path: s.path("data", name), body: w.body(version)}
 }
 
-// createTries bounds how often a creator follows a name that others keep
-// deleting.
+// createTries limits how often a creator retries with a name that others keep deleting.
 const createTries = 8
 
-// create writes the first version or, where Vault still counts the versions of
-// a deleted secret, the next one.
+// create writes the first version or, where Vault still counts the versions of a deleted
+// secret, the next one.
 func (s *secrets) create(ctx context.Context, name string, w write) (revision, error) {
 	var over int64
 	for range createTries {
@@ -131,12 +130,12 @@ func (s *secrets) create(ctx context.Context, name string, w write) (revision, e
 	return revision{}, conflict()
 }
 
-// swap makes the call that writes w over the given version, where zero stands
-// for nothing. If another version is the current one, the error matches
-// driver.ErrConflict and the state is what is there now.
+// swap writes w over the given version, or over nothing if it is zero. If another
+// version is current, the error matches driver.ErrConflict and the state is what is
+// stored now.
 func (s *secrets) swap(ctx context.Context, name string, over int64, w write, c call) (revision, state, error) {
 	r, err := s.link.do(ctx, c)
-	if err == nil && r.status == http.StatusNotFound { // There is nothing, or nothing any more, to patch.
+	if err == nil && r.status == http.StatusNotFound { // There is no version to patch.
 		err = conflict()
 	}
 	switch {
@@ -151,7 +150,7 @@ func (s *secrets) swap(ctx context.Context, name string, over int64, w write, c 
 	case isConflict(err):
 		return s.settle(ctx, name, over, w, r.attempts > 1)
 	case (undecided(err) || r.lost) && ctx.Err() == nil:
-		if !errors.Is(err, driver.ErrUnavailable) { // It tells of the last attempt, not of the lost one.
+		if !errors.Is(err, driver.ErrUnavailable) { // It is about the last attempt, not the lost one.
 			err = unknown(err)
 		}
 		return s.lookUp(ctx, name, over, w, err)
@@ -167,7 +166,7 @@ func parseWritten(r reply) (revision, error) {
 		} `json:"data"`
 	}
 	if r.status == http.StatusNoContent || json.Unmarshal(r.body, &got) == nil && got.Data.Version == 0 {
-		return revision{}, &failure{kind: ErrNotKV2, op: "write", text: "the reply has no version"}
+		return revision{}, &failure{kind: ErrNotKV2, op: "write", text: "the reply has no version; check the mount"}
 	}
 	if got.Data.Created == "" {
 		return revision{}, unusable("write")
@@ -175,10 +174,10 @@ func parseWritten(r reply) (revision, error) {
 	return revision{got.Data.Version, got.Data.Created}, nil
 }
 
-// settle finds out what a failed check-and-set means. The client, or a proxy,
-// repeats a write whose reply was lost, and the repetition fails on what the
-// write itself has stored; so the version that the write would have become is
-// compared with the write's nonce before it counts as a conflict.
+// settle decides what a failed check-and-set means. The client, or a proxy, retries a write
+// whose reply was lost, and the retry fails on the version that the write itself has
+// stored. So the nonce of the version that the write would have made is compared before the
+// failure counts as a conflict.
 func (s *secrets) settle(ctx context.Context, name string, over int64, w write, repeated bool) (revision, state, error) {
 	current, err := s.read(ctx, name, 0)
 	if ctx.Err() != nil {
@@ -200,7 +199,7 @@ func (s *secrets) settle(ctx context.Context, name string, over int64, w write, 
 	return revision{}, current, conflict()
 }
 
-// lookUp finds out what became of a write whose reply was lost.
+// lookUp finds out whether a write whose reply was lost was applied.
 func (s *secrets) lookUp(ctx context.Context, name string, over int64, w write, lost error) (revision, state, error) {
 	current, err := s.read(ctx, name, 0)
 	if err != nil {
@@ -210,15 +209,15 @@ func (s *secrets) lookUp(ctx context.Context, name string, over int64, w write, 
 	switch {
 	case mine.version > 0:
 		return mine, state{}, nil
-	case err != nil || !visible: // It may still be under way.
+	case err != nil || !visible: // It may still arrive.
 		return revision{}, state{}, lost
 	}
 	return revision{}, current, conflict()
 }
 
-// isMine returns the revision of the version that w would have become, if it is
-// w. It also reports whether that version can be seen: a write that others
-// have overwritten since, and whose version Vault has dropped, cannot.
+// isMine returns the revision of the version that w would have made, if it is w. It also
+// reports whether that version can be seen: not if it was replaced since and Vault has
+// dropped it.
 func (s *secrets) isMine(ctx context.Context, name string, current state, version int64, w write) (revision, bool, error) {
 	st := current
 	if current.version != version {
@@ -241,20 +240,20 @@ func (s *secrets) isMine(ctx context.Context, name string, current state, versio
 }
 
 func conflict() error {
-	return fmt.Errorf("%w: another version is the current one", driver.ErrConflict)
+	return fmt.Errorf("%w: another version is current; read again and retry", driver.ErrConflict)
 }
 
-// unknown is the error of a write of which nobody can tell any more whether it
-// happened. Of the cause it matches the server's reply, but not the kind: a
-// repetition, or a read, that is denied does not mean that the write was.
+// unknown is the error of a write whose outcome is unknown. It matches the server's
+// reply of the cause, but not its kind: a retry or a read that was denied does not mean
+// that the write was.
 func unknown(cause error) error {
 	if errors.Is(cause, context.Canceled) || errors.Is(cause, context.DeadlineExceeded) { // The caller's own.
 		return cause
 	}
 	if cause == nil {
-		cause = errors.New("the version that would tell is gone")
+		cause = errors.New("the version needed to decide has been destroyed")
 	}
-	f := &failure{kind: driver.ErrUnavailable, op: "write", text: "it was repeated and its outcome is not known: " + cause.Error()}
+	f := &failure{kind: driver.ErrUnavailable, op: "write", text: "outcome unknown, the write may or may not have been applied; retry: " + cause.Error()}
 	var reply *api.ResponseError
 	if errors.As(cause, &reply) {
 		f.cause = reply
@@ -262,12 +261,12 @@ func unknown(cause error) error {
 	return f
 }
 
-// prunedAt is the version of a secret of the index at which Vault is told to
-// keep only one: most have two in all their life, a claim and a release.
+// prunedAt is the version of an index secret at which Vault is told to keep only one: most
+// never have more than two, a claim and a release.
 const prunedAt = 3
 
-// prune tells Vault how many versions to keep of a secret, once in its life.
-// What goes wrong only costs storage.
+// prune tells Vault how many versions of a secret to keep, once per secret. A failure only
+// costs storage.
 func (s *secrets) prune(ctx context.Context, name string, version int64) {
 	keep := 0
 	switch {
@@ -286,7 +285,7 @@ func (s *secrets) prune(ctx context.Context, name string, version int64) {
 	if !errors.Is(err, driver.ErrDenied) {
 		return
 	}
-	if _, err := s.read(ctx, name, 0); err == nil { // Else it may be the token that was refused.
+	if _, err := s.read(ctx, name, 0); err == nil { // Otherwise the token may have been refused.
 		s.noPruning.Store(true)
 	}
 }
@@ -294,17 +293,16 @@ func (s *secrets) prune(ctx context.Context, name string, version int64) {
 const (
 	// removeWithin is how long a removal may take from the mark to the end.
 	removeWithin = 10 * time.Second
-	// takeOver is how long a creator watches the mark of a removal before it
-	// takes the name: whoever wrote the mark has died, or has given up.
+	// takeOver is how long a creator watches the mark of a removal before it uses the
+	// name: by then the writer of the mark has died or given up.
 	takeOver = 30 * time.Second
 
 	firstLook = 10 * time.Millisecond
 	lastLook  = time.Second
 )
 
-// awaitRemoval waits until the removal that st announces is over, and returns
-// what is there then. It goes by the time that it has watched, since clocks of
-// machines differ.
+// awaitRemoval waits until the removal that st announces is over, and returns the state
+// after it. It measures how long it has watched, since clocks of machines differ.
 func (s *secrets) awaitRemoval(ctx context.Context, name string, st state) (state, error) {
 	seen := time.Now()
 	for wait := firstLook; ; wait = min(2*wait, lastLook) {

@@ -18,8 +18,7 @@ const (
 	throttled = `{"errors":["request path \"secret/data/a\": rate limit quota exceeded"]}`
 )
 
-// methods returns the methods of what was sent to one part of the mount since
-// the given request.
+// methods returns the methods of the requests to one part of the mount since the given one.
 func (s *script) methods(part string, since int) string {
 	var methods []string
 	for _, r := range s.requests()[since:] {
@@ -30,8 +29,8 @@ func (s *script) methods(part string, since int) string {
 	return strings.Join(methods, " ")
 }
 
-// TestNoPatch writes plainly where patches are denied by the policy, or unknown
-// to the server or a proxy between, and does not ask for one again.
+// TestNoPatch writes plainly if the policy denies patches, or the server or a proxy
+// does not know them, and does not try another patch.
 func TestNoPatch(t *testing.T) {
 	for name, refusal := range map[string]struct {
 		status int
@@ -71,9 +70,8 @@ func TestNoPatch(t *testing.T) {
 	}
 }
 
-// TestExpiredTokenKeepsPatch lets the token expire before a write. With a fresh
-// one the store patches as before: that everything was denied says nothing of
-// patches.
+// TestExpiredTokenKeepsPatch lets the token expire before a write. With a new one the store
+// patches as before: a refused token says nothing about patches.
 func TestExpiredTokenKeepsPatch(t *testing.T) {
 	server, client := play(t, func(r sent) (int, string) {
 		switch {
@@ -106,8 +104,8 @@ func TestExpiredTokenKeepsPatch(t *testing.T) {
 	}
 }
 
-// TestPruningDenied tells Vault no numbers of versions any more where the policy
-// denies it, but goes on after a token that expired just then.
+// TestPruningDenied stops limiting Vault's versions once the policy denies it, but goes
+// on if only the token has expired.
 func TestPruningDenied(t *testing.T) {
 	for name, c := range map[string]struct {
 		readable bool // when the number of versions is denied
@@ -147,25 +145,25 @@ func TestPruningDenied(t *testing.T) {
 	}
 }
 
-// TestLostThenRefused loses the reply to a write, whose repetitions are refused.
-// What the refusals say is of the repetitions only: the write is looked up.
+// TestLostThenRefused loses the reply to a write whose retries are refused. The
+// refusals are about the retries only, so the write is looked up.
 func TestLostThenRefused(t *testing.T) {
 	for name, c := range map[string]struct {
 		status  int
 		body    string
-		hold    string // what the version is then: the write's, another's or none
+		hold    string // whose version is stored then: the write's, another's or none
 		unseen  bool   // reads are refused too
 		want    error
 		retries bool
 	}{
-		"throttled, carried out": {status: 429, body: throttled, hold: "mine"},
-		"throttled, another's":   {status: 429, body: throttled, hold: "other", want: driver.ErrConflict, retries: true},
-		"throttled, not yet":     {status: 429, body: throttled, want: driver.ErrUnavailable, retries: true},
-		"throttled, unseen":      {status: 429, body: throttled, hold: "mine", unseen: true, want: driver.ErrUnavailable, retries: true},
-		"denied, carried out":    {status: 403, body: denied, hold: "mine"},
-		"denied, unseen":         {status: 403, body: denied, hold: "mine", unseen: true, want: driver.ErrUnavailable, retries: true},
-		"sealed, unseen":         {status: 503, body: `{"errors":["Vault is sealed"]}`, hold: "mine", unseen: true, want: driver.ErrUnavailable, retries: true},
-		"mismatch, unseen":       {status: 400, body: mismatch, hold: "mine", unseen: true, want: driver.ErrUnavailable, retries: true},
+		"throttled, applied":   {status: 429, body: throttled, hold: "mine"},
+		"throttled, another's": {status: 429, body: throttled, hold: "other", want: driver.ErrConflict, retries: true},
+		"throttled, not yet":   {status: 429, body: throttled, want: driver.ErrUnavailable, retries: true},
+		"throttled, unseen":    {status: 429, body: throttled, hold: "mine", unseen: true, want: driver.ErrUnavailable, retries: true},
+		"denied, applied":      {status: 403, body: denied, hold: "mine"},
+		"denied, unseen":       {status: 403, body: denied, hold: "mine", unseen: true, want: driver.ErrUnavailable, retries: true},
+		"sealed, unseen":       {status: 503, body: `{"errors":["Vault is sealed"]}`, hold: "mine", unseen: true, want: driver.ErrUnavailable, retries: true},
+		"mismatch, unseen":     {status: 400, body: mismatch, hold: "mine", unseen: true, want: driver.ErrUnavailable, retries: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := &memory{}
@@ -208,7 +206,7 @@ func TestLostThenRefused(t *testing.T) {
 	}
 }
 
-// TestRefusedOnly looks nothing up if each attempt was refused.
+// TestRefusedOnly looks nothing up if every attempt was refused.
 func TestRefusedOnly(t *testing.T) {
 	server, client := play(t, always(429, throttled))
 	_, err := secretsOf(t, client).Put(t.Context(), driver.Secret{Name: "a", Data: []byte(`{}`)})
@@ -220,9 +218,9 @@ func TestRefusedOnly(t *testing.T) {
 	}
 }
 
-// TestRetireStale reads a tombstone on a standby that does not know it yet. What
-// is older is destroyed once the tombstone shows, and until then not reported
-// as destroyed.
+// TestRetireStale reads a tombstone on a standby that does not have it yet. Older
+// versions are destroyed once the tombstone shows, and not reported as destroyed
+// before.
 func TestRetireStale(t *testing.T) {
 	for name, c := range map[string]struct {
 		stale int // how many reads show the version before
@@ -260,9 +258,9 @@ func TestRetireStale(t *testing.T) {
 	}
 }
 
-// TestLostPatchThenUnknown loses the reply to a patch, and a proxy that does not
-// know patches answers the repetition. What is then not known stays so: no plain
-// write follows, whose refusal would pass for that of the patch.
+// TestLostPatchThenUnknown loses the reply to a patch, and a proxy that does not know
+// patches answers the retry. The outcome stays unknown: no plain write follows, whose
+// refusal would be taken for the patch's.
 func TestLostPatchThenUnknown(t *testing.T) {
 	lost := false
 	server, client := play(t, func(r sent) (int, string) {
@@ -288,8 +286,8 @@ func TestLostPatchThenUnknown(t *testing.T) {
 	}
 }
 
-// TestRequests shows what goes over the wire: one request each, to paths that
-// have nothing but plain characters.
+// TestRequests shows the requests on the wire: one each, to paths with plain characters
+// only.
 func TestRequests(t *testing.T) {
 	server, client := play(t, func(r sent) (int, string) {
 		switch {
@@ -335,9 +333,9 @@ func TestRequests(t *testing.T) {
 	}
 }
 
-// TestLostReply loses the reply to a write that was carried out. The client
-// repeats it, the repetition fails on what the write itself has stored, and yet
-// it is no conflict.
+// TestLostReply loses the reply to a write that was applied. The client retries it, the
+// retry fails on the version that the write itself has stored, and still it is not a
+// conflict.
 func TestLostReply(t *testing.T) {
 	m := &memory{lose: 1}
 	_, client := play(t, m.say)
@@ -355,7 +353,7 @@ func TestLostReply(t *testing.T) {
 	if err != nil || got.Revision != second || len(m.versions) != 2 {
 		t.Errorf("%d versions, %v", len(m.versions), err)
 	}
-	// Another write that comes first is a conflict, also after a lost reply.
+	// Another write that comes first is a conflict, even after a lost reply.
 	m.versions = append(m.versions, map[string]any{"n": "of another"})
 	m.lose = 1
 	if _, err := secrets.Put(t.Context(), driver.Secret{Name: "a", Data: []byte(`{"n":"3"}`), Revision: second}); !errors.Is(err, driver.ErrConflict) {

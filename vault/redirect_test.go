@@ -18,7 +18,7 @@ import (
 	"example.com/tokenstore/vault"
 )
 
-// redirecting starts a server that sends everybody to the given one, and returns
+// redirecting starts a server that redirects all requests to the given one, and returns
 // a client for it that trusts the other's certificate.
 func redirecting(t *testing.T, to *httptest.Server, status int, host string) *api.Client {
 	t.Helper()
@@ -43,8 +43,8 @@ func redirecting(t *testing.T, to *httptest.Server, status int, host string) *ap
 	return client
 }
 
-// TestRedirects: a load balancer sends plain HTTP to TLS on the same host. Writes
-// and patches arrive whole, with the token, and once.
+// TestRedirects: a load balancer redirects plain HTTP to TLS on the same host. Writes
+// and patches arrive complete, with the token, and once.
 func TestRedirects(t *testing.T) {
 	for _, status := range []int{301, 302, 307} {
 		t.Run(strconv.Itoa(status), func(t *testing.T) {
@@ -80,7 +80,7 @@ func TestRedirects(t *testing.T) {
 					t.Errorf("%s %s has the token %q", r.method, r.path, r.token)
 				}
 			}
-			// A redirect is no attempt: a conflict behind it is one, and nothing is in doubt.
+			// A redirect is not an attempt: a conflict after one is certain.
 			if _, err := secrets.Put(t.Context(), driver.Secret{Name: "a", Data: []byte(`{"n":"3"}`), Revision: first}); !errors.Is(err, driver.ErrConflict) {
 				t.Errorf("a conflict: %v", err)
 			}
@@ -88,8 +88,8 @@ func TestRedirects(t *testing.T) {
 	}
 }
 
-// TestForeignRedirects: what redirects to another host, port or scheme gets
-// neither a token nor a credential there, and the error says why.
+// TestForeignRedirects: the target of a redirect to another host, port or scheme gets
+// no token or credential, and the error says why.
 func TestForeignRedirects(t *testing.T) {
 	plain := httptest.NewServer
 	for name, c := range map[string]struct {
@@ -152,13 +152,13 @@ func TestDowngrade(t *testing.T) {
 	}
 }
 
-// TestUnfollowed: the client follows neither a redirect of another kind nor one
-// after another, and some clients none. That is no server that does not answer.
+// TestUnfollowed: the client follows no redirect of another kind and no second one, and
+// some clients follow none. That is not reported as a missing answer.
 func TestUnfollowed(t *testing.T) {
 	for _, status := range []int{302, 303, 307, 308} {
 		var front *httptest.Server
 		front = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, front.URL+r.URL.RequestURI(), status) // To itself, for ever.
+			http.Redirect(w, r, front.URL+r.URL.RequestURI(), status) // To itself, forever.
 		}))
 		t.Cleanup(front.Close)
 		c := api.DefaultConfig()

@@ -1,4 +1,4 @@
-// Reading: one secret, the names below a prefix, and what Vault has under a name.
+// The driver and its reads: one secret, the names below a prefix, and the state of a name.
 
 package vault
 
@@ -27,10 +27,10 @@ type secrets struct {
 	now         func() time.Time
 	takeOver    time.Duration
 
-	isolated  atomic.Bool // the server has namespaces, or none is asked for
+	isolated  atomic.Bool // the server has namespaces, or none is set
 	isKV2     atomic.Bool // the mount was seen to be KV version 2
 	expiring  atomic.Bool // a secret was met that Vault will delete by itself
-	noPruning atomic.Bool // the token may not set numbers of versions
+	noPruning atomic.Bool // the token may not set how many versions to keep
 	noPatch   atomic.Bool // the token, or the server, may not patch
 	marks     *marks
 	shapes    *shapes
@@ -52,7 +52,7 @@ func (s *secrets) path(part, name string) string {
 // Limits returns the size of the largest secret.
 func (s *secrets) Limits() driver.Limits { return driver.Limits{MaxSize: s.maxSize} }
 
-// Get reads the current version. It is one call.
+// Get reads the current version in one call.
 func (s *secrets) Get(ctx context.Context, name string) (driver.Secret, error) {
 	if err := s.begin(ctx, name); err != nil {
 		return driver.Secret{}, err
@@ -67,7 +67,7 @@ func (s *secrets) Get(ctx context.Context, name string) (driver.Secret, error) {
 	return driver.Secret{Name: name, Data: data(st.fields), Revision: st.revision.String(), Restored: st.restored()}, nil
 }
 
-// begin is what every operation on a name starts with.
+// begin is the first step of every operation on a name.
 func (s *secrets) begin(ctx context.Context, name string) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -78,13 +78,12 @@ func (s *secrets) begin(ctx context.Context, name string) error {
 	return s.isolate(ctx)
 }
 
-// isConflict reports whether err says that another version is the current one.
+// isConflict reports whether err says that another version is current.
 func isConflict(err error) bool { return errors.Is(err, driver.ErrConflict) }
 
-// List yields the names that begin with prefix. Vault lists one folder at a
-// time, in one reply however large it is. Its list has deleted names too: of
-// those that are known, or said by Vault, to be deleted each is looked at, since
-// they may have been created again.
+// List yields the names that begin with prefix. Vault lists one folder per reply,
+// however large it is. Its list includes deleted names: each one that is known, or
+// reported by Vault, to be deleted is checked, since it may have been created again.
 func (s *secrets) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		if err := s.isolate(ctx); err != nil {
@@ -96,8 +95,8 @@ func (s *secrets) List(ctx context.Context, prefix string) iter.Seq2[string, err
 	}
 }
 
-// walk yields the names in folder, and below, that begin with prefix. It
-// reports false when the sequence has ended.
+// walk yields the names that begin with prefix in folder and below. It reports false
+// when the sequence has ended.
 func (s *secrets) walk(ctx context.Context, folder, prefix string, yield func(string, error) bool) bool {
 	keys, suspect, err := s.keys(ctx, folder)
 	if err != nil {
@@ -129,9 +128,9 @@ func (s *secrets) walk(ctx context.Context, folder, prefix string, yield func(st
 	return true
 }
 
-// deleted reports whether a name is deleted that is suspected to be.
+// deleted reports whether a possibly deleted name is deleted.
 func (s *secrets) deleted(ctx context.Context, name string, suspect bool) (bool, error) {
-	if !isName(name) { // Nobody can ask for it.
+	if !isName(name) { // It cannot be requested.
 		return true, nil
 	}
 	if !suspect && !s.marks.has(name) {
@@ -143,8 +142,8 @@ func (s *secrets) deleted(ctx context.Context, name string, suspect bool) (bool,
 
 func isName(name string) bool { return driver.CheckName(name) == nil }
 
-// keys returns what one folder holds, as Vault has it, and which of it may be
-// deleted. Folders end in a slash.
+// keys returns the content of one folder, as in Vault, and which names may be deleted.
+// Folders end in a slash.
 func (s *secrets) keys(ctx context.Context, folder string) (all []string, suspect map[string]bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
@@ -156,8 +155,8 @@ func (s *secrets) keys(ctx context.Context, folder string) (all []string, suspec
 	if err != nil || len(all) == 0 {
 		return nil, nil, err
 	}
-	// Vault leaves out also what it will delete some day, so that each of these
-	// has to be looked at.
+	// Vault also leaves out names that it will delete later, so each of these has to be
+	// checked.
 	kept, ignored, err := s.list(ctx, folder, url.Values{"list": {"true"}, excludeDeleted: {"true"}})
 	if err != nil {
 		return nil, nil, err
@@ -178,8 +177,8 @@ func (s *secrets) keys(ctx context.Context, folder string) (all []string, suspec
 
 const excludeDeleted = "exclude_deleted"
 
-// list returns the keys of a folder, and whether the server has ignored that it
-// was to leave the deleted ones out, as OpenBao does and older Vaults do.
+// list returns the keys of a folder, and whether the server ignored the request to
+// leave out deleted ones, as OpenBao and older Vaults do.
 func (s *secrets) list(ctx context.Context, folder string, params url.Values) (keys []string, ignored bool, err error) {
 	r, err := s.link.do(ctx, call{op: "list", method: http.MethodGet, path: s.path("metadata", folder), params: params})
 	if err != nil || r.status == http.StatusNotFound { // There is no such folder.
@@ -197,9 +196,9 @@ func (s *secrets) list(ctx context.Context, folder string, params url.Values) (k
 	return got.Data.Keys, strings.Contains(strings.Join(got.Warnings, "\n"), excludeDeleted), nil
 }
 
-// detailed returns which keys of a folder are deleted, or will be some day, by
-// OpenBao's list of metadata. Another server has no such list, and a token may lack
-// the permission: then none is known to be.
+// detailed returns the keys of a folder that are deleted, or will be, by OpenBao's list of
+// metadata. If the server has no such list, or the token lacks the permission, it returns
+// none.
 func (s *secrets) detailed(ctx context.Context, folder string) (map[string]bool, error) {
 	r, err := s.link.do(ctx, call{op: "list metadata", method: http.MethodGet, path: s.path("detailed-metadata", folder), params: url.Values{"list": {"true"}}})
 	switch r.status {
@@ -231,41 +230,41 @@ func (s *secrets) detailed(ctx context.Context, folder string) (map[string]bool,
 	return suspect, nil
 }
 
-// The stages of a deleted secret, as driver_deleted has them.
+// The stages of a deleted secret, the values of driver_deleted.
 const (
-	stageKept     = "kept"     // The name may be taken again, by the number of the mark.
-	stageRemoving = "removing" // The name is about to vanish; creators wait for that.
+	stageKept     = "kept"     // The name may be used again, with the mark's number.
+	stageRemoving = "removing" // The name is being removed; creators wait for that.
 )
 
-// state is what Vault has under one name.
+// state is Vault's state of one name.
 type state struct {
-	// revision is that of the current version, or of the one asked for. Its
-	// version is zero if there is none.
+	// revision is that of the current or requested version; its version is zero if there
+	// is none.
 	revision
-	// fields are nil if the version was deleted or destroyed at the service.
+	// fields are nil if the version was deleted or destroyed in Vault.
 	fields map[string]json.RawMessage
 	// expires is true if Vault will delete the version by itself.
 	expires bool
-	// known is false for the zero state, when nobody has looked.
+	// known is false for the zero state, which was not read.
 	known bool
 }
 
-// stored reports whether there is a version at all, readable or not.
+// stored reports whether there is a version, readable or not.
 func (s state) stored() bool { return s.version > 0 }
 
-// live reports whether there is a secret that was not deleted.
+// live reports whether there is a secret that is not deleted.
 func (s state) live() bool { return s.fields != nil && s.stage() == "" }
 
 // stage returns the stage of a deleted secret, or "".
 func (s state) stage() string { return s.text(deletedField) }
 
-// nonce returns the nonce of the write. A version that a person wrote has none,
-// or that of the version it was made from.
+// nonce returns the nonce of the write. A person's version has none, or that of the
+// version it was made from.
 func (s state) nonce() string { return s.text(nonceField) }
 
-// restored reports whether the content was stored by this package as another
-// version than the one that it is now: by a rollback, by a copy, or with an edit on
-// top of it. Content without the number is older than the number, or a person's.
+// restored reports whether this package stored the content as another version than the
+// one that it is now: after a rollback, a copy, or an edit of either. Content without
+// the number predates the field, or is a person's.
 func (s state) restored() bool {
 	written := s.text(versionField)
 	return written != "" && written != strconv.FormatInt(s.version, 10)
@@ -277,8 +276,8 @@ func (s state) text(field string) string {
 	return text
 }
 
-// read returns what is stored under a name, as its current version, or as the
-// given one if that is not zero.
+// read returns the state of a name, with its current version, or with the given one if that
+// is not zero.
 func (s *secrets) read(ctx context.Context, name string, version int64) (state, error) {
 	c := call{op: "read", method: http.MethodGet, path: s.path("data", name)}
 	if version > 0 {
@@ -307,8 +306,8 @@ func (s *secrets) read(ctx context.Context, name string, version int64) (state, 
 	return st, nil
 }
 
-// parseState tells apart: a secret (200), a version that was deleted or
-// destroyed at the service (404 with metadata), and nothing (404 without).
+// parseState distinguishes a secret (200), a version that was deleted or destroyed in Vault
+// (404 with metadata), and nothing (404 without).
 func parseState(r reply) (state, error) {
 	var got struct {
 		Data struct {
@@ -334,13 +333,12 @@ func parseState(r reply) (state, error) {
 	}
 	st.expires = got.Data.Metadata.Deletion != ""
 	if !st.stored() || st.created == "" { // Version 1 answers without metadata.
-		return state{}, &failure{kind: ErrNotKV2, op: "read", text: "the reply has no version"}
+		return state{}, &failure{kind: ErrNotKV2, op: "read", text: "the reply has no version; check the mount"}
 	}
 	return st, nil
 }
 
-// unusable is the error of a reply that is not one of Vault's, such as that of
-// a proxy between.
+// unusable is the error of a reply that is not one of Vault's, such as a proxy's.
 func unusable(op string) error {
-	return &failure{kind: driver.ErrUnavailable, op: op, text: "the reply is not one of Vault's"}
+	return &failure{kind: driver.ErrUnavailable, op: op, text: "the reply is not one of Vault's; check the client's address (VAULT_ADDR) and any proxy"}
 }

@@ -10,8 +10,8 @@ import (
 	"example.com/tokenstore/driver"
 )
 
-// TestRestored: content that is met under another number than the one with which
-// it was stored was put back or copied. Content without a number was not.
+// TestRestored: content found under another number than the one it was stored with was
+// restored or copied. Content without a number was not.
 func TestRestored(t *testing.T) {
 	for fields, want := range map[string]bool{
 		`{"a":"1"}`:                        false,
@@ -29,8 +29,8 @@ func TestRestored(t *testing.T) {
 	}
 }
 
-// TestNumbered: every write stores the number of the version that it makes, also a
-// patch, a write over a deleted name, and the mark of a deletion.
+// TestNumbered: every write stores the number of the version that it makes, including
+// patches, writes over a deleted name, and a deletion's mark.
 func TestNumbered(t *testing.T) {
 	m := &memory{}
 	_, client := play(t, func(r sent) (int, string) {
@@ -67,8 +67,8 @@ func TestNumbered(t *testing.T) {
 	}
 }
 
-// TestListWithoutExclusion: a server that does not leave deleted names out of a
-// list is asked for their metadata. Where it has none to give, all names stay.
+// TestListWithoutExclusion: a server that does not leave deleted names out of a list is
+// asked for their metadata. If it has none, all names stay.
 func TestListWithoutExclusion(t *testing.T) {
 	const (
 		keys    = `{"data":{"keys":["dead","gone","alive","doomed"]},"warnings":["Endpoint ignored these unrecognized parameters: [exclude_deleted]"]}`

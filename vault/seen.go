@@ -1,5 +1,5 @@
-// What a process remembers of the secrets it has met, to save calls. Nothing here
-// decides anything: whoever uses it looks at the secret itself.
+// What a process remembers of the secrets it has met, to save calls. It is only a hint:
+// its users check the secret itself.
 
 package vault
 
@@ -12,15 +12,15 @@ import (
 	"time"
 )
 
-// maxMarks bounds the memory for marks.
+// maxMarks limits how many marks are remembered.
 const maxMarks = 100_000
 
-// marks are the deleted names that this process has met. They are only hints:
-// whoever uses one looks at the secret itself.
+// marks are the deleted names that this process has met. They are only hints: their users
+// check the secret itself.
 type marks struct {
 	mu     sync.Mutex
 	byName map[string]marked
-	oldest time.Time // no mark was written before
+	oldest time.Time // the earliest time at which a mark may have been written
 }
 
 type marked struct {
@@ -30,7 +30,7 @@ type marked struct {
 
 func newMarks() *marks { return &marks{byName: map[string]marked{}} }
 
-// saw takes note of what a read has shown.
+// saw records the result of a read.
 func (m *marks) saw(name string, st state) {
 	if st.stage() == "" {
 		m.forget(name)
@@ -68,7 +68,7 @@ func (m *marks) has(name string) bool {
 	return ok
 }
 
-// takeOld takes out up to n marks that were written before the given time.
+// takeOld removes and returns up to n marks that were written before the given time.
 func (m *marks) takeOld(before time.Time, n int) map[string]revision {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -81,7 +81,7 @@ func (m *marks) takeOld(before time.Time, n int) map[string]revision {
 			continue
 		}
 		if len(taken) == n {
-			return taken // There are more: the bound stays.
+			return taken // More are left, so oldest stays.
 		}
 		taken[name] = mark.revision
 		delete(m.byName, name)
@@ -90,12 +90,12 @@ func (m *marks) takeOld(before time.Time, n int) map[string]revision {
 	return taken
 }
 
-// maxShapes bounds the memory for shapes.
+// maxShapes limits how many shapes are remembered.
 const maxShapes = 20_000
 
-// shapes are the names of the fields that versions have, without the values:
-// who patches a version has to name the fields that are to go. The last version
-// seen of each secret is kept. Secrets of one kind share the text.
+// shapes are the names of versions' fields, without the values: a patch has to name the
+// fields to remove. Only the last version seen of each secret is kept. Secrets of one kind
+// share the string.
 type shapes struct {
 	mu     sync.Mutex
 	byName map[string]shape
@@ -112,7 +112,7 @@ func newShapes() *shapes { return &shapes{byName: map[string]shape{}, shared: ma
 // names returns the names of fields, sorted.
 func names(fields map[string]json.RawMessage) []string { return slices.Sorted(maps.Keys(fields)) }
 
-// saw takes note of what a read has shown.
+// saw records the result of a read.
 func (s *shapes) saw(name string, st state) {
 	if st.fields != nil {
 		s.set(name, st.version, names(st.fields))
@@ -122,7 +122,7 @@ func (s *shapes) saw(name string, st state) {
 func (s *shapes) set(name string, version int64, fields []string) {
 	joined := strings.Join(fields, "\n")
 	if strings.Count(joined, "\n") != max(len(fields)-1, 0) {
-		return // A name with a line break in it.
+		return // A name contains a line break.
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -138,8 +138,7 @@ func (s *shapes) set(name string, version int64, fields []string) {
 	s.byName[name] = shape{version, text}
 }
 
-// of returns the names of the fields of one version, and false if they are not
-// known.
+// of returns the names of the fields of one version, or false if they are not known.
 func (s *shapes) of(name string, version int64) ([]string, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

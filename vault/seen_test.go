@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// TestMarks: old marks are handed out once, some at a time, young ones not.
+// TestMarks: old marks are returned once, a few at a time, young ones are not.
 func TestMarks(t *testing.T) {
 	m := newMarks()
 	now := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)

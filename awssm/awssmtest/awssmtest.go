@@ -6,14 +6,13 @@
 //	service := awssmtest.New(awssmtest.Unpleasant(), clock)
 //	store, err := awssm.New(service, awssm.WithClock(clock.Now, clock.Sleep))
 //
-// A [Service] is an awssm.API itself; [Service.Client] returns a real client of
-// the SDK that talks to it, without a network, with its middleware and its
-// retryer. Time is that of a [Clock], which moves only when a call is made or
-// somebody sleeps.
+// A [Service] is an awssm.API itself; [Service.Client] returns a real client of the SDK
+// connected to it in memory, with its middleware and its retryer. Time is that of a
+// [Clock], which moves only when a call is made or a caller sleeps.
 //
-// What the service is documented to do is cited beside the option that switches
-// it on: "API" is the API reference, "guide" the user guide. What was recorded
-// against the real service by others' tests is marked "seen".
+// Documented behaviour is cited at the option that turns it on: "API" is the API
+// reference, "guide" the user guide. Behaviour that other people's tests recorded
+// against the real service is marked "seen".
 package awssmtest
 
 import (
@@ -25,36 +24,36 @@ import (
 	"example.com/tokenstore/driver/drivertest"
 )
 
-// Config says how the service behaves. The zero Config is a service without
-// limits, delays and faults.
+// Config sets the service's behaviour. The zero Config is a service without limits,
+// delays or faults.
 type Config struct {
 	// Versions is how many versions a secret may have. At the limit the oldest
-	// version goes that has no label and is older than 24 hours; if there is
+	// version without a label that is older than 24 hours is dropped; if there is
 	// none the call fails with LimitExceededException. (API, PutSecretValue: the
 	// 100 most recent versions are kept, and all of the last 24 hours; guide,
 	// quotas: about 100 versions.)
 	Versions int
-	// Labels is how many labels a secret's versions may have together. (Guide,
+	// Labels is how many labels a secret's versions may have in total. (Guide,
 	// quotas: 20.)
 	Labels int
 	// Size is the size of the largest value in bytes. (API: 65,536.)
 	Size int
-	// Rates limits the calls of each second; those above fail with
-	// ThrottlingException. (Guide, quotas: 50 a second for PutSecretValue,
-	// UpdateSecret and UpdateSecretVersionStage together, 50 each for create,
-	// delete and restore, 100 for ListSecrets and for BatchGetSecretValue,
-	// 10,000 for GetSecretValue, 40,000 for DescribeSecret.)
+	// Rates limits the calls per second; more fail with ThrottlingException. (Guide,
+	// quotas: 50 a second for PutSecretValue, UpdateSecret and
+	// UpdateSecretVersionStage together, 50 each for create, delete and restore, 100
+	// for ListSecrets and for BatchGetSecretValue, 10,000 for GetSecretValue, 40,000
+	// for DescribeSecret.)
 	Rates bool
-	// Stale is how long after a write a read may still give what was there
-	// before. (Guide, troubleshooting: changes may take time to be seen; API,
-	// ListSecrets: all operations are eventually consistent. Seen by users of
-	// Terraform.) Writes are never decided on what is stale.
+	// Stale is how long after a write a read may still return the previous state.
+	// (Guide, troubleshooting: changes may take time to be seen; API, ListSecrets:
+	// all operations are eventually consistent. Seen by users of Terraform.) Writes
+	// never rely on stale data.
 	Stale time.Duration
-	// ListLate is how old a listing may be. (API, ListSecrets: it might not
+	// ListLate is how far out of date a list may be. (API, ListSecrets: it might not
 	// reflect changes of the last five minutes.)
 	ListLate time.Duration
 	// ReserveNames blocks the name of a secret that is scheduled for deletion.
-	// Without it such a name is free at once. (Seen: InvalidRequestException,
+	// Otherwise such a name is free at once. (Seen: InvalidRequestException,
 	// "already scheduled for deletion".)
 	ReserveNames bool
 	// ForceDelete is how long a deletion without a recovery window takes; until
@@ -74,37 +73,35 @@ type Config struct {
 	RequestTokens bool
 	// WholeBatch makes a BatchGetSecretValue fail as a whole, with
 	// ResourceNotFoundException, if one of its secrets exists without a current
-	// version. (API, BatchGetSecretValue: the errors of single secrets are in the
-	// reply's Errors; ResourceNotFoundException and InvalidRequestException are
-	// among the errors of the call as well, and it is not said when. Seen:
-	// LocalStack 4.14.0 fails so.)
+	// version. (API, BatchGetSecretValue: errors of single secrets are in the reply's
+	// Errors; ResourceNotFoundException and InvalidRequestException are also errors of
+	// the call, without saying when. Seen: LocalStack 4.14.0 fails this way.)
 	WholeBatch bool
-	// LocalStack does what LocalStack 4.14.0 does and AWS does not. (Seen; the
-	// calls are in its services/secretsmanager/provider.py and in moto's
-	// secretsmanager/models.py.) It includes WholeBatch. A version goes with its
-	// last label. A move of AWSCURRENT to a version that is not there takes the
-	// label off the old one and then fails. A secret that has lost AWSCURRENT
-	// gets it from no call: a move without a version to move it from, and a
-	// PutSecretValue for AWSCURRENT once the old version is gone, fail with
-	// InternalError.
+	// LocalStack does what LocalStack 4.14.0 does and AWS does not. (Seen; the calls
+	// are in its services/secretsmanager/provider.py and in moto's
+	// secretsmanager/models.py.) It includes WholeBatch. A version disappears with its
+	// last label. A move of AWSCURRENT to a missing version takes the label off the
+	// old one and then fails. No call restores AWSCURRENT to a secret that has lost
+	// it: a move without a source version, and a PutSecretValue for AWSCURRENT once
+	// the old version is gone, fail with InternalError.
 	LocalStack bool
 	// StrictNames refuses names that end like an ARN, in a hyphen and six
 	// characters. (API, CreateSecret: not to be used.)
 	StrictNames bool
-	// LoseReplies is the share of writes, 0 to 1, that are carried out and whose
-	// reply is lost.
+	// LoseReplies is the share of writes, 0 to 1, that are applied but whose reply is
+	// lost.
 	LoseReplies float64
-	// LoseRequests is the share of calls, 0 to 1, that never arrive. The caller
-	// sees the same as with a lost reply.
+	// LoseRequests is the share of calls, 0 to 1, that never arrive. The caller gets
+	// the same error as for a lost reply.
 	LoseRequests float64
-	// Latency is by how much each call moves the clock.
+	// Latency is how far each call moves the clock.
 	Latency time.Duration
 	// Seed makes a run repeatable.
 	Seed uint64
 }
 
-// Real returns the limits, rates and rules of the real service, without delays
-// and faults.
+// Real returns the limits, rates and rules of the real service, without delays or
+// faults.
 func Real() Config {
 	return Config{
 		Versions: 100, Labels: 20, Size: 65536, Rates: true, ReserveNames: true,
@@ -112,8 +109,8 @@ func Real() Config {
 	}
 }
 
-// Unpleasant returns everything at once: the real limits, stale reads, late
-// listings, slow deletions, and calls whose request or reply is lost.
+// Unpleasant returns everything at once: the real limits, stale reads, late lists, slow
+// deletions, and lost requests and replies.
 func Unpleasant() Config {
 	c := Real()
 	c.Latency = 10 * time.Millisecond // Fast enough to meet the rates.
@@ -137,11 +134,11 @@ type Service struct {
 	seconds map[string]second
 	calls   map[string]int
 	serial  int
-	billed  time.Duration // of secrets that are gone
+	billed  time.Duration // of secrets that were deleted
 	before  func(op, id string)
 }
 
-// New returns an empty service. A nil clock means one of its own.
+// New returns an empty service. With a nil clock it makes one of its own.
 func New(config Config, clock *Clock) *Service {
 	if clock == nil {
 		clock = NewClock()
@@ -154,25 +151,25 @@ func New(config Config, clock *Clock) *Service {
 	return s
 }
 
-// Before sets a function that is called before each call is carried out, with
-// the operation's name and the secret's, for tests that need somebody to come
-// in between. It may use the service; calls that it makes are not reported.
+// Before sets a function that is called before each call is applied, with the
+// operation's name and the secret's, so that a test can intervene. It may use the
+// service; its own calls are not reported.
 func (s *Service) Before(f func(op, id string)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.before = f
 }
 
-// Calls returns how many calls of each operation have been made, with those
-// that failed.
+// Calls returns how many calls of each operation have been made, including those that
+// failed.
 func (s *Service) Calls() map[string]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return maps.Clone(s.calls)
 }
 
-// SecretTime returns for how long secrets were stored, all together. What is
-// scheduled for deletion is not charged and does not count.
+// SecretTime returns how long secrets were stored, summed. Secrets scheduled for deletion
+// are not charged and do not count.
 func (s *Service) SecretTime() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()

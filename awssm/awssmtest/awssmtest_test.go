@@ -70,8 +70,7 @@ func (s service) wantCode(what string, err error, want string) {
 	}
 }
 
-// A token that was used before: the request is ignored, or refused if it holds
-// another value.
+// A token that was used before: the request is ignored, or refused if its value differs.
 func TestRequestTokens(t *testing.T) {
 	s := newService(t, awssmtest.Real())
 	s.wantCode("creating again", s.create("x", tokenA, "1"), "")
@@ -119,7 +118,7 @@ func TestWholeBatch(t *testing.T) {
 	}
 }
 
-// LocalStack loses a current version for good, where AWS refuses.
+// LocalStack loses a current version permanently, where AWS refuses.
 func TestLocalStack(t *testing.T) {
 	for _, emulated := range []bool{false, true} {
 		config := awssmtest.Real()

@@ -1,3 +1,6 @@
+// The methods that write, and what every call passes through: rates, permissions and lost
+// replies apply to all methods alike.
+
 package awssmtest
 
 import (
@@ -15,7 +18,7 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// Principal is somebody who calls the service. It implements awssm.API.
+// Principal is a caller of the service. It implements awssm.API.
 type Principal struct {
 	service *Service
 	actions []string // nil: everything is allowed
@@ -32,8 +35,8 @@ func (p *Principal) may(op string) bool {
 	return p.actions == nil || slices.Contains(p.actions, "secretsmanager:"+op)
 }
 
-// rates are the calls that the service bears in a second, by operation. Those
-// in one class count together.
+// rates are the service's limits of calls per second, by operation. Operations of one
+// class count together.
 var rates = map[string]struct {
 	class string
 	limit int
@@ -55,12 +58,12 @@ type second struct {
 	calls int
 }
 
-// lostReply is what a caller sees of a connection that broke.
+// lostReply is the error that a caller gets when the connection breaks.
 func lostReply() error {
 	return &net.OpError{Op: "read", Net: "tcp", Err: errors.New("connection reset by peer")}
 }
 
-// begin lets a call in: it counts it, moves the clock and applies the rates.
+// begin admits a call: it counts it, moves the clock and applies the rates.
 func (p *Principal) begin(ctx context.Context, op, id string) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -69,7 +72,7 @@ func (p *Principal) begin(ctx context.Context, op, id string) error {
 	s.mu.Lock()
 	s.calls[op]++
 	before := s.before
-	s.before = nil // Not for the calls that it makes itself.
+	s.before = nil // The function's own calls are not reported.
 	s.mu.Unlock()
 	s.clock.Advance(s.config.Latency)
 	if before != nil {
@@ -97,7 +100,7 @@ func denied(op string) error {
 	return &smithy.GenericAPIError{Code: "AccessDeniedException", Message: "not authorized to perform secretsmanager:" + op, Fault: smithy.FaultClient}
 }
 
-// admit counts a call and reports whether the rate bears it.
+// admit counts a call and reports whether it is within the rate.
 func (s *Service) admit(op string) bool {
 	rate, now := rates[op], s.clock.Now().Unix()
 	c := s.seconds[rate.class]
@@ -109,7 +112,7 @@ func (s *Service) admit(op string) bool {
 	return c.calls <= rate.limit
 }
 
-// end loses the reply of a write now and then.
+// end sometimes loses the reply of a write.
 func end[T any](s *Service, out *T, err error) (*T, error) {
 	if err == nil && s.config.LoseReplies > 0 && s.random.Float64() < s.config.LoseReplies {
 		return nil, lostReply()
@@ -117,7 +120,7 @@ func end[T any](s *Service, out *T, err error) (*T, error) {
 	return out, err
 }
 
-// text returns what a pointer of the SDK holds.
+// text returns the string at a pointer of the SDK, or "".
 func text(p *string) string {
 	if p == nil {
 		return ""
@@ -162,14 +165,14 @@ func (s *Service) checkValue(value *string, binary []byte) error {
 	case value == nil && binary == nil:
 		return nil
 	case n == 0 || s.config.Size > 0 && n > s.config.Size:
-		// The real message quotes its value now and then; no client may show it.
+		// The real message sometimes quotes the value; no client may show it.
 		return &smithy.GenericAPIError{Code: "ValidationException", Fault: smithy.FaultClient,
 			Message: fmt.Sprintf("Value '%s' at 'secretString' failed to satisfy constraint", text(value))}
 	}
 	return nil
 }
 
-// checkToken refuses a token that cannot be a version's ID.
+// checkToken refuses a token that cannot be a version ID.
 func (s *Service) checkToken(token *string) error {
 	if n := len(text(token)); s.config.RequestTokens && token != nil && (n < 32 || n > 64) {
 		return invalidParameter("ClientRequestToken must be 32-64 characters long.")
@@ -208,8 +211,7 @@ var (
 	errReserve = "You can't create this secret because a secret with this name is already scheduled for deletion."
 )
 
-// CreateSecret creates a secret; the first version of one with a value is
-// current.
+// CreateSecret creates a secret; its first version, if it has a value, is current.
 func (p *Principal) CreateSecret(ctx context.Context, in *secretsmanager.CreateSecretInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.CreateSecretOutput, error) {
 	if err := p.begin(ctx, "CreateSecret", text(in.Name)); err != nil {
 		return nil, err
@@ -265,8 +267,7 @@ func same(v *version, value *string, binary []byte) bool {
 	return text(v.text) == text(value) && slices.Equal(v.binary, binary)
 }
 
-// PutSecretValue adds a version under the given labels, AWSCURRENT if there are
-// none.
+// PutSecretValue adds a version under the given labels, by default AWSCURRENT.
 func (p *Principal) PutSecretValue(ctx context.Context, in *secretsmanager.PutSecretValueInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.PutSecretValueOutput, error) {
 	if err := p.begin(ctx, "PutSecretValue", nameOf(in.SecretId)); err != nil {
 		return nil, err
@@ -321,7 +322,7 @@ func (s *Service) put(in *secretsmanager.PutSecretValueInput) (*secretsmanager.P
 	return out, nil
 }
 
-// writable returns the error for a secret that cannot be written.
+// writable returns an error for a secret that cannot be written.
 func writable(sec *secret) error {
 	switch {
 	case !sec.state.exists:
@@ -332,8 +333,7 @@ func writable(sec *secret) error {
 	return nil
 }
 
-// UpdateSecretVersionStage moves a label. If it is on a version, that version
-// must be named.
+// UpdateSecretVersionStage moves a label. If a version has it, that version must be named.
 func (p *Principal) UpdateSecretVersionStage(ctx context.Context, in *secretsmanager.UpdateSecretVersionStageInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.UpdateSecretVersionStageOutput, error) {
 	if err := p.begin(ctx, "UpdateSecretVersionStage", nameOf(in.SecretId)); err != nil {
 		return nil, err
@@ -429,8 +429,7 @@ func (s *Service) remove(in *secretsmanager.DeleteSecretInput) (*secretsmanager.
 	return &secretsmanager.DeleteSecretOutput{ARN: &next.arn, Name: &sec.name, DeletionDate: &next.deletion}, nil
 }
 
-// RestoreSecret takes back a deletion that was scheduled; for a secret that is
-// not, it does nothing.
+// RestoreSecret cancels a scheduled deletion; for any other secret it does nothing.
 func (p *Principal) RestoreSecret(ctx context.Context, in *secretsmanager.RestoreSecretInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.RestoreSecretOutput, error) {
 	if err := p.begin(ctx, "RestoreSecret", nameOf(in.SecretId)); err != nil {
 		return nil, err

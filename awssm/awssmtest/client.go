@@ -1,3 +1,6 @@
+// The SDK's own client over the service in memory, so that tests exercise the real
+// client's middleware, retries and errors.
+
 package awssmtest
 
 import (
@@ -16,10 +19,9 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// Client returns a client of the SDK whose requests go to the service as this
-// principal, in memory. Its credentials and its region are made up. It has the
-// SDK's retryer, without the pauses between the attempts; options may set
-// another.
+// Client returns a client of the SDK connected to the service in memory as this
+// principal. Its credentials and region are made up. It has the SDK's retryer, without
+// the pauses between attempts; options may set another.
 func (p *Principal) Client(options ...func(*secretsmanager.Options)) *secretsmanager.Client {
 	o := secretsmanager.Options{
 		Region:     "eu-central-1",
@@ -64,7 +66,7 @@ func reply(r *http.Request, status int, body []byte) *http.Response {
 	}
 }
 
-// dispatch decodes a request, carries it out and encodes the reply.
+// dispatch decodes a request, makes the call and encodes the reply.
 func (p *Principal) dispatch(ctx context.Context, op string, body []byte) ([]byte, error) {
 	switch op {
 	case "CreateSecret":
@@ -110,8 +112,8 @@ func serve[In, Out any](ctx context.Context, body []byte, do func(context.Contex
 	return json.Marshal(wire(fields))
 }
 
-// wire turns what encoding/json made of the SDK's types into the protocol's
-// form: what is not set is left out, and times are numbers of seconds.
+// wire turns encoding/json's form of the SDK's types into the protocol's: unset fields are
+// left out, and times are numbers of seconds.
 func wire(value any) any {
 	switch v := value.(type) {
 	case map[string]any:
@@ -136,8 +138,8 @@ func wire(value any) any {
 	return value
 }
 
-// hasty is the SDK's standard retryer on the service's clock: the pause before
-// a retry passes at once.
+// hasty is the SDK's standard retryer on the service's clock: the pause before a retry
+// passes at once.
 type hasty struct {
 	*retry.Standard
 	clock *Clock

@@ -1,3 +1,5 @@
+// The methods that read, which may be stale, and what a person does in the console.
+
 package awssmtest
 
 import (
@@ -51,8 +53,8 @@ func (s *Service) value(name string, in *secretsmanager.GetSecretValueInput) (*s
 	}, nil
 }
 
-// BatchGetSecretValue reads up to 20 secrets by their names. What cannot be
-// read stands among the errors.
+// BatchGetSecretValue reads up to 20 secrets by name. Secrets that cannot be read are in
+// the reply's errors.
 func (p *Principal) BatchGetSecretValue(ctx context.Context, in *secretsmanager.BatchGetSecretValueInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.BatchGetSecretValueOutput, error) {
 	if err := p.begin(ctx, "BatchGetSecretValue", strings.Join(in.SecretIdList, " ")); err != nil {
 		return nil, err
@@ -89,8 +91,7 @@ func (p *Principal) BatchGetSecretValue(ctx context.Context, in *secretsmanager.
 	return out, nil
 }
 
-// DescribeSecret tells all but the value; versions without a label are left
-// out.
+// DescribeSecret returns everything but the value; versions without a label are left out.
 func (p *Principal) DescribeSecret(ctx context.Context, in *secretsmanager.DescribeSecretInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.DescribeSecretOutput, error) {
 	name := nameOf(in.SecretId)
 	if err := p.begin(ctx, "DescribeSecret", name); err != nil {
@@ -129,7 +130,7 @@ func tagsOf(s state) []types.Tag {
 	return tags
 }
 
-// ListSecrets lists by name. Of the filters it knows "name", a prefix.
+// ListSecrets lists by name. It supports one filter, "name", a prefix.
 func (p *Principal) ListSecrets(ctx context.Context, in *secretsmanager.ListSecretsInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.ListSecretsOutput, error) {
 	if err := p.begin(ctx, "ListSecrets", ""); err != nil {
 		return nil, err
@@ -148,8 +149,8 @@ func (p *Principal) ListSecrets(ctx context.Context, in *secretsmanager.ListSecr
 	if size < 1 || size > 100 {
 		return nil, invalidParameter("MaxResults is 1 to 100.")
 	}
-	// The token is the name that the next page begins with: what comes and goes
-	// between two pages moves no other secret.
+	// The token is the first name of the next page, so that additions and removals in
+	// between shift no other secret.
 	from := slices.IndexFunc(entries, func(e types.SecretListEntry) bool { return text(e.Name) >= text(in.NextToken) })
 	if from < 0 {
 		from = len(entries)
@@ -173,7 +174,7 @@ func (s *Service) listed(in *secretsmanager.ListSecretsInput) ([]types.SecretLis
 		ok := true
 		for _, f := range in.Filters {
 			if f.Key != types.FilterNameStringTypeName {
-				return nil, invalidParameter("The fake knows the filter name only.")
+				return nil, invalidParameter("The fake supports only the filter name.")
 			}
 			ok = ok && slices.ContainsFunc(f.Values, func(v string) bool { return strings.HasPrefix(name, v) })
 		}
@@ -189,8 +190,8 @@ func (s *Service) listed(in *secretsmanager.ListSecretsInput) ([]types.SecretLis
 	return entries, nil
 }
 
-// Edit stores a new current version, or creates the secret, as a person does in
-// the console, at once and without a fault.
+// Edit stores a new current version, or creates the secret, as a person does in the
+// console, at once and without chance failures.
 func (s *Service) Edit(name, value string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -204,8 +205,8 @@ func (s *Service) Edit(name, value string) error {
 	return err
 }
 
-// Damage takes AWSCURRENT off a secret, as LocalStack does when it moves the label
-// to a version that it has dropped, and drops the version that carried it.
+// Damage takes AWSCURRENT off a secret, as LocalStack does when it moves the label to a
+// version that it has dropped, and drops the version that had it.
 func (s *Service) Damage(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -217,8 +218,8 @@ func (s *Service) Damage(name string) {
 	s.write(sec, next)
 }
 
-// PutBack moves AWSCURRENT back to the version that carries AWSPREVIOUS, as a person
-// does, at once and without a fault.
+// PutBack moves AWSCURRENT back to the version labelled AWSPREVIOUS, as a person does, at
+// once and without chance failures.
 func (s *Service) PutBack(name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -231,8 +232,8 @@ func (s *Service) PutBack(name string) error {
 	return err
 }
 
-// Remove schedules a secret for deletion, as a person does in the console, at
-// once and without a fault.
+// Remove schedules a secret for deletion, as a person does in the console, at once and
+// without chance failures.
 func (s *Service) Remove(name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -240,8 +241,8 @@ func (s *Service) Remove(name string) error {
 	return err
 }
 
-// Scheduled reports whether a secret is scheduled for deletion, and until when
-// it can be restored.
+// Scheduled reports whether a secret is scheduled for deletion, and until when it can be
+// restored.
 func (s *Service) Scheduled(name string) (until time.Time, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -249,8 +250,8 @@ func (s *Service) Scheduled(name string) (until time.Time, ok bool) {
 	return sec.state.deletion, sec.state.exists && !sec.state.deletion.IsZero()
 }
 
-// Value returns the current value of a secret as the console would show it,
-// never stale. It is false for one that is not there or scheduled for deletion.
+// Value returns the current value of a secret as the console would show it, never stale.
+// It is false if the secret does not exist or is scheduled for deletion.
 func (s *Service) Value(name string) (string, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -269,7 +270,7 @@ func (s *Service) Versions(name string) int {
 	return len(s.lookup(name).state.versions)
 }
 
-// Labels returns how many labels the versions of a secret have together.
+// Labels returns how many labels the versions of a secret have in total.
 func (s *Service) Labels(name string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,3 +1,5 @@
+// What the service stores. It keeps past states, so that a stale read can return them.
+
 package awssmtest
 
 import (
@@ -10,7 +12,7 @@ import (
 const (
 	current  = "AWSCURRENT"
 	previous = "AWSPREVIOUS"
-	// young is the age under which no version is dropped.
+	// young is the age below which no version is dropped.
 	young = 24 * time.Hour
 )
 
@@ -22,7 +24,7 @@ type version struct {
 	created time.Time
 }
 
-// state is a secret at one moment; a write makes a new one.
+// state is a secret at one time; each write makes a new one.
 type state struct {
 	exists      bool
 	arn         string
@@ -31,15 +33,15 @@ type state struct {
 	tags        map[string]string
 	versions    []*version          // oldest first
 	labels      map[string]*version // each label is on one version
-	latest      *version            // the version that was current last
+	latest      *version            // the last current version
 	created     time.Time
-	since       time.Time // from when on it is charged
-	deletion    time.Time // when it goes for good; zero if it is not scheduled
+	since       time.Time // when billing began
+	deletion    time.Time // when it is deleted permanently; zero if not scheduled
 	forced      bool
 	deletedAt   time.Time
 }
 
-// secret is a name with what was stored under it.
+// secret is a name with everything stored under it.
 type secret struct {
 	name    string
 	state   state
@@ -47,7 +49,7 @@ type secret struct {
 	earlier []past
 }
 
-// past is a state that was current until a moment.
+// past is a state that was current until some time.
 type past struct {
 	state state
 	until time.Time
@@ -97,13 +99,13 @@ func (s *state) purge() {
 	s.versions = slices.DeleteFunc(s.versions, func(v *version) bool { return len(s.labelsOf(v)) == 0 })
 }
 
-// stuck reports whether LocalStack has lost the version that was current last, so
-// that it makes no other one current.
+// stuck reports whether LocalStack has lost the last current version, after which it makes
+// no other one current.
 func (s *state) stuck() bool {
 	return s.latest != nil && s.labels[current] == nil && !slices.Contains(s.versions, s.latest)
 }
 
-// add appends a version and drops what the service drops.
+// add appends a version and drops those that the service drops.
 func (s *state) add(v *version, limit int) error {
 	if limit > 0 && len(s.versions) >= limit {
 		labelled := map[*version]bool{}
@@ -142,7 +144,7 @@ func (s *Service) write(sec *secret, next state) {
 
 func (s *state) charged() bool { return s.exists && s.deletion.IsZero() }
 
-// lookup returns the secret of a name, after what is due to go has gone.
+// lookup returns the secret with a name, after applying deletions that are due.
 func (s *Service) lookup(name string) *secret {
 	sec, ok := s.secrets[name]
 	if !ok {
@@ -155,8 +157,8 @@ func (s *Service) lookup(name string) *secret {
 	return sec
 }
 
-// seen returns the state that a reader sees: mostly the present one, now and
-// then one that was current within the time that reads may be stale.
+// seen returns the state that a read returns: usually the current one, sometimes one that
+// was current within the staleness.
 func (s *Service) seen(sec *secret, late time.Duration) state {
 	now := s.clock.Now()
 	if late <= 0 || len(sec.earlier) == 0 || s.random.IntN(3) > 0 {

@@ -1,9 +1,9 @@
-// Command lambda is a function of AWS Lambda that tells the company of a Zoho
-// CRM user: it takes the user's access token from AWS Secrets Manager and asks
-// the CRM with it. It only reads the store; something else, such as the program
-// in ../service, keeps the tokens fresh.
+// Command lambda is an AWS Lambda function that returns the company of a Zoho CRM user: it
+// takes the user's access token from AWS Secrets Manager and queries the CRM with it. It
+// only reads the store; another program, such as the one in ../service, keeps the tokens
+// fresh.
 //
-// README.md says how it is built and deployed.
+// README.md says how to build and deploy it.
 package main
 
 import (
@@ -32,15 +32,15 @@ func main() {
 	lambda.Start(f.handle)
 }
 
-// function is what lives as long as the execution environment does: the store
-// remembers what it has read, and connections stay open.
+// function lives as long as the execution environment: the store remembers what it has
+// read, and connections stay open.
 type function struct {
 	store tokenstore.Store
 	crm   *http.Client
 }
 
-// newFunction makes the store from the function's role, region and environment.
-// It makes no call.
+// newFunction makes the store from the function's role, region and environment. It makes no
+// call.
 func newFunction(ctx context.Context) (*function, error) {
 	cfg, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
@@ -48,7 +48,7 @@ func newFunction(ctx context.Context) (*function, error) {
 	}
 	prefix := os.Getenv("TOKEN_PREFIX")
 	if prefix == "" {
-		return nil, errors.New("TOKEN_PREFIX is not set; it begins the names of the store's secrets, such as crm/")
+		return nil, errors.New("TOKEN_PREFIX is not set; set it to the prefix of the store's secrets, such as crm/")
 	}
 	store, err := awssm.New(secretsmanager.NewFromConfig(cfg), awssm.WithPrefix(prefix))
 	if err != nil {
@@ -67,11 +67,11 @@ type reply struct {
 	Company string `json:"company"`
 }
 
-// errUnauthorized: the CRM does not take the access token.
-var errUnauthorized = errors.New("the access token is not accepted")
+// errUnauthorized is returned if the CRM refuses the access token.
+var errUnauthorized = errors.New("the CRM refuses the access token; check that the service which refreshes it is running")
 
-// handle answers one event. An access token that is refused may have been
-// replaced since it was read: the store is then asked once more.
+// handle answers one event. A refused access token may have been replaced since it was
+// read: then the store is read once more.
 func (f *function) handle(ctx context.Context, r request) (reply, error) {
 	token, err := f.find(ctx, r.User)
 	if err != nil {
@@ -90,15 +90,15 @@ func (f *function) handle(ctx context.Context, r request) (reply, error) {
 	return reply{Company: company}, err
 }
 
-// find returns the user's token; by user that is one call.
+// find returns the user's token. Finding by user takes one call.
 func (f *function) find(ctx context.Context, user string) (tokenstore.OAuthToken, error) {
 	return f.store.FindToken(ctx, tokenstore.OAuthToken{UserName: user})
 }
 
-// company asks the CRM for the name of the token's organisation.
+// company queries the CRM for the name of the token's organisation.
 func (f *function) company(ctx context.Context, token tokenstore.OAuthToken) (string, error) {
 	if token.APIDomain == "" {
-		return "", errors.New("the token has no api_domain, which says where its CRM is")
+		return "", errors.New("the token has no api_domain; save it with its CRM's address")
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, token.APIDomain+"/crm/v8/org", nil)
 	if err != nil {
@@ -126,7 +126,7 @@ func (f *function) company(ctx context.Context, token tokenstore.OAuthToken) (st
 		return "", fmt.Errorf("the CRM's answer: %w", err)
 	}
 	if len(body.Org) == 0 {
-		return "", errors.New("the CRM's answer names no organisation")
+		return "", errors.New("the CRM's answer names no organisation; check the token's scopes")
 	}
 	return body.Org[0].CompanyName, nil
 }

@@ -18,7 +18,7 @@ import (
 
 const user = "ada@example.com:1234"
 
-// crm takes one access token, and counts what it was asked.
+// crm accepts one access token, and counts the requests.
 type crm struct {
 	accepts string
 	asked   int
@@ -39,8 +39,8 @@ func (c *crm) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// world is a function, the CRM that it asks, and another process on the same
-// fake of Secrets Manager, which has saved the user's token.
+// world is a function, the CRM that it queries, and another process on the same fake of
+// Secrets Manager, which has saved the user's token.
 type world struct {
 	*function
 	*crm
@@ -74,7 +74,7 @@ func (w *world) save(t *testing.T, token tokenstore.OAuthToken) {
 	}
 }
 
-// invoke calls the function as the runtime does, with an event of JSON.
+// invoke calls the function as the runtime does, with a JSON event.
 func (w *world) invoke(t *testing.T, event string) (string, error) {
 	t.Helper()
 	out, err := lambda.NewHandler(w.handle).Invoke(t.Context(), []byte(event))
@@ -93,8 +93,8 @@ func TestTheCompanyOfAUser(t *testing.T) {
 	}
 }
 
-// TestReplacedToken lets another process replace the access token after the
-// function has read it.
+// TestReplacedToken has another process replace the access token after the function has read
+// it.
 func TestReplacedToken(t *testing.T) {
 	w := newWorld(t)
 	w.accepts = "1000.fake.second"
@@ -104,8 +104,7 @@ func TestReplacedToken(t *testing.T) {
 	}
 }
 
-// TestExpiredToken refuses the token that is stored: asking again with the same
-// one would not help.
+// TestExpiredToken refuses the stored token: asking again with the same one would not help.
 func TestExpiredToken(t *testing.T) {
 	w := newWorld(t)
 	w.accepts = "1000.fake.never-stored"
@@ -130,7 +129,7 @@ func TestUnknownUser(t *testing.T) {
 	}
 }
 
-// TestErrorsHoldNoCredential looks at what the runtime would log and return.
+// TestErrorsHoldNoCredential checks what the runtime would log and return.
 func TestErrorsHoldNoCredential(t *testing.T) {
 	w := newWorld(t)
 	w.accepts = "1000.fake.never-stored"

@@ -1,3 +1,5 @@
+// The only part that knows Zoho: how a refresh token is redeemed.
+
 package main
 
 import (
@@ -19,11 +21,11 @@ type accounts struct {
 	client *http.Client
 }
 
-// errRefused: the server gives no access token for the refresh token.
-var errRefused = errors.New("the accounts server refuses the refresh token")
+// errRefused is returned if the server gives no access token for the refresh token.
+var errRefused = errors.New("the accounts server refuses the refresh token; authorize the client again")
 
-// redeem returns a new access token and when it expires. Refusals come with
-// status 200, too.
+// redeem returns a new access token and its expiry. A refusal, too, may come with status
+// 200.
 func (a *accounts) redeem(ctx context.Context, token tokenstore.OAuthToken) (string, time.Time, error) {
 	form := url.Values{
 		"grant_type": {"refresh_token"}, "refresh_token": {token.RefreshToken},
@@ -46,7 +48,7 @@ func (a *accounts) redeem(ctx context.Context, token tokenstore.OAuthToken) (str
 		Error       string `json:"error"`
 	}
 	if err := json.NewDecoder(resp.Body).Decode(&body); err != nil {
-		return "", time.Time{}, fmt.Errorf("status %d, and the answer cannot be read: %w", resp.StatusCode, err)
+		return "", time.Time{}, fmt.Errorf("status %d with an unreadable answer: %w", resp.StatusCode, err)
 	}
 	if body.AccessToken == "" || body.ExpiresIn <= 0 {
 		return "", time.Time{}, fmt.Errorf("%w: status %d, %q", errRefused, resp.StatusCode, body.Error)

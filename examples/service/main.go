@@ -1,14 +1,13 @@
-// Command service keeps the access tokens of a store fresh: shortly before one
-// expires it redeems another with the refresh token, and saves it. Everything
-// else in the fleet only reads. It runs as one container or as several, in any
-// place, since nothing of it is kept outside the store.
+// Command service keeps the access tokens of a store fresh: shortly before one expires
+// it redeems the refresh token for another, and saves it. The rest of the fleet only
+// reads. It can run as one container or several, anywhere, since it keeps no state
+// outside the store.
 //
-// Several need no lock and no leader. Each looks into the store again right
-// before it redeems; each has its own moment at which it finds a token due; and
-// if two redeem one at the same time all the same, both access tokens are good,
-// the save that comes later stands, and no field of either save is lost. What a
-// refresh saves is what it has changed, so that a refresh token which a person
-// rotates at that moment stays.
+// Several need no lock and no leader. Each reads the token again right before it redeems
+// it, and each considers a token due at a different time. If two still redeem one at the
+// same time, both access tokens are valid, the later save wins, and neither save loses a
+// field. A refresh only saves the fields that it has changed, so a refresh token that a
+// person rotates at the same time is kept.
 //
 // The environment:
 //
@@ -38,7 +37,7 @@ func main() {
 	defer stop()
 	if err := run(ctx); err != nil && !errors.Is(err, context.Canceled) {
 		slog.Error("stopped", "error", err)
-		os.Exit(1) //nolint:gocritic // There is nothing left to stop.
+		os.Exit(1) //nolint:gocritic // Nothing is left to stop.
 	}
 }
 

@@ -1,3 +1,5 @@
+// When to refresh a token, and how to do it safely next to other replicas.
+
 package main
 
 import (
@@ -11,13 +13,13 @@ import (
 )
 
 const (
-	// interval is the time between two looks at all tokens, and after which one
-	// that could not be refreshed is tried again. Cloud services charge for each
-	// look; see the costs in docs/aws.md and docs/gcp.md.
+	// interval is the time between two checks of all tokens, after which a failed refresh is
+	// also retried. Cloud services charge for each check; see the costs in docs/aws.md and
+	// docs/gcp.md.
 	interval = 5 * time.Minute
-	// early and spread say how long before its expiry a token is due: early, and
-	// a part of spread that differs between the replicas, so that mostly one of
-	// them refreshes and the others find it done.
+	// early and spread set how long before its expiry a token is due: early, plus a part of
+	// spread that differs between the replicas, so that usually one of them refreshes and the
+	// others find it done.
 	early  = 10 * time.Minute
 	spread = 10 * time.Minute
 )
@@ -32,11 +34,11 @@ type refresher struct {
 	store    tokenstore.Store
 	accounts redeemer
 	now      func() time.Time
-	before   time.Duration // a token is due so long before it expires
+	before   time.Duration // how long before its expiry a token is due
 }
 
 func newRefresher(store tokenstore.Store, accounts redeemer) *refresher {
-	// #nosec G404 -- no secret, only spread
+	// #nosec G404 -- only jitter
 	return &refresher{store: store, accounts: accounts, now: time.Now, before: early + rand.N(spread)}
 }
 
@@ -54,36 +56,36 @@ func (r *refresher) run(ctx context.Context) error {
 	}
 }
 
-// refreshAll refreshes what is due. What fails waits for the next time; a token
+// refreshAll refreshes the tokens that are due. A failure waits for the next time; a token
 // that is printed or logged shows no credential.
 func (r *refresher) refreshAll(ctx context.Context) {
 	tokens, err := r.store.GetTokens(ctx)
-	if err != nil { // What could be read is there all the same.
-		slog.ErrorContext(ctx, "not all tokens can be read", "error", err)
+	if err != nil { // The tokens that could be read are returned with the error.
+		slog.ErrorContext(ctx, "some tokens cannot be read; run tokenstore check", "error", err)
 	}
 	for _, token := range tokens {
 		if !r.due(token) {
 			continue
 		}
 		if err := r.refresh(ctx, token.ID); err != nil {
-			slog.ErrorContext(ctx, "not refreshed", "token", token, "error", err, "retryable", tokenstore.Retryable(err))
+			slog.ErrorContext(ctx, "refresh failed; retrying at the next check", "token", token, "error", err, "retryable", tokenstore.Retryable(err))
 		}
 	}
 }
 
-// due reports whether a token is to be refreshed.
+// due reports whether a token has to be refreshed.
 func (r *refresher) due(token tokenstore.OAuthToken) bool {
 	return token.RefreshToken != "" && r.now().Add(r.before).After(token.Expiry)
 }
 
-// refresh looks whether a token is still due, redeems another access token, and
-// saves it. A save inserts what is not there: a token that is deleted in between
-// would come back as an access token alone, and is deleted again.
+// refresh checks whether a token is still due, redeems another access token, and saves it.
+// A save inserts a missing token: one that is deleted in between would come back as an
+// access token alone, and is deleted again.
 func (r *refresher) refresh(ctx context.Context, id string) error {
 	token, err := r.store.FindTokenByID(ctx, id)
 	switch {
 	case errors.Is(err, tokenstore.ErrNotFound):
-		return nil // It was deleted since the list was made.
+		return nil // It was deleted after the list was read.
 	case err != nil:
 		return err
 	case !r.due(token):

@@ -64,7 +64,7 @@ func newFleet(t *testing.T, replicas int) *fleet {
 	return f
 }
 
-// save saves a token that expires after so long.
+// save saves a token that expires after the given time.
 func (f *fleet) save(t *testing.T, user string, after time.Duration) tokenstore.OAuthToken {
 	t.Helper()
 	saved, err := f.replicas[0].store.SaveToken(t.Context(), tokenstore.OAuthToken{
@@ -90,7 +90,7 @@ func TestOnlyWhatIsDueIsRefreshed(t *testing.T) {
 	f := newFleet(t, 2)
 	f.save(t, "due", early)
 	f.save(t, "fresh", early+spread+time.Hour)
-	for _, r := range f.replicas { // The second one finds it done.
+	for _, r := range f.replicas { // The second replica finds it done.
 		r.refreshAll(t.Context())
 	}
 	if n := f.given.Load(); n != 1 {
@@ -104,8 +104,8 @@ func TestOnlyWhatIsDueIsRefreshed(t *testing.T) {
 	}
 }
 
-// TestReplicasAtOnce lets all replicas redeem one token at the same moment: one
-// of the access tokens stands, wholly.
+// TestReplicasAtOnce lets all replicas redeem one token at the same time: exactly one of the
+// access tokens is stored.
 func TestReplicasAtOnce(t *testing.T) {
 	const replicas = 4
 	f := newFleet(t, replicas)
@@ -130,8 +130,8 @@ func TestReplicasAtOnce(t *testing.T) {
 	}
 }
 
-// TestRotatedMeanwhile rotates the refresh token while an access token is
-// redeemed with the old one.
+// TestRotatedMeanwhile rotates the refresh token while an access token is redeemed with the
+// old one.
 func TestRotatedMeanwhile(t *testing.T) {
 	f := newFleet(t, 2)
 	saved := f.save(t, "due", 0)

@@ -59,8 +59,8 @@ func (w *world) store(prefix string) (*secretstore.Store, error) {
 	return awssm.New(w.client, awssm.WithPrefix(prefix))
 }
 
-// limitless hides the limits of a driver: LocalStack has none, and some cases
-// write one index more often than AWS bears in a day.
+// limitless hides a driver's limits: LocalStack has none, and some cases write one
+// index more often than AWS accepts in a day.
 type limitless struct{ driver.Secrets }
 
 func (l limitless) Unwrap() driver.Secrets { return l.Secrets }
@@ -102,8 +102,8 @@ func (w *world) remove(ctx context.Context, _ driver.Secrets, name string) error
 	return err
 }
 
-// putBack moves AWSCURRENT to the version before, as a person does, and waits until
-// no read can be an outdated one.
+// putBack moves AWSCURRENT to the previous version, as a person does, and waits until
+// no read can be stale.
 func (w *world) putBack(ctx context.Context, _ driver.Secrets, name string) error {
 	secret, err := awssm.SecretName(name)
 	if err != nil {
@@ -145,7 +145,7 @@ func (w *world) value(ctx context.Context, secret string) (string, error) {
 }
 
 func TestDriver(t *testing.T) {
-	t.Parallel() // It waits for the server, and for the time of a deletion.
+	t.Parallel() // It waits for the server, and for deletions to take effect.
 	w := newWorld(t)
 	workers, rounds := 4, 8
 	if testing.Short() {
@@ -172,16 +172,16 @@ func TestDriver(t *testing.T) {
 }
 
 // essential are the cases that run without TOKENSTORE_LONG: the others are about
-// texts and orders in which LocalStack has no say, and take minutes.
+// strings and orders that do not depend on LocalStack, and take minutes.
 var essential = []string{
 	"F*", "S*", "D*", "I*", "L*", "O*", "handles*", "foreign", "delete-*",
 }
 
-// racing are cases for which -short has no time.
+// racing are cases that take too long for -short.
 var racing = []string{"concurrent-one-token", "concurrent-new-user"}
 
 func TestStore(t *testing.T) {
-	t.Parallel() // It waits for the server, and for the time of a deletion.
+	t.Parallel() // It waits for the server, and for deletions to take effect.
 	w := newWorld(t)
 	switch {
 	case testing.Short():
@@ -207,11 +207,11 @@ func storeConformance(t *testing.T, w *world, options ...conformance.Option) {
 		conformance.WithForeign(func(ctx context.Context, _ tokenstore.Store) (func(context.Context) error, error) {
 			return w.plant(ctx, prefix)
 		}),
-		conformance.WithTokens(50), // LocalStack takes its time.
+		conformance.WithTokens(50), // LocalStack is slow.
 	)...)
 }
 
-// plant stores secrets of others under a store's prefix and beside it.
+// plant stores other people's secrets under a store's prefix and next to it.
 func (w *world) plant(ctx context.Context, prefix string) (func(context.Context) error, error) {
 	foreign := map[string]string{
 		prefix + "tokens/theirs": `{"password":"fake"}`, prefix + "other": "text", strings.TrimSuffix(prefix, "/") + "x": `{}`,

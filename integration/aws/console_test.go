@@ -16,8 +16,8 @@ import (
 	"example.com/tokenstore/integration/internal/need"
 )
 
-// editing is a client of the service before whose next call of an operation a
-// person comes in between.
+// editing is a client of the service that lets a person act before its next call of an
+// operation.
 type editing struct {
 	*secretsmanager.Client
 	person func()
@@ -31,8 +31,8 @@ func (e *editing) UpdateSecretVersionStage(ctx context.Context, in *secretsmanag
 	return e.Client.UpdateSecretVersionStage(ctx, in, o...)
 }
 
-// change edits one field of a token in the form of the console's key/value
-// editor: it reads the whole secret and stores a new current version.
+// change edits one field of a token as the console's key/value editor does: it reads
+// the whole secret and stores a new current version.
 func (w *world) change(ctx context.Context, secret, field, value string) error {
 	text, err := w.value(ctx, secret)
 	if err != nil {
@@ -50,8 +50,7 @@ func (w *world) change(ctx context.Context, secret, field, value string) error {
 	return w.save(ctx, secret, string(data))
 }
 
-// TestConsoleEdit changes a refresh token by hand while a save is under way:
-// neither is lost.
+// TestConsoleEdit changes a refresh token by hand during a save: neither is lost.
 func TestConsoleEdit(t *testing.T) {
 	ctx, w, prefix := t.Context(), newWorld(t), need.Prefix(t)
 	client := &editing{Client: w.client}
@@ -118,8 +117,7 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// TestUnreachable tells an endpoint where nothing listens from every other
-// fault.
+// TestUnreachable distinguishes an endpoint without a server from every other fault.
 func TestUnreachable(t *testing.T) {
 	need.AWS(t)
 	s, err := awssm.NewSecrets(newClient("http://127.0.0.1:1", func(o *secretsmanager.Options) { o.Retryer = aws.NopRetryer{} }))

@@ -28,8 +28,8 @@ const (
 	churns   = 6 // of each churner
 )
 
-// churn is a worker process: its goroutines insert tokens, rotate their refresh
-// tokens and delete every third, all of which writes the one index.
+// churn is a worker process: its goroutines insert tokens, rotate their refresh tokens and
+// delete every third, and all these writes go to one index.
 func churn(ctx context.Context) error {
 	store, err := tokenstore.Open(ctx, os.Getenv(envURL))
 	if err != nil {
@@ -67,7 +67,7 @@ func churnOne(ctx context.Context, store tokenstore.Store, user string, deleted 
 	return err
 }
 
-// again makes a call until others do not come in between any more.
+// again repeats a call until no concurrent change interferes.
 func again(call func() error) error {
 	err := call()
 	for tries := 0; tries < 50 && (errors.Is(err, tokenstore.ErrConflict) || errors.Is(err, tokenstore.ErrQuota)); tries++ {
@@ -76,13 +76,13 @@ func again(call func() error) error {
 	return err
 }
 
-// TestReplicasByURL has two processes that know nothing but the URL write one index
-// as fast as they can.
+// TestReplicasByURL has two processes that share only the URL write one index as fast
+// as they can.
 func TestReplicasByURL(t *testing.T) {
 	t.Setenv("AWS_ACCESS_KEY_ID", "test")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "test")
 	w, prefix := newWorld(t), need.Prefix(t)
-	// With a fan-out, the index bears more writes than 96 a day.
+	// With a fan-out, the index accepts more than 96 writes a day.
 	address := "awssm://" + strings.TrimSuffix(prefix, "/") + "?region=eu-central-1&fanout=4&endpoint=" + url.QueryEscape(need.AWS(t))
 	var wg sync.WaitGroup
 	for i := range processes {
@@ -116,7 +116,7 @@ func TestReplicasByURL(t *testing.T) {
 	w.wantFewLabels(t, prefix)
 }
 
-// wantFewLabels looks for what the processes have left behind.
+// wantFewLabels checks the labels that the processes have left behind.
 func (w *world) wantFewLabels(t *testing.T, prefix string) {
 	t.Helper()
 	s, err := w.secrets()
@@ -141,8 +141,7 @@ func (w *world) wantFewLabels(t *testing.T, prefix string) {
 	}
 }
 
-// damage makes a secret lose its current version, as two processes that share a
-// label did.
+// damage makes a secret lose its current version, as two processes with a shared label did.
 func (w *world) damage(t *testing.T, name string) {
 	t.Helper()
 	d, err := w.client.DescribeSecret(t.Context(), &secretsmanager.DescribeSecretInput{SecretId: &name})
@@ -170,8 +169,8 @@ func (w *world) damage(t *testing.T, name string) {
 	}
 }
 
-// TestDamagedSecret has secrets without a current version: they are reported, a
-// write mends them, and so does the repair with the index.
+// TestDamagedSecret uses secrets without a current version: they are reported, a write
+// repairs them, and so does Reindex for the index.
 func TestDamagedSecret(t *testing.T) {
 	ctx, w, prefix := t.Context(), newWorld(t), need.Prefix(t)
 	s, err := w.secrets()

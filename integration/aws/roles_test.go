@@ -41,7 +41,7 @@ func allowed(t *testing.T, role string, without ...string) []string {
 	return actions
 }
 
-// recorder notes the operations of a client, by a middleware of the SDK.
+// recorder records a client's operations with a middleware of the SDK.
 type recorder struct {
 	mu    sync.Mutex
 	calls map[string]bool
@@ -58,7 +58,7 @@ func (r *recorder) watch(o *secretsmanager.Options) {
 	})
 }
 
-// role returns a store whose calls are noted.
+// role returns a store whose calls are recorded.
 func role(t *testing.T, prefix string, slot int) (*secretstore.Store, *recorder) {
 	t.Helper()
 	r := &recorder{calls: map[string]bool{}}
@@ -76,9 +76,8 @@ func fakeToken(user string) tokenstore.OAuthToken {
 	}
 }
 
-// TestRoles compares what each role calls with its policy. LocalStack allows
-// everything to everybody; that each role gets by with its policy is tested on
-// the fake.
+// TestRoles compares each role's calls with its policy. LocalStack allows everything to
+// everybody; whether each role's policy suffices is tested on the fake.
 func TestRoles(t *testing.T) {
 	ctx, prefix := t.Context(), need.Prefix(t)
 	must := func(_ any, err error) {
@@ -103,7 +102,7 @@ func TestRoles(t *testing.T) {
 	must(nil, writer.DeleteToken(ctx, bob.ID))
 	must(writer.SaveToken(ctx, fakeToken("bob")))
 	must(writer.GetTokens(ctx))
-	check("writer", calls, "secretsmanager:TagResource") // It is needed to create a secret with tags.
+	check("writer", calls, "secretsmanager:TagResource") // Needed to create a secret with tags.
 
 	reader, calls := role(t, prefix, 1)
 	must(reader.FindToken(ctx, tokenstore.OAuthToken{UserName: "ada"}))

@@ -12,10 +12,10 @@ import (
 	"example.com/tokenstore/integration/internal/need"
 )
 
-// TestStart compares a function that finds a token with one that reads the
-// secret with the bare client: the size of the program, and the time from its
-// start to its first answer, the median of runs in turns. The times are printed
-// only; the machine decides about them.
+// TestStart compares a function that finds a token with one that reads the secret with
+// the bare client: the size of the program, and the time from its start to its first
+// answer, the median of alternating runs. The times depend on the machine and are only
+// printed.
 func TestStart(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it builds two programs")

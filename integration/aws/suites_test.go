@@ -17,7 +17,7 @@ import (
 	"example.com/tokenstore/secretstore/enginetest"
 )
 
-// account is a driver together with the account on which it works.
+// account is a driver together with its account.
 type account struct {
 	driver.Secrets
 	world *world
@@ -27,8 +27,8 @@ func (a account) Unwrap() driver.Secrets { return a.Secrets }
 
 var errForeign = errors.New("not a driver of this test")
 
-// newAccount returns a driver on an account of its own: LocalStack takes an
-// access key of twelve digits for the account.
+// newAccount returns a driver on its own account: LocalStack takes a twelve-digit
+// access key for the account.
 func newAccount(t testing.TB) driver.Secrets {
 	number := fmt.Sprintf("%012d", rand.Int64N(1e12))
 	w := &world{client: newClient(need.AWS(t), func(o *secretsmanager.Options) {
@@ -65,10 +65,10 @@ func documents(secrets driver.Secrets, options ...secretstore.Option) (*secretst
 	return secretstore.New(secrets, append([]secretstore.Option{secretstore.WithDocument(1), secretstore.WithoutAccessIndex()}, options...)...)
 }
 
-// TestModel compares random operations with a model. LocalStack takes a quarter
-// of a second for one: two minutes, and with TOKENSTORE_LONG ten.
+// TestModel compares random operations with a model. LocalStack takes a quarter of a
+// second for each: two minutes in all, and ten with TOKENSTORE_LONG.
 func TestModel(t *testing.T) {
-	t.Parallel() // It waits for the server, and for the time of a deletion.
+	t.Parallel() // It waits for the server, and for deletions to take effect.
 	operations := 300
 	if testing.Short() {
 		operations = 20

@@ -28,8 +28,8 @@ const (
 	savesOfOne = 5 // of each writer
 )
 
-// TestWriters lets 16 writers in two processes save one token. Each save counts
-// the secret's generation up by one, so that a lost update shows.
+// TestWriters lets 16 writers in two processes save one token. Each save increments the
+// secret's generation, so a lost update shows.
 func TestWriters(t *testing.T) {
 	w, prefix := newWorld(t), need.Prefix(t)
 	store, err := w.store(prefix)

@@ -1,5 +1,5 @@
-// Package command does with the command and real servers what the README and
-// the pages of docs tell a new user to do.
+// Package command follows the README and the pages of docs with the command and real
+// servers, as a new user does.
 package command
 
 import (
@@ -31,8 +31,8 @@ func build(t *testing.T) string {
 	return program
 }
 
-// TestImport moves the SDK's file into a secret manager, twice, and finds the
-// tokens again.
+// TestImport imports the SDK's file into a secret manager, twice, and finds the tokens
+// again.
 func TestImport(t *testing.T) {
 	program := build(t)
 	for name, store := range map[string]func(t *testing.T) string{

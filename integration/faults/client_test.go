@@ -13,8 +13,8 @@ import (
 
 const (
 	ownTokens = 3 // of each client
-	// livesApart keeps the versions of a process above those of the one that died
-	// before it. A multiple of seven, so that a life begins with a save.
+	// livesApart keeps the versions of a process above those of its predecessor. It is
+	// a multiple of seven, so that each life begins with a save.
 	livesApart = 7_000_000
 )
 
@@ -26,7 +26,7 @@ type client struct {
 	raced  int // how many races it has taken part in
 }
 
-// client saves, finds and deletes until the work is to end.
+// client saves, finds and deletes until the work ends.
 func (w *worker) client(number int) {
 	c := &client{worker: w, number: number, store: w.stores[number], raced: w.race()}
 	for i := 0; !w.stopped(); i++ {
@@ -47,10 +47,10 @@ func (w *worker) client(number int) {
 	}
 }
 
-// race is the number of the last race that has begun.
+// race returns the number of the last race that has begun.
 func (w *worker) race() int { return int(time.Since(w.Races) / w.Period) }
 
-// own brings a token that nobody else changes to a version, and looks at it.
+// own brings a token that nobody else changes to its next version, and checks it.
 func (c *client) own(token, version int) {
 	name := fmt.Sprintf("own-%d-%d-%d", c.Process, c.number, token)
 	want := versionOf(name, version)
@@ -69,7 +69,7 @@ func (c *client) own(token, version int) {
 	}
 }
 
-// save saves a token and checks what the store says it holds now.
+// save saves a token and checks the result.
 func (c *client) save(token tokenstore.OAuthToken) (saved tokenstore.OAuthToken, ok bool) {
 	err := c.insist("save", func(ctx context.Context) (err error) {
 		saved, err = c.store.SaveToken(ctx, token)
@@ -98,7 +98,7 @@ func (c *client) remove(name string) bool {
 	return err == nil
 }
 
-// look finds a token that is stored and that nobody changes meanwhile.
+// look finds a stored token that nobody changes concurrently.
 func (c *client) look(how string, query, want tokenstore.OAuthToken) {
 	var got tokenstore.OAuthToken
 	err := c.insist("find", func(ctx context.Context) (err error) {
@@ -114,8 +114,7 @@ func (c *client) look(how string, query, want tokenstore.OAuthToken) {
 	}
 }
 
-// absent looks for what is not there: that is no fault, and no call for a
-// repetition.
+// absent looks for a missing token: that is neither a fault nor worth a retry.
 func (c *client) absent(what string, query tokenstore.OAuthToken) {
 	err := c.insist("find of nothing", func(ctx context.Context) error {
 		_, err := c.store.FindToken(ctx, query)
@@ -130,7 +129,7 @@ func (c *client) unknown(i int) {
 	c.absent("an unknown user", tokenstore.OAuthToken{UserName: userOf(fmt.Sprintf("unknown-%d-%d-%d", c.Process, c.number, i))})
 }
 
-// invalid saves what cannot be saved, whatever the network does.
+// invalid saves an invalid token, whose error does not depend on the network.
 func (c *client) invalid() {
 	err := c.insist("save of nothing", func(ctx context.Context) error {
 		_, err := c.store.SaveToken(ctx, tokenstore.OAuthToken{UserName: userOf("without-a-credential")})
@@ -141,8 +140,8 @@ func (c *client) invalid() {
 	}
 }
 
-// field saves this process's field of the shared token, of which the other
-// processes save the other fields at the same time.
+// field saves this process's field of the shared token, while the other processes save
+// the other fields.
 func (c *client) field(version int) {
 	name := fmt.Sprintf("field-%d", c.Process)
 	token := tokenstore.OAuthToken{ID: sharedID}
@@ -167,9 +166,9 @@ func (c *client) field(version int) {
 	}
 }
 
-// same saves tokens that all others insert at the same moment. There are only so
-// many, since a store that grows for as long as a soak lasts is another test;
-// later they are saved as they are.
+// same saves tokens that all others insert at the same time. Their number is limited,
+// since a store that grows throughout a soak is another test; afterwards they are saved
+// unchanged.
 func (c *client) same(race int) {
 	const most = 40
 	name := fmt.Sprintf("same-%d", race%most)
@@ -189,7 +188,7 @@ func (c *client) same(race int) {
 	}
 }
 
-// pause waits before the next try: random, and longer after more tries.
+// pause waits before the next try: a random time that grows with the tries.
 func pause(try int) { time.Sleep(randomTime(time.Duration(min(try, 10)) * 50 * time.Millisecond)) }
 
 func randomTime(most time.Duration) time.Duration { return rand.N(most) + time.Millisecond }

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestMissed gives the judge runs in which too little happened, each of which it
-// must notice, and runs that were slow or short.
+// TestMissed gives the judge runs in which too little happened, all of which it must
+// report, and runs that were slow or short.
 func TestMissed(t *testing.T) {
 	soak := plan{time: time.Minute, outages: 15 * time.Second, kills: 5 * time.Second, mortal: 1, memory: true}
 	short := soak
@@ -27,7 +27,7 @@ func TestMissed(t *testing.T) {
 		plan     plan
 		counts   map[string]int
 		measures map[string][]usage
-		want     []string // the begin of each finding
+		want     []string // how each finding begins
 	}{
 		{"slow", soak, counts(60, 1, 1), measured, nil},
 		{"hardly a change", soak, counts(59, 1, 1), measured, []string{"only 59 changes"}},

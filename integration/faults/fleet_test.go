@@ -23,17 +23,17 @@ import (
 // processes is the number of processes in a fleet.
 const processes = 4
 
-// plan says what a fleet has to bear, and for how long.
+// plan is what a fleet has to withstand, and for how long.
 type plan struct {
 	time    time.Duration
 	weather [processes]faultproxy.Weather // of each process's own link
-	// outages is about how often the server goes away for a moment; zero: never.
+	// outages is the mean time between short outages of the server; zero: none.
 	outages time.Duration
-	// kills is about how often a process is killed, out of the last so many.
+	// kills is the mean time between kills, of a process among the last ones.
 	kills  time.Duration
 	mortal int
-	period time.Duration // of the moments at which all save the same new tokens
-	memory bool          // is to be measured, of the processes that are not killed
+	period time.Duration // between the times at which all save the same new tokens
+	memory bool          // measure the processes that are not killed
 }
 
 // fleet is a running fleet.
@@ -47,15 +47,15 @@ type fleet struct {
 	cmds  [processes]*member
 }
 
-// member is a process as the test sees it.
+// member is a process from the test's point of view.
 type member struct {
 	cmd   *exec.Cmd
 	stdin io.WriteCloser
-	read  sync.WaitGroup // until all its lines are read
+	read  sync.WaitGroup // done when all its lines are read
 	died  bool           // because it was killed
 }
 
-// run lets a fleet work on a server, and judges what it leaves.
+// run lets a fleet work on a server, and judges the result.
 func (p plan) run(t *testing.T, s *site) {
 	if _, err := s.inspect(t, 0).SaveToken(t.Context(), sharedToken()); err != nil {
 		t.Fatal(err)
@@ -73,7 +73,7 @@ func (p plan) run(t *testing.T, s *site) {
 	f.inspect(t)
 }
 
-// start starts a process, or the one that follows one that has died.
+// start starts a process, or the successor of one that died.
 func (f *fleet) start(t *testing.T, i int) {
 	t.Helper()
 	text, err := json.Marshal(orders{Access: f.site.through(f.links[i]), Process: i, Life: f.lives[i], Races: f.begun, Period: f.period})
@@ -103,10 +103,10 @@ func (f *fleet) start(t *testing.T, i int) {
 	f.lives[i]++
 }
 
-// lifeOf names a process, by its number and by how many had it before.
+// lifeOf names a process, by its number and how many had that number before.
 func lifeOf(process, life int) string { return fmt.Sprintf("%d-%d", process, life) }
 
-// listen takes down all whole lines.
+// listen records all complete lines.
 func (f *fleet) listen(process string, stdout io.Reader) {
 	lines := bufio.NewReader(stdout)
 	for {
@@ -118,7 +118,7 @@ func (f *fleet) listen(process string, stdout io.Reader) {
 	}
 }
 
-// disturb has processes killed and the server away, until the time is over.
+// disturb kills processes and stops the server now and then, until the time is over.
 func (f *fleet) disturb(t *testing.T) {
 	over := time.After(f.time)
 	var kill, away <-chan time.Time
@@ -143,10 +143,10 @@ func (f *fleet) disturb(t *testing.T) {
 	}
 }
 
-// around is a random time whose mean is d.
+// around returns a random time with mean d.
 func around(d time.Duration) time.Duration { return d/2 + rand.N(d) }
 
-// kill kills a process and starts another in its place.
+// kill kills a process and starts its successor.
 func (f *fleet) kill(t *testing.T, i int) {
 	t.Helper()
 	m := f.cmds[i]
@@ -164,7 +164,7 @@ func (l *ledger) count(what string) {
 	l.counts[what]++
 }
 
-// stop lets every client end the call that it is in.
+// stop lets every client finish its current call.
 func (f *fleet) stop(t *testing.T) {
 	for _, m := range f.cmds {
 		_ = m.stdin.Close()
@@ -177,26 +177,25 @@ func (f *fleet) stop(t *testing.T) {
 	}
 }
 
-// What a fleet counts of itself.
+// The events that a fleet counts.
 const (
 	changed = "changes had returned"
 	outages = "outages of the server"
 	killed  = "processes killed"
 )
 
-// changesEachSecond is how many changes have to return, of all clients together:
-// far fewer than on a busy machine.
+// changesEachSecond is how many changes must return, of all clients together: far fewer
+// than even a busy machine reaches.
 const changesEachSecond = 1
 
-// missed returns what has not happened of that for which the plan is there: a
-// run in which hardly anything returned, or that was never disturbed, shows
-// nothing.
+// missed returns the events of the plan that did not happen: a run in which hardly anything
+// returned, or that was never disturbed, proves nothing.
 func (p plan) missed(counts map[string]int, measures map[string][]usage) (missed []string) {
 	misses := func(format string, args ...any) { missed = append(missed, fmt.Sprintf(format, args...)) }
 	if least := max(1, int(p.time.Seconds())*changesEachSecond); counts[changed] < least {
 		misses("only %d changes had returned after %v, want at least %d", counts[changed], p.time, least)
 	}
-	// The first comes after one and a half of its time at the latest; see around.
+	// The first comes after one and a half times the mean at the latest; see around.
 	if p.outages > 0 && p.time >= 2*p.outages && counts[outages] == 0 {
 		misses("the server was never away")
 	}
@@ -211,7 +210,7 @@ func (p plan) missed(counts map[string]int, measures map[string][]usage) (missed
 	return missed
 }
 
-// report fails the test for what the processes have found, and shows the counts.
+// report fails the test with the processes' findings, and shows the counts.
 func (f *fleet) report(t *testing.T) {
 	const most = 20
 	for i, finding := range f.findings {
@@ -232,8 +231,7 @@ func (f *fleet) report(t *testing.T) {
 	f.reportMemory(t)
 }
 
-// inspect compares what is stored with what was told, without anything in
-// between.
+// inspect compares the stored tokens with the recorded calls, over a direct connection.
 func (f *fleet) inspect(t *testing.T) {
 	t.Helper()
 	ctx, store := t.Context(), f.site.inspect(t, 0)
@@ -262,8 +260,8 @@ func (f *fleet) inspect(t *testing.T) {
 	f.repair(t, rows)
 }
 
-// repair runs the repair of two days later, and looks whether it leaves all as
-// it is and nothing behind.
+// repair runs a repair two days later, and checks that it changes no token and leaves no
+// leftovers.
 func (f *fleet) repair(t *testing.T, rows []tokenstore.OAuthToken) {
 	t.Helper()
 	const day = 24 * time.Hour

@@ -6,7 +6,7 @@ import (
 	"example.com/tokenstore"
 )
 
-// TestLedger gives the judge wrong stores, each of which it must notice.
+// TestLedger gives the judge wrong stores, all of which it must report.
 func TestLedger(t *testing.T) {
 	told := []string{
 		"try own-0-0-0 1", "ok own-0-0-0 1", "try own-0-0-0 2",

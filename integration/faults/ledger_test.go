@@ -9,7 +9,7 @@ import (
 	"example.com/tokenstore"
 )
 
-// ledger is what the processes of a fleet have told.
+// ledger holds the reports of a fleet's processes.
 type ledger struct {
 	mu       sync.Mutex
 	states   map[string]*state
@@ -21,17 +21,17 @@ type ledger struct {
 // state is what is known of a token, or of a field of the shared one.
 type state struct {
 	returned int   // the version of the last call that has returned; 0: none
-	begun    []int // the versions of the calls since, which may have happened
+	begun    []int // the versions of later calls, which may have been applied
 }
 
-// usage is the memory of a process at one moment.
+// usage is the memory use of a process at one time.
 type usage struct{ heap, resident, goroutines int64 }
 
 func newLedger() *ledger {
 	return &ledger{states: map[string]*state{}, counts: map[string]int{}, measures: map[string][]usage{}}
 }
 
-// take takes down one line of a process.
+// take records one line of a process.
 func (l *ledger) take(process, line string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -73,7 +73,7 @@ func (l *ledger) call(verb, name string, version int) {
 		return
 	}
 	if strings.HasPrefix(name, "own-") || strings.HasPrefix(name, "field-") {
-		s.begun = nil // One client makes one call after the other.
+		s.begun = nil // A client makes one call at a time.
 	}
 	s.returned = max(s.returned, version)
 	l.counts[changed]++
@@ -82,7 +82,7 @@ func (l *ledger) call(verb, name string, version int) {
 // allowed are the versions that a token, or a field, may have now.
 func (s *state) allowed() []int { return append([]int{s.returned}, s.begun...) }
 
-// judge compares the tokens that are stored with what was told.
+// judge compares the stored tokens with the reports.
 func (l *ledger) judge(rows []tokenstore.OAuthToken) (findings []string) {
 	finds := func(format string, args ...any) { findings = append(findings, fmt.Sprintf(format, args...)) }
 	byName := map[string][]tokenstore.OAuthToken{}
@@ -121,7 +121,7 @@ func nameOf(row tokenstore.OAuthToken) string {
 	return strings.TrimSuffix(name, "-0")
 }
 
-// allows reports whether a token may be as it is.
+// allows reports whether a token's stored state is possible.
 func (s *state) allows(name string, found []tokenstore.OAuthToken) bool {
 	for _, version := range s.allowed() {
 		absent := version == 0 || strings.HasPrefix(name, "own-") && deletion(version)

@@ -6,19 +6,19 @@ import (
 	"testing"
 )
 
-// growth and slack bound what a process may use at the end of a run, compared
-// with what it used when a quarter of the run was over and everything had been
-// in use. slack is for what the collector and the system leave to chance.
+// growth and slack limit a process's usage at the end of a run, compared with a quarter
+// of the run, when everything had been in use. slack covers the randomness of the
+// collector and the system.
 const (
 	growth         = 1.5
 	slackHeap      = 8 << 20
 	slackResident  = 32 << 20
-	slackRoutines  = 60 // connections that just come and go
+	slackRoutines  = 60 // connections being opened and closed
 	enoughMeasures = 8
 )
 
-// reportMemory shows the memory of each process that lived long, and fails the
-// test where it has grown.
+// reportMemory shows the memory of each long-lived process, and fails the test if it
+// has grown.
 func (f *fleet) reportMemory(t *testing.T) {
 	for _, process := range slices.Sorted(maps.Keys(f.measures)) {
 		all := f.measures[process]

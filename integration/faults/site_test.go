@@ -22,8 +22,8 @@ import (
 	"example.com/tokenstore/vault"
 )
 
-// access is how a process reaches the server. Its fields are text, since it goes
-// through the environment.
+// access is how a process reaches the server. All fields are encoded as strings in the
+// environment.
 type access struct {
 	Kind        string        // "localstack" or "vault"
 	Address     string        // the server's, or a proxy's: host and port
@@ -33,18 +33,17 @@ type access struct {
 	Timeout     time.Duration // for one answer
 }
 
-// clientTimeout is how long a client of a fleet waits for one answer: short, so
-// that a request which a network has lost is given up while the test runs. The
-// test itself, which has nothing in between, waits longer.
+// clientTimeout is how long a fleet's client waits for one answer: short, so that a
+// lost request is given up during the test. The test itself, which connects directly,
+// waits longer.
 const (
 	clientTimeout = 2 * time.Second
 	ownTimeout    = time.Minute
 )
 
-// open returns stores for n clients of one process. number tells processes
-// apart.
+// open returns stores for n clients of one process. number distinguishes processes.
 func (a access) open(number, n int, options ...secretstore.Option) ([]*secretstore.Store, error) {
-	options = append(options, secretstore.WithScanLimit(0)) // What the index does not know shall not be found.
+	options = append(options, secretstore.WithScanLimit(0)) // A find must not succeed without the index.
 	stores := make([]*secretstore.Store, n)
 	for i := range stores {
 		var err error
@@ -54,8 +53,8 @@ func (a access) open(number, n int, options ...secretstore.Option) ([]*secretsto
 		case i == 0:
 			stores[i], err = a.localstack(number, options)
 		default:
-			// LocalStack drops a version with its last label, so that processes need
-			// labels of their own, of which there are eight.
+			// LocalStack drops a version with its last label, so processes need
+			// different labels, of which there are eight.
 			stores[i] = stores[0]
 		}
 		if err != nil {
@@ -83,8 +82,8 @@ func (a access) vault(options []secretstore.Option) (*secretstore.Store, error) 
 	return vault.New(client, vault.WithPrefix(a.Prefix), vault.WithStoreOptions(options...))
 }
 
-// limitless hides the limits of a driver, which LocalStack does not have: AWS
-// would not bear as many writes of one secret in a day.
+// limitless hides a driver's limits, which LocalStack does not have: AWS would not
+// accept as many writes of one secret in a day.
 type limitless struct{ driver.Secrets }
 
 func (l limitless) Unwrap() driver.Secrets { return l.Secrets }
@@ -104,9 +103,9 @@ func (a access) localstack(number int, options []secretstore.Option) (*secretsto
 		secretstore.WithPrefix(a.Prefix), secretstore.WithDocument(2), secretstore.WithoutAccessIndex())...)
 }
 
-// site is a server of a test, as the test itself sees it.
+// site is a test's server, as the test itself reaches it.
 type site struct {
-	access                     // without anything in between
+	access                     // a direct connection
 	server *vaultserver.Server // of Vault
 }
 
@@ -127,8 +126,8 @@ func newSite(t *testing.T, kind string) *site {
 	return s
 }
 
-// outage lets the server be away for a moment: Vault is killed and started
-// again. LocalStack, which would forget everything, cannot be reached instead.
+// outage takes the server away for a moment: Vault is killed and started again.
+// LocalStack, which would forget everything, becomes unreachable instead.
 func (s *site) outage(t *testing.T, links []*faultproxy.Proxy) {
 	t.Helper()
 	if s.server != nil {
@@ -153,8 +152,8 @@ func (s *site) through(link *faultproxy.Proxy) access {
 	return a
 }
 
-// inspect returns a store without anything in between, for the test itself. Its
-// clock is ahead by as much as is given.
+// inspect returns a store with a direct connection, for the test itself. Its clock is
+// ahead by the given time.
 func (s *site) inspect(t *testing.T, ahead time.Duration) *secretstore.Store {
 	t.Helper()
 	const number = 7 // No process of a fleet has it.
@@ -165,7 +164,7 @@ func (s *site) inspect(t *testing.T, ahead time.Duration) *secretstore.Store {
 	return stores[0]
 }
 
-// quoted reports whether an error's text has a credential of a test's token.
+// quoted reports whether an error's text holds a credential of a test's token.
 func quoted(err error) bool { return strings.Contains(err.Error(), secretMark) }
 
 // ended reports whether a context has ended, without waiting.

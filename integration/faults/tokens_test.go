@@ -10,10 +10,10 @@ import (
 // secretMark begins every credential of the tests' tokens.
 const secretMark = "fake-secret-"
 
-// deletion says which of a token's versions are deletions: every seventh.
+// deletion reports whether a version of a token is a deletion: every seventh is.
 func deletion(version int) bool { return version%7 == 0 }
 
-// versionOf is a token that one client owns, in one of its versions. Its refresh
+// versionOf returns a token owned by one client, in one of its versions. Its refresh
 // token changes with every fifth.
 func versionOf(name string, version int) tokenstore.OAuthToken {
 	return tokenstore.OAuthToken{
@@ -28,8 +28,8 @@ func versionOf(name string, version int) tokenstore.OAuthToken {
 
 func userOf(name string) string { return "mail@example.com:" + name }
 
-// The tokens that all clients save at the same moment, always the same: one
-// with a user, and one without.
+// The tokens that all clients save at the same time, always the same: one with a user,
+// and one without.
 func sameUser(name string) tokenstore.OAuthToken { return versionOf(name, 1) }
 
 func sameOwnerless(name string) tokenstore.OAuthToken {
@@ -38,8 +38,7 @@ func sameOwnerless(name string) tokenstore.OAuthToken {
 	return token
 }
 
-// sharedID is the ID of the one token of which each process saves a field of its
-// own.
+// sharedID is the ID of the token of which each process saves its own field.
 const sharedID = "shared"
 
 // sharedFields are the fields, by process.
@@ -54,7 +53,7 @@ func sharedValue(process, version int) string {
 	return fmt.Sprintf("%sfield-%d-%d", secretMark, process, version)
 }
 
-// sharedToken is the shared token as the test makes it, before any process.
+// sharedToken is the shared token as the test creates it.
 func sharedToken() tokenstore.OAuthToken {
 	return tokenstore.OAuthToken{
 		ID: sharedID, UserName: userOf(sharedID), ClientID: "1000.CLIENT", ClientSecret: secretMark + "client",
@@ -62,18 +61,18 @@ func sharedToken() tokenstore.OAuthToken {
 	}
 }
 
-// byRefresh asks for a token by its refresh token.
+// byRefresh returns a query for a token by its refresh token.
 func byRefresh(token tokenstore.OAuthToken) tokenstore.OAuthToken {
 	return tokenstore.OAuthToken{ClientID: token.ClientID, ClientSecret: token.ClientSecret, RefreshToken: token.RefreshToken}
 }
 
-// withoutID is a token as the tests know it, who do not choose the IDs.
+// withoutID returns a token in the tests' form: they do not choose the IDs.
 func withoutID(token tokenstore.OAuthToken) tokenstore.OAuthToken {
 	token.ID = ""
 	return token
 }
 
-// queryOf asks for a token by one of its keys.
+// queryOf returns a query for a token by one of its keys.
 func queryOf(token tokenstore.OAuthToken, key tokenstore.Key) tokenstore.OAuthToken {
 	switch key.Kind {
 	case tokenstore.UserKey:

@@ -26,13 +26,13 @@ const envOrders = "TOKENSTORE_TEST_FLEET"
 // clientsEach is the number of clients in one process.
 const clientsEach = 4
 
-// orders tell a process what to do.
+// orders are the instructions for a process.
 type orders struct {
 	Access  access
 	Process int // 0, 1, …
 	Life    int // 0 for the first process of this number, 1 for the one after its death, …
-	// Races is when the fleet has begun: all clients save the same new tokens at
-	// the same multiples of Period after it.
+	// Races is when the fleet began: all clients save the same new tokens at the same
+	// multiples of Period after it.
 	Races  time.Time
 	Period time.Duration
 }
@@ -48,14 +48,14 @@ func TestMain(m *testing.M) {
 	os.Exit(need.Main(m))
 }
 
-// worker is this process, being one of a fleet.
+// worker is this process as a member of a fleet.
 type worker struct {
 	orders
 	stores []*secretstore.Store
-	stop   chan struct{} // closed when the work is to end
+	stop   chan struct{} // closed to end the work
 
 	mu     sync.Mutex
-	counts map[string]int // of calls and errors, by what they are
+	counts map[string]int // of calls and errors, by kind
 }
 
 // obey works until standard input ends.
@@ -87,12 +87,12 @@ func obey(text string) error {
 	return nil
 }
 
-// tell writes one line for the parent, with one call.
+// tell writes one line for the parent, in a single call.
 func (w *worker) tell(format string, args ...any) {
 	_, _ = os.Stdout.WriteString(fmt.Sprintf(format, args...) + "\n")
 }
 
-// finds tells that something is wrong.
+// finds reports a violation.
 func (w *worker) finds(format string, args ...any) {
 	w.tell("finding %s", strconv.Quote(fmt.Sprintf("process %d: ", w.Process)+fmt.Sprintf(format, args...)))
 }
@@ -112,7 +112,7 @@ func (w *worker) count(what string) {
 	w.counts[what]++
 }
 
-// measure tells the memory in use, every few seconds.
+// measure reports the memory in use, every few seconds.
 func (w *worker) measure() {
 	for {
 		select {
@@ -127,8 +127,8 @@ func (w *worker) measure() {
 	}
 }
 
-// resident returns the bytes of memory that the system counts for this process,
-// or zero where it does not tell.
+// resident returns the bytes of memory that the system counts for this process, or zero
+// if it does not say.
 func resident() int64 {
 	file, err := os.Open("/proc/self/statm")
 	if err != nil {
@@ -143,14 +143,14 @@ func resident() int64 {
 	return 0
 }
 
-// patience is for how long a call may fail with errors that say that it may be
-// repeated: far longer than any outage of a test, also on a busy machine.
+// patience is how long a call may fail with retryable errors: far longer than any
+// outage in a test, even on a busy machine.
 const patience = 5 * time.Minute
 
-// insist makes a call until it succeeds, or fails with an error that is not to
-// be repeated, which it returns. Every error must be typed, tell the truth about
-// a repetition, and hold no credential. Now and then the caller itself does not
-// wait for the end, and repeats the call later.
+// insist retries a call until it succeeds or fails with an error that is not retryable,
+// which it returns. Every error must be typed, be right about being retryable, and hold
+// no credential. Sometimes the caller itself gives up early, and retries the call
+// later.
 func (w *worker) insist(op string, do func(context.Context) error) error {
 	begun := time.Now()
 	for try := 1; ; try++ {
@@ -181,7 +181,7 @@ func (w *worker) insist(op string, do func(context.Context) error) error {
 	}
 }
 
-// hasty returns a context that ends early, for one first try in sixteen.
+// hasty returns a context that ends early, for one in sixteen first tries.
 func (w *worker) hasty(try int) (context.Context, context.CancelFunc) {
 	if try == 1 && chance(1, 16) {
 		return context.WithTimeout(context.Background(), randomTime(200*time.Millisecond))
@@ -189,7 +189,7 @@ func (w *worker) hasty(try int) (context.Context, context.CancelFunc) {
 	return context.WithCancel(context.Background())
 }
 
-// kindOf names how a call ended, for the counts.
+// kindOf names the result of a call, for the counts.
 func kindOf(err error, mine bool) string {
 	switch {
 	case err == nil:

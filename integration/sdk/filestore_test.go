@@ -15,8 +15,8 @@ import (
 	"example.com/tokenstore/filestore"
 )
 
-// tokens are what is moved to and fro: every field, few fields, unicode, and
-// what CSV quotes if the SDK reads that.
+// tokens are the tokens that are exchanged: every field, few fields, Unicode, and
+// values that CSV quotes if the SDK reads that.
 func tokens(quotes bool) []tokenstore.OAuthToken {
 	list := []tokenstore.OAuthToken{
 		whole("amelia@zylker.example:1", "a"),
@@ -175,8 +175,8 @@ func weReadTheirs(t *testing.T, s *sdk) {
 	}
 }
 
-// turns: the SDK and we save, change and delete in turns, and agree on
-// every token after each turn. Each counts IDs on from the other's.
+// turns: the SDK and we take turns to save, change and delete, and agree on every token
+// after each turn. Each continues the other's IDs.
 func turns(t *testing.T, s *sdk) {
 	for _, first := range []string{"ours", "theirs"} {
 		path := filepath.Join(t.TempDir(), "sdk_tokens.txt")
@@ -220,8 +220,8 @@ func turns(t *testing.T, s *sdk) {
 	}
 }
 
-// fixtures: a file that the SDK wrote, and that SDK and we have each
-// written again without a change, is the same byte for byte.
+// fixtures: a file that the SDK wrote, rewritten without a change by the SDK and by us,
+// is the same byte for byte.
 func fixtures(t *testing.T, s *sdk) {
 	fixture := content(t, filepath.Join("testdata", s.name+"-sdk-8.0-filestore.txt"))
 	path := filepath.Join(t.TempDir(), "sdk_tokens.txt")
@@ -245,14 +245,14 @@ func fixtures(t *testing.T, s *sdk) {
 		t.Errorf("we wrote %q", content(t, path))
 	}
 
-	// A new row looks as the SDK would have written it.
+	// A new row is identical to one of the SDK's.
 	theirs := filepath.Join(t.TempDir(), "theirs.txt")
 	if err := os.WriteFile(theirs, fixture, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, token := range tokens(s.quotes) {
 		if slices.Contains([]string{"null", "\ufeffmark"}, strings.Split(token.UserName, "@")[0]) {
-			continue // Here we quote more than need be for the SDK.
+			continue // Here we quote more than the SDK needs.
 		}
 		save(t, store, token)
 		s.save(t, theirs, token)
@@ -262,8 +262,8 @@ func fixtures(t *testing.T, s *sdk) {
 	}
 }
 
-// noQuotes: what an SDK without quotes would misread is not written into
-// its file, and what it has misread already is reported.
+// noQuotes: values that an SDK without quotes would misread are not written into its
+// file, and those that it has misread already are reported.
 func noQuotes(t *testing.T, s *sdk) {
 	path := filepath.Join(t.TempDir(), "sdk_tokens.txt")
 	s.save(t, path, whole("amelia@zylker.example:1", "a"))
@@ -286,8 +286,8 @@ func noQuotes(t *testing.T, s *sdk) {
 	}
 }
 
-// secondGeneration: the tenth column that we add is the one that the SDK
-// adds, and both read the result.
+// secondGeneration: the tenth column that we add is the SDK's own, and both read the
+// result.
 func secondGeneration(t *testing.T, s *sdk) {
 	const old = "id,user_mail,client_id,client_secret,refresh_token,access_token,grant_token,expiry_time,redirect_url\n" +
 		"node_amelia_prd_sh-1,amelia@zylker.example,1000.CLIENT,cs-fake,1000.fake-refresh-1,1000.fake-access-1,,1763900000000,https://zylker.example/cb\n"

@@ -1,4 +1,4 @@
-// Package sdk holds the stores of this project against the real Zoho CRM SDKs.
+// Package sdk compares the stores of this project with the real Zoho CRM SDKs.
 package sdk
 
 import (
@@ -25,7 +25,7 @@ type sdk struct {
 	name string
 	in   *json.Encoder
 	out  *bufio.Reader
-	// quotes says that the SDK writes and reads values between quotes.
+	// quotes says that the SDK writes and reads quoted values.
 	quotes bool
 }
 
@@ -50,7 +50,7 @@ func eachSDK(t *testing.T, test func(t *testing.T, s *sdk)) {
 
 func python(t *testing.T) *sdk {
 	cmd := exec.CommandContext(t.Context(), need.ZohoPython(t), "-c", pythonScript)
-	cmd.Env = append(os.Environ(), "PYTHONUTF8=1") // It writes in the encoding of the locale.
+	cmd.Env = append(os.Environ(), "PYTHONUTF8=1") // It writes in the locale's encoding.
 	cmd.Dir = t.TempDir()
 	s := start(t, "python", cmd)
 	s.quotes = true
@@ -105,7 +105,7 @@ func (s *sdk) try(t *testing.T, r request) reply {
 	return answer
 }
 
-// call makes one call, which must not fail.
+// call makes one call, which must succeed.
 func (s *sdk) call(t *testing.T, r request) reply {
 	t.Helper()
 	answer := s.try(t, r)

@@ -51,8 +51,8 @@ func openTable(t *testing.T, path string) *sqlstore.Store {
 	return s
 }
 
-// TestSQLiteTable takes turns: what the one wrote the other reads, field by
-// field, whoever made the table.
+// TestSQLiteTable takes turns: each reads what the other wrote, field by field, whoever
+// made the table.
 func TestSQLiteTable(t *testing.T) {
 	for _, maker := range []string{"python", "go"} {
 		t.Run("made by "+maker, func(t *testing.T) {
@@ -107,7 +107,7 @@ func TestSQLiteTable(t *testing.T) {
 	}
 }
 
-// TestSQLiteTableAtTheSameTime has both write at once.
+// TestSQLiteTableAtTheSameTime has both write concurrently.
 func TestSQLiteTableAtTheSameTime(t *testing.T) {
 	const rounds = 40
 	ctx := context.Background()
@@ -129,7 +129,7 @@ func TestSQLiteTableAtTheSameTime(t *testing.T) {
 	p.save(t, path, tokenstore.OAuthToken{ID: "py", UserName: "shared", AccessToken: "shared-access"})
 	for i := range rounds {
 		token := sqliteToken(fmt.Sprint("python-", i), fmt.Sprint("python-", i))
-		token.ID = fmt.Sprint("py", i) // Its own numbering takes IDs twice: it compares them as texts.
+		token.ID = fmt.Sprint("py", i) // Its own numbering reuses IDs, as it compares them as strings.
 		p.save(t, path, token)
 		p.save(t, path, tokenstore.OAuthToken{UserName: "shared", AccessToken: "shared-access", RefreshToken: fmt.Sprint("python-", i)})
 	}

@@ -9,8 +9,8 @@ import (
 	"example.com/tokenstore/vault"
 )
 
-// TestCalls counts the requests that go over the wire for each operation, each
-// by a store that has seen nothing before, as a new process has.
+// TestCalls counts the requests on the wire for each operation, each by a store that
+// has seen nothing before, as in a new process.
 func TestCalls(t *testing.T) {
 	client := newClient(t)
 	mount := newMount(t, client, "2")
@@ -47,7 +47,7 @@ func TestCalls(t *testing.T) {
 		{"find by refresh token", find(byRefresh), 2},
 		{"save after a refresh", save(refreshed), 5},
 		{"save that changes nothing", save(refreshed), 1},
-		// One of them looks at the mount, which a process does once.
+		// One of them checks the mount, which a process does once.
 		{"save of a new token", save(fakeToken("mail@example.com:2")), 8},
 	} {
 		counted, requests := counting(t, client)

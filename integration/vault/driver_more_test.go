@@ -29,8 +29,8 @@ func put(t *testing.T, s driver.Secrets, name, text, revision string) string {
 	return r
 }
 
-// TestRemoval follows a deleted name to its end: marked at once, and removed by
-// a later Delete when the mark is old. A writer from before fails all the while.
+// TestRemoval follows a deleted name to its end: marked at once, and removed by a later
+// Delete when the mark is old. A writer from before fails throughout.
 func TestRemoval(t *testing.T) {
 	client := newClient(t)
 	mount := newMount(t, client, "2")
@@ -48,7 +48,7 @@ func TestRemoval(t *testing.T) {
 		}
 	}
 	// A second driver meets the mark when it reads, and removes it with its next
-	// Delete, be that of another name.
+	// Delete, even of another name.
 	if _, err := later.Get(ctx, "a"); !errors.Is(err, driver.ErrNotFound) {
 		t.Errorf("Get: %v", err)
 	}
@@ -62,7 +62,7 @@ func TestRemoval(t *testing.T) {
 	}
 	put(t, secrets, "a", "3", "")
 	for _, r := range []string{first, old} {
-		if r == first { // Its number is in use again: what a day between keeps apart.
+		if r == first { // The number is used again; only the day in between prevents a mix-up.
 			continue
 		}
 		if _, err := secrets.Put(ctx, driver.Secret{Name: "a", Data: []byte(`{}`), Revision: r}); !errors.Is(err, driver.ErrConflict) {
@@ -71,8 +71,8 @@ func TestRemoval(t *testing.T) {
 	}
 }
 
-// TestRemovalAmongCreators has creators take the names that a repair removes.
-// What a creator was told is stored must stay.
+// TestRemovalAmongCreators has creators reuse the names that a repair removes.
+// Everything that a creator was told is stored must stay.
 func TestRemovalAmongCreators(t *testing.T) {
 	client := newClient(t)
 	mount := newMount(t, client, "2")
@@ -112,8 +112,8 @@ func TestRemovalAmongCreators(t *testing.T) {
 	}
 }
 
-// TestLostReplies loses every fifth reply of the real server after the request
-// was carried out; the client repeats it. Every Put tells the truth.
+// TestLostReplies loses every fifth reply of the real server after the request was
+// applied, and the client retries it. Every Put reports the truth.
 func TestLostReplies(t *testing.T) {
 	client := newClient(t)
 	mount := newMount(t, client, "2")
@@ -151,8 +151,8 @@ func TestLostReplies(t *testing.T) {
 	}
 }
 
-// TestKeptVersions: an entry of the index is told to keep one version when it
-// is written for the third time, a token what the caller wants.
+// TestKeptVersions: an entry of the index is limited to one version when it is written
+// for the third time, a token to the caller's number.
 func TestKeptVersions(t *testing.T) {
 	client := newClient(t)
 	mount := newMount(t, client, "2")
@@ -170,8 +170,8 @@ func TestKeptVersions(t *testing.T) {
 	}
 }
 
-// TestVersion1 refuses a mount of version 1, writes nothing there, and works
-// when it has been upgraded, also while it is.
+// TestVersion1 refuses a mount of version 1, writes nothing there, and works after and
+// during its upgrade.
 func TestVersion1(t *testing.T) {
 	client := newClient(t)
 	mount := newMount(t, client, "1")
@@ -200,7 +200,7 @@ func TestVersion1(t *testing.T) {
 	}
 }
 
-// TestTooLarge fills a secret beyond what integrated storage takes.
+// TestTooLarge fills a secret beyond the limit of integrated storage.
 func TestTooLarge(t *testing.T) {
 	s := vaultserver.New(t)
 	secrets := newSecrets(t, s.Quick(t), vault.WithMaxSize(8<<20))
@@ -217,7 +217,7 @@ func TestTooLarge(t *testing.T) {
 	if _, err := secrets.Get(t.Context(), "a"); !errors.Is(err, driver.ErrNotFound) {
 		t.Errorf("after it: %v", err)
 	}
-	// The largest that the store allows without options does fit.
+	// The largest size that the store allows by default fits.
 	standard := newSecrets(t, s.Quick(t))
 	l, ok := driver.As[driver.Limited](standard)
 	if !ok {
@@ -227,8 +227,8 @@ func TestTooLarge(t *testing.T) {
 	put(t, standard, "c", strings.Repeat("x", l.Limits().MaxSize-20), "")
 }
 
-// BenchmarkGetTokens lists 10,000 tokens, as the store does and one read after
-// the other, and reports the ratio.
+// BenchmarkGetTokens lists 10,000 tokens, as the store does and with one read after
+// another, and reports the ratio.
 func BenchmarkGetTokens(b *testing.B) {
 	const tokens = 10_000
 	client := newClient(b)
@@ -254,8 +254,7 @@ func BenchmarkGetTokens(b *testing.B) {
 	b.ReportMetric(slow.Seconds()/quick.Seconds(), "ratio")
 }
 
-// seed stores tokens as a person would, without their index, which GetTokens
-// does not need.
+// seed stores tokens as a person would, without an index, which GetTokens does not need.
 func seed(b *testing.B, secrets driver.Secrets, tokens int) {
 	b.Helper()
 	numbers := make(chan int)

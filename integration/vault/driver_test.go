@@ -15,9 +15,9 @@ import (
 	"example.com/tokenstore/vault"
 )
 
-// TestDriver runs the suite for drivers. The person works as one does on
-// Vault's page: every edit is a write without a check, what is deleted can be
-// undeleted, and older data is put back by a rollback.
+// TestDriver runs the suite for drivers. The person works as in Vault's UI: every edit
+// is an unconditional write, deleted secrets can be undeleted, and older data is
+// restored by a rollback.
 func TestDriver(t *testing.T) {
 	client := newClient(t)
 	mount := newMount(t, client, "2")
@@ -56,7 +56,7 @@ func TestDriver(t *testing.T) {
 	}, options...)
 }
 
-// edit writes data as a person does, who can write nothing but an object.
+// edit writes data as a person does, who can only write an object.
 func edit(ctx context.Context, kv *api.KVv2, name string, data []byte) error {
 	var fields map[string]any
 	if err := json.Unmarshal(data, &fields); err != nil || fields == nil {

@@ -20,9 +20,9 @@ import (
 	"example.com/tokenstore/vault"
 )
 
-// operations is how long TestLinearizable goes on: by default 100,000 where the
-// integration tests are required, as in CI, a tenth of that by hand, and little
-// with -short.
+// operations is how many operations TestLinearizable makes: by default 100,000 where
+// the integration tests are required, as in CI, a tenth of that otherwise, and few with
+// -short.
 var operations = flag.Int("vault.operations", 0, "operations of the linearizability test")
 
 func wantedOperations() int {
@@ -41,10 +41,10 @@ const (
 	historyClients = 8
 	historyUsers   = 4
 	historyLength  = 25 // operations of one client in one history
-	sideBySide     = 4  // histories
+	sideBySide     = 4  // concurrent histories
 )
 
-// action is an operation of a history; outcome is what came of it.
+// action is an operation of a history; outcome is its result.
 type action struct {
 	kind            string // "find", "find by access", "save", "delete"
 	user            string
@@ -61,7 +61,7 @@ type outcome struct {
 // row is the state of one user: the same as the outcome of a find.
 type row = outcome
 
-// oneRow is the contract for a single user, as a sequential program has it.
+// oneRow is the contract for a single user, as a sequential program.
 var oneRow = porcupine.Model{
 	Partition: func(history []porcupine.Operation) [][]porcupine.Operation {
 		byUser := map[string][]porcupine.Operation{}
@@ -107,10 +107,10 @@ func step(now row, in action, out outcome) (bool, any) {
 	return out == next && (!now.found || now.id == out.id), next
 }
 
-// TestLinearizable lets clients with nothing in common but the server find,
-// save and delete the same users at the same time, and asks whether some order
-// of the operations, true to real time, explains every answer. Histories are
-// short, so that the question can be answered, and a few run side by side.
+// TestLinearizable lets clients that share only the server find, save and delete the
+// same users concurrently, and checks that some order of the operations, consistent
+// with real time, explains every answer. Histories are short, so that the check is
+// feasible, and a few run concurrently.
 func TestLinearizable(t *testing.T) {
 	t.Parallel() // It waits for the server most of the time.
 	client := newClient(t)
@@ -121,7 +121,8 @@ func TestLinearizable(t *testing.T) {
 	for range sideBySide {
 		var stores [historyClients]*secretstore.Store
 		for i := range stores {
-			// A find of what is not there would read all tokens that other histories have left.
+			// A find of a missing token would read all tokens that other histories have
+			// left.
 			stores[i] = newStore(t, client, vault.WithMount(mount), vault.WithStoreOptions(secretstore.WithScanLimit(0)))
 		}
 		running.Go(func() {
@@ -153,7 +154,7 @@ func judge(t *testing.T, h int64, history []porcupine.Operation) {
 	t.Errorf("history %d: %v", h, result)
 }
 
-// record runs one history on users that no other history has.
+// record runs one history on users of its own.
 func record(ctx context.Context, stores []*secretstore.Store, h int) (history []porcupine.Operation, gaveUp int, failed error) {
 	var mu sync.Mutex
 	var running sync.WaitGroup
@@ -187,7 +188,7 @@ func record(ctx context.Context, stores []*secretstore.Store, h int) (history []
 	return history, gaveUp, failed
 }
 
-// choose returns the next action of a client: three in four are finds.
+// choose returns a client's next action: three in four are finds.
 func choose(random *rand.Rand, h, c, n int, seen map[string]row) action {
 	in := action{user: fmt.Sprintf("mail@example.com:%d-%d", h, random.IntN(historyUsers))}
 	last, known := seen[in.user]
@@ -207,7 +208,7 @@ func choose(random *rand.Rand, h, c, n int, seen map[string]row) action {
 	return in
 }
 
-// act carries an action out.
+// act performs an action.
 func act(ctx context.Context, store *secretstore.Store, in action) (outcome, error) {
 	var got tokenstore.OAuthToken
 	var err error

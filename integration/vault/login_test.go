@@ -18,8 +18,8 @@ import (
 	"example.com/tokenstore/vault"
 )
 
-// appRole makes a role that may write tokens on the mount, and returns its
-// login and a counter of logins.
+// appRole makes a role that may write tokens on the mount, and returns its login and a
+// counter of logins.
 func appRole(t *testing.T, root *api.Client, mount, ttl string) (api.AuthMethod, *atomic.Int64) {
 	t.Helper()
 	ctx := t.Context()
@@ -55,8 +55,8 @@ func (c counted) Login(ctx context.Context, client *api.Client) (*api.Secret, er
 	return c.AuthMethod.Login(ctx, client)
 }
 
-// TestLogin has a store log in by itself: at its first call, once when its
-// token was revoked, and when the token has run out.
+// TestLogin has a store log in by itself: at its first call, once when its token was
+// revoked, and when the token has expired.
 func TestLogin(t *testing.T) {
 	root := newClient(t)
 	mount := newMount(t, root, "2")
@@ -77,13 +77,13 @@ func TestLogin(t *testing.T) {
 	_, err = store.FindTokenByID(ctx, token.ID)
 	must(t, err)
 	before := logins.Load()
-	time.Sleep(2100 * time.Millisecond) // As long as a frozen process sleeps, the token has run out.
+	time.Sleep(2100 * time.Millisecond) // The token expires, as while a process is frozen.
 	_, err = store.FindTokenByID(ctx, token.ID)
 	must(t, err)
 	if logins.Load() == before {
 		t.Error("no login after the token had run out")
 	}
-	// What the role may not do, no login gives it.
+	// A login does not help with a permission that the role lacks.
 	before = logins.Load()
 	long, err := vault.NewSession(anonymous, method)
 	must(t, err)

@@ -12,9 +12,9 @@ import (
 	"example.com/tokenstore/vault"
 )
 
-// TestOperatorPatch has an operator replace the refresh token by "vault kv
-// patch" while 16 processes save new access tokens for the same user. The
-// operator's value must stand, whatever the savers had read before.
+// TestOperatorPatch has an operator replace the refresh token with "vault kv patch"
+// while 16 processes save new access tokens for the same user. The operator's value
+// must stay, whatever the savers had read before.
 func TestOperatorPatch(t *testing.T) {
 	const savers, rounds, patches = 16, 5, 8
 	client := newClient(t)
@@ -72,10 +72,10 @@ func TestOperatorPatch(t *testing.T) {
 	}
 }
 
-// TestRollback has an operator put an older version of a token back, as
-// docs/vault.md says. The next save indexes what came back, though that save does
-// not change it: every key finds the one row, also where more tokens are stored
-// than a find by a key without an index entry reads.
+// TestRollback has an operator restore an older version of a token, as docs/vault.md
+// says. The next save indexes what came back, though that save does not change it:
+// every key finds the one row, even with more stored tokens than a find without an
+// index entry reads.
 func TestRollback(t *testing.T) {
 	client := newClient(t)
 	mount := newMount(t, client, "2")

@@ -18,10 +18,9 @@ import (
 	"example.com/tokenstore/integration/internal/vaultserver"
 )
 
-// TestKilledServer kills a server in the middle of writes, several times. Every
-// save that had returned must be there afterwards, and one that had not has
-// happened wholly or not at all. The stores and their client are never made
-// anew.
+// TestKilledServer kills a server in the middle of writes, several times. Every save
+// that returned must be stored afterwards, and any other must have been applied
+// completely or not at all. The stores and their client are never replaced.
 func TestKilledServer(t *testing.T) {
 	s := vaultserver.New(t)
 	const writers, rounds, savesBeforeKill = 6, 3, 60
@@ -69,7 +68,7 @@ func TestKilledServer(t *testing.T) {
 			if err != nil || n < want.returned || n > want.begun || got.RefreshToken != numbered(w, n).RefreshToken {
 				t.Errorf("round %d: writer %d has save %d (%v), returned %d, begun %d", round, w, n, err, want.returned, want.begun)
 			}
-			// What is there is found by its other keys too.
+			// Stored tokens are found by their other keys too.
 			if _, err := store.FindToken(t.Context(), tokenstore.OAuthToken{AccessToken: got.AccessToken}); err != nil {
 				t.Errorf("round %d: by access token: %v", round, err)
 			}
@@ -85,13 +84,13 @@ func numbered(writer, n int) tokenstore.OAuthToken {
 	return token
 }
 
-// TestSealedServer seals a server under a store: every call gives the typed
-// error after a single request, though the client would repeat it, and works
-// again once the server is unsealed.
+// TestSealedServer seals a server under a store: every call returns the typed error
+// after a single request, though the client would retry it, and works again once the
+// server is unsealed.
 func TestSealedServer(t *testing.T) {
 	s := vaultserver.New(t)
 	c := s.Client.CloneConfig()
-	c.MinRetryWait, c.MaxRetryWait = time.Hour, time.Hour // Who waits for a sealed server shows.
+	c.MinRetryWait, c.MaxRetryWait = time.Hour, time.Hour // A client that waits for a sealed server is noticed.
 	patient, err := api.NewClient(c)
 	must(t, err)
 	patient.SetToken(s.Client.Token())

@@ -19,7 +19,7 @@ import (
 	"example.com/tokenstore/vault"
 )
 
-// everything is all that a store does, for tests in which each must fail.
+// everything is every operation of a store, for tests in which each must fail.
 func everything(ctx context.Context, store *secretstore.Store) map[string]func() error {
 	token := fakeToken("mail@example.com:1")
 	return map[string]func() error{
@@ -41,7 +41,7 @@ func everything(ctx context.Context, store *secretstore.Store) map[string]func()
 	}
 }
 
-// nowhere fails unless every operation says that the place does not exist, at once
+// nowhere fails unless every operation reports that the place does not exist, at once
 // and without a deadline.
 func nowhere(t *testing.T, store *secretstore.Store) {
 	t.Helper()
@@ -59,8 +59,8 @@ func nowhere(t *testing.T, store *secretstore.Store) {
 	}
 }
 
-// TestNowhere: a mount that does not exist, one of another kind, and a path of the
-// API are no empty stores.
+// TestNowhere: a mount that does not exist, one of another kind, and a path of the API
+// are not empty stores.
 func TestNowhere(t *testing.T) {
 	client := newClient(t)
 	mount := newMount(t, client, "2")
@@ -85,9 +85,9 @@ func TestNowhere(t *testing.T) {
 	t.Run("removed", func(t *testing.T) { nowhere(t, store) })
 }
 
-// TestNamespaces: stores in two namespaces know nothing of each other, and one in
-// a namespace that does not exist fails. Vault's community edition has none, and
-// would show all of them the same secrets: it is refused.
+// TestNamespaces: stores in two namespaces are independent, and one in a missing
+// namespace fails. Vault's community edition has no namespaces, and would show both the
+// same secrets: it is refused.
 func TestNamespaces(t *testing.T) {
 	client := newClient(t)
 	ctx := t.Context()
@@ -133,9 +133,9 @@ func TestNamespaces(t *testing.T) {
 	nowhere(t, newStore(t, client, vault.WithMount(name+"-c/secret")))
 }
 
-// TestSettings: a mount that deletes by itself is told of. On one that requires
-// check-and-set the store works, and so do the commands of docs/vault.md, which are
-// run by the server's own program.
+// TestSettings: a mount that deletes by itself is reported. On one that requires
+// check-and-set the store works, and so do the commands of docs/vault.md, which are run
+// with the server's own program.
 func TestSettings(t *testing.T) {
 	server := vaultserver.New(t)
 	client := server.Client

@@ -17,7 +17,7 @@ import (
 	"example.com/tokenstore/vault"
 )
 
-// roleClient returns a client that may do what a policy of package vault says,
+// roleClient returns a client with the permissions of one of package vault's policies,
 // on the given mount.
 func roleClient(t *testing.T, root *api.Client, mount, role string) *api.Client {
 	t.Helper()
@@ -62,7 +62,7 @@ func TestPolicies(t *testing.T) {
 	}
 	saved, err := stores["writer"].SaveToken(ctx, fakeToken("mail@example.com:1"))
 	must(t, err)
-	for n := range 4 { // Keys that come and go let entries reach the version at which they are pruned.
+	for n := range 4 { // Changing keys take entries to the version at which they are pruned.
 		changed := tokenstore.OAuthToken{UserName: saved.UserName, RefreshToken: []string{"fake-refresh-a", "fake-refresh-b"}[n%2]}
 		_, err = stores["writer"].SaveToken(ctx, changed)
 		must(t, err)

@@ -14,8 +14,7 @@ import (
 	"example.com/tokenstore/vault"
 )
 
-// TestStore runs the suite for stores. Each case has a prefix of its own on one
-// mount.
+// TestStore runs the suite for stores. Each case has its own prefix on one mount.
 func TestStore(t *testing.T) {
 	t.Parallel() // It waits for the server most of the time.
 	client := newClient(t)
@@ -45,8 +44,8 @@ func TestStore(t *testing.T) {
 		conformance.WithTokens(300))
 }
 
-// plantForeign writes secrets that are no tokens beside those that are, and
-// returns the function that looks at them again.
+// plantForeign writes secrets that are not tokens next to those that are, and returns a
+// function that checks them.
 func plantForeign(ctx context.Context, kv *api.KVv2, prefix string) (func(context.Context) error, error) {
 	names := []string{prefix + "notes", prefix + "tokens/A Person's Note", prefix + "tokens/folder/note", "tokenstore-of-others/tokens/x"}
 	fields := map[string]any{"note": "not a token"}

@@ -22,8 +22,7 @@ import (
 	"example.com/tokenstore/vault"
 )
 
-// suite is the adapter with the form of index that its users have, on a mount of
-// its own.
+// suite is the adapter with the kind of index that its users have, on its own mount.
 func suite(t *testing.T) enginetest.Suite {
 	client := newClient(t)
 	mount := newMount(t, client, "2")
@@ -55,8 +54,8 @@ func suite(t *testing.T) enginetest.Suite {
 	}
 }
 
-// TestModel does random operations with restarts, deaths, a lost index and a
-// person's edits on Vault's page.
+// TestModel does random operations with restarts, deaths, a lost index and a person's
+// edits in Vault's UI.
 func TestModel(t *testing.T) {
 	t.Parallel() // It waits for the server most of the time.
 	s := suite(t)
@@ -64,8 +63,8 @@ func TestModel(t *testing.T) {
 	s.Model(t)
 }
 
-// TestLinearizableSuite is beside TestLinearizable for what that leaves out:
-// tokens without a user, and their adoption.
+// TestLinearizableSuite covers what TestLinearizable leaves out: tokens without a user,
+// and their adoption.
 func TestLinearizableSuite(t *testing.T) {
 	t.Parallel() // It waits for the server most of the time.
 	s := suite(t)
@@ -73,8 +72,8 @@ func TestLinearizableSuite(t *testing.T) {
 	s.Linearizable(t)
 }
 
-// putBack rolls a secret back to the version that has the data. Where Vault has
-// none any more, it is written as a person's backup of that version has it.
+// putBack rolls a secret back to the version with the data. If Vault no longer has one,
+// it writes the data as a person does from a backup of that version.
 func putBack(ctx context.Context, kv *api.KVv2, older driver.Secret) error {
 	var want map[string]any
 	if err := json.Unmarshal(older.Data, &want); err != nil {
@@ -105,9 +104,9 @@ func putBack(ctx context.Context, kv *api.KVv2, older driver.Secret) error {
 
 var errForeign = errors.New("these secrets are not of this test")
 
-// TestCrash interrupts every operation on the real server: some at every second
-// call, all at every fortieth. The suite goes through every call of all of them on a
-// memory; here that is 600,000 requests, for which TOKENSTORE_LONG asks.
+// TestCrash interrupts every operation on the real server: some at every second call,
+// all at every fortieth. In memory the suite interrupts every call of every operation;
+// here that takes 600,000 requests, and TOKENSTORE_LONG.
 func TestCrash(t *testing.T) {
 	s := suite(t)
 	crash := func(name string, options enginetest.CrashOptions) {
@@ -136,8 +135,8 @@ func entries(secrets driver.Secrets, options ...secretstore.Option) (*secretstor
 	return secretstore.New(secrets, append(options, secretstore.WithEntries())...)
 }
 
-// below is a driver whose names all lie below a folder of its own: the suites
-// ask for a new, empty service thousands of times.
+// below is a driver whose names are all below its own folder: the suites ask for a new,
+// empty service thousands of times.
 type below struct {
 	secrets interface {
 		driver.Secrets
@@ -163,7 +162,7 @@ func on(secrets driver.Secrets, folder string) *below {
 	}), folder}
 }
 
-// again returns the same secrets as another process has them.
+// again returns the same secrets as another process sees them.
 func again(client *api.Client, mount string) func(driver.Secrets) (driver.Secrets, error) {
 	return func(s driver.Secrets) (driver.Secrets, error) {
 		secrets, err := vault.NewSecrets(client, vault.WithMount(mount))

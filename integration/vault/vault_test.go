@@ -21,8 +21,8 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(need.Main(m)) }
 
-// newClient returns a client for the shared server with connections enough for
-// parallel tests.
+// newClient returns a client for the shared server with enough connections for parallel
+// tests.
 func newClient(t testing.TB) *api.Client {
 	t.Helper()
 	address, token := need.Vault(t)
@@ -47,8 +47,8 @@ func clientFor(t testing.TB, address, token string) *api.Client {
 	return client
 }
 
-// isOpenBao reports whether the server is OpenBao: its health, unlike Vault's, says
-// nothing of an enterprise edition.
+// isOpenBao reports whether the server is OpenBao: unlike Vault's, its health reply has
+// no enterprise flag.
 func isOpenBao(t testing.TB, client *api.Client) bool {
 	t.Helper()
 	reply, err := client.Logical().ReadRawWithContext(t.Context(), "sys/health")
@@ -60,8 +60,8 @@ func isOpenBao(t testing.TB, client *api.Client) bool {
 	return !isVault
 }
 
-// newMount enables an engine of its own for a test: names that the suites use
-// are then nobody else's. version is "1" or "2".
+// newMount enables an engine for one test, so that names used by the suites are its
+// own. version is "1" or "2".
 func newMount(t testing.TB, client *api.Client, version string) string {
 	t.Helper()
 	mount := need.Prefix(t)
@@ -77,7 +77,7 @@ func newMount(t testing.TB, client *api.Client, version string) string {
 	return mount
 }
 
-// newSecrets returns a driver. Its retries are quick, so that the tests are.
+// newSecrets returns a driver with quick retries.
 func newSecrets(t testing.TB, client *api.Client, options ...vault.Option) driver.Secrets {
 	t.Helper()
 	secrets, err := vault.NewSecrets(client, options...)
@@ -96,7 +96,7 @@ func newStore(t testing.TB, client *api.Client, options ...vault.Option) *secret
 	return store
 }
 
-// counting returns a client whose requests are counted as they go out, and the
+// counting returns a client whose requests are counted as they are sent, and the
 // counter. The given client is not changed.
 func counting(t testing.TB, client *api.Client) (*api.Client, *atomic.Int64) {
 	t.Helper()

@@ -1,5 +1,5 @@
-# Does what the writer does, repairs the store (Reindex, which removes names for
-# good) and rotates credentials by "vault kv patch".
+# Does what the writer does, repairs the store (Reindex, which removes names
+# permanently) and rotates credentials with "vault kv patch".
 
 path "secret/data/tokenstore/*" {
   capabilities = ["create", "read", "update", "patch"]
@@ -9,7 +9,7 @@ path "secret/destroy/tokenstore/*" {
   capabilities = ["update"]
 }
 
-# Undo a deletion that was made on Vault's own page.
+# Undo a deletion made in Vault's UI.
 path "secret/undelete/tokenstore/*" {
   capabilities = ["update"]
 }
@@ -18,7 +18,7 @@ path "secret/metadata/tokenstore/*" {
   capabilities = ["list", "read", "update", "delete"]
 }
 
-# OpenBao only: its list of metadata tells what was deleted by hand.
+# OpenBao only: its list of metadata shows what was deleted by hand.
 path "secret/detailed-metadata/tokenstore/*" {
   capabilities = ["list"]
 }

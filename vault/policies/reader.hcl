@@ -12,7 +12,7 @@ path "secret/metadata/tokenstore/*" {
   capabilities = ["list"]
 }
 
-# OpenBao only: its list of metadata tells GetTokens what was deleted by hand.
+# OpenBao only: its list of metadata shows GetTokens what was deleted by hand.
 path "secret/detailed-metadata/tokenstore/*" {
   capabilities = ["list"]
 }

@@ -9,19 +9,19 @@ path "secret/destroy/tokenstore/*" {
   capabilities = ["update"]
 }
 
-# GetTokens lists; who deletes asks which versions there are.
+# GetTokens lists; a deletion reads which versions exist.
 path "secret/metadata/tokenstore/*" {
   capabilities = ["list", "read"]
 }
 
-# Secrets of the index are told to keep one version. Without this they keep as
-# many as the mount says. With vault.WithMaxVersions the path is
-# "secret/metadata/tokenstore/*", with the capabilities above beside update.
+# Limits index secrets to one version. Without this they keep the mount's number
+# of versions. With vault.WithMaxVersions the path is
+# "secret/metadata/tokenstore/*", with update added to the capabilities above.
 path "secret/metadata/tokenstore/index/*" {
   capabilities = ["list", "read", "update"]
 }
 
-# OpenBao only: its list of metadata tells GetTokens what was deleted by hand.
+# OpenBao only: its list of metadata shows GetTokens what was deleted by hand.
 path "secret/detailed-metadata/tokenstore/*" {
   capabilities = ["list"]
 }

@@ -1,5 +1,5 @@
-// Package faultproxy puts a bad network between a client and a server: a proxy
-// that delays, slows down, swallows and resets, by Shopify's toxiproxy.
+// Package faultproxy puts a bad network between a client and a server: a proxy, built
+// on Shopify's toxiproxy, that delays, slows down, swallows and resets.
 package faultproxy
 
 import (
@@ -12,25 +12,25 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// Weather is what a network does. Chances are for one message, which is what
-// arrives at once: mostly one request, or one reply. The zero value does nothing.
+// Weather is a network's behaviour. Chances are per message, which is data that arrives
+// together: usually one request or one reply. The zero value does nothing.
 type Weather struct {
-	// Latency, give or take Jitter, is added to every message in both directions.
+	// Latency, plus or minus Jitter, is added to every message in both directions.
 	Latency, Jitter time.Duration
-	// Rate, if not zero, is how many kilobytes pass in a second.
+	// Rate, if not zero, is the bandwidth in kilobytes per second.
 	Rate int
 	// ResetBefore is the chance that the connection is reset before a request
 	// reaches the server.
 	ResetBefore float64
-	// ResetAfter is the chance that it is reset after the server has carried out
-	// the request, and before its reply arrives.
+	// ResetAfter is the chance that it is reset after the server has applied the
+	// request, but before its reply arrives.
 	ResetAfter float64
-	// Silence is the chance that a request vanishes, and all that follows it on
-	// this connection, which ends after SilentFor.
+	// Silence is the chance that a request vanishes, with everything after it on the
+	// connection, which ends after SilentFor.
 	Silence   float64
 	SilentFor time.Duration
-	// Late is the chance that a request is held for LateBy and then delivered,
-	// even if nobody waits for its reply any more.
+	// Late is the chance that a request is held for LateBy and then delivered, even if
+	// the client no longer waits for its reply.
 	Late   float64
 	LateBy time.Duration
 }
@@ -59,14 +59,13 @@ func New(t testing.TB, upstream string, w Weather) *Proxy {
 	return p
 }
 
-// Address returns the host and port on which the proxy listens. It stays the
-// same over Break and Restore.
+// Address returns the proxy's host and port. Break and Restore do not change it.
 func (p *Proxy) Address() string { return p.proxy.Listen }
 
 // Break ends all connections and refuses new ones.
 func (p *Proxy) Break() { p.proxy.Stop() }
 
-// Restore lets connections through again.
+// Restore accepts connections again.
 func (p *Proxy) Restore(t testing.TB) {
 	t.Helper()
 	if err := p.proxy.Start(); err != nil {
@@ -74,7 +73,7 @@ func (p *Proxy) Restore(t testing.TB) {
 	}
 }
 
-// toxic is toxiproxy's own form.
+// toxic is toxiproxy's own JSON form.
 type toxic struct {
 	Name       string         `json:"name"`
 	Type       string         `json:"type"`
@@ -113,8 +112,8 @@ func (w Weather) toxics() []toxic {
 		add(down, cutToxic, map[string]any{"chance": w.ResetAfter})
 	}
 	if w.ResetBefore+w.ResetAfter > 0 {
-		// A link that has this one closes by a reset; it does nothing else, since
-		// its own chance is zero.
+		// A link with this toxic closes with a reset; it does nothing else, since its
+		// own chance is zero.
 		add(up, "reset_peer", map[string]any{"timeout": 0})
 		all[len(all)-1].Toxicity = 0
 	}

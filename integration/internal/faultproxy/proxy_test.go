@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// do sends requests through a proxy, as one client that keeps its connections,
-// and returns how many reached the server and how many were answered.
+// do sends requests through a proxy, as one client that keeps its connections, and
+// returns how many reached the server and how many were answered.
 func do(t *testing.T, w Weather, requests int) (reached, answered int64) {
 	t.Helper()
 	var served atomic.Int64
@@ -56,7 +56,7 @@ func TestWeather(t *testing.T) {
 	}
 }
 
-// TestChance has the faults hit some requests of a connection and not others.
+// TestChance hits some requests of a connection and not others.
 func TestChance(t *testing.T) {
 	reached, answered := do(t, Weather{ResetBefore: 0.2, ResetAfter: 0.2}, 200)
 	if answered == 0 || answered == 200 || reached <= answered || reached == 200 {

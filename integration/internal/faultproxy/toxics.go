@@ -1,3 +1,7 @@
+// Faults of single messages. toxiproxy's own toxics treat all messages of a connection
+// alike, or close it after a time, so a connection that is kept alive for many requests
+// fails either at once or never.
+
 package faultproxy
 
 import (
@@ -8,16 +12,14 @@ import (
 	"github.com/Shopify/toxiproxy/v2/toxics"
 )
 
-// The toxics that toxiproxy does not have: its own do the same to every message
-// of a connection, or close it after a time, so that a connection which is kept
-// alive for many requests either fails at once or never.
+// The names of the toxics.
 const (
 	cutToxic    = "cut"
 	silentToxic = "silent"
 	lateToxic   = "late"
 )
 
-// register tells toxiproxy about the toxics.
+// register registers the toxics with toxiproxy.
 var register = sync.OnceFunc(func() {
 	toxics.Register(cutToxic, new(cut))
 	toxics.Register(silentToxic, new(silent))
@@ -34,7 +36,7 @@ func (c *cut) Pipe(stub *toxics.ToxicStub) {
 	pass(stub, c.Chance, func() bool { return false })
 }
 
-// silent passes nothing on any more, and closes the connection later.
+// silent stops passing anything on, and closes the connection later.
 type silent struct {
 	Chance       float64 `json:"chance"`
 	Milliseconds int64   `json:"milliseconds"`
@@ -48,7 +50,7 @@ func (s *silent) Pipe(stub *toxics.ToxicStub) {
 	})
 }
 
-// late holds a message, and what follows it, and then delivers it.
+// late holds a message and those after it, and delivers them later.
 type late struct {
 	Chance       float64 `json:"chance"`
 	Milliseconds int64   `json:"milliseconds"`
@@ -62,7 +64,7 @@ func (l *late) Pipe(stub *toxics.ToxicStub) {
 	})
 }
 
-// pass passes messages on. By chance it asks hit first, and closes the
+// pass passes messages on. With the given chance it calls hit first, and closes the
 // connection if that reports false.
 func pass(stub *toxics.ToxicStub, chance float64, hit func() bool) {
 	for {
@@ -84,7 +86,7 @@ func pass(stub *toxics.ToxicStub, chance float64, hit func() bool) {
 	}
 }
 
-// drain takes what still comes, so that nobody waits for this toxic for ever.
+// drain discards the rest, so that nothing waits for this toxic forever.
 func drain(stub *toxics.ToxicStub) {
 	for chunk := range stub.Input {
 		if chunk == nil {

@@ -1,3 +1,5 @@
+// Servers in containers, for a machine with Docker where no server is named.
+
 package need
 
 import (
@@ -17,8 +19,8 @@ import (
 	"github.com/testcontainers/testcontainers-go/wait"
 )
 
-// The images of the servers. Both are pinned, so that a run tomorrow tests what
-// a run today did; the environment variables name others.
+// The images of the servers. Both are pinned, so that runs are reproducible;
+// environment variables can name others.
 const (
 	// The last LocalStack that needs no account.
 	localstackImage = "localstack/localstack:4.14.0"
@@ -28,15 +30,15 @@ const (
 	EnvVaultImage      = "TOKENSTORE_TEST_VAULT_IMAGE"
 )
 
-// startTime is how long a container may take to become ready, its image's
-// download included.
+// startTime is how long a container may take to become ready, including the download of
+// its image.
 const startTime = 5 * time.Minute
 
 // box is a server in a container, started when the first test needs it and
 // removed by Main.
 type box struct {
 	image, imageVariable string
-	port                 string            // as in "4566/tcp"
+	port                 string            // such as "4566/tcp"
 	ready                string            // path that answers 200
 	environment          map[string]string // of the container
 	publish              func(endpoint string) error
@@ -68,14 +70,14 @@ var vault = &box{
 	},
 }
 
-// errNoDocker: no engine answers.
+// errNoDocker is returned if no Docker engine answers.
 var errNoDocker = errors.New("no Docker engine answers")
 
-// open starts the container if this process has not done so yet, and sets the
-// environment variables that name the server, for this process and those that
-// it starts. It does nothing if the server is named already. Without Docker
-// it ends the test with the hint of what is needed and with what is wrong with
-// Docker; an engine that is there and does not start the container fails the test.
+// open starts the container unless this process has done so already, and sets the
+// environment variables that name the server, for this process and those that it
+// starts. It does nothing if the server is already named. Without Docker it ends the
+// test with a hint about what is needed and what is wrong with Docker; if an engine
+// answers but does not start the container, the test fails.
 func (b *box) open(t testing.TB, variable, hint string) {
 	t.Helper()
 	if os.Getenv(variable) != "" {

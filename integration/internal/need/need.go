@@ -1,13 +1,11 @@
 // Package need gives a test the real servers that it runs against.
 //
-// A server is named by environment variables (integration/README.md lists
-// them); the scripts of ci/servers start one and set them. Where they name none
-// and a Docker engine answers, it is started in a container. Without either the
-// test says in one line what it needs and is skipped, or fails if
-// TOKENSTORE_INTEGRATION is "required".
+// Environment variables name the servers (integration/README.md lists them); the
+// scripts of ci/servers start one and set them. If a server is not named and a Docker
+// engine answers, it is started in a container. Otherwise the test says what it needs
+// and is skipped, or fails if TOKENSTORE_INTEGRATION is "required".
 //
-// A server is shared by all tests of a run, so each test keeps to names of its
-// own: see [Prefix].
+// All tests of a run share a server, so each test uses its own names: see [Prefix].
 package need
 
 import (
@@ -32,8 +30,8 @@ const (
 	EnvZohoNode    = "TOKENSTORE_TEST_ZOHO_NODE"    // a folder with node_modules
 )
 
-// Main runs the tests of a package and removes the containers that they
-// started. A package that uses AWS or Vault has it as its TestMain:
+// Main runs the tests of a package and removes the containers that they started. A
+// package that uses AWS or Vault calls it in its TestMain:
 //
 //	func TestMain(m *testing.M) { os.Exit(need.Main(m)) }
 func Main(m *testing.M) int {
@@ -45,8 +43,8 @@ func Main(m *testing.M) int {
 	return status
 }
 
-// AWS returns the endpoint of a LocalStack with Secrets Manager. It takes any
-// region and the credentials "test" and "test".
+// AWS returns the endpoint of a LocalStack with Secrets Manager. It accepts any region
+// and the credentials "test" and "test".
 func AWS(t testing.TB) string {
 	t.Helper()
 	const hint = "LocalStack: start Docker, run the tests through ci/servers/localstack.sh"
@@ -54,8 +52,8 @@ func AWS(t testing.TB) string {
 	return variable(t, EnvAWS, hint)
 }
 
-// Vault returns the address of a Vault server and a token that may do
-// everything there. The mount "secret" is a KV engine of version 2.
+// Vault returns the address of a Vault server and a token with all permissions. The
+// mount "secret" is a KV version 2 engine.
 func Vault(t testing.TB) (address, token string) {
 	t.Helper()
 	const hint = "Vault: start Docker, run the tests through ci/servers/vault.sh"
@@ -63,8 +61,8 @@ func Vault(t testing.TB) (address, token string) {
 	return variable(t, EnvVaultAddr, hint), variable(t, EnvVaultToken, hint)
 }
 
-// VaultBinary returns the path of the program vault, for tests that start a
-// server of their own to restart, seal or kill it.
+// VaultBinary returns the path of the program vault, for tests that start their own
+// server to restart, seal or kill it.
 func VaultBinary(t testing.TB) string {
 	t.Helper()
 	return variable(t, EnvVaultBinary, "the program vault: run the tests through ci/servers/vault.sh")
@@ -91,9 +89,8 @@ func ZohoNode(t testing.TB) (node, folder string) {
 	return node, folder
 }
 
-// Prefix returns a prefix for secret names that no other test uses: the test's
-// name and a random part, in lower-case letters, digits and hyphens, ending in
-// a slash.
+// Prefix returns a prefix for secret names that no other test uses: the test's name and
+// a random part, in lower-case letters, digits and hyphens, ending in a slash.
 func Prefix(t testing.TB) string {
 	t.Helper()
 	name := strings.Map(func(r rune) rune {
@@ -105,8 +102,8 @@ func Prefix(t testing.TB) string {
 	return name[:min(len(name), 40)] + "-" + strings.ToLower(rand.Text()[:10]) + "/"
 }
 
-// variable returns the value of the environment variable name. Without one it
-// ends the test with the hint of what is needed.
+// variable returns the value of the environment variable name. Without one it ends the
+// test with a hint about what is needed.
 func variable(t testing.TB, name, hint string) string {
 	t.Helper()
 	value := os.Getenv(name)

@@ -15,7 +15,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(Main(m)) }
 
-// recorder is a testing.TB that notes how a test ended, and ends it by a panic.
+// recorder is a testing.TB that records how a test ended, and ends it with a panic.
 type recorder struct {
 	testing.TB
 	ended, message string
@@ -68,7 +68,7 @@ func TestMissingServer(t *testing.T) {
 	}
 }
 
-// TestNoDocker wants to read on the skip's line what is wrong with Docker.
+// TestNoDocker expects the skip's line to say what is wrong with Docker.
 func TestNoDocker(t *testing.T) {
 	t.Setenv(EnvAWS, "")
 	t.Setenv(EnvRequired, "")

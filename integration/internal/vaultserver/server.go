@@ -1,6 +1,5 @@
-// Package vaultserver starts a Vault server of a test's own, with integrated
-// storage and TLS, as a company runs it: one that can be killed, started again,
-// sealed and unsealed.
+// Package vaultserver starts a Vault server for one test, with integrated storage and
+// TLS as in production. It can be killed, restarted, sealed and unsealed.
 package vaultserver
 
 import (
@@ -109,8 +108,8 @@ func (s *Server) Start(t testing.TB) {
 // Address returns the host and port on which the server listens, with TLS.
 func (s *Server) Address() string { return s.address }
 
-// Certificate returns the file of the certificate with which the server proves
-// that it is 127.0.0.1, on whatever port.
+// Certificate returns the file of the server's certificate, which is for 127.0.0.1 and
+// any port.
 func (s *Server) Certificate() string { return filepath.Join(s.dir, "cert.pem") }
 
 // Kill ends the process as a power cut would.
@@ -147,7 +146,7 @@ func (s *Server) Await(t testing.TB, ready func(context.Context) bool) {
 	}
 }
 
-// Quick returns a client for the server that does not repeat calls.
+// Quick returns a client for the server that does not retry calls.
 func (s *Server) Quick(t testing.TB) *api.Client {
 	t.Helper()
 	c := s.Client.CloneConfig()
@@ -170,7 +169,7 @@ func freeAddress(t testing.TB) string {
 	return listener.Addr().String()
 }
 
-// writeCertificate writes a certificate for 127.0.0.1 that signs itself.
+// writeCertificate writes a self-signed certificate for 127.0.0.1.
 func writeCertificate(t testing.TB, dir string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -1,5 +1,5 @@
-// Command bare reads one secret with the service's client alone, to compare
-// with command store. It prints for how long that took, in microseconds.
+// Command bare reads one secret with the service's client alone, to compare with command
+// store. It prints how long that took, in microseconds.
 package main
 
 import (
@@ -35,7 +35,7 @@ func run(ctx context.Context, name string) error {
 	}
 	var token map[string]string
 	if json.Unmarshal([]byte(aws.ToString(out.SecretString)), &token) != nil || token["access_token"] == "" {
-		return errors.New("the secret holds no access token")
+		return errors.New("the secret has no access token; store one first")
 	}
 	return nil
 }

@@ -1,6 +1,6 @@
-// Command store is what a function does before its first answer: it makes a
-// store with the default configuration and finds one token. It prints for how
-// long that took, in microseconds.
+// Command store does what a function does before its first answer: it makes a store
+// with the default configuration and finds one token. It prints how long that took, in
+// microseconds.
 package main
 
 import (
