@@ -1,4 +1,4 @@
-# Short names for what contributors run; .ci/run runs every check.
+# Short names for the checks that contributors run; .ci/run runs all of them.
 SERVERS := ../ci/servers
 GOTEST  := go test -count=1 -timeout=40m
 # REQUIRED: these targets start the servers, so a test without its server fails.
@@ -40,7 +40,7 @@ integration-localstack: ## AWS Secrets Manager on LocalStack
 integration-vault: ## Vault; builds it the first time, about ten minutes
 	cd integration && $(REQUIRED) $(SERVERS)/vault.sh $(GOTEST) ./vault/...
 
-integration-openbao: ## OpenBao, in Vault's place
+integration-openbao: ## Vault's tests on OpenBao
 	cd integration && $(REQUIRED) $(SERVERS)/openbao.sh $(GOTEST) ./vault/...
 
 integration-sdk: ## the Zoho SDKs for Python and Node.js
@@ -49,13 +49,13 @@ integration-sdk: ## the Zoho SDKs for Python and Node.js
 integration-faults: ## fleets of processes behind a bad network, killed processes and servers, and a soak of SOAK=2m
 	cd integration && $(REQUIRED) $(SERVERS)/localstack.sh $(SERVERS)/vault.sh $(GOTEST) -v ./faults -faults.soak=$(or $(SOAK),2m)
 
-# Skips the tests that need the vault binary or the Zoho SDKs, and unsets the
-# variables that name a server, which would be used instead of a container.
+# Skips the tests that need the vault binary or the Zoho SDKs. Unsets the variables that
+# name a server, since the tests would use that instead of a container.
 integration-containers: ## both servers in containers of their public images; needs Docker
 	docker info >/dev/null
 	cd integration && env -u VAULT_ADDR -u VAULT_TOKEN -u TOKENSTORE_TEST_AWS_ENDPOINT $(REQUIRED) \
 		$(GOTEST) -p=1 -skip '^Test(VaultBinary|ZohoPython|ZohoNode|KilledServer|SealedServer|TooLarge|Settings)$$' \
 		./internal/need ./aws/... ./vault/... ./command/...
 
-check: ## everything, as in CI
+check: ## every check, as in CI
 	.ci/run

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Compares the exported API with that of the newest release (the newest tag
-# reachable from HEAD, or $1) and fails if an incompatible change stands in it.
-# Before v1 an incompatible change is shown, and is no failure.
+# Compares the exported API with that of the latest release (the newest tag reachable
+# from HEAD, or $1) and fails if a change is incompatible. Before v1 incompatible
+# changes are only shown.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . ci/servers/lib.sh

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fails if a Go file is not as gofmt writes it, or a script is not valid bash.
+# Fails if a Go file is not formatted with gofmt, or a script is not valid bash.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 unformatted=$(gofmt -l .)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs the README's two commands as a new user does: in a fresh copy, with module
-# and build caches that are empty at the start. Warm caches hide a test that asks
-# for a module which the command itself does not download.
+# Runs the README's two commands as a new user would: in a fresh copy, starting with
+# empty module and build caches. Warm caches hide tests that need a module that the
+# command itself does not download.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 work=$(mktemp -d "${TMPDIR:-/tmp}/tokenstore-fresh.XXXXXX")
@@ -10,13 +10,13 @@ trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT # Go makes the module cache rea
 mkdir "$work/copy"
 git -C "$root" ls-files -z --cached --others --exclude-standard | tar -C "$root" --null -T - -c | tar -x -C "$work/copy"
 export GOMODCACHE=$work/modules GOCACHE=$work/build
-unset GOFLAGS # a new user has none; the copy is no repository, so nothing is stamped
+unset GOFLAGS # a new user has none; the copy is not a clone, so no version is stamped
 
 command=$(sed -n 's/^\$ \(go test .*\)/\1/p' "$root/README.md")
-[ "$(wc -l <<<"$command")" = 1 ] && [ -n "$command" ] || { echo "the README shows no test command, or several"; exit 1; }
+[ "$(wc -l <<<"$command")" = 1 ] && [ -n "$command" ] || { echo "README.md must have exactly one line that begins with \$ go test"; exit 1; }
 
 cd "$work/copy"
-git init -q . && git add -A # ci/readme.sh copies what git knows.
+git init -q . && git add -A # ci/readme.sh copies the files that git tracks.
 ci/readme.sh
 echo "\$ $command"
 bash -c "$command"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs every fuzz target of the library for a while, six at a time.
 #
-#   ci/fuzz.sh [TIME]           TIME as go test takes it, a minute by default
+#   ci/fuzz.sh [TIME]           TIME as for go test -fuzztime; the default is 60s
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export FUZZTIME=${1:-60s}
@@ -15,8 +15,8 @@ targets() {
     { n = 0 }'
 }
 
-# fuzz PACKAGE NAME. Go's own coordinator at times reports "context deadline
-# exceeded" when the time is over, without a failing input: that is tried again.
+# fuzz PACKAGE NAME. When the time is up, Go's coordinator sometimes reports "context
+# deadline exceeded" without a failing input; the target is then run again.
 fuzz() {
   local log status try
   log=$(mktemp)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# golangci-lint in every module, with the configuration of the root.
+# Runs golangci-lint in every module, with the root's configuration.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 status=0

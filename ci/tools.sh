@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Builds the tools of the check into the cache: golangci-lint from ci/lint;
-# gotestsum, and summary, from ci/tools. Their modules pin their versions.
+# Builds the tools of .ci/run into the cache: golangci-lint from ci/lint, gotestsum and
+# summary from ci/tools. The modules pin the versions.
 #
-#   ci/tools.sh            build what is not there yet
+#   ci/tools.sh            build the tools that are missing
 #   ci/tools.sh --folder   print the folder
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -16,4 +16,4 @@ build() {
 name=tools-$(digest tools/go.mod tools/go.sum lint/go.mod lint/go.sum)
 [ "${1-}" != --folder ] || { echo "$cache/$name"; exit 0; }
 once "$name" build
-(cd tools && go build -o "$cache/$name/summary" .) # our own: it may have changed
+(cd tools && go build -o "$cache/$name/summary" .) # our own, so it may have changed

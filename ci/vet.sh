@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# go vet in every module, and for the library on every system that it supports,
-# which also shows that it and its tests compile there.
+# Runs go vet in every module, and for the library on every supported system, which also
+# shows that the library and its tests compile there.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 status=0

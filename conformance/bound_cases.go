@@ -1,8 +1,7 @@
-package conformance
+// Services may never return what was written, or keep what was deleted, without an error. A
+// store that does not expect this waits forever, or reports a deletion that did not happen.
 
-// A service may never return what was written, or may keep what was deleted,
-// without any error. The cases here find stores that wait forever for the first, and
-// do not check the second.
+package conformance
 
 import (
 	"context"
@@ -15,7 +14,7 @@ import (
 
 const (
 	ruleVerified = "a delete that returns no error has removed the token, even if the service ignores removals"
-	ruleListAll  = "every token that is stored from the call's beginning to its end is in what GetTokens returns, also while others save and rotate it"
+	ruleListAll  = "GetTokens returns every token that is stored from the beginning of the call to its end, even while others save and rotate it"
 )
 
 func boundCases() []Case {
@@ -62,7 +61,7 @@ func boundCases() []Case {
 	} {
 		cases = append(cases, Case{Name: "unseen-" + c.name, Rule: ruleBounded, run: func(t *trial) {
 			if t.settings.unseen == nil {
-				t.lacks("WithUnseen is not given")
+				t.lacks("WithUnseen was not given")
 			}
 			store, err := t.settings.unseen(t.ctx)
 			t.must("WithUnseen", err)
@@ -88,17 +87,17 @@ func boundCases() []Case {
 // keepsAll stores tokens that can no longer be removed.
 func (t *trial) keepsAll() {
 	if t.settings.keep == nil {
-		t.lacks("WithKeeping is not given")
+		t.lacks("WithKeeping was not given")
 	}
 	t.seed(r1, r2)
 	t.must("WithKeeping", t.settings.keep(t.ctx, t.store.store))
 }
 
-// kept checks what a delete returned after which a token may still be there.
+// kept checks the result of a delete after which a token may still be stored.
 func (t *trial) kept(err error) {
 	_, findErr := t.store.FindTokenByID(t.ctx, "1")
 	if err == nil && !errors.Is(findErr, tokenstore.ErrNotFound) {
-		t.fails("the delete returns no error, and the token is still stored")
+		t.fails("the delete returned no error, but the token is still stored")
 	}
 }
 
@@ -148,7 +147,7 @@ func (t *trial) listsEach(h *handle, rows []token) {
 	}
 	for _, r := range rows {
 		if listed[r.ID] != 1 {
-			t.fails("list while others save: the token %s, stored all the time, comes %d times", show(r.ID, false), listed[r.ID])
+			t.fails("list while others save: the token %s, which was stored throughout, is listed %d times", show(r.ID, false), listed[r.ID])
 		}
 	}
 }

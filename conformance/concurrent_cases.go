@@ -1,3 +1,6 @@
+// Cases with many callers at the same time: races that a store must decide as if the calls
+// had been made one after the other.
+
 package conformance
 
 import (
@@ -15,15 +18,14 @@ import (
 	"example.com/tokenstore"
 )
 
-// many is how many goroutines work at once.
+// many is the number of concurrent goroutines.
 const many = 100
 
-// concurrentCases are about many callers at once, over one handle or, where
-// the store can be opened again, two.
+// concurrentCases use one handle or, if the store can be opened again, two.
 func concurrentCases() []Case {
 	return []Case{
 		{Name: "concurrent-one-token", Rule: ruleNoLostField, run: oneToken},
-		{Name: "concurrent-expiry", Rule: "two saves at once end as they would one after the other: an expiry belongs to its access token", run: pairsOfExpiry},
+		{Name: "concurrent-expiry", Rule: "two concurrent saves have the same result as one after the other: an expiry belongs to its access token", run: pairsOfExpiry},
 		{Name: "concurrent-new-user", Rule: ruleUser, run: oneNewUser},
 		{Name: "concurrent-ownerless", Rule: ruleOwnerless, run: ownerless},
 		{Name: "concurrent-adoption", Rule: ruleUser, run: adoption},
@@ -31,11 +33,11 @@ func concurrentCases() []Case {
 		{Name: "concurrent-users", Rule: ruleDistinct, run: manyUsers},
 		{Name: "concurrent-find", Rule: ruleEveryKey, run: findWhileSaving},
 		{Name: "concurrent-list", Rule: ruleListAll, run: listWhileSaving},
-		{Name: "concurrent-delete", Rule: "a save and a delete at once end as they would one after the other", run: saveAndDelete},
+		{Name: "concurrent-delete", Rule: "a concurrent save and delete have the same result as one after the other", run: saveAndDelete},
 	}
 }
 
-// handles returns the handles to work on.
+// handles returns the handles to use.
 func (t *trial) handles() []*handle {
 	if t.settings.reopen == nil {
 		return []*handle{t.store}
@@ -46,7 +48,7 @@ func (t *trial) handles() []*handle {
 	return []*handle{t.store, t.other}
 }
 
-// together runs f in n goroutines that start at once, and waits for them.
+// together runs f in n goroutines that start at the same time, and waits for them.
 func together(n int, f func(i int)) {
 	var ready, done sync.WaitGroup
 	start := make(chan struct{})
@@ -63,8 +65,8 @@ func together(n int, f func(i int)) {
 	done.Wait()
 }
 
-// saveAll saves n tokens at once and returns the results; it ends the case if
-// one fails.
+// saveAll saves n tokens concurrently and returns the results; it ends the case if a save
+// fails.
 func (t *trial) saveAll(n int, of func(i int) token) []token {
 	handles := t.handles()
 	saved, errs := make([]token, n), make([]error, n)
@@ -75,8 +77,8 @@ func (t *trial) saveAll(n int, of func(i int) token) []token {
 	return saved
 }
 
-// oneToken lets each goroutine save one field of one token, in rounds. After
-// each round every field has the round's value, whatever the order was.
+// oneToken has each goroutine save one field of one token, in rounds. After each round
+// every field has the round's value, in whatever order the saves happened.
 func oneToken(t *trial) {
 	t.seed(r1, r2)
 	want := r1
@@ -121,14 +123,14 @@ func pairsOfExpiry(t *trial) {
 			return
 		}
 	}
-	t.fails("the access token is none of those that were saved")
+	t.fails("the access token is not one of those that were saved")
 }
 
-// same checks that all results are about one token, the only one stored.
+// same checks that all results are the one stored token.
 func (t *trial) same(saved []token) {
 	for _, s := range saved {
 		if s.ID != saved[0].ID {
-			t.fails("two saves went to two tokens")
+			t.fails("two saves wrote different tokens")
 			break
 		}
 	}
@@ -158,8 +160,8 @@ func ownerless(t *trial) {
 	}
 }
 
-// adoption saves one refresh token with and without its user: in every order
-// one token remains, and it is the user's.
+// adoption saves one refresh token with and without its user: in either order one token
+// remains, and it belongs to the user.
 func adoption(t *trial) {
 	for range 4 {
 		saved := t.saveAll(many/2, func(i int) token {
@@ -184,13 +186,13 @@ func givenID(t *trial) {
 	t.same(saved)
 }
 
-// manyUsers saves different users at once.
+// manyUsers saves different users concurrently.
 func manyUsers(t *trial) {
 	saved := t.saveAll(many, func(i int) token { return withoutID(row(fmt.Sprint(i), fmt.Sprint("user-", i), c1, s1)) })
 	t.distinct(saved)
 }
 
-// twoAtOnce is case S40: two new users, saved at once, again and again.
+// twoAtOnce is case S40: two new users, saved concurrently, many times over.
 func twoAtOnce(t *trial) {
 	var all []token
 	for round := range 10 {
@@ -215,7 +217,7 @@ func (t *trial) distinct(saved []token) {
 	slices.SortFunc(rows, byID)
 	slices.SortFunc(saved, byID)
 	if !sameRows(rows, saved) {
-		t.fails("%d tokens were saved at once, and %d are stored, or others", len(saved), len(rows))
+		t.fails("%d tokens were saved concurrently, but %d, or others, are stored", len(saved), len(rows))
 	}
 	for _, r := range saved {
 		t.finds(token{UserName: r.UserName}, r)
@@ -258,12 +260,12 @@ func (t *trial) findWhole(h *handle, i int) {
 	case err != nil:
 		t.fails("find while others save: %s", safe(err))
 	case got.ID != "1" || (got != r1 && got.APIDomain != got.AccessToken):
-		t.fails("find while others save: fields of two saves in one token")
+		t.fails("find while others save: the token has fields of two different saves")
 	}
 }
 
-// saveAndDelete saves, finds and deletes one user at once: the token is there
-// wholly or not at all, and never twice.
+// saveAndDelete saves, finds and deletes one user concurrently: the token is there
+// completely or not at all, and never twice.
 func saveAndDelete(t *trial) {
 	handles := t.handles()
 	t.seed(r1)
@@ -301,14 +303,14 @@ func saveAndDelete(t *trial) {
 	})
 	rows := t.list()
 	if len(rows) > 1 || (len(rows) == 1 && rows[0] != r1) {
-		t.fails("%d tokens are stored, or a part of one", len(rows))
+		t.fails("%d tokens are stored, or an incomplete one", len(rows))
 	}
 	t.holds(rows...)
 	t.same([]token{t.save(r1)})
 }
 
-// cancelledMidway cancels saves at random moments. Each has happened wholly or
-// not at all, and one that returned no error has happened.
+// cancelledMidway cancels saves at random moments. Each must have happened completely or
+// not at all, and one that returned no error must have happened.
 func cancelledMidway(t *trial) {
 	now := r1
 	t.seed(r1, r2)
@@ -329,17 +331,17 @@ func cancelledMidway(t *trial) {
 		rows := t.list()
 		switch {
 		case err != nil && !errors.Is(err, context.Canceled):
-			t.fails("a cancelled save: %s, instead of the context's", safe(err))
+			t.fails("a cancelled save: %s, instead of the context's error", safe(err))
 		case len(rows) > 0 && rows[0] == next:
 			now = next
 		case err == nil:
-			t.fails("the save returned no error, and is not stored")
+			t.fails("the save returned no error, but is not stored")
 		}
 		t.holds(now, r2)
 	}
 }
 
-// wait lets a moment pass; how long does not matter to any check.
+// wait lets a moment pass; no check depends on its length.
 func wait(d time.Duration) {
 	for start := time.Now(); time.Since(start) < d; {
 		runtime.Gosched()

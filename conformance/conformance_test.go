@@ -9,12 +9,12 @@ import (
 	"example.com/tokenstore"
 )
 
-// noForeign plants nothing: the reference has nothing beside its rows.
+// noForeign plants nothing: the reference holds nothing but its rows.
 func noForeign(context.Context, tokenstore.Store) (func(context.Context) error, error) {
 	return func(context.Context) error { return nil }, nil
 }
 
-// allOptions tell the suite all about a reference.
+// allOptions are all options of a reference.
 func allOptions() []Option {
 	return []Option{
 		WithReopen(reopen), WithForeign(noForeign),
@@ -133,8 +133,8 @@ func TestOutputHoldsNoCredential(t *testing.T) {
 	}
 }
 
-// TestRefusals shows that a store which cannot keep a text may say so, but must
-// refuse properly: a text that comes back changed is never excused.
+// TestRefusals shows that a store that cannot keep a string may be declared so, but must
+// refuse it properly: returning a changed string is never excused.
 func TestRefusals(t *testing.T) {
 	refusing := func(err error) func(*data) tokenstore.Store {
 		return wrongRules(func(r *rules) {

@@ -1,3 +1,5 @@
+// The contract's numbered cases of DeleteToken, DeleteTokens, FindTokenByID and GetTokens.
+
 package conformance
 
 import (
@@ -37,7 +39,7 @@ func deleteCases() []Case {
 			t.inserted(asked, t.save(asked), nil)
 		}},
 	}
-	// D03 is about null and D07 about empty: in Go they are one and the same.
+	// D03 is about null and D07 about empty; in Go they are the same.
 	for _, name := range []string{"D03", "D07"} {
 		cases = append(cases, Case{Name: name, Rule: ruleEmptyID, run: func(t *trial) {
 			t.seed(r1, r2, r3)

@@ -17,14 +17,14 @@ import (
 	"example.com/tokenstore"
 )
 
-// disk is a reference on disk: every call reads the file and writes it anew,
-// under a lock. The fields take away what makes it safe.
+// disk is a reference on disk: every call reads the file and rewrites it, under a lock.
+// Each field makes it unsafe in one way.
 type disk struct {
 	dir      string
 	unlocked bool
-	inPlace  bool // Writes over the old rows,
+	inPlace  bool // Overwrites the old rows,
 	slow     bool // and in two steps.
-	late     bool // Writes a save with the next call only.
+	late     bool // Writes a save only with the next call.
 }
 
 func openDisk(d disk) OpenDir {
@@ -145,8 +145,8 @@ func (s *diskStore) DeleteTokens(ctx context.Context) error {
 	return s.do(func(r *reference) error { return r.DeleteTokens(ctx) })
 }
 
-// inMemory puts the test's folders into a file system in memory, if there is
-// one: these tests end processes and not the machine.
+// inMemory puts the test's folders on a file system in memory, if there is one: these
+// tests kill processes, not the machine.
 func inMemory(t *testing.T) {
 	const shm = "/dev/shm"
 	if info, err := os.Stat(shm); err == nil && info.IsDir() {
@@ -169,7 +169,7 @@ func TestKill(t *testing.T) {
 func TestProcessesFindALostUpdate(t *testing.T) {
 	inMemory(t)
 	if found := processes(t, 3, 5, openDisk(disk{unlocked: true, inPlace: true})); len(found) == 0 {
-		t.Error("a store without a lock was not found out")
+		t.Error("the suite did not catch a store without a lock")
 	}
 }
 
@@ -177,13 +177,13 @@ func TestKillFindsWhatIsLost(t *testing.T) {
 	for name, d := range map[string]disk{"in place": {inPlace: true, slow: true}, "late": {late: true}} {
 		t.Run(name, func(t *testing.T) {
 			inMemory(t)
-			// It takes a kill in the right moment. On a slow machine that may need another try.
+			// The kill must come at the right moment, which may take several tries on a slow machine.
 			for range 4 {
 				if len(kill(t, 8, openDisk(d))) > 0 {
 					return
 				}
 			}
-			t.Error("the store was not found out")
+			t.Error("the suite did not catch the store")
 		})
 	}
 }
@@ -196,6 +196,6 @@ func TestWorkerThatCannotOpen(t *testing.T) {
 		return openDisk(disk{})(ctx, dir)
 	}
 	if found := processes(t, 2, 5, none); len(found) == 0 {
-		t.Error("a store that does not open was not found out")
+		t.Error("the suite did not catch a store that does not open")
 	}
 }

@@ -1,5 +1,5 @@
 // Package conformance tests a token store against the contract of package
-// tokenstore. Who writes a store runs it with one line:
+// tokenstore. A store's author runs it in one test:
 //
 //	func TestConformance(t *testing.T) {
 //		conformance.Store(t, func(t testing.TB) tokenstore.Store { return mystore.New(t.TempDir()) },
@@ -11,27 +11,25 @@
 //
 // # Cases
 //
-// The cases with numbers are those of the contract: F for find, S for save, D
-// for delete, I for find by ID, L for list, O for opening again. The others
-// have names that say what they are about. In every case every call is watched
-// too: errors match a sentinel and hold no credential, results are whole, in
-// UTC and to the millisecond, and whenever a case looks at the rows, each of
-// them must be found by each of its keys.
+// The cases with numbers are those of the contract: F for find, S for save, D for
+// delete, I for find by ID, L for list, O for opening again. The others have
+// descriptive names. Every case checks every call as well: errors match a sentinel and
+// hold no credential, results are complete, in UTC and to the millisecond, and whenever
+// a case looks at the rows, each of them must be found by each of its keys.
 //
-// # What a store cannot do
+// # Cases that a store cannot pass
 //
-// Nothing is skipped silently. A case that a store cannot pass is declared with
-// [WithMissing], with the reason; it then appears in the results as [Missing].
-// It is run all the same: a case that was declared missing and passes is a
-// failure, and so is a refusal that is not a proper one (an error that matches
-// ErrInvalidToken or ErrTooLarge, with nothing stored).
+// Nothing is skipped silently. Declare a case that a store cannot pass with
+// [WithMissing] and the reason; it then appears in the results as [Missing]. It still
+// runs: it is a failure if a case that was declared missing passes, or if the store does
+// not refuse properly (with an error that matches ErrInvalidToken or ErrTooLarge, and
+// nothing stored).
 //
 // # Several processes
 //
-// [Processes] and [Kill] test a store that lies on disk: they start the test's
-// own binary again, as workers on one store, and as a writer that is killed at
-// random moments.
+// [Processes] and [Kill] test a store on disk: they start the test's own binary again, as
+// workers on one store, and as a writer that is killed at random moments.
 //
-// All values in the tests are fakes. Every fake credential contains one marker,
-// and that marker is what is looked for in errors and logs.
+// All values in the tests are fakes. Every fake credential contains a marker, and the
+// suites search errors and logs for that marker.
 package conformance

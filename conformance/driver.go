@@ -1,3 +1,5 @@
+// The entry points of the suite for drivers, for use with and without package testing.
+
 package conformance
 
 import (
@@ -12,7 +14,7 @@ import (
 type DriverCase struct {
 	// Name names the case: "put-stale", "list-paging".
 	Name string
-	// Rule is the promise of package driver that it is about, in words.
+	// Rule is the promise of package driver that it tests, in words.
 	Rule string
 
 	run func(*driverTrial)
@@ -32,20 +34,19 @@ func DriverCases() []DriverCase {
 	return cases
 }
 
-// Driver runs every promise of package driver as a subtest of t. newSecrets
-// returns a driver, for each case anew; it registers with t.Cleanup what has to
-// be closed. All may lead to one service: every case uses names of its own,
-// below a segment that begins with "conformance", and leaves what it has stored.
+// Driver tests every promise of package driver in a subtest of t. newSecrets is
+// called for each case and returns a driver; it uses t.Cleanup to close things. All
+// drivers may use the same service: every case has names of its own, below a segment
+// that begins with "conformance", and does not remove them at the end.
 //
 //	func TestConformance(t *testing.T) {
 //		conformance.Driver(t, func(t testing.TB) driver.Secrets { return open(t) },
 //			conformance.DriverHandle(again), conformance.DriverPerson(edit, remove))
 //	}
 //
-// Every failure names its case and the promise that the driver breaks. An
-// ability that is optional and that the driver has not (driver.BatchGetter,
-// driver.Retirer) is reported as missing; any other case that the driver cannot
-// pass is to be declared with [DriverMissing].
+// Every failure names its case and the promise that the driver breaks. An optional
+// ability that the driver does not have (driver.BatchGetter, driver.Retirer) is reported
+// as missing; declare any other case that the driver cannot pass with [DriverMissing].
 func Driver(t *testing.T, newSecrets func(t testing.TB) driver.Secrets, options ...DriverOption) {
 	t.Helper()
 	s, cases := newDriverSettings(options), DriverCases()
@@ -54,11 +55,10 @@ func Driver(t *testing.T, newSecrets func(t testing.TB) driver.Secrets, options 
 	})
 }
 
-// RunDriver runs the cases of [Driver] without package testing and yields how
-// each ended, while it goes on; to stop, break out of the loop. newSecrets
-// returns a driver, for each case anew; RunDriver closes it after the case if it
-// is an io.Closer. If ctx ends, RunDriver stops, and the case that was running
-// is not reported.
+// RunDriver runs the cases of [Driver] without package testing and yields each
+// result as the case ends; to stop, break out of the loop. newSecrets is called for each
+// case and returns a driver, which RunDriver closes after the case if it is an
+// io.Closer. If ctx ends, RunDriver stops without a result for the running case.
 func RunDriver(ctx context.Context, newSecrets func(context.Context) (driver.Secrets, error), options ...DriverOption) iter.Seq[Result] {
 	s, cases := newDriverSettings(options), DriverCases()
 	return s.results(ctx, func(i int) Result { return s.try(ctx, cases[i], newSecrets, true) })

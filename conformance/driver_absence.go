@@ -1,8 +1,8 @@
-package conformance
+// The index forgets a token whose secret is absent. The cases here are about answers that
+// look like absence but do not prove it: a batch that is refused as a whole, and a container
+// that does not exist.
 
-// An index forgets a token whose secret is absent. The cases here are about what
-// looks like absence but does not prove it: a batch that is refused as a whole, and
-// a container that does not exist.
+package conformance
 
 import (
 	"context"
@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	ruleAbsence   = "only an answer about one secret says that it is absent: no call but Get returns ErrNotFound"
-	ruleContainer = "a container that does not exist is a fault: never ErrNotFound, never success, and not worth a retry"
+	ruleAbsence   = "only an answer about one secret proves that it is absent: only Get returns ErrNotFound"
+	ruleContainer = "a container that does not exist is a fault: never ErrNotFound, never success, and not retryable"
 )
 
 func driverAbsenceCases() []DriverCase {
@@ -24,11 +24,11 @@ func driverAbsenceCases() []DriverCase {
 			t.batch()
 			want := map[string]string{"a": t.store("a", value("a"), ""), "b": t.store("b", value("b"), "")}
 			t.store("gone", value("gone"), "")
-			t.need(t.settings.remove != nil, "remove of DriverPerson")
+			t.need(t.settings.remove != nil, "the remove function of DriverPerson")
 			t.must("the person's deletion", t.settings.remove(t.ctx, t.given, t.named("gone")))
 			t.batchGives([]string{"a", "gone", "b"}, want)
 		}},
-		{"batch-refused", "a GetBatch that is refused as a whole says nothing about any of its names: it is an error of the call, or the adapter reads the names one at a time", batchRefused},
+		{"batch-refused", "a GetBatch that is refused as a whole proves nothing about its names: the call fails, or the adapter reads the names one by one", batchRefused},
 		{"container-read", ruleContainer, func(t *driverTrial) {
 			s := t.nowhere()
 			t.failsNowhere("Get", func(ctx context.Context) error {
@@ -67,7 +67,7 @@ func driverAbsenceCases() []DriverCase {
 	}
 }
 
-// batchRefused reads a batch through a service that refuses to.
+// batchRefused reads a batch through a service that refuses batches.
 func batchRefused(t *driverTrial) {
 	t.batch()
 	t.need(t.settings.refuse != nil, "DriverRefusedBatch")
@@ -85,7 +85,7 @@ func batchRefused(t *driverTrial) {
 	got, err := batch.GetBatch(t.ctx, []string{t.named("a"), t.named("missing"), t.named("b")})
 	found, faults := t.namesOf(got), t.namesWithFaults(err)
 	if err != nil && len(faults) == 0 {
-		return // An error of the call.
+		return // The call failed.
 	}
 	for _, name := range []string{"a", "b"} {
 		if !slices.Contains(found, name) && !slices.Contains(faults, name) {
@@ -94,7 +94,7 @@ func batchRefused(t *driverTrial) {
 	}
 }
 
-// namesWithFaults returns the names that the error of a batch has faults of.
+// namesWithFaults returns the names for which a batch's error has a fault.
 func (t *driverTrial) namesWithFaults(err error) []string {
 	var names []string
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
@@ -118,20 +118,20 @@ func (t *driverTrial) nowhere() driver.Secrets {
 	return secrets
 }
 
-// failsNowhere records a finding unless a call on a container that does not exist
-// returns by itself, with an error that says so.
+// failsNowhere records a finding unless a call on a container that does not exist returns
+// in time, with an error that says so.
 func (t *driverTrial) failsNowhere(doing string, call func(context.Context) error) {
 	err := t.bounded(t.ctx, t.settings.patience, doing, call)
 	switch {
 	case err == nil:
 		t.fails("%s succeeds", doing)
 	case leaks(err):
-		t.add(Finding{Rule: ruleNoData, Detail: doing + " returns an error that holds data", hard: true})
+		t.add(Finding{Rule: ruleNoData, Detail: doing + " returned an error that holds data", hard: true})
 	case errors.Is(err, driver.ErrNotFound):
 		t.fails("%s: %s", doing, safe(err))
 	case tokenstore.Retryable(err):
-		t.fails("%s: the error is worth a retry: %s", doing, safe(err))
+		t.fails("%s: the error is retryable: %s", doing, safe(err))
 	case !errors.Is(err, driver.ErrNoContainer) && !errors.Is(err, driver.ErrDenied) && !errors.Is(err, driver.ErrInvalid):
-		t.fails("%s: %s, instead of one that matches ErrNoContainer, or ErrDenied if the service does not say more", doing, safe(err))
+		t.fails("%s: %s, instead of an error that matches ErrNoContainer, or ErrDenied if the service does not distinguish them", doing, safe(err))
 	}
 }

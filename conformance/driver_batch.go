@@ -1,3 +1,5 @@
+// Cases of driver.BatchGetter: a faulty name must not hide the others.
+
 package conformance
 
 import (
@@ -11,7 +13,7 @@ import (
 
 func driverBatchCases() []DriverCase {
 	return []DriverCase{
-		{"batch", "GetBatch returns those of the named secrets that exist, as Get gives them", func(t *driverTrial) {
+		{"batch", "GetBatch returns the named secrets that exist, as Get returns them", func(t *driverTrial) {
 			want := map[string]string{"a": t.store("a", value("a"), ""), "b": t.store("b", value("b"), "")}
 			gone := t.store("gone", value("gone"), "")
 			t.remove("gone", gone)
@@ -37,7 +39,7 @@ func driverBatchCases() []DriverCase {
 			}
 			t.batchGives(names, want)
 		}},
-		{"batch-fault", "a fault of one name does not hide the others: they are returned, with a *NameError for the one", func(t *driverTrial) {
+		{"batch-fault", "a fault of one name does not hide the others: they are returned, with a *NameError for the faulty one", func(t *driverTrial) {
 			batch := t.batch()
 			for _, name := range []string{"a", "b", "c"} {
 				t.holds(name, value(name), t.store(name, value(name), ""))
@@ -45,15 +47,15 @@ func driverBatchCases() []DriverCase {
 			bad := t.named("x//y")
 			got, err := batch.GetBatch(t.ctx, []string{t.named("a"), bad, t.named("b"), t.named("missing"), t.named("c")})
 			if names := t.namesOf(got); !slices.Equal(names, []string{"a", "b", "c"}) {
-				t.fails("beside a name that is refused, the secrets %q are returned instead of a, b and c", names)
+				t.fails("with one name refused, GetBatch returned the secrets %q instead of a, b and c", names)
 			}
 			var fault *driver.NameError
 			if !errors.As(err, &fault) || fault.Name != bad || !errors.Is(err, driver.ErrInvalid) {
-				t.fails("the error does not name the name that is refused: %s", safe(err))
+				t.fails("the error does not say which name was refused: %s", safe(err))
 			}
 			joined, ok := err.(interface{ Unwrap() []error })
 			if !ok || len(joined.Unwrap()) != 1 {
-				t.breaks(ruleBatchError, "one fault gives an error of type %T", err)
+				t.breaks(ruleBatchError, "for one fault GetBatch returned an error of type %T", err)
 			}
 		}},
 	}
@@ -77,8 +79,8 @@ func (t *driverTrial) namesOf(secrets []driver.Secret) []string {
 	return names
 }
 
-// batchGives records a finding if a batch read of names does not give those of
-// want, by their revisions. Each holds a value of its own name.
+// batchGives records a finding if a batch read of names does not return exactly the
+// secrets of want, by their revisions. Each holds a value with its own name.
 func (t *driverTrial) batchGives(names []string, want map[string]string) {
 	batch := t.batch()
 	var full, expected []string
@@ -100,7 +102,7 @@ func (t *driverTrial) batchGives(names []string, want map[string]string) {
 		for _, s := range got {
 			name := strings.TrimPrefix(s.Name, t.prefix)
 			if problem == "" && (s.Revision != want[name] || !sameData(s.Data, value(name))) {
-				problem = "the secret " + show(name, false) + " is not given as it was written last"
+				problem = "the secret " + show(name, false) + " is not as it was last written"
 			}
 		}
 		return problem == ""

@@ -1,3 +1,6 @@
+// The calls that driver cases are made of, each with its checks, so that cases read as lists
+// of calls.
+
 package conformance
 
 import (
@@ -13,17 +16,17 @@ import (
 	"example.com/tokenstore/driver/drivertest"
 )
 
-// value is data of the suite: an object with one field that tells it from
-// other data. As all data of the suite, it holds the mark.
+// value returns data of the suite: an object with one field that distinguishes it. Like
+// all data of the suite, it holds the mark.
 func value(text string) []byte {
 	data, err := json.Marshal(map[string]string{"value": secret(text)})
 	if err != nil {
-		return nil // not reached: texts can be marshalled
+		return nil // not reached: strings can be marshalled
 	}
 	return data
 }
 
-// put puts and checks the revision. It ends nothing.
+// put calls Put and checks the revision. It never ends the case.
 func (t *driverTrial) put(s driver.Secrets, name string, data []byte, revision string) (string, error) {
 	got, err := s.Put(t.ctx, driver.Secret{Name: t.named(name), Data: data, Revision: revision})
 	if err == nil {
@@ -43,39 +46,38 @@ func (t *driverTrial) newRevision(name, revision string) {
 	t.mu.Unlock()
 	switch {
 	case revision == "":
-		t.breaks(ruleRevision, "Put returns an empty revision")
+		t.breaks(ruleRevision, "Put returned an empty revision")
 	case again:
-		t.breaks(ruleRevision, "Put of %s returns a revision that an earlier write of that name had", show(name, false))
+		t.breaks(ruleRevision, "Put of %s returned the revision of an earlier write of that name", show(name, false))
 	}
 }
 
-// store puts and ends the case if that fails.
+// store calls Put and ends the case if it fails.
 func (t *driverTrial) store(name string, data []byte, revision string) string {
 	got, err := t.put(t.secrets, name, data, revision)
 	t.must("Put", err)
 	return got
 }
 
-// remove deletes and ends the case if that fails.
+// remove calls Delete and ends the case if it fails.
 func (t *driverTrial) remove(name, revision string) {
 	t.must("Delete", t.secrets.Delete(t.ctx, t.named(name), revision))
 }
 
-// conflicts records a finding if err does not match ErrConflict and no other
-// sentinel.
+// conflicts records a finding unless err matches ErrConflict and no other sentinel.
 func (t *driverTrial) conflicts(doing string, err error) {
 	if !errors.Is(err, driver.ErrConflict) {
-		t.fails("%s: %s, instead of one that matches ErrConflict", doing, safe(err))
+		t.fails("%s: %s, instead of an error that matches ErrConflict", doing, safe(err))
 		return
 	}
 	for _, s := range driverSentinels {
 		if !errors.Is(s, driver.ErrConflict) && errors.Is(err, s) {
-			t.breaks("faults are told apart", "%s: the error matches ErrConflict and also %q", doing, s)
+			t.breaks("every fault matches its own sentinel only", "%s: the error matches both ErrConflict and %q", doing, s)
 		}
 	}
 }
 
-// holds records a finding if the name does not hold data at revision.
+// holds records a finding unless the name holds data at revision.
 func (t *driverTrial) holds(name string, data []byte, revision string) {
 	t.holdsFor(t.secrets, name, data, revision)
 }
@@ -88,13 +90,13 @@ func (t *driverTrial) holdsFor(s driver.Secrets, name string, data []byte, revis
 		case err != nil:
 			problem = "Get of " + show(name, false) + ": " + safe(err)
 		case got.Name != t.named(name):
-			problem = "Get of " + show(name, false) + " returns a secret that is named " + t.short(got.Name)
+			problem = "Get of " + show(name, false) + " returned a secret with the name " + t.short(got.Name)
 		case !sameData(got.Data, data):
-			problem = "Get of " + show(name, false) + " gives " + showData(got.Data) + " instead of " + showData(data)
+			problem = "Get of " + show(name, false) + " returned " + showData(got.Data) + " instead of " + showData(data)
 		case revision != "" && got.Revision != revision:
-			problem = "Get of " + show(name, false) + " gives another revision than the write of this data returned"
+			problem = "Get of " + show(name, false) + " returned another revision than the write of this data"
 		case got.Revision == "":
-			problem = "Get of " + show(name, false) + " gives no revision"
+			problem = "Get of " + show(name, false) + " returned no revision"
 		default:
 			return true
 		}
@@ -111,19 +113,19 @@ func (t *driverTrial) missingFor(s driver.Secrets, name string) {
 		_, problem = s.Get(t.ctx, t.named(name))
 		return errors.Is(problem, driver.ErrNotFound)
 	}, func() {
-		t.fails("Get of %s: %s, instead of one that matches ErrNotFound", show(name, false), safe(problem))
+		t.fails("Get of %s: %s, instead of an error that matches ErrNotFound", show(name, false), safe(problem))
 	})
 }
 
-// get returns what a settled read gives, or ends the case.
+// get returns the result of a settled read, or ends the case.
 func (t *driverTrial) get(name string) driver.Secret {
 	got, err := t.secrets.Get(t.ctx, t.named(name))
 	t.must("Get", err)
 	return got
 }
 
-// settled calls ok until it reports true, as often as reads may be stale, and
-// else failed.
+// settled calls ok until it returns true, as often as reads may be stale; after that it
+// calls failed.
 func (t *driverTrial) settled(ok func() bool, failed func()) {
 	for tries := 0; !ok(); tries++ {
 		if t.settings.settle == nil || tries == 100 {
@@ -137,32 +139,31 @@ func (t *driverTrial) settled(ok func() bool, failed func()) {
 	}
 }
 
-// list returns the names with the prefix as the case calls them, sorted.
+// list returns the names with the prefix, in the case's own form, sorted.
 func (t *driverTrial) list(prefix string) ([]string, error) {
 	return t.listRaw(t.named(prefix))
 }
 
-// listRaw lists a prefix that is not the case's own. Names of other cases are
-// left out.
+// listRaw lists any prefix, and leaves out the names of other cases.
 func (t *driverTrial) listRaw(prefix string) (names []string, failed error) {
 	all, failed := t.listIn(t.ctx, prefix)
 	for _, name := range all {
 		if own, ok := strings.CutPrefix(name, t.prefix); ok {
 			names = append(names, own)
 		} else if len(prefix) >= len(t.prefix) {
-			t.fails("List gives the name %s, which does not begin with the prefix", show(name, false))
+			t.fails("List yielded the name %s, which does not begin with the prefix", show(name, false))
 		}
 	}
 	slices.Sort(names)
 	return names, failed
 }
 
-// listIn lists under a context. It goes past what watches the other calls,
-// which would end a sequence at its error.
+// listIn lists under a context. It bypasses the checks of the other calls, which would
+// end a sequence at its error.
 func (t *driverTrial) listIn(ctx context.Context, prefix string) (names []string, failed error) {
 	for name, err := range t.given.List(ctx, prefix) {
 		if failed != nil {
-			t.breaks(ruleListEnds, "List goes on after its error")
+			t.breaks(ruleListEnds, "List continued after its error")
 			break
 		}
 		if err == nil {
@@ -174,7 +175,7 @@ func (t *driverTrial) listIn(ctx context.Context, prefix string) (names []string
 	return names, failed
 }
 
-// lists records a finding if List does not give exactly these names.
+// lists records a finding unless List yields exactly these names.
 func (t *driverTrial) lists(prefix string, want ...string) {
 	want = slices.Sorted(slices.Values(want))
 	var problem string
@@ -189,26 +190,26 @@ func (t *driverTrial) lists(prefix string, want ...string) {
 	}, func() { t.fails("List of prefix %s: %s", show(prefix, false), problem) })
 }
 
-// namesDiffer says how two sorted lists of names differ; "" if they are equal.
+// namesDiffer describes how two sorted lists of names differ; "" if they are equal.
 func namesDiffer(got, want []string) string {
 	for i, name := range got {
 		if i > 0 && got[i-1] == name {
-			return "the name " + show(name, false) + " is given twice"
+			return "the name " + show(name, false) + " is listed twice"
 		}
 		if _, ok := slices.BinarySearch(want, name); !ok {
-			return "the name " + show(name, false) + " is given, which is not there or does not begin with the prefix"
+			return "the name " + show(name, false) + " is listed, but is not stored or does not begin with the prefix"
 		}
 	}
 	for _, name := range want {
 		if _, ok := slices.BinarySearch(got, name); !ok {
-			return "the name " + show(name, false) + " is left out"
+			return "the name " + show(name, false) + " is missing"
 		}
 	}
 	return ""
 }
 
-// sameData reports whether got is an object equal to want or, if want is no
-// JSON, the same bytes.
+// sameData reports whether got is an object equal to want or, if want is not JSON, the
+// same bytes.
 func sameData(got, want []byte) bool {
 	g, gotErr := decodeData(got)
 	w, wantErr := decodeData(want)
@@ -231,6 +232,6 @@ func decodeData(data []byte) (any, error) {
 	return v, nil
 }
 
-// showData shows data in a finding. What does not hold the mark is not the
-// suite's own and is not shown.
+// showData shows data in a finding. Data without the mark is not the suite's own and is
+// not shown.
 func showData(data []byte) string { return show(string(data), true) }

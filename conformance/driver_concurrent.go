@@ -1,3 +1,6 @@
+// Cases of concurrent writers. The engine has no transactions: it relies on one of them
+// winning, and on the others noticing.
+
 package conformance
 
 import (
@@ -11,29 +14,29 @@ import (
 
 func driverConcurrentCases() []DriverCase {
 	return []DriverCase{
-		{"concurrent-new", "of all who create one name at once exactly one succeeds, and the others conflict", concurrentNew},
-		{"concurrent-replace", "of all writes that name the same revision exactly one succeeds, and the others conflict", concurrentReplace},
-		{"concurrent-count", "no write that succeeded is lost: a counter that all raise by compare-and-swap is exact", concurrentCount},
-		{"concurrent-delete", "of a Delete and a Put that name the same revision exactly one succeeds", concurrentDelete},
-		{"concurrent-delete-all", "deleting what another has just deleted is not an error", func(t *driverTrial) {
+		{"concurrent-new", "of several concurrent creations of one name exactly one succeeds, and the others conflict", concurrentNew},
+		{"concurrent-replace", "of several concurrent writes with the same revision exactly one succeeds, and the others conflict", concurrentReplace},
+		{"concurrent-count", "no successful write is lost: a counter that all writers raise by compare-and-swap is exact", concurrentCount},
+		{"concurrent-delete", "of a concurrent Delete and Put with the same revision exactly one succeeds", concurrentDelete},
+		{"concurrent-delete-all", "deleting a secret that another process has just deleted is not an error", func(t *driverTrial) {
 			writers := t.writers()
 			for range t.settings.rounds {
 				r := t.store("a", value("1"), "")
 				errs := make([]error, len(writers))
 				allCall(writers, func(i int, s driver.Secrets) { errs[i] = s.Delete(t.ctx, t.named("a"), r) })
 				for _, err := range errs {
-					t.must("Delete beside others of the same revision", err)
+					t.must("Delete concurrent with others of the same revision", err)
 				}
 				t.missing("a")
 			}
 		}},
-		{"concurrent-recreate", "a late writer never writes over what was created after a deletion, nor deletes it", concurrentRecreate},
-		{"concurrent-apart", "calls for different names do not disturb each other", concurrentApart},
+		{"concurrent-recreate", "a late writer neither overwrites nor deletes a secret that was created after a deletion", concurrentRecreate},
+		{"concurrent-apart", "calls for different names do not affect each other", concurrentApart},
 	}
 }
 
-// writers returns the drivers that goroutines use, one for each, as several
-// processes have them if there is a DriverHandle.
+// writers returns a driver for each goroutine. With DriverHandle they share nothing, as in
+// different processes.
 func (t *driverTrial) writers() []driver.Secrets {
 	processes := []driver.Secrets{t.secrets, t.anotherOr(t.secrets), t.anotherOr(t.secrets)}
 	writers := make([]driver.Secrets, max(t.settings.workers, 2))
@@ -43,13 +46,13 @@ func (t *driverTrial) writers() []driver.Secrets {
 	return writers
 }
 
-// allCall runs do for each writer at the same time and waits for all.
+// allCall runs do for all writers concurrently and waits for them.
 func allCall(writers []driver.Secrets, do func(i int, s driver.Secrets)) {
 	together(len(writers), func(i int) { do(i, writers[i]) })
 }
 
-// oneWins lets all writers put data of their own over revision, and returns
-// who has won and the new revision.
+// oneWins has all writers replace revision with data of their own, and returns the winner
+// and the new revision.
 func (t *driverTrial) oneWins(writers []driver.Secrets, name, revision string) (winner int, current string) {
 	won := make([]string, len(writers))
 	errs := make([]error, len(writers))
@@ -62,8 +65,8 @@ func (t *driverTrial) oneWins(writers []driver.Secrets, name, revision string) (
 		case err == nil:
 			winners++
 			winner, current = i, won[i]
-		case !errors.Is(err, driver.ErrThrottled): // a service may refuse some of so many
-			t.conflicts("Put beside others", err)
+		case !errors.Is(err, driver.ErrThrottled): // a service may throttle some of the calls
+			t.conflicts("Put concurrent with others", err)
 		}
 	}
 	if winners != 1 {
@@ -114,17 +117,17 @@ func concurrentCount(t *driverTrial) {
 	})
 	for _, n := range replaced {
 		if n > 1 {
-			t.fails("one revision was replaced by %d writes that all succeeded", n)
+			t.fails("%d writes of one revision succeeded", n)
 		}
 	}
 	t.holds("count", counted(len(writers)*(t.settings.rounds/2)), "")
 }
 
-// counted is the data of a counter.
+// counted returns the data of a counter.
 func counted(n int) []byte { return []byte(fmt.Sprintf(`{"count":"%d","value":"%s"}`, n, mark)) }
 
-// raise adds one to the counter and returns the revision that it has replaced.
-// It gives up when something else than a conflict stands in the way, or too many.
+// raise adds one to the counter and returns the revision that it replaced. It gives up
+// after too many conflicts, or at any other error.
 func (t *driverTrial) raise(s driver.Secrets) (replaced string, err error) {
 	for tries := 0; tries < 10_000; tries++ {
 		replaced, err = t.raiseOnce(s)
@@ -137,7 +140,7 @@ func (t *driverTrial) raise(s driver.Secrets) (replaced string, err error) {
 			return "", err
 		}
 	}
-	return "", errors.New("10,000 tries were in vain")
+	return "", errors.New("gave up after 10,000 conflicts")
 }
 
 func (t *driverTrial) raiseOnce(s driver.Secrets) (replaced string, err error) {
@@ -182,12 +185,12 @@ func concurrentDelete(t *driverTrial) {
 			t.fails("a Delete and a Put of one revision both succeeded")
 			return
 		case errs[1] == nil:
-			t.conflicts("Delete beside a Put", errs[0])
+			t.conflicts("Delete concurrent with a Put", errs[0])
 			t.holds(name, value("2"), written)
 			t.remove(name, written)
 		default:
-			t.conflicts("Put beside a Delete", errs[1])
-			t.must("Delete beside a Put that failed", errs[0])
+			t.conflicts("Put concurrent with a Delete", errs[1])
+			t.must("Delete concurrent with a Put that failed", errs[0])
 			t.missing(name)
 		}
 	}
@@ -216,7 +219,7 @@ func concurrentRecreate(t *driverTrial) {
 		for i, err := range errs {
 			switch i % 3 {
 			case 0:
-				t.must("Put of a new secret beside late writers", err)
+				t.must("Put of a new secret concurrent with late writers", err)
 			case 1:
 				t.conflicts("a late Put", err)
 			case 2:
@@ -236,7 +239,7 @@ func concurrentApart(t *driverTrial) {
 			data := value(fmt.Sprint("apart ", i, " ", round))
 			var err error
 			if r, err = t.put(s, name, data, r); err != nil {
-				t.fails("Put of a name that nobody else uses: %s", safe(err))
+				t.fails("Put of a name that no other writer uses: %s", safe(err))
 				return
 			}
 			t.holdsFor(s, name, data, r)

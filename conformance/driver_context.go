@@ -1,3 +1,5 @@
+// Cases of contexts that are cancelled or expire.
+
 package conformance
 
 import (
@@ -29,14 +31,14 @@ func driverContextCases() []DriverCase {
 			t.lists("", "a", "b", "c")
 			var last error
 			n := 0
-			// A list that is late may show nothing, and then nothing ends it.
+			// A stale list may be empty, and then does not end with an error.
 			t.settled(func() bool {
 				ctx, cancel := context.WithCancel(t.ctx)
 				defer cancel()
 				last, n = nil, 0
 				for _, err := range t.given.List(ctx, t.prefix) {
 					if last != nil {
-						t.breaks(ruleListEnds, "List goes on after its error")
+						t.breaks(ruleListEnds, "List continued after its error")
 						break
 					}
 					if last = err; err == nil {
@@ -46,9 +48,9 @@ func driverContextCases() []DriverCase {
 				}
 				return n > 0 || last != nil
 			}, func() {})
-			// What it had in hand it may still yield.
+			// It may still yield the names that it has already read.
 			if n < stored && !errors.Is(last, context.Canceled) {
-				t.fails("a list whose context ends in the middle yields %d of %d names and %s", n, stored, safe(last))
+				t.fails("a list whose context ended in the middle yielded %d of %d names and %s", n, stored, safe(last))
 			}
 		}},
 	}
@@ -58,7 +60,7 @@ func (t *driverTrial) refusesContext(ctx context.Context, want error) {
 	r := t.store("a", value("1"), "")
 	check := func(method string, err error) {
 		if !errors.Is(err, want) {
-			t.fails("%s under a context that has ended: %s, instead of %q", method, safe(err), want)
+			t.fails("%s with an ended context: %s, instead of %q", method, safe(err), want)
 		}
 	}
 	_, err := t.secrets.Get(ctx, t.named("a"))

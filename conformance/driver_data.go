@@ -1,3 +1,5 @@
+// Cases of data that adapters are likely to change, of size limits, and of data in errors.
+
 package conformance
 
 import (
@@ -9,7 +11,7 @@ import (
 	"example.com/tokenstore/driver"
 )
 
-// objects are data that adapters change on the way, by what they have in them.
+// objects are data that adapters are likely to change, named by their contents.
 var objects = []struct{ name, data string }{
 	{"empty", `{}`},
 	{"types", `{"value":"fakecred-1","number":"1","really a number":1,"true":true,"text":"true","null":null,"none":"null","empty":""}`},
@@ -23,7 +25,7 @@ var objects = []struct{ name, data string }{
 }
 
 func driverDataCases() []DriverCase {
-	const rule = "what is given back is an object equal to the one that was put"
+	const rule = "Get returns an object equal to the one that was put"
 	return []DriverCase{
 		{"data", rule, func(t *driverTrial) {
 			for _, o := range objects {
@@ -60,12 +62,12 @@ func driverDataCases() []DriverCase {
 			t.missing("a")
 			t.holds("kept", value("1"), kept)
 		}},
-		{"data-limit", "data larger than Limits().MaxSize is refused with ErrTooLarge before anything is written; data of that size is stored", sizeLimit},
+		{"data-limit", "data larger than Limits().MaxSize is refused with ErrTooLarge before anything is written; data of exactly that size is stored", sizeLimit},
 		{"errors", ruleNoData, errorsWithoutData},
 	}
 }
 
-// largeText returns an object of size bytes with one long text.
+// largeText returns an object of size bytes with one long string.
 func largeText(size int) []byte {
 	const head, tail = `{"value":"fakecred-`, `"}`
 	return []byte(head + strings.Repeat("x", size-len(head)-len(tail)) + tail)
@@ -79,7 +81,7 @@ func largeObject(size int) []byte {
 	}
 	data, err := json.Marshal(object)
 	if err != nil {
-		return nil // not reached: texts can be marshalled
+		return nil // not reached: strings can be marshalled
 	}
 	return data
 }
@@ -91,7 +93,7 @@ func sizeLimit(t *driverTrial) {
 	}
 	limits := limited.Limits()
 	if limits.MaxSize < 0 || limits.WritesPerDay < 0 {
-		t.fails("Limits are negative: %+v", limits)
+		t.fails("Limits returned a negative limit: %+v", limits)
 	}
 	if limits.MaxSize <= 0 {
 		return
@@ -103,7 +105,7 @@ func sizeLimit(t *driverTrial) {
 		_, err := t.put(t.secrets, "a", tooLarge, "")
 		_, overErr := t.put(t.secrets, "full", tooLarge, r)
 		if !errors.Is(err, driver.ErrTooLarge) || !errors.Is(overErr, driver.ErrTooLarge) {
-			t.fails("Put of %d bytes more than the limit: %s; over a stored secret: %s", over, safe(err), safe(overErr))
+			t.fails("Put of %d bytes more than the limit: %s; of a stored secret: %s", over, safe(err), safe(overErr))
 		}
 	}
 	t.missing("a")
@@ -112,14 +114,14 @@ func sizeLimit(t *driverTrial) {
 	t.store("full", value("1"), r)
 }
 
-// errorsWithoutData provokes errors while the data holds the mark. That none
-// of them shows it is watched in every case.
+// errorsWithoutData provokes errors while the data holds the mark. Every case checks that
+// no error shows it.
 func errorsWithoutData(t *driverTrial) {
 	old := t.store("a", value("1"), "")
 	r := t.store("a", value("2"), old)
 	provoke := func(what string, err error) {
 		if err == nil {
-			t.fails("%s returns no error", what)
+			t.fails("%s returned no error", what)
 		}
 	}
 	for _, stale := range []string{"", old} {
@@ -130,9 +132,9 @@ func errorsWithoutData(t *driverTrial) {
 	_, err := t.secrets.Get(t.ctx, t.named("b"))
 	provoke("a Get of a missing secret", err)
 	_, err = t.secrets.Put(t.ctx, driver.Secret{Name: t.named("a//b"), Data: value("3")})
-	provoke("a Put of a name that is no name", err)
+	provoke("a Put of an invalid name", err)
 	for _, data := range []string{`{"value":"fakecred`, `fakecred`, `{"value":fakecred}`} {
-		// Whether it is refused is another case's matter.
+		// Another case tests whether it is refused.
 		if got, err := t.put(t.secrets, "a", []byte(data), r); err == nil {
 			r = got
 		}

@@ -1,3 +1,5 @@
+// Cases of List. Names missing from a list hide tokens from GetTokens and from the repair.
+
 package conformance
 
 import (
@@ -10,14 +12,14 @@ import (
 
 func driverListCases() []DriverCase {
 	return []DriverCase{
-		{"list-none", "List of a prefix that no name has is empty, and no error", func(t *driverTrial) {
+		{"list-none", "List of a prefix that no name has is empty, without an error", func(t *driverTrial) {
 			t.lists("")
 			t.lists("a")
 			t.store("a/b", value("1"), "")
 			t.lists("b")
 			t.lists("a/b/c")
 		}},
-		{"list-prefix", "List yields the names that begin with prefix, byte for byte, wherever it ends", func(t *driverTrial) {
+		{"list-prefix", "List yields the names that begin with prefix, byte for byte; the prefix may end anywhere in a name", func(t *driverTrial) {
 			for _, name := range []string{"ab", "abc/d", "abc/e/f", "abd", "ac", "Ab", "b/ab"} {
 				t.store(name, value(name), "")
 			}
@@ -54,7 +56,7 @@ func driverListCases() []DriverCase {
 			t.lists("many/", names...)
 			t.lists("other", "other")
 		}},
-		{"list-deleted", "names of deleted secrets are left out of a list", func(t *driverTrial) {
+		{"list-deleted", "List does not yield the names of deleted secrets", func(t *driverTrial) {
 			kept := t.store("a", value("1"), "")
 			gone := t.store("b", value("2"), "")
 			t.remove("b", gone)
@@ -64,7 +66,7 @@ func driverListCases() []DriverCase {
 			t.remove("a", kept)
 			t.lists("", "b")
 		}},
-		{"list-break", "a list can be left early, and run over again", func(t *driverTrial) {
+		{"list-break", "a list can be stopped early, and started again", func(t *driverTrial) {
 			for _, name := range []string{"a", "b", "c"} {
 				t.store(name, value(name), "")
 			}
@@ -75,10 +77,10 @@ func driverListCases() []DriverCase {
 				t.settled(func() bool {
 					n = leaveAfter(2, list)
 					return n == 2
-				}, func() { t.fails("a list of three that is left after two yields %d", n) })
+				}, func() { t.fails("a list of three that is stopped after two yielded %d", n) })
 			}
 		}},
-		{"list-inside", "other calls can be made while a list goes on", func(t *driverTrial) {
+		{"list-inside", "other calls can be made during a list", func(t *driverTrial) {
 			revisions := map[string]string{}
 			for _, name := range []string{"a", "b", "c"} {
 				revisions[name] = t.store(name, value(name), "")
@@ -92,15 +94,14 @@ func driverListCases() []DriverCase {
 				delete(revisions, name)
 			}
 			if len(revisions) > 0 && t.settings.settle == nil {
-				t.fails("a list inside of which the listed secrets are deleted leaves out %d of 3", len(revisions))
+				t.fails("a list during which the listed secrets are deleted leaves out %d of 3", len(revisions))
 			}
 			t.lists("", slices.Collect(maps.Keys(revisions))...)
 		}},
 	}
 }
 
-// leaveAfter takes up to n names of a list and leaves it; it returns how many
-// there were.
+// leaveAfter reads up to n names of a list and stops; it returns how many there were.
 func leaveAfter(n int, list iter.Seq2[string, error]) int {
 	taken := 0
 	for _, err := range list {

@@ -16,8 +16,8 @@ import (
 	"example.com/tokenstore/driver/memory"
 )
 
-// mutantOptions are those of the memory driver, with handles for those mutants
-// that are about processes.
+// mutantOptions are the options of the memory driver, with handles for the mutants that
+// concern several processes.
 func mutantOptions() []conformance.DriverOption {
 	return append(memoryOptions(),
 		conformance.DriverHandle(func(_ context.Context, s driver.Secrets) (driver.Secrets, error) {
@@ -42,8 +42,8 @@ func mutantOptions() []conformance.DriverOption {
 	)
 }
 
-// model is a small driver of its own, whose revisions are made by a function of
-// the number of the write, counted since the secret was created, and the data.
+// model is a small driver whose revisions are a function of the data and of the number of
+// writes since the secret was created.
 type model struct {
 	revision func(n int, data []byte) string
 	mu       sync.Mutex
@@ -124,7 +124,7 @@ func (m *model) List(ctx context.Context, prefix string) iter.Seq2[string, error
 	}
 }
 
-// sharing returns a model that keeps the caller's slices and gives out its own.
+// sharing returns a model that keeps the caller's slices and returns its own.
 func sharing() driver.Secrets {
 	m := memory.New()
 	kept := map[string][]byte{}
@@ -150,7 +150,7 @@ func sharing() driver.Secrets {
 	}
 }
 
-// remembering returns a driver that lists and gives what was deleted.
+// remembering returns a driver that lists and returns deleted secrets.
 func remembering() driver.Secrets {
 	var mu sync.Mutex
 	seen := map[string]driver.Secret{}
@@ -184,7 +184,7 @@ func remembering() driver.Secrets {
 	}
 }
 
-// newReserving returns a driver that never gives a deleted name back.
+// newReserving returns a driver that reserves deleted names forever.
 func newReserving() *mutant {
 	var mu sync.Mutex
 	reserved := map[string]bool{}
@@ -230,7 +230,7 @@ func (r *retirer) Retire(ctx context.Context, name, revision string) error {
 }
 func (r *retirer) RetireWindow() time.Duration { return 0 }
 
-// reservingRetirer retires by a deletion that never gives the name back.
+// reservingRetirer retires by a deletion that reserves the name forever.
 type reservingRetirer struct{ *mutant }
 
 func (r reservingRetirer) Retire(ctx context.Context, name, revision string) error {
@@ -238,13 +238,12 @@ func (r reservingRetirer) Retire(ctx context.Context, name, revision string) err
 }
 func (r reservingRetirer) RetireWindow() time.Duration { return 0 }
 
-// limitless reports a limit that it does not keep.
+// limitless reports a limit that it does not enforce.
 type limitless struct{ driver.Secrets }
 
 func (limitless) Limits() driver.Limits { return driver.Limits{MaxSize: 1000} }
 
-// caching is a process that compares with the revision that it has seen last
-// itself.
+// caching is a process that compares with the revision that it has itself seen last.
 type caching struct {
 	*memory.Secrets
 	mu        sync.Mutex

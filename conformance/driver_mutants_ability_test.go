@@ -43,7 +43,7 @@ func batchMutants() []wrongDriver {
 			}
 			return secrets, nil
 		})},
-		{"a fault is passed over", "batch-fault", batching(func(ctx context.Context, m *memory.Secrets, names []string) ([]driver.Secret, error) {
+		{"a fault is ignored", "batch-fault", batching(func(ctx context.Context, m *memory.Secrets, names []string) ([]driver.Secret, error) {
 			secrets, _ := m.Batched().GetBatch(ctx, names)
 			return secrets, ctx.Err()
 		})},
@@ -63,7 +63,7 @@ func retireMutants() []wrongDriver {
 			m.Remove(name)
 			return nil
 		})},
-		{"retires what was created later", "retire-reborn", retiringBy(func(_ context.Context, m *memory.Secrets, name, _ string) error {
+		{"retires a secret that was created later", "retire-reborn", retiringBy(func(_ context.Context, m *memory.Secrets, name, _ string) error {
 			m.Remove(name)
 			return nil
 		})},
@@ -98,7 +98,7 @@ func processMutants() []wrongDriver {
 		{"remembers that a name is missing", "handles-new", func() driver.Secrets { return &doubting{Secrets: memory.New(), missing: map[string]bool{}} }},
 		{"every process has its own secrets", "handles-read", func() driver.Secrets { return separate{memory.New()} }},
 		{"does not see a person's edit", "person-edit", func() driver.Secrets { return &caching{Secrets: memory.New(), revisions: map[string]string{}} }},
-		{"what is no JSON is unreadable", "person-text", getting(func(ctx context.Context, m *memory.Secrets, name string) (driver.Secret, error) {
+		{"data that is not JSON is unreadable", "person-text", getting(func(ctx context.Context, m *memory.Secrets, name string) (driver.Secret, error) {
 			s, err := m.Get(ctx, name)
 			if err == nil && !json.Valid(s.Data) {
 				return driver.Secret{}, driver.ErrUnreadable

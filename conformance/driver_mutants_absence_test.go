@@ -12,9 +12,9 @@ import (
 	"example.com/tokenstore/driver/memory"
 )
 
-// Wrong drivers that take for absence what is none, and one that never ends.
+// Wrong drivers that report absence without proof, and one that never returns.
 
-// refusing is a driver that makes its own answer of a refused batch.
+// refusing is a driver with an answer of its own to a refused batch.
 type refusing struct {
 	memory.Batched
 	answer func(m *memory.Secrets, names []string) ([]driver.Secret, error)
@@ -36,7 +36,7 @@ type lost struct {
 	elsewhere driver.Secrets
 }
 
-// lostBy returns a driver that does not say so in the methods that change replaces.
+// lostBy returns a driver that hides this in the methods that change replaces.
 func lostBy(change func(*mutant)) func() driver.Secrets {
 	return func() driver.Secrets {
 		all := func(drivertest.Call) drivertest.Outcome { return drivertest.Outcome{Err: driver.ErrNoContainer} }
@@ -124,7 +124,7 @@ func restoreMutants() []wrongDriver {
 		}
 	}
 	return []wrongDriver{
-		{"does not see what was put back", "restored", restoring(func(m *mutant) {
+		{"does not see older data that was put back", "restored", restoring(func(m *mutant) {
 			seen := map[string]driver.Secret{}
 			m.put = func(ctx context.Context, m *memory.Secrets, s driver.Secret) (string, error) {
 				r, err := m.Put(ctx, s)
@@ -134,7 +134,7 @@ func restoreMutants() []wrongDriver {
 			}
 			m.get = func(_ context.Context, _ *memory.Secrets, name string) (driver.Secret, error) { return seen[name], nil }
 		})},
-		{"writes over what was put back", "restored", restoring(func(m *mutant) {
+		{"overwrites data that was put back", "restored", restoring(func(m *mutant) {
 			m.put = func(ctx context.Context, m *memory.Secrets, s driver.Secret) (string, error) {
 				if got, err := m.Get(ctx, s.Name); err == nil && got.Restored {
 					s.Revision = got.Revision
@@ -142,14 +142,14 @@ func restoreMutants() []wrongDriver {
 				return m.Put(ctx, s)
 			}
 		})},
-		{"does not say that data was put back", "restored-seen", restoring(func(m *mutant) {
+		{"does not report that data was put back", "restored-seen", restoring(func(m *mutant) {
 			m.get = func(ctx context.Context, m *memory.Secrets, name string) (driver.Secret, error) {
 				s, err := m.Get(ctx, name)
 				s.Restored = false
 				return s, err
 			}
 		})},
-		{"says that all data was put back", "restored-seen", restoring(func(m *mutant) {
+		{"reports all data as put back", "restored-seen", restoring(func(m *mutant) {
 			m.get = func(ctx context.Context, m *memory.Secrets, name string) (driver.Secret, error) {
 				s, err := m.Get(ctx, name)
 				s.Restored = err == nil
@@ -159,8 +159,8 @@ func restoreMutants() []wrongDriver {
 	}
 }
 
-// TestAbsenceMutantsAreToldApart shows that each of them is caught by the case
-// that is about what it does wrong, and by no other of these cases.
+// TestAbsenceMutantsAreToldApart shows that each of them is caught by the case for its
+// fault, and by no other of these cases.
 func TestAbsenceMutantsAreToldApart(t *testing.T) {
 	for _, m := range absenceMutants() {
 		options := append(mutantOptions(), conformance.DriverOnly("batch-re*", "container-*", "restored*"))

@@ -15,7 +15,7 @@ import (
 func dataMutants() []wrongDriver {
 	return []wrongDriver{
 		{"numbers become floats", "data", storing(func(data []byte) []byte { return retyped(data, func(v any) any { return v }) })},
-		{"numbers become texts", "data", storing(func(data []byte) []byte {
+		{"numbers become strings", "data", storing(func(data []byte) []byte {
 			return retyped(data, func(v any) any {
 				if _, ok := v.(float64); ok {
 					return fmt.Sprint(v)
@@ -70,10 +70,10 @@ func dataMutants() []wrongDriver {
 		{"stores any bytes", "data-refused", putting(func(ctx context.Context, m *memory.Secrets, s driver.Secret) (string, error) {
 			return checkThenWrite(ctx, m, s, func(string) bool { return true })
 		})},
-		{"does not keep its limit", "data-limit", func() driver.Secrets {
+		{"does not enforce its limit", "data-limit", func() driver.Secrets {
 			return limitless{memory.New()}
 		}},
-		{"writes before it looks at the size", "data-limit", func() driver.Secrets {
+		{"writes before it checks the size", "data-limit", func() driver.Secrets {
 			limited := memory.New(memory.WithLimits(driver.Limits{MaxSize: 1000}))
 			return &mutant{Secrets: limited, put: func(ctx context.Context, m *memory.Secrets, s driver.Secret) (string, error) {
 				r, err := m.Put(ctx, s)

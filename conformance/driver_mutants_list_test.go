@@ -33,11 +33,11 @@ func listMutants() []wrongDriver {
 			}
 			return m.List(ctx, prefix)
 		})},
-		{"omits what comes after 100", "list-paging", listing(func(_ context.Context, m *memory.Secrets, prefix string) iter.Seq2[string, error] {
+		{"omits names after the first 100", "list-paging", listing(func(_ context.Context, m *memory.Secrets, prefix string) iter.Seq2[string, error] {
 			names := namesOf(m, prefix)
 			return yieldAll(names[:min(len(names), 100)])
 		})},
-		{"repeats the last of a page", "list-paging", listing(func(_ context.Context, m *memory.Secrets, prefix string) iter.Seq2[string, error] {
+		{"repeats the last name of a page", "list-paging", listing(func(_ context.Context, m *memory.Secrets, prefix string) iter.Seq2[string, error] {
 			names := namesOf(m, prefix)
 			if len(names) > 100 {
 				names = slices.Insert(names, 100, names[99])
@@ -82,14 +82,14 @@ func nameMutants() []wrongDriver {
 		{"escapes without escaping the escape", "names-escapes", renaming(strings.NewReplacer(" ", "_", "%", "_", "=", "_").Replace)},
 		{"decodes names", "names-escapes", renaming(strings.NewReplacer("%20", " ", "%2F", "-").Replace)},
 		{"cuts off spaces", "names-ends", renaming(strings.TrimSpace)},
-		{"takes a hyphen and six characters for the service's own", "names-suffixes", renaming(func(name string) string {
+		{"mistakes a hyphen and six characters for the service's suffix", "names-suffixes", renaming(func(name string) string {
 			if n := len(name); n > 7 && name[n-7] == '-' && !strings.Contains(name[n-6:], "/") {
 				return name[:n-7]
 			}
 			return name
 		})},
 		{"flattens the segments", "names-depth", renaming(func(name string) string { return strings.ReplaceAll(name, "/", "-") })},
-		{"drops what is not ASCII", "names-unicode", renaming(func(name string) string {
+		{"drops characters that are not ASCII", "names-unicode", renaming(func(name string) string {
 			return strings.Map(func(r rune) rune {
 				if r > 127 {
 					return '_'

@@ -15,10 +15,10 @@ func swapMutants() []wrongDriver {
 		{"lost compare", "put-stale", putting(func(ctx context.Context, m *memory.Secrets, s driver.Secret) (string, error) {
 			return checkThenWrite(ctx, m, s, func(string) bool { return s.Revision == "" })
 		})},
-		{"creates over what is there", "put-taken", putting(func(ctx context.Context, m *memory.Secrets, s driver.Secret) (string, error) {
+		{"creates over an existing secret", "put-taken", putting(func(ctx context.Context, m *memory.Secrets, s driver.Secret) (string, error) {
 			return checkThenWrite(ctx, m, s, func(string) bool { return s.Revision != "" })
 		})},
-		{"replaces what is not there", "put-gone", putting(func(ctx context.Context, m *memory.Secrets, s driver.Secret) (string, error) {
+		{"replaces a missing secret", "put-gone", putting(func(ctx context.Context, m *memory.Secrets, s driver.Secret) (string, error) {
 			return checkThenWrite(ctx, m, s, func(current string) bool { return current != "" })
 		})},
 		{"compares, then writes", "concurrent-replace", putting(func(ctx context.Context, m *memory.Secrets, s driver.Secret) (string, error) {
@@ -40,7 +40,7 @@ func swapMutants() []wrongDriver {
 			}
 			return r, err
 		})},
-		{"conflict that is not found too", "put-gone", putting(func(ctx context.Context, m *memory.Secrets, s driver.Secret) (string, error) {
+		{"conflict that is also not found", "put-gone", putting(func(ctx context.Context, m *memory.Secrets, s driver.Secret) (string, error) {
 			r, err := m.Put(ctx, s)
 			if errors.Is(err, driver.ErrConflict) {
 				err = fmt.Errorf("%w: %w", driver.ErrConflict, driver.ErrNotFound)
@@ -101,7 +101,7 @@ func deleteMutants() []wrongDriver {
 			m.Remove(name)
 			return nil
 		})},
-		{"what another has deleted is a conflict", "concurrent-delete-all", removing(func(ctx context.Context, m *memory.Secrets, name, revision string) error {
+		{"a secret deleted by another process is a conflict", "concurrent-delete-all", removing(func(ctx context.Context, m *memory.Secrets, name, revision string) error {
 			if _, err := m.Get(ctx, name); errors.Is(err, driver.ErrNotFound) {
 				return nil
 			}
@@ -126,13 +126,13 @@ func deleteMutants() []wrongDriver {
 			}
 			return m.Delete(ctx, name, revision)
 		})},
-		{"a stale deletion is passed over", "delete-reborn", removing(func(ctx context.Context, m *memory.Secrets, name, revision string) error {
+		{"a stale deletion is ignored", "delete-reborn", removing(func(ctx context.Context, m *memory.Secrets, name, revision string) error {
 			if err := m.Delete(ctx, name, revision); !errors.Is(err, driver.ErrConflict) {
 				return err
 			}
 			return nil
 		})},
-		{"deletes what is below", "names-depth", removing(func(ctx context.Context, m *memory.Secrets, name, revision string) error {
+		{"deletes the names below", "names-depth", removing(func(ctx context.Context, m *memory.Secrets, name, revision string) error {
 			err := m.Delete(ctx, name, revision)
 			if err == nil {
 				for _, below := range namesOf(m, name+"/") {

@@ -64,7 +64,7 @@ func (m *mutant) GetBatch(ctx context.Context, names []string) ([]driver.Secret,
 	return m.Batched().GetBatch(ctx, names)
 }
 
-// renaming is a driver that maps names badly. It lists what it stores.
+// renaming is a driver that maps names badly. It lists the names as stored.
 func renaming(to func(string) string) func() driver.Secrets {
 	return func() driver.Secrets {
 		return &mutant{
@@ -177,8 +177,8 @@ func wrongDrivers() []wrongDriver {
 	)
 }
 
-// TestDriverMutants shows that the suite bites: every wrong driver is caught by
-// the case that is about what it does wrong.
+// TestDriverMutants shows that the suite works: every wrong driver is caught by the case
+// for its fault.
 func TestDriverMutants(t *testing.T) {
 	for _, m := range wrongDrivers() {
 		t.Run(m.name, func(t *testing.T) {
@@ -202,7 +202,7 @@ func TestDriverMutants(t *testing.T) {
 	}
 }
 
-// TestDriverMutantsBase shows that what the mutants are made of is right.
+// TestDriverMutantsBase shows that the drivers from which the mutants are made are right.
 func TestDriverMutantsBase(t *testing.T) {
 	retire := func(ctx context.Context, m *memory.Secrets, name, revision string) error {
 		return m.Delete(ctx, name, revision)
@@ -231,7 +231,7 @@ func hashOf(data []byte) string {
 
 var grave = []byte(`{"generation":"2"}`)
 
-// opaque hides its cause's text from fmt, but not from who unwraps it.
+// opaque hides its cause from fmt, but not from errors.Unwrap.
 type opaque struct{ cause error }
 
 func (o *opaque) Error() string { return "put failed" }

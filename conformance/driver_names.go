@@ -1,3 +1,6 @@
+// Cases of names. Services restrict names, so adapters escape them: two names must never
+// end up on one secret.
+
 package conformance
 
 import (
@@ -7,7 +10,8 @@ import (
 	"example.com/tokenstore/driver"
 )
 
-// hostileNames are names that adapters confuse, by what they have in common.
+// hostileNames are names that adapters are likely to confuse, grouped by what they have
+// in common.
 var hostileNames = map[string][]string{
 	"letters": {"a", "A", "AB", "Ab", "aB", "ab", "straße", "strasse", "STRASSE", "ı", "i", "I", "İ"},
 	"escapes": {
@@ -27,7 +31,7 @@ var hostileNames = map[string][]string{
 }
 
 func driverNameCases() []DriverCase {
-	const rule = "two names never share a secret, whatever the service allows in a name; a list gives the names that were given"
+	const rule = "two names never share a secret, whatever the service allows in a name; a list yields the names as they were given"
 	cases := []DriverCase{
 		{"names-refused", "a name that is empty, or has an empty, . or .. segment, is refused with ErrInvalid", namesRefused},
 	}
@@ -42,8 +46,8 @@ func driverNameCases() []DriverCase {
 	)
 }
 
-// longNames are names of 300 characters that differ in one place, also in
-// what is cut off by a limit or shortened by a hash.
+// longNames are names of 300 characters that differ in one place, also in parts that a
+// limit cuts off or a hash shortens.
 func longNames() []string {
 	long := strings.Repeat("abcdefghi/", 30)[:299]
 	return []string{
@@ -55,8 +59,8 @@ func longNames() []string {
 	}
 }
 
-// tellsApart stores a secret under each of the names and looks whether each is
-// the only one that its name reaches.
+// tellsApart stores a secret under each of the names and checks that each name leads to its
+// own secret only.
 func (t *driverTrial) tellsApart(names []string) {
 	revisions := map[string]string{}
 	stored := func(n int) []byte { return value("name-" + strings.Repeat("i", n)) }

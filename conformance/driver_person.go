@@ -1,3 +1,5 @@
+// Cases of people and other processes that change secrets behind the driver's back.
+
 package conformance
 
 import (
@@ -6,7 +8,7 @@ import (
 
 func driverPersonCases() []DriverCase {
 	return []DriverCase{
-		{"person-edit", "a person's edit between a read and a write is never overwritten unseen: the error matches ErrConflict", func(t *driverTrial) {
+		{"person-edit", "a person's edit between a read and a write is never silently overwritten: the error matches ErrConflict", func(t *driverTrial) {
 			r := t.store("a", value("1"), "")
 			t.edits("a", `{"value":"fakecred-edited"}`)
 			_, err := t.put(t.secrets, "a", value("lost"), r)
@@ -18,13 +20,13 @@ func driverPersonCases() []DriverCase {
 			r = t.store("a", value("2"), t.get("a").Revision)
 			t.holds("a", value("2"), r)
 		}},
-		{"person-object", "an object that a person wrote is given back as it stands", func(t *driverTrial) {
+		{"person-object", "Get returns an object as a person wrote it", func(t *driverTrial) {
 			const data = `{"value":"fakecred-by-hand","number":7,"nested":{"a":[1,"2"]},"empty":""}`
 			r := t.store("a", value("1"), "")
 			t.edits("a", data)
 			t.holds("a", []byte(data), "")
 			if got := t.get("a"); got.Revision == r {
-				t.breaks(ruleRevision, "after a person's edit the revision is the same as before")
+				t.breaks(ruleRevision, "the revision did not change with a person's edit")
 			}
 			t.edits("b", data)
 			t.holds("b", []byte(data), "")
@@ -32,7 +34,7 @@ func driverPersonCases() []DriverCase {
 			t.remove("b", t.get("b").Revision)
 			t.missing("b")
 		}},
-		{"person-text", "data that a person wrote is given back as it stands, if it is no JSON too", func(t *driverTrial) {
+		{"person-text", "Get returns data as a person wrote it, even if it is not JSON", func(t *driverTrial) {
 			const data = "fakecred, not JSON {\n"
 			t.store("a", value("1"), "")
 			t.edits("a", data)
@@ -48,15 +50,15 @@ func driverPersonCases() []DriverCase {
 			t.conflicts("Put without a revision over a person's secret", err)
 			t.holds("a", value("by-hand"), "")
 		}},
-		{"person-delete", "a secret that was deleted in the service's own console is not found, and its name can be used again", func(t *driverTrial) {
+		{"person-delete", "a secret that was deleted in the service's console is not found, and its name can be used again", func(t *driverTrial) {
 			r := t.store("a", value("1"), "")
-			t.need(t.settings.remove != nil, "remove of DriverPerson")
+			t.need(t.settings.remove != nil, "the remove function of DriverPerson")
 			t.must("the person's deletion", t.settings.remove(t.ctx, t.given, t.named("a")))
 			t.missing("a")
 			t.lists("")
 			_, err := t.put(t.secrets, "a", value("late"), r)
 			t.conflicts("Put with the revision before a person's deletion", err)
-			t.must("Delete of what a person has deleted", t.secrets.Delete(t.ctx, t.named("a"), r))
+			t.must("Delete of a secret that a person has deleted", t.secrets.Delete(t.ctx, t.named("a"), r))
 			second := t.store("a", value("2"), "")
 			_, err = t.put(t.secrets, "a", value("late"), r)
 			t.conflicts("Put with the revision before a person's deletion, after a new creation", err)
@@ -65,17 +67,17 @@ func driverPersonCases() []DriverCase {
 	}
 }
 
-// need ends the case with a finding if what it needs was not given.
+// need ends the case with a finding if an option that it needs was not given.
 func (t *driverTrial) need(given bool, option string) {
 	if !given {
-		t.fails("the case cannot be run: %s is not given", option)
+		t.fails("the case cannot run: %s was not given", option)
 		giveUp()
 	}
 }
 
 // edits writes as a person does, or ends the case.
 func (t *driverTrial) edits(name, data string) {
-	t.need(t.settings.edit != nil, "edit of DriverPerson")
+	t.need(t.settings.edit != nil, "the edit function of DriverPerson")
 	t.must("the person's edit", t.settings.edit(t.ctx, t.given, t.named(name), []byte(data)))
 }
 
@@ -85,7 +87,7 @@ func (t *driverTrial) another() driver.Secrets {
 	return t.anotherOr(nil)
 }
 
-// anotherOr is as another, but returns fallback if there is no DriverHandle.
+// anotherOr is like another, but returns fallback without a DriverHandle.
 func (t *driverTrial) anotherOr(fallback driver.Secrets) driver.Secrets {
 	if t.settings.handle == nil {
 		return fallback
@@ -109,7 +111,7 @@ func driverHandleCases() []DriverCase {
 			t.missing("a")
 			t.missingFor(b, "a")
 		}},
-		{"handles-stale", "Put and Delete decide on the service's present state, never on a cached one: what another process wrote makes them conflict", func(t *driverTrial) {
+		{"handles-stale", "Put and Delete decide on the service's current state, never on a cached one: a write by another process makes them conflict", func(t *driverTrial) {
 			b := t.another()
 			first := t.store("a", value("1"), "")
 			t.holds("a", value("1"), first)
@@ -122,7 +124,7 @@ func driverHandleCases() []DriverCase {
 			t.conflicts("Put without a revision by another process", err)
 			t.holds("a", value("2"), second)
 		}},
-		{"handles-new", "a name that another process has taken is taken, and one that it has given up is free", func(t *driverTrial) {
+		{"handles-new", "a name that another process has taken is taken, and one that it has deleted is free", func(t *driverTrial) {
 			b := t.another()
 			t.missing("a")
 			first, err := t.put(b, "a", value("1"), "")
@@ -142,26 +144,26 @@ func driverHandleCases() []DriverCase {
 
 func driverRestoreCases() []DriverCase {
 	return []DriverCase{
-		{"restored", "what somebody has put back by the service's own means is given back, at a revision that no write before it has replaced", func(t *driverTrial) {
+		{"restored", "Get returns data that was put back by the service's own means, with a revision that no earlier write has replaced", func(t *driverTrial) {
 			second := t.restored("a")
 			t.holds("a", value("1"), "")
 			_, err := t.put(t.secrets, "a", value("lost"), second)
-			t.conflicts("Put with the revision that was there before older data was put back", err)
+			t.conflicts("Put with the revision from before older data was put back", err)
 			t.conflicts("Delete with that revision", t.secrets.Delete(t.ctx, t.named("a"), second))
 			third := t.store("a", value("3"), t.get("a").Revision)
 			t.holds("a", value("3"), third)
 		}},
-		{"restored-seen", "Secret.Restored says that older data was put back, until the next write", func(t *driverTrial) {
+		{"restored-seen", "Secret.Restored reports that older data was put back, until the next write", func(t *driverTrial) {
 			t.restored("a")
 			t.holds("a", value("1"), "")
 			back := t.get("a")
 			if !back.Restored {
-				t.fails("Get does not say that older data was put back")
+				t.fails("Get does not report that older data was put back")
 			}
 			third := t.store("a", value("3"), back.Revision)
 			t.holds("a", value("3"), third)
 			if t.get("a").Restored {
-				t.fails("after a Put, Get says that older data was put back")
+				t.fails("after a Put, Get still reports that older data was put back")
 			}
 		}},
 	}
@@ -174,7 +176,7 @@ func (t *driverTrial) restored(name string) string {
 	second := t.store(name, value("2"), t.store(name, value("1"), ""))
 	t.holds(name, value("2"), second)
 	if t.get(name).Restored {
-		t.fails("Get of what was put says that older data was put back")
+		t.fails("Get of data that was just written reports that older data was put back")
 	}
 	t.must("DriverRestore", t.settings.restore(t.ctx, t.given, t.named(name)))
 	return second

@@ -1,3 +1,5 @@
+// Cases of Get, Put and Delete: the compare-and-swap that the engine rests on.
+
 package conformance
 
 import (
@@ -15,7 +17,7 @@ func driverPutCases() []DriverCase {
 			t.missing("a/b/c")
 			_, err := t.secrets.Get(t.ctx, t.named("a"))
 			if errors.Is(err, driver.ErrConflict) || errors.Is(err, driver.ErrUnreadable) {
-				t.fails("the error of a missing name matches another sentinel too: %s", safe(err))
+				t.fails("the error for a missing name also matches another sentinel: %s", safe(err))
 			}
 		}},
 		{"put-new", "Put without a revision stores a new secret and returns its revision", func(t *driverTrial) {
@@ -23,13 +25,13 @@ func driverPutCases() []DriverCase {
 			t.holds("a", value("1"), r)
 			t.lists("", "a")
 		}},
-		{"put-taken", "if Put is given no revision there must be no secret of that name; else nothing changes and the error matches ErrConflict", func(t *driverTrial) {
+		{"put-taken", "a Put without a revision requires that there is no secret of that name; otherwise nothing changes and the error matches ErrConflict", func(t *driverTrial) {
 			r := t.store("a", value("1"), "")
 			_, err := t.put(t.secrets, "a", value("2"), "")
 			t.conflicts("Put without a revision over a stored secret", err)
 			t.holds("a", value("1"), r)
 			_, err = t.put(t.secrets, "a", value("1"), "")
-			t.conflicts("Put without a revision of the data that is stored", err)
+			t.conflicts("Put without a revision of the data that is stored already", err)
 			t.store("a", value("3"), r)
 		}},
 		{"put-current", "Put with the current revision replaces the data and returns a new revision", func(t *driverTrial) {
@@ -39,14 +41,14 @@ func driverPutCases() []DriverCase {
 				t.holds("a", value(text), r)
 			}
 		}},
-		{"put-read", "the revision that Get gives is the one to be replaced in a Put", func(t *driverTrial) {
+		{"put-read", "the revision that Get returns is the one that a Put replaces", func(t *driverTrial) {
 			r := t.store("a", value("1"), "")
 			t.holds("a", value("1"), r)
 			got := t.get("a")
 			r = t.store("a", value("2"), got.Revision)
 			t.holds("a", value("2"), r)
 		}},
-		{"put-stale", "if the revision given to Put is not the current one, nothing changes and the error matches ErrConflict", func(t *driverTrial) {
+		{"put-stale", "a Put with a revision that is not the current one changes nothing, and the error matches ErrConflict", func(t *driverTrial) {
 			first := t.store("a", value("1"), "")
 			second := t.store("a", value("2"), first)
 			_, err := t.put(t.secrets, "a", value("lost"), first)
@@ -69,14 +71,14 @@ func driverPutCases() []DriverCase {
 			t.conflicts("Put with the last revision of a deleted secret", err)
 			t.missing("a")
 		}},
-		{"put-whole", "Put replaces the whole object: what the new data has not is gone", func(t *driverTrial) {
+		{"put-whole", "Put replaces the whole object: fields that the new data lacks are gone", func(t *driverTrial) {
 			r := t.store("a", []byte(`{"value":"fakecred-1","other":"fakecred-2","nested":{"x":"1","y":"2"}}`), "")
 			r = t.store("a", []byte(`{"other":"fakecred-3","nested":{"x":"1"}}`), r)
 			t.holds("a", []byte(`{"other":"fakecred-3","nested":{"x":"1"}}`), r)
 			r = t.store("a", []byte(`{}`), r)
 			t.holds("a", []byte(`{}`), r)
 		}},
-		{"put-apart", "a write of one secret changes no other", func(t *driverTrial) {
+		{"put-apart", "a write to one secret changes no other", func(t *driverTrial) {
 			a, b := t.store("a", value("a"), ""), t.store("b", value("b"), "")
 			a2 := t.store("a", value("a2"), a)
 			t.holds("b", value("b"), b)
@@ -104,7 +106,7 @@ func spoil(data []byte) {
 
 func driverDeleteCases() []DriverCase {
 	return []DriverCase{
-		{"delete", "Delete removes the secret if revision is the current one; it is then not found and not listed", func(t *driverTrial) {
+		{"delete", "Delete with the current revision removes the secret: it is then neither found nor listed", func(t *driverTrial) {
 			r := t.store("a", value("1"), "")
 			kept := t.store("b", value("2"), "")
 			t.remove("a", r)
@@ -120,14 +122,14 @@ func driverDeleteCases() []DriverCase {
 			t.missing("a")
 			t.lists("")
 		}},
-		{"delete-stale", "Delete with another revision than the current one changes nothing, and the error matches ErrConflict: it never destroys a later write", func(t *driverTrial) {
+		{"delete-stale", "a Delete with a revision that is not the current one changes nothing, and the error matches ErrConflict: it never destroys a later write", func(t *driverTrial) {
 			first := t.store("a", value("1"), "")
 			second := t.store("a", value("2"), first)
 			t.conflicts("Delete with the revision before", t.secrets.Delete(t.ctx, t.named("a"), first))
 			t.holds("a", value("2"), second)
 			t.store("a", value("3"), second)
 		}},
-		{"delete-unread", "Delete without a revision removes nothing that is stored: the error matches ErrConflict", func(t *driverTrial) {
+		{"delete-unread", "a Delete without a revision removes nothing that is stored: the error matches ErrConflict", func(t *driverTrial) {
 			r := t.store("a", value("1"), "")
 			t.conflicts("Delete without a revision", t.secrets.Delete(t.ctx, t.named("a"), ""))
 			t.holds("a", value("1"), r)
@@ -140,7 +142,7 @@ func driverDeleteCases() []DriverCase {
 			t.missing("a")
 			t.missing("b")
 		}},
-		{"delete-reborn", "Delete with a revision from before a deletion removes nothing that was created after it", func(t *driverTrial) {
+		{"delete-reborn", "a Delete with a revision from before a deletion removes nothing that was created after it", func(t *driverTrial) {
 			old := t.store("a", value("1"), "")
 			t.remove("a", old)
 			r := t.store("a", value("1"), "")
@@ -152,9 +154,9 @@ func driverDeleteCases() []DriverCase {
 
 func driverRevisionCases() []DriverCase {
 	return []DriverCase{
-		{"recreate", "a name can be used again after its secret was deleted, with a revision that it never had", func(t *driverTrial) {
+		{"recreate", "a name can be used again after its secret was deleted, with a revision that it has never had", func(t *driverTrial) {
 			for range 4 {
-				// The same data each time: a revision made of the data would come again.
+				// The same data each time: a revision derived from the data would repeat.
 				r := t.store("a", value("1"), "")
 				t.holds("a", value("1"), r)
 				r = t.store("a", value("2"), r)
@@ -165,7 +167,7 @@ func driverRevisionCases() []DriverCase {
 			t.lists("", "a")
 			t.holds("a", value("1"), r)
 		}},
-		{"aba", "a writer that has slept through a deletion and a new creation fails, also if the data is the same: ErrConflict", func(t *driverTrial) {
+		{"aba", "a writer that stalled during a deletion and a new creation gets ErrConflict, even if the data is the same", func(t *driverTrial) {
 			old := t.store("a", value("1"), "")
 			t.remove("a", old)
 			r := t.store("a", value("1"), "")
@@ -173,7 +175,7 @@ func driverRevisionCases() []DriverCase {
 			t.conflicts("Put with a revision of an earlier life", err)
 			t.holds("a", value("1"), r)
 		}},
-		{"same-data", "every write has a revision of its own, also one that changes nothing", func(t *driverTrial) {
+		{"same-data", "every write has a revision of its own, even if it changes nothing", func(t *driverTrial) {
 			first := t.store("a", value("1"), "")
 			second := t.store("a", value("1"), first)
 			_, err := t.put(t.secrets, "a", value("2"), first)
@@ -186,7 +188,7 @@ func driverRevisionCases() []DriverCase {
 			}
 			t.holds("a", value("1"), fourth)
 		}},
-		{"tombstone", "what is written over a secret, such as a tombstone, makes late writers fail until it is deleted itself, and after", func(t *driverTrial) {
+		{"tombstone", "data that replaces a secret, such as a tombstone, makes late writers fail, both until it is deleted and after that", func(t *driverTrial) {
 			live := t.store("a", value("1"), "")
 			tombstone := []byte(`{"generation":"7","deleted":"1700000000000000"}`)
 			buried := t.store("a", tombstone, live)

@@ -1,3 +1,5 @@
+// Cases of driver.Retirer, for services that reserve the name of a deleted secret.
+
 package conformance
 
 import (
@@ -11,7 +13,7 @@ func grave() []byte { return []byte(`{"generation":"2","deleted":"17000000000000
 
 func driverRetireCases() []DriverCase {
 	return []DriverCase{
-		{"retire", "after Retire, Get returns the tombstone or ErrNotFound, and the name can be taken again; late writers fail all the same", func(t *driverTrial) {
+		{"retire", "after Retire, Get returns the tombstone or ErrNotFound, and the name can be taken again; late writers still fail", func(t *driverTrial) {
 			retirer := t.retirer()
 			live := t.store("a", value("1"), "")
 			tombstone := t.store("a", grave(), live)
@@ -28,7 +30,7 @@ func driverRetireCases() []DriverCase {
 			t.holds("a", value("2"), r)
 			t.lists("", "a")
 		}},
-		{"retire-again", "a name can be retired and taken back again and again", func(t *driverTrial) {
+		{"retire-again", "a name can be retired and taken back any number of times", func(t *driverTrial) {
 			retirer := t.retirer()
 			r := t.store("a", value("1"), "")
 			for range 3 {
@@ -39,7 +41,7 @@ func driverRetireCases() []DriverCase {
 				t.holds("a", value("1"), r)
 			}
 		}},
-		{"retire-stale", "Retire with a revision that is no longer the current one does nothing and harms no later write", func(t *driverTrial) {
+		{"retire-stale", "Retire with a revision that is not the current one does nothing and harms no later write", func(t *driverTrial) {
 			retirer := t.retirer()
 			live := t.store("a", value("1"), "")
 			tombstone := t.store("a", grave(), live)
@@ -71,7 +73,7 @@ func driverRetireCases() []DriverCase {
 			t.missing("b")
 			t.holds("a", value("1"), r)
 		}},
-		{"retire-race", "Retire never harms a creator that comes in between", retireRace},
+		{"retire-race", "Retire never harms a concurrent creation", retireRace},
 	}
 }
 
@@ -90,8 +92,7 @@ func (t *driverTrial) conflictsOrNil(doing string, err error) {
 	}
 }
 
-// retired records a finding if Get gives anything but the tombstone or
-// ErrNotFound.
+// retired records a finding unless Get returns the tombstone or ErrNotFound.
 func (t *driverTrial) retired(name, tombstone string) {
 	t.settled(func() bool {
 		got, err := t.secrets.Get(t.ctx, t.named(name))
@@ -99,11 +100,11 @@ func (t *driverTrial) retired(name, tombstone string) {
 			return errors.Is(err, driver.ErrNotFound)
 		}
 		return got.Revision == tombstone && sameData(got.Data, grave())
-	}, func() { t.fails("after Retire, Get gives neither the tombstone nor ErrNotFound") })
+	}, func() { t.fails("after Retire, Get returned neither the tombstone nor ErrNotFound") })
 }
 
-// takesBack creates over a retired secret as the engine does: over the
-// tombstone if it is there, else without a revision.
+// takesBack creates a retired secret again as the engine does: it replaces the tombstone
+// if there is one, and otherwise puts without a revision.
 func (t *driverTrial) takesBack(name string, data []byte) string {
 	got, err := t.secrets.Get(t.ctx, t.named(name))
 	if err != nil && !errors.Is(err, driver.ErrNotFound) {
@@ -114,8 +115,8 @@ func (t *driverTrial) takesBack(name string, data []byte) string {
 	return r
 }
 
-// retireRace lets creators write over a tombstone while it is being retired.
-// A driver with a window asks creators to wait for it; there is no race then.
+// retireRace has creators replace a tombstone while it is being retired. If a driver has
+// a window in which creators must wait, there is no race.
 func retireRace(t *driverTrial) {
 	retirer := t.retirer()
 	if retirer.RetireWindow() > 0 {
@@ -134,13 +135,13 @@ func retireRace(t *driverTrial) {
 			}
 			written, putErr = t.put(t.secrets, "a", value("2"), tombstone)
 		})
-		t.conflictsOrNil("Retire beside a creator", retireErr)
+		t.conflictsOrNil("Retire concurrent with a creation", retireErr)
 		if putErr == nil {
 			t.holds("a", value("2"), written)
 			r = written
 			continue
 		}
-		t.conflicts("a creator beside Retire", putErr)
+		t.conflicts("a creation concurrent with Retire", putErr)
 		r = t.takesBack("a", value("2"))
 		t.holds("a", value("2"), r)
 	}

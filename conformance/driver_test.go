@@ -13,7 +13,7 @@ import (
 	"example.com/tokenstore/driver/memory"
 )
 
-// console is what the memory driver has for a person, found under wrappers.
+// console is the memory driver's means for a person, found below any wrappers.
 type console interface {
 	Edit(name string, data []byte) string
 	Remove(name string) bool
@@ -34,7 +34,7 @@ func nowhere(context.Context, driver.Secrets) (driver.Secrets, error) {
 	}), nil
 }
 
-// memoryOptions give the suite what the memory driver has beside its methods.
+// memoryOptions are the options of the memory driver.
 func memoryOptions() []conformance.DriverOption {
 	return []conformance.DriverOption{
 		conformance.DriverHandle(func(_ context.Context, s driver.Secrets) (driver.Secrets, error) { return s, nil }),
@@ -84,7 +84,7 @@ func TestDriverWrapped(t *testing.T) {
 	}, memoryOptions()...)
 }
 
-// TestDriverStale shows that the suite bears stale reads where they are allowed.
+// TestDriverStale shows that the suite accepts stale reads where they are allowed.
 func TestDriverStale(t *testing.T) {
 	options := append(memoryOptions(), conformance.DriverSettle(func(ctx context.Context) error { return ctx.Err() }))
 	t.Run("by number", func(t *testing.T) {

@@ -1,3 +1,5 @@
+// One run of a driver case. Some promises are checked on every call of every case.
+
 package conformance
 
 import (
@@ -12,11 +14,11 @@ import (
 	"example.com/tokenstore/driver/drivertest"
 )
 
-// The promises that are watched in every case.
+// The promises that every case checks.
 const (
-	ruleNoData     = "an error never holds data, and neither does what is logged"
+	ruleNoData     = "errors and logs never hold data"
 	ruleSentinel   = "errors match one of the sentinels of package driver, or are the context's own"
-	ruleRevision   = "a revision is a non-empty text that stands for one write; no two writes of a name share one"
+	ruleRevision   = "a revision is a non-empty string that identifies one write; no two writes of a name share one"
 	ruleListEnds   = "an error ends the sequence of a list"
 	ruleBatchError = "the error of a batch read joins one *driver.NameError for each secret that could not be read"
 )
@@ -47,7 +49,7 @@ func (t *driverTrial) use(secrets driver.Secrets) {
 	t.secrets = t.watch(secrets)
 }
 
-// watch returns secrets with what every call promises looked after.
+// watch returns secrets whose calls are checked for the promises that hold for all.
 func (t *driverTrial) watch(secrets driver.Secrets) driver.Secrets {
 	return drivertest.Intercept(secrets, func(ctx context.Context, call drivertest.Call, do func(context.Context) error) error {
 		err := do(ctx)
@@ -67,7 +69,7 @@ func (t *driverTrial) checkError(call drivertest.Call, err error) {
 		return
 	}
 	if leaks(err) {
-		t.add(Finding{Rule: ruleNoData, Detail: fmt.Sprintf("%s returns an error that holds data", call.Method), hard: true})
+		t.add(Finding{Rule: ruleNoData, Detail: fmt.Sprintf("%s returned an error that holds data", call.Method), hard: true})
 	}
 	known := func(sentinel error) bool { return errors.Is(err, sentinel) }
 	if !slices.ContainsFunc(driverSentinels, known) {
@@ -78,7 +80,7 @@ func (t *driverTrial) checkError(call drivertest.Call, err error) {
 	}
 }
 
-// named returns the case's own name for what a case calls rest.
+// named returns the full name of what a case calls rest.
 func (t *driverTrial) named(rest string) string { return t.prefix + rest }
 
 // short is the reverse of named, for findings.

@@ -1,3 +1,6 @@
+// Cases of errors and of formatted tokens, which must tell faults apart and never show a
+// credential.
+
 package conformance
 
 import (
@@ -13,7 +16,7 @@ import (
 	"example.com/tokenstore"
 )
 
-// errorCases are about errors, and about what is printed.
+// errorCases test errors and formatted tokens.
 func errorCases() []Case {
 	return []Case{
 		{Name: "print", Rule: ruleNoCredential, run: printed},
@@ -21,7 +24,7 @@ func errorCases() []Case {
 	}
 }
 
-// printed prints what a store has returned.
+// printed formats the tokens that a store has returned, in every way.
 func printed(t *trial) {
 	t.seed(r1, r2, r3)
 	found, err := t.store.FindToken(t.ctx, token{UserName: "u1"})
@@ -40,11 +43,11 @@ func printed(t *trial) {
 	}
 	hex := fmt.Sprintf("%x", mark)
 	if strings.Contains(b.String(), mark) || strings.Contains(b.String(), hex) {
-		t.add(Finding{Rule: ruleNoCredential, Detail: "a token that is printed shows a credential", hard: true})
+		t.add(Finding{Rule: ruleNoCredential, Detail: "a formatted token shows a credential", hard: true})
 	}
 }
 
-// errorKinds checks the kind of each error that needs no fault below the store.
+// errorKinds checks the kinds of the errors that need no fault of the backend.
 func errorKinds(t *trial) {
 	t.seed(r1)
 	_, notFound := t.store.FindToken(t.ctx, token{RefreshToken: secret("refresh-none"), AccessToken: aNew, ClientID: c1, ClientSecret: s1})
@@ -66,7 +69,7 @@ func errorKinds(t *trial) {
 			t.fails("%s: the error's kind is %v instead of %v", c.doing, got, c.kind)
 		}
 		if tokenstore.Retryable(c.err) {
-			t.breaks(ruleRetryable, "%s: the error is worth a retry", c.doing)
+			t.breaks(ruleRetryable, "%s: the error is retryable", c.doing)
 		}
 	}
 }
@@ -76,7 +79,7 @@ func isContextError(ctx context.Context, err error) bool {
 	return ctx.Err() != nil && errors.Is(err, ctx.Err())
 }
 
-// contextCases call every method with a context that has ended.
+// contextCases call every method with an ended context.
 func contextCases() []Case {
 	cases := []Case{{Name: "context-cancelled-midway", Rule: ruleCancelled, run: cancelledMidway}}
 	for _, c := range contextCalls() {
@@ -98,9 +101,9 @@ func contextCases() []Case {
 				ctx, cancel := end.ctx(t.ctx)
 				defer cancel()
 				if err := c.call(ctx, t.store); !isContextError(ctx, err) {
-					t.fails("%s: %s, instead of the context's", c.name, safe(err))
+					t.fails("%s: %s, instead of the context's error", c.name, safe(err))
 				} else if tokenstore.Retryable(err) {
-					t.breaks(ruleRetryable, "%s: the error of the caller's own context is worth a retry", c.name)
+					t.breaks(ruleRetryable, "%s: the error of the caller's own context is retryable", c.name)
 				}
 				t.holds(r1, r2, r3)
 			}})

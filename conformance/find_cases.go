@@ -1,3 +1,5 @@
+// The contract's numbered cases of FindToken, and cases that it leaves to the reader.
+
 package conformance
 
 // findCase is a find among the rows r1, r2 and r3, or others.

@@ -1,20 +1,22 @@
+// The results of a run. They are values, so that programs other than tests can use the suites.
+
 package conformance
 
 import "strings"
 
-// Finding is one rule that was seen broken.
+// Finding is a broken rule.
 type Finding struct {
-	// Case is the name of the case that saw it, for example "F05".
+	// Case is the name of the case that found it, for example "F05".
 	Case string
 	// Rule is the rule in words.
 	Rule string
-	// Detail is what was seen instead. It holds no credential but the suite's
-	// own fakes.
+	// Detail is what happened instead. It holds no credentials except the suite's own
+	// fakes.
 	Detail string
 
-	// refusal marks what a store may declare as missing: it refused properly.
+	// refusal marks a proper refusal, which a store may declare as missing.
 	refusal bool
-	// hard marks what no declaration excuses, such as a credential in an error.
+	// hard marks a finding that no declaration excuses, such as a credential in an error.
 	hard bool
 }
 
@@ -26,8 +28,7 @@ func (f Finding) String() string {
 // Outcome is how a case ended.
 type Outcome int
 
-// The outcomes. Missing means that the case failed, as was declared with
-// [WithMissing].
+// The outcomes. Missing means that the case failed, as declared with [WithMissing].
 const (
 	Passed Outcome = iota
 	Failed
@@ -50,19 +51,19 @@ func (o Outcome) String() string {
 type Result struct {
 	// Case is the case's name.
 	Case string
-	// Rule is the rule that the case is about, in words.
+	// Rule is the rule that the case tests, in words.
 	Rule string
 	// Outcome is how it ended.
 	Outcome Outcome
-	// Reason is why the case is missing, as it was declared; else empty.
+	// Reason is the declared reason if the case is missing, and empty otherwise.
 	Reason string
-	// Findings are the rules that were broken. They are not empty if the case
-	// failed; if it is missing, they are what the declaration excuses.
+	// Findings are the broken rules. They are not empty if the case failed; if it is
+	// missing, they are the ones that the declaration excuses.
 	Findings []Finding
 }
 
-// String returns the result in a line, and each finding of a failed case in a
-// line of its own.
+// String returns the result on one line, and each finding of a failed case on a line of
+// its own.
 func (r Result) String() string {
 	var b strings.Builder
 	b.WriteString(r.Case + " " + r.Outcome.String())

@@ -1,3 +1,5 @@
+// The rules that hold for every call of a store are checked here, whichever case makes it.
+
 package conformance
 
 import (
@@ -9,8 +11,8 @@ import (
 	"example.com/tokenstore"
 )
 
-// handle is a store under test. It passes every call on and checks what holds
-// for every call.
+// handle is a store under test. It passes every call on and checks the rules that hold for
+// every call.
 type handle struct {
 	store tokenstore.Store
 	trial *trial
@@ -18,8 +20,8 @@ type handle struct {
 
 var errPanic = errors.New("the call panicked")
 
-// recovered turns a panic of the store into a finding and an error, so that
-// one in a goroutine does not end the program.
+// recovered turns a panic of the store into a finding and an error, so that a panic in a
+// goroutine does not end the program.
 func (h *handle) recovered(err *error) {
 	if p := recover(); p != nil {
 		h.trial.panicked(p)
@@ -32,7 +34,7 @@ func (h *handle) FindToken(ctx context.Context, query token) (found token, err e
 	found, err = h.store.FindToken(ctx, query)
 	h.check(ctx, "find", found, err)
 	if err == nil && !shares(found, query) {
-		h.trial.breaks(ruleHit, "find: the token %s holds none of the keys", show(found.ID, false))
+		h.trial.breaks(ruleHit, "find: the token %s has none of the keys", show(found.ID, false))
 	}
 	return found, err
 }
@@ -134,21 +136,21 @@ func (h *handle) checkErr(ctx context.Context, doing string, err error) {
 	case tokenstore.Kind(err) == nil:
 		h.trial.breaks(ruleKinds, "%s: the error matches no sentinel: %s", doing, safe(err))
 	case errors.Is(err, tokenstore.ErrNotFound) && tokenstore.Retryable(err):
-		h.trial.breaks(ruleKinds, "%s: the error matches ErrNotFound and a fault: %s", doing, safe(err))
+		h.trial.breaks(ruleKinds, "%s: the error matches both ErrNotFound and a fault: %s", doing, safe(err))
 	}
 	if err != nil && tokenstore.Retryable(err) && permanent(err) {
-		h.trial.breaks(ruleRetryable, "%s: the error is worth a retry and is not: %s", doing, safe(err))
+		h.trial.breaks(ruleRetryable, "%s: the error matches both a retryable and a permanent fault: %s", doing, safe(err))
 	}
 }
 
-// permanent reports whether err says that the call will never succeed as it is.
+// permanent reports whether err says that the same call can never succeed.
 func permanent(err error) bool {
 	return errors.Is(err, tokenstore.ErrInvalidToken) || errors.Is(err, tokenstore.ErrInvalidArgument) ||
 		errors.Is(err, tokenstore.ErrTooLarge) || errors.Is(err, tokenstore.ErrNotFound)
 }
 
-// patient makes a save again for as long as it is worth a retry: a store may
-// give up with a conflict when many write at once.
+// patient repeats a save while its error is retryable: a store may give up with a
+// conflict when there are many concurrent writers.
 func (h *handle) patient(ctx context.Context, t token) (token, error) {
 	const attempts = 200
 	var err error

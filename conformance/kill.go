@@ -1,3 +1,5 @@
+// Killing a process in the middle of a write: only a real process shows what is left on disk.
+
 package conformance
 
 import (
@@ -8,15 +10,15 @@ import (
 	"time"
 )
 
-// Kill starts the binary of the test that calls it again, as a process that
-// saves, changes and deletes tokens without a pause, and kills it at a random
-// moment; so many rounds, on one store. After each round the store must open,
-// everything that had returned must be as it was, and what was under way must
-// have happened wholly or not at all.
+// Kill starts the calling test's binary again, as a process that saves, changes and
+// deletes tokens without a pause, and kills it at a random moment. It does so for the given
+// number of rounds, on one store. After each round the store must open, the effects of
+// all calls that had returned must be there, and a call that was in progress must have
+// happened completely or not at all.
 //
-// Kill is called first in a test function of its own, since the process that is
-// killed runs that function too, up to this call. Without TOKENSTORE_LONG in
-// the environment it runs at most 8 rounds.
+// Call Kill first in a test function of its own: the process that is killed runs that
+// function too, up to this call. Unless TOKENSTORE_LONG is set in the environment, it
+// runs at most 8 rounds.
 func Kill(t *testing.T, rounds int, open OpenDir) {
 	t.Helper()
 	for _, f := range kill(t, rounds, open) {
@@ -24,7 +26,7 @@ func Kill(t *testing.T, rounds int, open OpenDir) {
 	}
 }
 
-// kill returns what Kill finds. It stops after the first round that finds something.
+// kill returns the findings of Kill. It stops after the first round that has any.
 func kill(t *testing.T, rounds int, open OpenDir) []Finding {
 	t.Helper()
 	asWorker(t, "kill", open, saveUntilKilled)
@@ -37,27 +39,27 @@ func kill(t *testing.T, rounds int, open OpenDir) []Finding {
 		child.begin()
 		k.killSoon(child)
 		check := newTrial(t.Context(), fmt.Sprintf("kill, round %d", round+1))
-		check.rule = "after a crash every token that was stored is there, and a save that had not returned has happened wholly or not at all"
+		check.rule = "after a crash every stored token is still there, and a save that had not returned has happened completely or not at all"
 		inGoroutine(func() { k.afterKill(check, open) }, check.panicked)
 		if len(check.findings) > 0 {
 			return check.findings
 		}
 	}
-	t.Logf("%d rounds: %d calls had returned, %d were under way and done, %d were under way and not done", rounds, k.returned, k.done, k.undone)
+	t.Logf("%d rounds: %d calls had returned; of those in progress, %d had taken effect and %d had not", rounds, k.returned, k.done, k.undone)
 	return nil
 }
 
-// afterKill opens the store and looks at it.
+// afterKill opens the store and checks it.
 func (k *killing) afterKill(t *trial, open OpenDir) {
 	defer t.closeAll()
 	for _, finding := range k.complaints {
-		t.fails("before it was killed: %s", finding)
+		t.fails("before the process was killed: %s", finding)
 	}
 	t.openDir(open, k.dir)
 	k.look(t)
 }
 
-// version returns a token in one of its versions; the zero version is none.
+// version returns a version of a token; version 0 is the absent token.
 func version(name string, v int) token {
 	id := fmt.Sprintf("%s-v%d", name, v)
 	tok := withoutID(row(id, name, c1, s1))
@@ -65,8 +67,8 @@ func version(name string, v int) token {
 	return tok
 }
 
-// saveUntilKilled is what the process does that is killed. It tells each call
-// before it makes it and when it has returned.
+// saveUntilKilled is run by the process that is killed. It reports each call before it
+// makes it and after it has returned.
 func saveUntilKilled(w *worker) {
 	t := w.trial
 	ids := map[string]string{}
@@ -96,11 +98,11 @@ func saveUntilKilled(w *worker) {
 	}
 }
 
-// state is what is known of one token: the version of the last call that has
-// returned, and of the call that was under way, if any.
+// state is what is known about one token: the version of the last call that returned, and
+// that of the call in progress, if any.
 type state struct{ last, next int }
 
-// killing is what the parent knows.
+// killing is the parent's knowledge of the store.
 type killing struct {
 	dir                    string
 	states                 map[string]*state
@@ -108,8 +110,8 @@ type killing struct {
 	returned, done, undone int
 }
 
-// killSoon kills the process after a random number of its calls, or before its
-// first, and takes down what it told.
+// killSoon kills the process after a random number of its calls, possibly none, and
+// records its reports.
 func (k *killing) killSoon(c *child) {
 	for range rand.IntN(40) {
 		told, ok := <-c.lines
@@ -118,7 +120,7 @@ func (k *killing) killSoon(c *child) {
 		}
 		k.take(told)
 	}
-	time.Sleep(rand.N(5 * time.Millisecond)) // No check depends on how long.
+	time.Sleep(rand.N(5 * time.Millisecond)) // No check depends on the length.
 	_ = c.cmd.Process.Kill()
 	for told := range c.lines {
 		k.take(told)
@@ -126,7 +128,7 @@ func (k *killing) killSoon(c *child) {
 	_ = c.wait()
 }
 
-// take takes down one line.
+// take records one line.
 func (k *killing) take(told string) {
 	if finding, ok := findingOf(told); ok {
 		k.complaints = append(k.complaints, finding)
@@ -135,7 +137,7 @@ func (k *killing) take(told string) {
 	var verb, name string
 	var v int
 	if n, _ := fmt.Sscanf(told, "%s %s %d", &verb, &name, &v); n != 3 {
-		return // "ready", or the rest of a torn line.
+		return // "ready", or part of a line.
 	}
 	s := k.states[name]
 	if s == nil {
@@ -149,12 +151,12 @@ func (k *killing) take(told string) {
 	}
 }
 
-// look compares the store with what is known, and then uses it.
+// look compares the store with what is known, and then uses the store.
 func (k *killing) look(t *trial) {
 	rows := t.list()
 	for _, r := range rows {
 		if k.states[r.UserName] == nil {
-			t.fails("a token is stored that nobody has saved, or a part of one: user %s", show(r.UserName, false))
+			t.fails("a stored token was never saved, or is incomplete: user %s", show(r.UserName, false))
 		}
 	}
 	for name, s := range k.states {
@@ -177,7 +179,7 @@ func (k *killing) look(t *trial) {
 	}
 }
 
-// settle checks one token and takes down which version it has.
+// settle checks one token and records its version.
 func (k *killing) settle(t *trial, name string, s *state, rows []token) {
 	found := slices.DeleteFunc(slices.Clone(rows), func(r token) bool { return r.UserName != name })
 	is := func(v int) bool {
@@ -196,11 +198,11 @@ func (k *killing) settle(t *trial, name string, s *state, rows []token) {
 		}
 		s.next = s.last
 	case len(found) == 0:
-		t.fails("%s is lost: version %d had returned and version %d was under way", name, s.last, s.next)
+		t.fails("%s is lost: version %d had returned and version %d was in progress", name, s.last, s.next)
 	case len(found) > 1:
 		t.fails("%s is there %d times", name, len(found))
 	default:
-		t.fails("%s is neither version %d, which had returned, nor version %d, which was under way: %s", name, s.last, s.next, difference(withoutID(found[0]), version(name, max(s.last, s.next))))
+		t.fails("%s is neither version %d, which had returned, nor version %d, which was in progress: %s", name, s.last, s.next, difference(withoutID(found[0]), version(name, max(s.last, s.next))))
 	}
 	if s.last == 0 {
 		delete(k.states, name)

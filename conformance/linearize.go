@@ -1,3 +1,6 @@
+// A search for histories that no sequential store can explain, which the planned cases would
+// miss.
+
 package conformance
 
 import (
@@ -16,29 +19,27 @@ import (
 
 // LinearizableOptions are the options of [Linearizable].
 type LinearizableOptions struct {
-	// Clients is the number of processes; 0: 8.
+	// Clients is the number of processes; 0 means 8.
 	Clients int
-	// Operations is the least number of operations; 0: 2,000.
+	// Operations is the minimum number of operations; 0 means 2,000.
 	Operations int
-	// Users is the number of users in one history, about whom all clients are
-	// busy at the same time; 0: 3.
+	// Users is the number of users in one history, whom all clients share; 0 means 3.
 	Users int
-	// Seed makes other random choices.
+	// Seed seeds the random choices.
 	Seed uint64
 }
 
 // historyLength is the number of operations of one client in one history.
 const historyLength = 25
 
-// Linearizable lets clients find, save and delete the tokens of the same users at
-// the same time, and asks whether some order of the operations, true to real
-// time, explains every answer. newClient returns one more client of the same
-// service, which shares nothing else with the others; the service must not be
-// stale. The users are of its own, and their tokens are deleted after each
-// history.
+// Linearizable has clients find, save and delete the tokens of the same users
+// concurrently, and checks whether some order of the operations that agrees with real
+// time explains every answer. newClient returns another client of the same service, which
+// shares nothing else with the others; the service's reads must not be stale. The users
+// are its own, and their tokens are deleted after each history.
 //
-// The users have nothing in common, so each is judged alone. Some
-// tokens begin without a user, and are adopted.
+// The users have nothing in common, so each one is checked separately. Some tokens start
+// without a user and are adopted.
 func Linearizable(t *testing.T, newClient func(t testing.TB) tokenstore.Store, options LinearizableOptions) {
 	t.Helper()
 	options.Clients = orElse(options.Clients, 8)
@@ -107,10 +108,10 @@ func (h *history) user(number int) string {
 	return fmt.Sprintf("u%d@zylker.example:%d-%d", number, h.seed, h.number)
 }
 
-// refreshOf is the refresh token of a user who keeps it for good.
+// refreshOf returns the refresh token of a user who never rotates it.
 func refreshOf(user string) string { return "fake-refresh-" + user }
 
-// clear deletes the tokens that are left.
+// clear deletes the remaining tokens.
 func (h *history) clear(ctx context.Context, store tokenstore.Store) error {
 	for number := range h.users {
 		user := h.user(number)
@@ -128,8 +129,8 @@ func (h *history) clear(ctx context.Context, store tokenstore.Store) error {
 	return nil
 }
 
-// historyClient is one client in one history. It remembers the token that it saw
-// last of each user.
+// historyClient is one client in one history. It remembers each user's token as it last
+// saw it.
 type historyClient struct {
 	*history
 	number int
@@ -141,13 +142,13 @@ type historyClient struct {
 // action is one operation on the token of one user. Find and save have a token.
 type action struct {
 	kind  string // "find", "save" or "delete"
-	user  string // whom it is about, also if the token does not say so
+	user  string // the user concerned, even if the token does not name one
 	token tokenstore.OAuthToken
 	id    string
 }
 
-// step does one operation and notes when it began and ended. One that gave up
-// says that nothing was stored, and is left out.
+// step runs one operation and records when it began and ended. An operation that gave up
+// has stored nothing and is left out.
 func (c *historyClient) step(ctx context.Context, n int) {
 	in := c.choose(n)
 	began := time.Since(c.start).Nanoseconds()
@@ -170,10 +171,9 @@ func (c *historyClient) step(ctx context.Context, n int) {
 
 // choose returns the next operation of a client. Half of them are finds.
 //
-// No two rows ever hold one key, since which of them is found first is not
-// promised: every other user rotates the refresh token, and the tokens of the
-// rest have one refresh token for good, by which they are saved without a user
-// too, and adopted.
+// No two rows ever share a key, since the contract does not say which of them is found
+// first. Every other user rotates the refresh token. The other users keep theirs: by it
+// their tokens are also saved without a user, and adopted.
 func (c *historyClient) choose(n int) action {
 	number := c.random.IntN(c.users)
 	in := action{kind: "find", user: c.user(number)}
@@ -205,7 +205,7 @@ func (c *historyClient) choose(n int) action {
 	return in
 }
 
-// do carries the operation out. Nothing found is an answer, and an empty token.
+// do runs the operation. Finding nothing is an answer, given as an empty token.
 func (a action) do(ctx context.Context, store tokenstore.Store) (token tokenstore.OAuthToken, err error) {
 	switch a.kind {
 	case "find":

@@ -1,3 +1,5 @@
+// The contract as a sequential program, for the checker of histories.
+
 package conformance
 
 import (
@@ -8,8 +10,8 @@ import (
 	"example.com/tokenstore"
 )
 
-// oneUser is the contract for the one token of one user, as a sequential program
-// has it. The state is the token; an empty one stands for none.
+// oneUser is the contract for the only token of one user, as a sequential program. The
+// state is the token; an empty one means that there is none.
 var oneUser = porcupine.Model{
 	Partition: byUser,
 	Init:      func() any { return tokenstore.OAuthToken{} },
@@ -35,8 +37,8 @@ func byUser(operations []porcupine.Operation) [][]porcupine.Operation {
 	return parts
 }
 
-// step reports whether the answer may be given where the stored token is now,
-// and returns what is stored then.
+// step reports whether the answer is possible if the stored token is now, and returns the
+// token stored after it.
 func (a action) step(now, out tokenstore.OAuthToken) (bool, tokenstore.OAuthToken) {
 	switch a.kind {
 	case "find":

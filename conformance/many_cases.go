@@ -1,8 +1,7 @@
-package conformance
+// A store that saves many tokens in one call plans them together. That must not change the
+// outcome: the cases here compare a batch with the same saves made one by one.
 
-// A store that saves many tokens with one call plans them together. The outcome
-// must not depend on that: the cases here compare a batch with the same saves made
-// one by one.
+package conformance
 
 import (
 	"context"
@@ -14,14 +13,14 @@ import (
 	"example.com/tokenstore"
 )
 
-const ruleMany = "saving many in one call ends as saving them one by one, in that order: the same tokens, the same errors, each at its own place (a store may save all or none)"
+const ruleMany = "saving many tokens in one call has the same result as saving them one by one in that order: the same tokens, and the same errors in the same places (a store may save all or none)"
 
-// manySaver is a store that saves many tokens with one call.
+// manySaver is a store that saves many tokens in one call.
 type manySaver interface {
 	SaveTokens(ctx context.Context, tokens []tokenstore.OAuthToken) ([]tokenstore.OAuthToken, error)
 }
 
-// manyCases are about SaveTokens.
+// manyCases test SaveTokens.
 func manyCases() []Case {
 	user := func(n int, change func(*token)) token {
 		t := withoutID(row(fmt.Sprint(n), fmt.Sprint("u", n), c1, s1))
@@ -61,7 +60,7 @@ func manyCases() []Case {
 	}
 	return append(cases,
 		Case{Name: "many-derived-id", Rule: ruleMany, run: func(t *trial) {
-			// A token that names the ID which another of the batch is about to get.
+			// A token with the ID that another one of the batch is about to get.
 			t.manySaver()
 			derived := t.save(user(4, same)).ID
 			t.must("delete all", t.store.DeleteTokens(t.ctx))
@@ -77,7 +76,7 @@ func manyCases() []Case {
 				t.asOneByOne(randomTokens(random, random.IntN(4)), randomTokens(random, 1+random.IntN(6)))
 				t.must("delete all", t.store.DeleteTokens(t.ctx))
 				if len(t.findings) > 0 {
-					t.fails("in the random batch %d", seed)
+					t.fails("in random batch %d", seed)
 					return
 				}
 			}
@@ -85,13 +84,13 @@ func manyCases() []Case {
 	)
 }
 
-// randomTokens returns tokens that have much in common.
+// randomTokens returns tokens that share many values.
 func randomTokens(random *rand.Rand, n int) []token {
 	pick := func(from ...string) string { return from[random.IntN(len(from))] }
 	tokens := make([]token, n)
 	for i := range tokens {
 		t := &tokens[i]
-		t.ID = pick("", "", "", "x1", "x2") // A store that counts makes numbers.
+		t.ID = pick("", "", "", "x1", "x2") // Not numbers, which a store may generate.
 		t.UserName = pick("", "u1", "u2", "u3")
 		t.RefreshToken = pick("", secret("refresh-1"), secret("refresh-2"))
 		t.GrantToken = pick("", "", secret("grant-1"))
@@ -115,7 +114,7 @@ func (t *trial) manySaver() manySaver {
 	return many
 }
 
-// outcomes is the result of a batch, or of the same saves made one by one.
+// outcomes is the result of a batch, or of the same saves one by one.
 type outcomes struct {
 	saved  []token // empty where a save failed
 	faults []error // one by one only
@@ -123,15 +122,14 @@ type outcomes struct {
 	stored []token
 }
 
-// asOneByOne saves the batch with one call, and then one by one on a store that
-// held the same tokens before, and compares the outcomes. The store is left as the
-// single saves left it.
+// asOneByOne saves the batch in one call, restores the store, saves the same tokens one
+// by one, and compares the outcomes. The store is left as after the single saves.
 func (t *trial) asOneByOne(before, batch []token) {
 	many := t.manySaver()
 	prepare := func() []token {
 		for _, b := range before {
 			t.settings.tick()
-			// A random token may be refused; it is then refused both times.
+			// A random token may be refused, but then both times.
 			_, _ = t.store.SaveToken(t.ctx, b)
 		}
 		t.settings.tick()
@@ -166,8 +164,8 @@ func (t *trial) asOneByOne(before, batch []token) {
 	t.compareMany(start, all, single, given)
 }
 
-// compareMany compares the outcome of a batch with that of single saves, of tokens
-// with the given IDs.
+// compareMany compares the outcomes of a batch and of single saves of tokens with the
+// given IDs.
 func (t *trial) compareMany(start []token, all, single outcomes, given []string) {
 	failed := errors.Join(single.faults...)
 	if all.err != nil && failed != nil && sameRows(t.alike(all.stored, given), t.alike(start, given)) &&
@@ -180,19 +178,19 @@ func (t *trial) compareMany(start []token, all, single outcomes, given []string)
 	}
 	for _, fault := range single.faults {
 		if kind := tokenstore.Kind(fault); kind != nil && !errors.Is(all.err, kind) {
-			t.fails("save many: %s, instead of one that matches %q", safe(all.err), kind)
+			t.fails("save many: %s, instead of an error that matches %q", safe(all.err), kind)
 		}
 	}
 	if got, want := t.alike(all.saved, given), t.alike(single.saved, given); !sameRows(got, want) {
-		t.fails("save many returns %s", rowsDifference(got, want))
+		t.fails("save many returned %s", rowsDifference(got, want))
 	}
 	if got, want := t.alike(all.stored, given), t.alike(single.stored, given); !sameRows(got, want) {
-		t.fails("after a save of many the store holds %s", rowsDifference(got, want))
+		t.fails("after saving many the store holds %s", rowsDifference(got, want))
 	}
 }
 
-// alike returns the tokens with each ID that the store has made replaced by the
-// place where it comes first: IDs may be random. Those that were given stay.
+// alike returns the tokens with each generated ID replaced by the place where it first
+// occurs, since IDs may be random. Given IDs stay.
 func (t *trial) alike(tokens []token, given []string) []token {
 	places := map[string]string{}
 	alike := slices.Clone(tokens)

@@ -1,3 +1,5 @@
+// Cases of several handles on one store, of foreign data, and of memory shared with callers.
+
 package conformance
 
 import (
@@ -35,7 +37,7 @@ func handleCases() []Case {
 		{Name: "handles-last-field", Rule: ruleNoLostField, run: func(t *trial) {
 			second := t.second()
 			t.seed(r1)
-			t.finds(token{UserName: "u1"}, r1) // What a handle remembers must not win over what is stored.
+			t.finds(token{UserName: "u1"}, r1) // The stored token must win over what a handle remembers.
 			other := "https://api.example/second"
 			_, err := second.SaveToken(t.ctx, token{ID: "1", APIDomain: other})
 			t.must("save by the second handle", err)
@@ -47,7 +49,7 @@ func handleCases() []Case {
 	}
 }
 
-// handlesSave saves by turns and reads by the other handle.
+// handlesSave saves with each handle in turn and reads with the other.
 func handlesSave(t *trial) {
 	second := t.second()
 	t.seed(r1, r2, r3)
@@ -60,7 +62,7 @@ func handlesSave(t *trial) {
 	t.findsNone(token{AccessToken: r1.AccessToken})
 }
 
-// handlesDelete deletes by one handle what the other has just read.
+// handlesDelete deletes a token with one handle after the other has read it.
 func handlesDelete(t *trial) {
 	second := t.second()
 	t.seed(r1, r2, r3)
@@ -77,8 +79,8 @@ func handlesDelete(t *trial) {
 	t.holdsBy(second, nil)
 }
 
-// handlesMove lets a user's token be deleted and made anew under another ID by
-// the other handle.
+// handlesMove has the second handle delete a user's token and insert it again under
+// another ID.
 func handlesMove(t *trial) {
 	second := t.second()
 	t.seed(r1)
@@ -93,11 +95,11 @@ func handlesMove(t *trial) {
 	t.holdsBy(second, []token{anew})
 }
 
-// foreignCases plant foreign data and do everything beside it.
+// foreignCases plant foreign data and then call every method.
 func foreignCases() []Case {
 	return []Case{{Name: "foreign", Rule: ruleForeign, run: func(t *trial) {
 		if t.settings.foreign == nil {
-			t.fails("no foreign data can be planted: WithForeign is not given")
+			t.fails("no foreign data can be planted: WithForeign was not given")
 			giveUp()
 		}
 		check, err := t.settings.foreign(t.ctx, t.store.store)
@@ -124,7 +126,7 @@ func foreignCases() []Case {
 	}}}
 }
 
-// isolationCases are about memory that a store might share with its callers.
+// isolationCases test that a store shares no memory with its callers.
 func isolationCases() []Case {
 	return []Case{
 		{Name: "isolation-list", Rule: ruleCopy, run: func(t *trial) {
@@ -141,7 +143,7 @@ func isolationCases() []Case {
 			_ = append(tokens, token{ID: "y"})
 			t.seed(r3)
 			if len(tokens) != 2 || tokens[0] != r1 || tokens[1] != r2 {
-				t.fails("list: the result was changed by a later save")
+				t.fails("list: a later save changed the result")
 			}
 			t.holds(r1, r2, r3)
 		}},
@@ -151,7 +153,7 @@ func isolationCases() []Case {
 			t.must("find", err)
 			t.save(token{UserName: "u1", AccessToken: aNew})
 			if got != r1 {
-				t.fails("find: the result was changed by a later save")
+				t.fails("find: a later save changed the result")
 			}
 		}},
 	}

@@ -1,8 +1,8 @@
-package conformance
+// A secret that a person has edited in the service's console is easily mistaken for another
+// program's secret, or for a missing token. The cases here test that edits are accepted and
+// damage is reported.
 
-// A secret that a person has edited in the service's own console is easily mistaken
-// for another program's secret, or for a token that does not exist. The cases here
-// test that an edit is taken over and that damage is reported.
+package conformance
 
 import (
 	"encoding/json"
@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	ruleDamaged    = "a token's secret that a person has damaged is reported as unreadable by GetTokens and by a find that reads it; it is not a missing token, and does not hide the others"
+	ruleDamaged    = "GetTokens, and a find that reads it, report a token's secret that a person has damaged as unreadable; it is not a missing token, and does not hide the others"
 	ruleMadeWhole  = "a save of the token to which a damaged secret belongs repairs it: the fields that are set overwrite, and the others stay as the person wrote them"
 	ruleDamageGone = "a damaged secret can be deleted, by its ID and with all others"
 	ruleOurs       = "a secret that was overwritten without its id and bookkeeping is still the token to which its name belongs, with the fields that were written"
@@ -24,14 +24,14 @@ const (
 	ruleBadExpiry  = "an expiry that cannot be understood counts as unknown, and the token stays readable"
 )
 
-// personCases are about secrets that a person has edited.
+// personCases test secrets that a person has edited.
 func personCases() []Case {
 	const byHand = `{"refresh_token":"fakecred-by-hand"}`
 	const note = `{"note":"by hand"}`
 	damages := []struct {
 		name string
 		data func(a, b string) string // of the secrets of the two tokens before
-		kept token                    // what the person has put in
+		kept token                    // the fields that the person has written
 	}{
 		{"field", func(string, string) string { return byHand }, token{RefreshToken: secret("by-hand")}},
 		{"text", func(string, string) string { return "fakecred, not JSON {" }, token{}},
@@ -53,7 +53,7 @@ func personCases() []Case {
 				t.writes(a.ID, d.data(t.reads(a.ID), t.reads(b.ID)))
 				asked := token{UserName: a.UserName, ClientID: c1, ClientSecret: s1, AccessToken: aNew, Expiry: at(9)}
 				if d.name == "copied" {
-					asked = withoutID(a) // Else it would go on holding the keys of the other.
+					asked = withoutID(a) // Otherwise it would keep the keys of the other one.
 				}
 				want := tokenstore.Update(d.kept, asked)
 				want.ID = a.ID
@@ -146,23 +146,23 @@ func personCases() []Case {
 			t.has()
 			for id, data := range strangers {
 				if now := t.reads(id); !sameData([]byte(now), []byte(data)) {
-					t.fails("the secret %s of others then holds %s", show(id, false), show(now, true))
+					t.fails("the foreign secret %s now holds %s", show(id, false), show(now, true))
 				}
 			}
 		}},
 	)
 }
 
-// two returns two stored tokens whose IDs are derived from their users. Without a
-// person it ends the case.
+// two returns two stored tokens whose IDs are derived from their users. It ends the case
+// if WithPerson was not given.
 func (t *trial) two() (a, b token) {
 	if t.settings.read == nil || t.settings.write == nil {
-		t.lacks("WithPerson is not given")
+		t.lacks("WithPerson was not given")
 	}
 	return t.save(withoutID(r1)), t.save(withoutID(r2))
 }
 
-// reads returns what a person sees of a token's secret, or ends the case.
+// reads returns a token's secret as a person sees it, or ends the case.
 func (t *trial) reads(id string) string {
 	data, err := t.settings.read(t.ctx, t.store.store, id)
 	t.must("the person's look", err)
@@ -179,7 +179,7 @@ func (t *trial) writes(id, data string) {
 	t.must("the person's edit", err)
 }
 
-// takesText reports whether a person can write what is no JSON.
+// takesText reports whether a person can write data that is not JSON.
 func (t *trial) takesText() bool {
 	err := t.settings.write(t.ctx, t.store.store, "theirs0", []byte("fakecred, not JSON"))
 	return !errors.Is(err, errors.ErrUnsupported)
@@ -189,7 +189,7 @@ func (t *trial) takesText() bool {
 func (t *trial) edits(id, field, text string) {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal([]byte(t.reads(id)), &fields) != nil {
-		t.fails("the person sees no JSON object in the secret of a token")
+		t.fails("the secret of a token is not a JSON object")
 		giveUp()
 	}
 	fields[field], _ = json.Marshal(text) // cannot fail: it is a string
@@ -198,18 +198,18 @@ func (t *trial) edits(id, field, text string) {
 	t.writes(id, string(data))
 }
 
-// damaged checks that a token's secret is reported, and does not hide others.
+// damaged checks that a damaged secret is reported and does not hide other tokens.
 func (t *trial) damaged(a token, others ...token) {
 	_, err := t.store.FindToken(t.ctx, token{UserName: a.UserName})
 	t.matchesKind("find by the user of a damaged secret", err, tokenstore.ErrUnreadable)
 	tokens, err := t.store.GetTokens(t.ctx)
 	t.matchesKind("list with a damaged secret", err, tokenstore.ErrUnreadable)
 	if len(others) > 0 && !sameRows(tokens, others) {
-		t.fails("beside the damaged secret, the list holds %s", rowsDifference(tokens, others))
+		t.fails("with a damaged secret, the list holds %s", rowsDifference(tokens, others))
 	}
 }
 
-// claims saves the row of an edited secret by its user. Then every key finds it.
+// claims saves the row of an edited secret by its user; after that every key finds it.
 func (t *trial) claims(now token, others ...token) {
 	domain := "https://api.example/saved"
 	want := edited(now, func(t *token) { t.APIDomain = domain })
@@ -217,13 +217,13 @@ func (t *trial) claims(now token, others ...token) {
 	t.has(append(others, want)...)
 }
 
-// has is holds in any order: an overwritten secret has lost its age.
+// has is like holds, but in any order: an overwritten secret has lost its age.
 func (t *trial) has(rows ...token) {
 	byID := func(a, b token) int { return strings.Compare(a.ID, b.ID) }
 	got, want := t.list(), slices.SortedFunc(slices.Values(rows), byID)
 	slices.SortFunc(got, byID)
 	if !sameRows(got, want) {
-		t.fails("the store then holds %s", rowsDifference(got, want))
+		t.fails("the store now holds %s", rowsDifference(got, want))
 		return
 	}
 	for _, r := range want {
@@ -231,7 +231,7 @@ func (t *trial) has(rows ...token) {
 	}
 }
 
-// holdsNothing checks that a person who looks finds no credential there.
+// holdsNothing checks that a token's secret holds no credential that a person could read.
 func (t *trial) holdsNothing(id string) {
 	data, err := t.settings.read(t.ctx, t.store.store, id)
 	if err == nil && strings.Contains(string(data), mark) {

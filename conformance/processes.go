@@ -1,3 +1,6 @@
+// One store used by several processes at the same time, for stores whose locks must hold
+// across processes.
+
 package conformance
 
 import (
@@ -7,15 +10,15 @@ import (
 	"example.com/tokenstore"
 )
 
-// Processes hammers one store from several processes at once: it starts the
-// binary of the test that calls it again, as workers, and looks at the store
-// when they are done. Each worker saves users of its own, the same new users
-// and ownerless refresh tokens as the others, and one field of a token whose
-// other fields the others save; it reads what it saved, and deletes some.
+// Processes uses one store from several processes concurrently: it starts the calling
+// test's binary again, as workers, and checks the store when they are done. Each worker
+// saves users of its own, the same new users and ownerless refresh tokens as the others,
+// and one field of a token whose other fields the other workers save. It reads what it
+// saved, and deletes some of it.
 //
-// Processes is called first in a test function of its own, since the workers
-// run that function too, up to this call. With TOKENSTORE_LONG set in the
-// environment the workers save ten times as much.
+// Call Processes first in a test function of its own: the workers run that function too,
+// up to this call. If TOKENSTORE_LONG is set in the environment, the workers save ten
+// times as much.
 func Processes(t *testing.T, workers int, open OpenDir) {
 	t.Helper()
 	count := 20
@@ -27,8 +30,8 @@ func Processes(t *testing.T, workers int, open OpenDir) {
 	}
 }
 
-// processes returns what Processes finds if each worker saves count of each
-// kind of token.
+// processes returns the findings of Processes; each worker saves count tokens of each
+// kind.
 func processes(t *testing.T, workers, count int, open OpenDir) []Finding {
 	t.Helper()
 	asWorker(t, "processes", open, hammer)
@@ -39,13 +42,13 @@ func processes(t *testing.T, workers, count int, open OpenDir) []Finding {
 		check.openDir(open, dir)
 		check.seed(shared(nil))
 		runWorkers(t, check, workers, dir, count)
-		check.rule = "saves of several processes at once end as they would one after the other"
+		check.rule = "concurrent saves of several processes have the same result as one after the other"
 		check.afterHammer(workers, count)
 	}, check.panicked)
 	return check.findings
 }
 
-// runWorkers starts the workers, lets them begin together, and waits for them.
+// runWorkers starts the workers, has them begin together, and waits for them.
 func runWorkers(t *testing.T, check *trial, workers int, dir string, count int) {
 	children := make([]*child, workers)
 	for i := range children {
@@ -72,13 +75,13 @@ func runWorkers(t *testing.T, check *trial, workers int, dir string, count int) 
 			}
 		}
 		if err := c.wait(); err != nil || !done {
-			check.fails("worker %d did not end well: %v", i, err)
+			check.fails("worker %d failed: %v", i, err)
 		}
 	}
 }
 
-// shared returns the token of which each worker saves a field. last gives the
-// value of each field, or is nil for the first ones.
+// shared returns the token of which each worker saves one field. last returns the value
+// of each field; nil means the initial values.
 func shared(last func(field int) string) token {
 	tok := row("7", "shared", c1, s1)
 	for f := range texts {
@@ -107,7 +110,7 @@ func sameOwnerless(i int) token {
 	return token{ClientID: c1, ClientSecret: s1, RefreshToken: secret(fmt.Sprintf("ownerless-%d", i)), AccessToken: secret(fmt.Sprintf("access-ownerless-%d", i)), Expiry: at(i)}
 }
 
-// hammer is what a worker of Processes does.
+// hammer is run by each worker of Processes.
 func hammer(w *worker) {
 	t := w.trial
 	save := func(tok token) token {
@@ -132,7 +135,7 @@ func hammer(w *worker) {
 			got, err := t.store.FindTokenByID(t.ctx, "7")
 			t.must("find by ID", err)
 			if *texts[w.number].of(&got) != *texts[w.number].of(&part) {
-				t.breaks(ruleNoLostField, "the field %s that this worker has just saved is gone", texts[w.number].name)
+				t.breaks(ruleNoLostField, "the field %s, which this worker has just saved, is gone", texts[w.number].name)
 			}
 		}
 
@@ -142,7 +145,7 @@ func hammer(w *worker) {
 	}
 }
 
-// afterHammer looks at what the workers have left.
+// afterHammer checks the tokens that the workers have left.
 func (t *trial) afterHammer(workers, count int) {
 	want := map[token]bool{}
 	for i := range count {
@@ -173,12 +176,12 @@ func (t *trial) afterHammer(workers, count int) {
 		}
 		ids[r.ID] = true
 		if !want[withoutID(r)] {
-			t.fails("a token is stored twice, or is none of those that were saved: %s; the shared one differs so: %s", show(r.UserName, false), difference(r, last))
+			t.fails("a token is stored twice, or was never saved: %s; difference from the shared token: %s", show(r.UserName, false), difference(r, last))
 		}
 		delete(want, withoutID(r))
 	}
 	for missed := range want {
-		t.fails("a token was saved and is not stored: %s", show(missed.UserName, false))
+		t.fails("a saved token is not stored: %s", show(missed.UserName, false))
 	}
 	t.found("find by ID", last)(t.store.FindTokenByID(t.ctx, "7"))
 	for _, r := range rows {

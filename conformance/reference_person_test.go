@@ -9,11 +9,11 @@ import (
 	"example.com/tokenstore"
 )
 
-// desk is where a person works: the secrets of the reference that were edited so
-// that they are no rows any more, by ID.
+// desk has the secrets that a person has edited so that they are no longer rows of the
+// reference, by ID.
 type desk struct{ secrets map[string]written }
 
-// written is a secret as a person has left it.
+// written is a secret as a person has written it.
 type written struct {
 	text     string
 	stranger bool
@@ -21,17 +21,17 @@ type written struct {
 	put      token // the fields that it has now
 }
 
-// handling is what a wrong store makes of a person's work.
+// handling says how a wrong store treats a person's edits.
 type handling struct {
-	damageIsForeign  bool // a damaged secret is taken for a stranger's
-	damageIsSilent   bool // a list does not say that a secret is damaged
+	damageIsForeign  bool // a damaged secret counts as foreign
+	damageIsSilent   bool // a list does not report a damaged secret
 	damageStays      bool // a delete leaves a damaged secret
 	damageStaysInAll bool // a delete of all leaves it
-	editIsDropped    bool // a save over a damaged secret drops what it holds
-	strangerIsOurs   bool // a delete of all deletes strangers' secrets
-	pasteIsForeign   bool // an object without id and bookkeeping is a stranger's
+	editIsDropped    bool // a save of a damaged secret drops its fields
+	strangerIsOurs   bool // a delete of all deletes foreign secrets
+	pasteIsForeign   bool // an object without id and bookkeeping is foreign
 	copyIsToken      bool // the id in a secret does not matter
-	expiryIsDamage   bool // an expiry that is not understood damages the token
+	expiryIsDamage   bool // an expiry that cannot be parsed damages the token
 }
 
 func (d *data) personReads(id string) ([]byte, error) {
@@ -69,7 +69,7 @@ func (d *data) personWrites(id string, text []byte) error {
 	return nil
 }
 
-// readWritten reads what a person has written, and reports whether it is a row.
+// readWritten parses a secret that a person has written, and reports whether it is a row.
 func (d *data) readWritten(id string, s *written) (live bool) {
 	known := s.was.ID != ""
 	var fields map[string]any
@@ -103,7 +103,7 @@ func (d *data) readWritten(id string, s *written) (live bool) {
 	return true
 }
 
-// damagedFor reports whether a find comes to a damaged secret.
+// damagedFor reports whether a find reads a damaged secret.
 func (d *data) damagedFor(query token) bool {
 	for id, s := range d.secrets {
 		if s.stranger {
@@ -121,7 +121,7 @@ func (d *data) damagedFor(query token) bool {
 	return false
 }
 
-// mend makes the damaged secret whole to which a token belongs.
+// mend repairs the damaged secret of a token.
 func (d *data) mend(t token) (token, bool) {
 	for id, s := range d.secrets {
 		if s.stranger || t.UserName == "" || s.was.UserName != t.UserName {

@@ -12,8 +12,8 @@ import (
 	"example.com/tokenstore/internal/rowstore"
 )
 
-// reference is the simplest store that keeps the contract: rows in a slice. Its
-// rows are shared, so that several handles can be on them.
+// reference is the simplest store that keeps the contract: rows in a slice. Several
+// handles can share the rows.
 type reference struct {
 	data *data
 }
@@ -22,12 +22,12 @@ type data struct {
 	mu   sync.Mutex
 	rows []token
 	last int
-	// foreign are rows of others, for stores that do not keep their hands off.
+	// foreign are rows of others, for stores that do not leave them alone.
 	foreign []token
-	desk             // what a person has done
-	blind   bool     // no read shows what was written
-	keeps   bool     // no removal removes
-	wrongs  handling // what a wrong store makes of a person's work
+	desk             // a person's edits
+	blind   bool     // reads never return written data
+	keeps   bool     // removals remove nothing
+	wrongs  handling // how a wrong store treats a person's edits
 }
 
 func newReference() *reference { return &reference{data: &data{}} }
@@ -58,7 +58,7 @@ func (d *data) shown() []token {
 	return d.rows
 }
 
-// remove removes rows and looks whether they are gone.
+// remove removes rows and checks that they are gone.
 func (d *data) remove(gone func(token) bool) error {
 	if !d.keeps {
 		d.rows = slices.DeleteFunc(d.rows, gone)

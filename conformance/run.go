@@ -1,3 +1,5 @@
+// The entry points of the suite for stores, for use with and without package testing.
+
 package conformance
 
 import (
@@ -12,11 +14,11 @@ import (
 type Case struct {
 	// Name names the case: "F05", "concurrent-new-user".
 	Name string
-	// Rule is the rule that it is about, in words.
+	// Rule is the rule that it tests, in words.
 	Rule string
 
 	run func(*trial)
-	// refusable cases are excused by a proper refusal only.
+	// refusable cases are excused only by a proper refusal.
 	refusable bool
 }
 
@@ -33,10 +35,9 @@ func Cases() []Case {
 	return cases
 }
 
-// Store runs every case as a subtest of t. newStore returns a new, empty store,
-// one for each case; it registers with t.Cleanup what has to be closed. A case
-// that is missing, as was declared with [WithMissing], is skipped with its
-// reason, and all of them are logged at the end.
+// Store runs every case as a subtest of t. newStore returns a new, empty store for each
+// case; it uses t.Cleanup to close things. A case that fails as declared with
+// [WithMissing] is skipped with its reason, and all of these are logged at the end.
 func Store(t *testing.T, newStore func(t testing.TB) tokenstore.Store, options ...Option) {
 	t.Helper()
 	s, cases := newSettings(options), Cases()
@@ -45,11 +46,10 @@ func Store(t *testing.T, newStore func(t testing.TB) tokenstore.Store, options .
 	})
 }
 
-// Run runs every case without package testing and yields how each ended, while
-// it goes on; to stop, break out of the loop. newStore returns a new, empty
-// store, one for each case; Run closes it after its case if it is an io.Closer.
-// No case is run on a store that is not empty. If ctx ends, Run stops, and the
-// case that was running is not reported.
+// Run runs every case without package testing and yields each result as the case ends; to
+// stop, break out of the loop. newStore returns a new, empty store for each case; Run
+// closes it after the case if it is an io.Closer. Run uses no store that is not empty. If
+// ctx ends, Run stops without a result for the running case.
 //
 //	for result := range conformance.Run(ctx, newStore) {
 //		fmt.Println(result)

@@ -1,3 +1,5 @@
+// The contract's numbered cases of SaveToken, and cases that it leaves to the reader.
+
 package conformance
 
 import (
@@ -12,9 +14,9 @@ type saveCase struct {
 	save       token
 	rows       []token // nil: r1, r2, r3.
 
-	// One of these is what follows.
-	updates *token // This token stands in the place of the row with its ID.
-	inserts bool   // What was saved is a new row.
+	// One of these is the expected outcome.
+	updates *token // This token replaces the row with its ID.
+	inserts bool   // The saved token becomes a new row.
 	refused bool   // The error matches ErrInvalidToken.
 }
 
@@ -30,7 +32,7 @@ func saveCases() []Case {
 		Case{Name: "S26", Rule: ruleOpaque, run: afterTen},
 		Case{Name: "S27", Rule: ruleDistinct, run: afterDelete},
 		Case{Name: "S38", Rule: ruleDistinct, run: twoIntoEmpty},
-		Case{Name: "S40", Rule: "two saves at once end as they would one after the other: both users are stored", run: twoAtOnce},
+		Case{Name: "S40", Rule: "two concurrent saves have the same result as one after the other: both users are stored", run: twoAtOnce},
 	)
 }
 
@@ -64,7 +66,7 @@ func (t *trial) inserted(asked, saved token, rows []token) {
 	}
 	for _, r := range rows {
 		if r.ID == saved.ID {
-			t.fails("save: the token %s was taken, instead of a new one", show(r.ID, false))
+			t.fails("save: the token %s was updated, instead of inserting a new one", show(r.ID, false))
 			return
 		}
 	}
@@ -72,7 +74,7 @@ func (t *trial) inserted(asked, saved token, rows []token) {
 	t.holds(append(append([]token{}, rows...), want)...)
 }
 
-// replaced returns rows with now in the place of the row that has its ID.
+// replaced returns rows with now in place of the row with the same ID.
 func replaced(rows []token, now token) []token {
 	all := append([]token{}, rows...)
 	for i := range all {
@@ -89,19 +91,19 @@ var (
 	gNew = secret("grant-new")
 )
 
-// changed returns a pointer to t with changes.
+// changed returns a pointer to a changed copy of t.
 func changed(t token, change func(*token)) *token {
 	change(&t)
 	return &t
 }
 
-// newAccess returns t with a new access token and the expiry that came with it.
+// newAccess returns t with a new access token and its expiry.
 func newAccess(t token, n int) *token {
 	t.AccessToken, t.Expiry = aNew, at(n)
 	return &t
 }
 
-// newAccessOnly returns t with a new access token that came without an expiry.
+// newAccessOnly returns t with a new access token that has no expiry.
 func newAccessOnly(t token) *token {
 	t.AccessToken = aNew
 	t.Expiry = token{}.Expiry
@@ -179,7 +181,7 @@ func refusals() []saveCase {
 	}
 }
 
-// afterTen inserts after the IDs 1 to 10: the greatest ID as a text is 9.
+// afterTen inserts after the IDs 1 to 10: compared as strings, the greatest one is 9.
 func afterTen(t *trial) {
 	var rows []token
 	for i := range 10 {
@@ -190,8 +192,8 @@ func afterTen(t *trial) {
 	t.inserted(asked, t.save(asked), rows)
 }
 
-// afterDelete inserts after the newest token was deleted: its ID is not used
-// again for another token.
+// afterDelete inserts after the newest token was deleted: its ID is not reused for
+// another token.
 func afterDelete(t *trial) {
 	t.seed(r1, r2, r3)
 	t.must("delete", t.store.DeleteToken(t.ctx, "3"))

@@ -1,3 +1,5 @@
+// Cases of several saves, finds and deletes in a row: adoption, rotation, and expiries.
+
 package conformance
 
 import (
@@ -6,7 +8,7 @@ import (
 	"example.com/tokenstore"
 )
 
-// adoptionCases are about a user who takes over a token without a user.
+// adoptionCases test a user who adopts a token without a user.
 func adoptionCases() []Case {
 	// Two rows without a user can hold one refresh token only if the younger
 	// was saved without client values.
@@ -22,7 +24,7 @@ func adoptionCases() []Case {
 	cases := []saveCase{
 		{name: "adopt-oldest", rule: ruleOldest, rows: []token{older, younger}, save: user, updates: owner(older)},
 		{name: "adopt-despite-older-owned", rule: "a token without a user is adopted even if an older token of another user matches", rows: []token{owned, younger}, save: user, updates: owner(younger)},
-		{name: "adopt-despite-unknown-id", rule: "a token without a user is adopted also when an unknown ID was given", rows: []token{older}, save: with(func(t *token) { t.ID = "70" }), updates: owner(older)},
+		{name: "adopt-despite-unknown-id", rule: "a token without a user is adopted even if an unknown ID was given", rows: []token{older}, save: with(func(t *token) { t.ID = "70" }), updates: owner(older)},
 		{name: "adopt-grant-first", rule: ruleGrantFirst, rows: []token{older, granted}, save: with(func(t *token) { t.GrantToken = gNew }), updates: owner(granted)},
 		{name: "adopt-refresh-after-grant", rule: ruleThenRefresh, rows: []token{older}, save: with(func(t *token) { t.GrantToken = secret("grant-other") }),
 			updates: changed(*owner(older), func(t *token) { t.GrantToken = secret("grant-other") })},
@@ -47,7 +49,7 @@ func adoptionCases() []Case {
 	return all
 }
 
-// sequenceCases are about several saves, finds and deletes on one token.
+// sequenceCases are several saves, finds and deletes of one token.
 func sequenceCases() []Case {
 	return []Case{
 		{Name: "rotation", Rule: ruleKeyMoves, run: rotation},
@@ -91,7 +93,7 @@ func sequenceCases() []Case {
 	}
 }
 
-// rotation gives a token new refresh and access tokens again and again.
+// rotation replaces a token's refresh and access tokens many times.
 func rotation(t *trial) {
 	t.seed(r1, r2)
 	now := r1
@@ -105,13 +107,13 @@ func rotation(t *trial) {
 		t.findsNone(token{RefreshToken: last.RefreshToken, ClientID: c1, ClientSecret: s1})
 		t.findsNone(token{GrantToken: last.GrantToken, ClientID: c1, ClientSecret: s1})
 	}
-	t.found("save", r1)(t.save(r1), nil) // And back to what it was at first.
+	t.found("save", r1)(t.save(r1), nil) // And back to the first values.
 	t.holds(r1, r2)
 }
 
 func digit(i int) string { return string(rune('0' + i%10)) }
 
-// keyMoves lets keys go from one token to another.
+// keyMoves moves keys from one token to another.
 func keyMoves(t *trial) {
 	t.seed(r1, r2, r3)
 	one := edited(r1, func(t *token) { t.UserName, t.RefreshToken = "u8", rNew })
@@ -129,8 +131,8 @@ func keyMoves(t *trial) {
 	t.inserted(asked, t.save(asked), []token{one, two, r3})
 }
 
-// olderRemains gives an older token a key that a younger one holds: the older
-// is found by it, until it is gone.
+// olderRemains gives an older token a key that a younger one has: a find by it returns
+// the older one until that is deleted.
 func olderRemains(t *trial) {
 	t.seed(r1, r2, r3)
 	older := edited(r1, func(t *token) {
@@ -152,7 +154,7 @@ func deleteThenSave(t *trial) {
 	t.holds()
 	bare := token{UserName: "u1", AccessToken: aNew}
 	saved := t.save(bare)
-	t.inserted(bare, saved, nil) // Nothing of the deleted token comes back.
+	t.inserted(bare, saved, nil) // No field of the deleted token comes back.
 	t.findsNone(token{RefreshToken: r1.RefreshToken, ClientID: c1, ClientSecret: s1})
 }
 
@@ -171,7 +173,7 @@ func deleteThenSameID(t *trial) {
 	}
 }
 
-// expiryCases are about the time at which an access token ends.
+// expiryCases test the time at which an access token expires.
 func expiryCases() []Case {
 	zone := time.FixedZone("somewhere", 5*3600+1800)
 	moment := time.UnixMilli(1_893_456_000_123)
@@ -201,7 +203,7 @@ func expiryCases() []Case {
 		})
 	}
 	add("expiry-monotonic", ruleExpiry, func(t *trial) {
-		now := time.Now().Add(time.Hour) // It carries a reading of the monotonic clock.
+		now := time.Now().Add(time.Hour) // It has a monotonic clock reading.
 		want := edited(r1, func(t *token) { t.Expiry = time.UnixMilli(now.UnixMilli()).UTC() })
 		t.found("save", want)(t.save(edited(r1, func(t *token) { t.Expiry = now })), nil)
 		t.holds(want)

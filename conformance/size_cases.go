@@ -1,3 +1,5 @@
+// Cases of many tokens and of tokens near and above the size limit.
+
 package conformance
 
 import (
@@ -8,7 +10,7 @@ import (
 	"example.com/tokenstore"
 )
 
-// sizeCases are about many tokens and large ones.
+// sizeCases test many tokens, and large ones.
 func sizeCases() []Case {
 	return []Case{
 		{Name: "thousand", Rule: ruleEveryKey, run: thousand},
@@ -56,8 +58,8 @@ func thousand(t *trial) {
 	t.holds()
 }
 
-// tooLarge saves ever larger tokens over a small one. Each is stored wholly or
-// refused, and then the last one stays.
+// tooLarge updates a small token to larger and larger ones. Each is stored completely, or
+// it is refused and the previous one stays.
 func tooLarge(t *trial) {
 	t.seed(r1)
 	now := r1

@@ -1,3 +1,6 @@
+// The common part of the suites for stores and for drivers: selecting cases, running them, and
+// collecting findings.
+
 package conformance
 
 import (
@@ -14,14 +17,11 @@ import (
 	"time"
 )
 
-// What the suites of cases, for stores and for drivers, have in common: which
-// cases are run, and what a run of one finds.
-
 const ruleBounded = "no call waits without a limit of its own, even if its context has no deadline"
 
-const ruleDeclared = "what is declared missing is a case, and does not work"
+const ruleDeclared = "a case that is declared missing exists, and fails"
 
-// choice says which cases are run, and which are declared missing.
+// choice selects the cases to run, and declares cases missing.
 type choice struct {
 	names   []string // of all cases
 	option  string   // the name of the option that declares
@@ -31,19 +31,20 @@ type choice struct {
 
 type missing struct{ pattern, reason string }
 
-// declare says that the cases whose names match the patterns are missing.
+// declare declares the cases whose names match the patterns missing.
 func (c *choice) declare(reason string, patterns []string) {
 	for _, p := range patterns {
 		c.missing = append(c.missing, missing{p, reason})
 	}
 }
 
-// selected reports whether a case is to be run.
+// selected reports whether to run a case.
 func (c *choice) selected(name string) bool {
 	return len(c.only) == 0 || slices.ContainsFunc(c.only, func(p string) bool { return matches(p, name) })
 }
 
-// missingReason returns why a case is declared missing; ok is false if it is not.
+// missingReason returns the reason for which a case is declared missing; ok is false if it
+// is not.
 func (c *choice) missingReason(name string) (reason string, ok bool) {
 	for _, m := range c.missing {
 		if matches(m.pattern, name) {
@@ -63,7 +64,7 @@ func (c *choice) unmatched() []Finding {
 	var findings []Finding
 	for _, m := range c.missing {
 		if !slices.ContainsFunc(c.names, func(name string) bool { return matches(m.pattern, name) }) {
-			findings = append(findings, Finding{Case: "options", Rule: ruleDeclared, Detail: fmt.Sprintf("%s names %q, which is no case", c.option, m.pattern)})
+			findings = append(findings, Finding{Case: "options", Rule: ruleDeclared, Detail: fmt.Sprintf("%s: the pattern %q matches no case", c.option, m.pattern)})
 		}
 	}
 	return findings
@@ -98,7 +99,7 @@ func (c *choice) subtests(t *testing.T, try func(t *testing.T, i int) Result) {
 	}
 }
 
-// results yields how each selected case ended, until ctx ends.
+// results yields the result of each selected case, until ctx ends.
 func (c *choice) results(ctx context.Context, try func(i int) Result) iter.Seq[Result] {
 	return func(yield func(Result) bool) {
 		for i, name := range c.names {
@@ -116,7 +117,7 @@ func (c *choice) results(ctx context.Context, try func(i int) Result) iter.Seq[R
 	}
 }
 
-// judge says how a case ended. excused reports whether a declaration excuses a
+// judge returns the result of a case. excused reports whether a declaration excuses a
 // finding.
 func (c *choice) judge(r *record, excused func(Finding) bool) Result {
 	result := Result{Case: r.name, Rule: r.rule, Findings: r.findings}
@@ -130,7 +131,7 @@ func (c *choice) judge(r *record, excused func(Finding) bool) Result {
 		result.Outcome = Failed
 	case len(r.findings) == 0:
 		result.Outcome = Failed
-		result.Findings = []Finding{{Case: r.name, Rule: ruleDeclared, Detail: fmt.Sprintf("declared missing (%s), but it works", reason)}}
+		result.Findings = []Finding{{Case: r.name, Rule: ruleDeclared, Detail: fmt.Sprintf("declared missing (%s), but it passes; remove the declaration", reason)}}
 	case slices.ContainsFunc(r.findings, func(f Finding) bool { return f.hard || !excused(f) }):
 		result.Outcome = Failed
 	default:
@@ -139,11 +140,11 @@ func (c *choice) judge(r *record, excused func(Finding) bool) Result {
 	return result
 }
 
-// record is one run of one case, and what it has found.
+// record is one run of one case, with its findings.
 type record struct {
 	name, rule string
 	closers    []io.Closer
-	lacking    string // why the case, which is about something optional, cannot run
+	lacking    string // why a case of an optional ability cannot run
 
 	mu       sync.Mutex
 	findings []Finding
@@ -161,7 +162,7 @@ func (r *record) add(f Finding) {
 	f.Case = r.name
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	const enough = 8 // What is broken under concurrency is found again and again.
+	const enough = 8 // A fault under concurrency is found many times over.
 	if len(r.findings) < enough || f.hard {
 		r.findings = append(r.findings, f)
 	}
@@ -175,14 +176,13 @@ func (r *record) must(doing string, err error) {
 	}
 }
 
-// lacks ends the case, which is about something optional, and records why that is
-// not there.
+// lacks ends a case of an optional ability, and records why that is missing.
 func (r *record) lacks(why string) {
 	r.lacking = why
 	giveUp()
 }
 
-// run runs a case to its end, and closes what it has opened.
+// run runs a case to its end, and closes what the case has opened.
 func (r *record) run(f func()) {
 	inGoroutine(func() {
 		defer r.closeAll()
@@ -200,7 +200,7 @@ func (r *record) closes(opened any) {
 func (r *record) closeAll() {
 	for _, c := range slices.Backward(r.closers) {
 		if err := c.Close(); err != nil {
-			r.breaks("what was opened can be closed", "close: %s", safe(err))
+			r.breaks("stores and drivers can be closed", "close: %s", safe(err))
 		}
 	}
 }
@@ -213,15 +213,15 @@ func (r *record) panicked(p any) {
 	r.add(Finding{Rule: "no call panics", Detail: "panic: " + text, hard: true})
 }
 
-// readOutput looks for credentials in what was logged.
+// readOutput searches the logs for credentials.
 func (r *record) readOutput(output func() string, rule string) {
 	if output != nil && strings.Contains(output(), mark) {
-		r.add(Finding{Rule: rule, Detail: "what was logged holds a credential", hard: true})
+		r.add(Finding{Rule: rule, Detail: "the log holds a credential", hard: true})
 	}
 }
 
-// bounded makes a call that must return by itself, although its context has no
-// deadline. If it does not, the case ends.
+// bounded makes a call that must return although its context has no deadline. If it does
+// not return in time, the case ends.
 func (r *record) bounded(ctx context.Context, patience time.Duration, doing string, call func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -236,14 +236,13 @@ func (r *record) bounded(ctx context.Context, patience time.Duration, doing stri
 	case err := <-done:
 		return err
 	case <-end.C:
-		r.breaks(ruleBounded, "%s has not ended after %v", doing, patience)
+		r.breaks(ruleBounded, "%s has not returned after %v", doing, patience)
 		giveUp()
 		return nil // not reached
 	}
 }
 
-// inGoroutine runs f to its end, to a panic, or to where it gives up with
-// runtime.Goexit.
+// inGoroutine runs f until it returns, panics, or gives up with runtime.Goexit.
 func inGoroutine(f func(), panicked func(any)) {
 	done := make(chan struct{})
 	go func() {
@@ -258,5 +257,5 @@ func inGoroutine(f func(), panicked func(any)) {
 	<-done
 }
 
-// giveUp ends the case that runs.
+// giveUp ends the running case.
 func giveUp() { runtime.Goexit() }

@@ -1,3 +1,6 @@
+// Cases of hostile strings, IDs and keys: values that stores and formats are likely to change
+// or confuse.
+
 package conformance
 
 import (
@@ -7,13 +10,13 @@ import (
 	"example.com/tokenstore"
 )
 
-// longText is the length of the longest text. It stands twice in each of eight
-// fields, 48 KiB together, which the services with the smallest secrets (64 KiB)
-// still store; what is too large has a case of its own.
+// longText is the length of the longest string. It occurs twice in each of eight fields,
+// 48 KiB in total, which even the services with the smallest secrets (64 KiB) store; data
+// that is too large has a case of its own.
 const longText = 3072
 
-// hostile are texts that stores get wrong. They stand before and behind each
-// value, and an ID consists of one.
+// hostile are strings that stores are likely to get wrong. The cases put one before and
+// after each value, or use one as an ID.
 var hostile = []struct{ name, text string }{
 	{"quote", "'"},
 	{"double-quote", `"`},
@@ -56,7 +59,7 @@ var hostile = []struct{ name, text string }{
 	{"long", strings.Repeat("0123456789abcdef", longText/16)},
 }
 
-// textCases store hostile texts in every field but the ID.
+// textCases store hostile strings in every field except the ID.
 func textCases() []Case {
 	var cases []Case
 	for _, h := range hostile {
@@ -69,7 +72,7 @@ func textCases() []Case {
 		Case{Name: "text-invalid-utf8", Rule: ruleUTF8, run: invalidUTF8})
 }
 
-// around returns a token in which text stands before and behind every value.
+// around returns a token with text before and after every value.
 func around(text, name string) token {
 	var tok token
 	for _, f := range texts {
@@ -83,7 +86,7 @@ func around(text, name string) token {
 	return tok
 }
 
-// texts saves first, changes it to second, and deletes it, beside r1.
+// texts saves first, changes it to second, and deletes it, with r1 stored as well.
 func (t *trial) texts(first, second token) {
 	saved, ok := t.saveOrRefused(first)
 	if !ok {
@@ -100,7 +103,7 @@ func (t *trial) texts(first, second token) {
 		t.holds(r1, first)
 		return
 	}
-	t.found("save over it", second)(changed, nil)
+	t.found("save the changed token", second)(changed, nil)
 	t.holds(r1, second)
 	if t.settings.reopen != nil {
 		t.holdsBy(t.second(), []token{r1, second})
@@ -119,14 +122,14 @@ func (t *trial) saveOrRefused(tok token) (saved token, ok bool) {
 	case err == nil:
 		return saved, true
 	case errors.Is(err, tokenstore.ErrInvalidToken), errors.Is(err, tokenstore.ErrTooLarge):
-		t.refuses("save: %s (a store that cannot do this declares it with WithMissing)", safe(err))
+		t.refuses("save: %s (if the store cannot do this, declare it with WithMissing)", safe(err))
 	default:
 		t.fails("save: %s", safe(err))
 	}
 	return token{}, false
 }
 
-// words stores users whose whole name is a word that stores or formats use.
+// words stores users whose name is a word that has a meaning for stores or formats.
 func words(t *trial) {
 	var rows []token
 	for _, name := range []string{
@@ -142,7 +145,7 @@ func words(t *trial) {
 	t.holds(rows...)
 }
 
-// invalidUTF8 tries texts that are not valid UTF-8 in every field.
+// invalidUTF8 tries strings that are not valid UTF-8 in every field.
 func invalidUTF8(t *trial) {
 	t.seed(r1)
 	for _, bad := range []string{"\xff", "a\xc3", "\xed\xa0\x80"} {
@@ -202,7 +205,7 @@ func idCases() []Case {
 	)
 }
 
-// ids saves a token under each ID, beside r1, and deletes them one by one.
+// ids saves a token under each ID, with r1 stored as well, and deletes them one by one.
 func (t *trial) ids(ids ...string) {
 	rows := []token{r1}
 	for i, id := range ids {
@@ -234,7 +237,7 @@ func (t *trial) ids(ids ...string) {
 	t.findsNone(token{ID: ids[0]})
 }
 
-// pairCases store pairs of keys that differ, though not to everyone.
+// pairCases store pairs of different keys that some stores consider equal.
 func pairCases() []Case {
 	var cases []Case
 	for _, p := range []struct{ name, one, two string }{
@@ -265,7 +268,7 @@ func pairCases() []Case {
 	return cases
 }
 
-// pair stores two tokens whose keys, all four, are a pair.
+// pair stores two tokens that have the pair in each of their four keys.
 func pair(t *trial, one, two string) {
 	with := func(text string) token {
 		return token{

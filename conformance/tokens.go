@@ -1,3 +1,5 @@
+// The tokens of the cases, and how findings show values without showing a credential.
+
 package conformance
 
 import (
@@ -10,16 +12,16 @@ import (
 	"example.com/tokenstore"
 )
 
-// token is short for the many tokens below.
+// token is an abbreviation.
 type token = tokenstore.OAuthToken
 
-// mark is in every fake credential of this suite, and in nothing else.
+// mark is part of every fake credential of this suite, and of nothing else.
 const mark = "fakecred"
 
 // secret returns a fake credential.
 func secret(name string) string { return mark + "-" + name }
 
-// at returns a time of millisecond precision; n tells it from others.
+// at returns a time of millisecond precision, different for each n.
 func at(n int) time.Time { return time.UnixMilli(1_893_456_000_000 + int64(n)).UTC() }
 
 // The rows of the contract's cases. c1 and s1 are the client values of r1 and r2.
@@ -35,7 +37,7 @@ var (
 	}
 )
 
-// row returns a token with every field set; its values have the ID in them.
+// row returns a token with every field set; its values contain the ID.
 func row(id, user, client, clientSecret string) token {
 	return token{
 		ID: id, UserName: user, ClientID: client, ClientSecret: clientSecret,
@@ -50,13 +52,13 @@ func edited(t token, change func(*token)) token {
 	return t
 }
 
-// withoutID returns t as a caller has it who does not know its ID.
+// withoutID returns t without its ID, like a token from a caller that does not know it.
 func withoutID(t token) token {
 	t.ID = ""
 	return t
 }
 
-// texts are the text fields of a token that are no ID, by their stored names.
+// texts are the string fields of a token other than the ID, by their stored names.
 var texts = []struct {
 	name       string
 	credential bool
@@ -72,7 +74,7 @@ var texts = []struct {
 	{"api_domain", false, func(t *token) *string { return &t.APIDomain }},
 }
 
-// difference says in which fields got is not want; "" if they are equal.
+// difference describes the fields in which got and want differ; "" if they are equal.
 func difference(got, want token) string {
 	var diffs []string
 	add := func(name, g, w string) { diffs = append(diffs, fmt.Sprintf("%s is %s instead of %s", name, g, w)) }
@@ -90,14 +92,14 @@ func difference(got, want token) string {
 	return strings.Join(diffs, ", ")
 }
 
-// show quotes a text for a finding, shortened. A credential that is not one of
-// the suite's fakes is not shown.
+// show quotes a string for a finding, shortened. It does not show a credential that is
+// not one of the suite's fakes.
 func show(text string, credential bool) string {
 	switch {
 	case text == "":
 		return "empty"
 	case credential && !strings.Contains(text, mark):
-		return fmt.Sprintf("a text of %d bytes that is not of this suite", len(text))
+		return fmt.Sprintf("a string of %d bytes that is not from this suite", len(text))
 	case len(text) > 80:
 		return fmt.Sprintf("%q… (%d bytes)", strings.ToValidUTF8(text[:40], ""), len(text))
 	case !utf8.ValidString(text):
@@ -106,8 +108,8 @@ func show(text string, credential bool) string {
 	return fmt.Sprintf("%q", text)
 }
 
-// leaks reports whether anything that fmt makes of err, or of what it wraps,
-// holds a credential of this suite.
+// leaks reports whether err or an error that it wraps, formatted by fmt in any way, holds
+// a credential of this suite.
 func leaks(err error) bool {
 	if err == nil {
 		return false
@@ -133,7 +135,7 @@ func safe(err error) string {
 	case err == nil:
 		return "no error"
 	case leaks(err):
-		return "an error whose text holds a credential"
+		return "an error that holds a credential"
 	}
 	return "error: " + err.Error()
 }

@@ -1,3 +1,5 @@
+// One run of a store case: the calls and checks that cases are made of.
+
 package conformance
 
 import (
@@ -25,13 +27,13 @@ func caseTrial(ctx context.Context, s *settings, name, rule string) *trial {
 	return &trial{ctx: ctx, settings: s, record: record{name: name, rule: rule}, generated: map[string]bool{}}
 }
 
-// refuses records that the store refused properly what it should be able to store.
+// refuses records that the store properly refused a token that it should be able to store.
 func (t *trial) refuses(format string, args ...any) {
 	t.add(Finding{Rule: t.rule, Detail: fmt.Sprintf(format, args...), refusal: true})
 }
 
-// empty reports whether the store is empty, and records it if not: the suite
-// deletes tokens, and must not do so on tokens that are not its own.
+// empty reports whether the store is empty, and records a finding if it is not: the suite
+// deletes tokens, and must not delete any but its own.
 func (t *trial) empty() bool {
 	tokens, err := t.store.GetTokens(t.ctx)
 	if err != nil {
@@ -48,7 +50,7 @@ func (t *trial) empty() bool {
 // second returns a second handle on the store, or ends the case.
 func (t *trial) second() *handle {
 	if t.settings.reopen == nil {
-		t.fails("the store cannot be opened a second time: WithReopen is not given")
+		t.fails("the store cannot be opened again: WithReopen was not given")
 		giveUp()
 	}
 	store, err := t.settings.reopen(t.ctx, t.store.store)
@@ -57,7 +59,7 @@ func (t *trial) second() *handle {
 	return &handle{store: store, trial: t}
 }
 
-// save saves and ends the case if that fails.
+// save calls SaveToken and ends the case if that fails.
 func (t *trial) save(tok token) token {
 	t.settings.tick()
 	saved, err := t.store.SaveToken(t.ctx, tok)
@@ -80,7 +82,7 @@ func (t *trial) finds(query, want token) {
 	t.found("find", want)(t.store.FindToken(t.ctx, query))
 }
 
-// found returns the check of what a call that finds returned.
+// found returns a check of the result of a call that finds a token.
 func (t *trial) found(doing string, want token) func(token, error) {
 	return func(got token, err error) {
 		switch {
@@ -103,14 +105,14 @@ func (t *trial) isNotFound(doing string, got token, err error) {
 	case err == nil:
 		t.fails("%s: found the token %s, instead of nothing", doing, show(got.ID, false))
 	case !errors.Is(err, tokenstore.ErrNotFound):
-		t.fails("%s: %s, instead of one that matches ErrNotFound", doing, safe(err))
+		t.fails("%s: %s, instead of an error that matches ErrNotFound", doing, safe(err))
 	}
 }
 
 // matchesKind checks an error's kind.
 func (t *trial) matchesKind(doing string, err, kind error) {
 	if !errors.Is(err, kind) {
-		t.fails("%s: %s, instead of one that matches %q", doing, safe(err), kind)
+		t.fails("%s: %s, instead of an error that matches %q", doing, safe(err), kind)
 	}
 }
 
@@ -125,12 +127,12 @@ func (t *trial) list() []token {
 // each is found by each of its keys.
 func (t *trial) holds(rows ...token) { t.holdsBy(t.store, rows) }
 
-// holdsBy does it through a given handle.
+// holdsBy is holds for a given handle.
 func (t *trial) holdsBy(h *handle, rows []token) {
 	got, err := h.GetTokens(t.ctx)
 	t.must("list", err)
 	if !sameRows(got, rows) {
-		t.fails("the store then holds %s", rowsDifference(got, rows))
+		t.fails("the store now holds %s", rowsDifference(got, rows))
 		return
 	}
 	for _, r := range rows {
@@ -157,7 +159,7 @@ func rowsDifference(got, want []token) string {
 	return text
 }
 
-// foundByAll checks that each key of r finds r, or the row that comes before it.
+// foundByAll checks that each key of r finds r, or a row that takes precedence.
 func (t *trial) foundByAll(h *handle, r token, rows []token) {
 	got, err := h.FindTokenByID(t.ctx, r.ID)
 	t.foundBy("ID", got, err, []token{r})

@@ -1,3 +1,5 @@
+// How Processes and Kill start the test's own binary again and talk to it.
+
 package conformance
 
 import (
@@ -15,12 +17,12 @@ import (
 	"example.com/tokenstore"
 )
 
-// OpenDir opens the store that lies in a folder, and makes it if the folder is
-// empty. It is called in several processes with the same folder.
+// OpenDir opens the store in a folder, and creates it if the folder is empty. Several
+// processes call it with the same folder.
 type OpenDir func(ctx context.Context, dir string) (tokenstore.Store, error)
 
-// A worker is the test's own binary, started again for the same test with
-// these in its environment.
+// A worker is the test's own binary, started again for the same test with these variables
+// in its environment.
 const (
 	workerRole   = "TOKENSTORE_CONFORMANCE_ROLE"
 	workerDir    = "TOKENSTORE_CONFORMANCE_DIR"
@@ -30,8 +32,8 @@ const (
 	// longRuns asks for long runs of Processes and Kill.
 	longRuns = "TOKENSTORE_LONG"
 
-	// workerPrefix begins the lines that a worker writes for its parent; what
-	// else it writes is package testing's.
+	// workerPrefix is the prefix of the lines that a worker writes for its parent; all
+	// other output comes from package testing.
 	workerPrefix  = "tokenstore-worker "
 	findingPrefix = "finding "
 )
@@ -39,8 +41,8 @@ const (
 // long reports whether long runs are asked for.
 func long() bool { return os.Getenv(longRuns) != "" }
 
-// asWorker runs work if this process is a worker, and ends the test then. In a
-// worker for another role it ends the test without doing anything.
+// asWorker does nothing unless this process is a worker. In a worker of this role it runs
+// work; in one of another role it does not. Both times it ends the test.
 func asWorker(t *testing.T, role string, open OpenDir, work func(w *worker)) {
 	t.Helper()
 	mine := os.Getenv(workerRole)
@@ -61,12 +63,12 @@ func asWorker(t *testing.T, role string, open OpenDir, work func(w *worker)) {
 	t.SkipNow()
 }
 
-// newTrial returns a trial that only gathers findings; its store is set later.
+// newTrial returns a trial that only collects findings; its store is set later.
 func newTrial(ctx context.Context, name string) *trial {
 	return caseTrial(ctx, newSettings(nil), name, ruleHandles)
 }
 
-// worker is this process, being one.
+// worker is this process as a worker.
 type worker struct {
 	trial         *trial
 	dir           string
@@ -74,7 +76,7 @@ type worker struct {
 	gone          chan struct{} // Closed when the parent is gone.
 }
 
-// run opens the store, waits for the parent's word, and works.
+// run opens the store, waits for the parent's signal, and works.
 func (w *worker) run(open OpenDir, work func(*worker)) {
 	defer w.trial.closeAll()
 	w.trial.openDir(open, w.dir)
@@ -98,7 +100,7 @@ func (t *trial) openDir(open OpenDir, dir string) {
 	t.store = &handle{store: store, trial: t}
 }
 
-// tell writes one line for the parent, with one call.
+// tell writes one line for the parent, in a single write.
 func (w *worker) tell(format string, args ...any) {
 	_, _ = os.Stdout.WriteString(workerPrefix + fmt.Sprintf(format, args...) + "\n")
 }
@@ -107,12 +109,12 @@ func (w *worker) tell(format string, args ...any) {
 type child struct {
 	cmd   *exec.Cmd
 	stdin io.WriteCloser
-	// lines are what it tells, without torn ones. It is closed when it has ended.
+	// lines yields the complete lines that it writes. It is closed when the worker ends.
 	lines chan string
 }
 
-// startWorker starts the test's own binary as a worker. It is killed at the end
-// of the test if it has not ended.
+// startWorker starts the test's own binary as a worker. It is killed at the end of the
+// test if it is still running.
 func startWorker(t *testing.T, role, dir string, number, count int) *child {
 	t.Helper()
 	binary, err := os.Executable()
@@ -148,7 +150,7 @@ func onlyTest(name string) string {
 	return strings.Join(parts, "/")
 }
 
-// read passes on the whole lines that the worker writes, until it has ended.
+// read passes on the complete lines that the worker writes, until it ends.
 func (c *child) read(stdout io.Reader) {
 	defer close(c.lines)
 	r := bufio.NewReader(stdout)
@@ -163,7 +165,7 @@ func (c *child) read(stdout io.Reader) {
 	}
 }
 
-// findingOf returns the finding that a worker tells in a line.
+// findingOf returns the finding that a worker reports in a line.
 func findingOf(told string) (detail string, ok bool) {
 	quoted, ok := strings.CutPrefix(told, findingPrefix)
 	if !ok {
@@ -175,10 +177,10 @@ func findingOf(told string) (detail string, ok bool) {
 	return quoted, true
 }
 
-// begin gives the word to begin.
+// begin signals the worker to begin.
 func (c *child) begin() { _, _ = io.WriteString(c.stdin, "begin\n") }
 
-// wait waits until the worker has ended. All its lines must have been read.
+// wait waits for the worker to end. All its lines must have been read.
 func (c *child) wait() error {
 	_ = c.stdin.Close()
 	return c.cmd.Wait()

@@ -75,11 +75,11 @@ func halfWritten() func(*data) tokenstore.Store {
 	}})
 }
 
-// wrongHandles do not see what others do, or lose it.
+// wrongHandles do not see the changes of other handles, or lose them.
 func wrongHandles() []wrongStore {
 	return []wrongStore{
-		{"remembers what it has found", "handles-save", remembering()},
-		{"remembers what it has deleted", "handles-delete", wrongMethods(wrong{changeWith: func(w *wrong) {
+		{"remembers the tokens that it has found", "handles-save", remembering()},
+		{"remembers the tokens that it has deleted", "handles-delete", wrongMethods(wrong{changeWith: func(w *wrong) {
 			known := map[string]token{}
 			w.byID = func(ctx context.Context, s *reference, id string) (token, error) {
 				if t, ok := known[id]; ok && ctx.Err() == nil {
@@ -92,7 +92,7 @@ func wrongHandles() []wrongStore {
 				return found, err
 			}
 		}})},
-		{"saves over what it remembers", "handles-last-field", savingOver()},
+		{"fills saves from remembered tokens", "handles-last-field", savingOver()},
 		{"is empty when it is opened again", "O02", func(d *data) tokenstore.Store {
 			d.rows = nil
 			return &reference{data: d}
@@ -107,7 +107,7 @@ func wrongHandles() []wrongStore {
 	}
 }
 
-// remembering remembers what each query has found.
+// remembering remembers the result of each query.
 func remembering() func(*data) tokenstore.Store {
 	return wrongMethods(wrong{changeWith: func(w *wrong) {
 		var mu sync.Mutex
@@ -133,7 +133,7 @@ func remembering() func(*data) tokenstore.Store {
 	}})
 }
 
-// savingOver fills what it saves from what it has found before.
+// savingOver fills the tokens that it saves from tokens that it has found before.
 func savingOver() func(*data) tokenstore.Store {
 	return wrongMethods(wrong{changeWith: func(w *wrong) {
 		known := map[string]token{}
@@ -153,7 +153,7 @@ func savingOver() func(*data) tokenstore.Store {
 	}})
 }
 
-// wrongConcurrency do two things at once badly.
+// wrongConcurrency get concurrent calls wrong.
 func wrongConcurrency() []wrongStore {
 	return []wrongStore{
 		{"loses updates", "concurrent-one-token", racing(false)},
@@ -162,7 +162,7 @@ func wrongConcurrency() []wrongStore {
 		{"makes twins of a refresh token", "concurrent-ownerless", racing(true)},
 		{"makes twins where it should adopt", "concurrent-adoption", racing(true)},
 		{"inserts one ID twice", "concurrent-given-id", racing(true)},
-		{"gives one ID to two at once", "concurrent-users", sameIDs()},
+		{"gives two concurrent inserts the same ID", "concurrent-users", sameIDs()},
 		{"loses one of two users", "S40", losesInserts()},
 		{"hides a token while it is saved", "concurrent-find", vanishing()},
 		{"hides a token from a list while it is saved", "concurrent-list", vanishing()},
@@ -170,8 +170,8 @@ func wrongConcurrency() []wrongStore {
 	}
 }
 
-// racing looks for the row and writes it under two locks. With inserts set only
-// what is inserted races.
+// racing looks for the row under one lock and writes it under another. With inserts set,
+// only inserts race.
 func racing(inserts bool) func(*data) tokenstore.Store {
 	return wrongMethods(wrong{save: func(ctx context.Context, s *reference, t token) (token, error) {
 		row, err := s.FindToken(ctx, t)
@@ -220,7 +220,7 @@ func sameIDs() func(*data) tokenstore.Store {
 	}})
 }
 
-// losesInserts writes all rows anew, from what it read some time ago.
+// losesInserts rewrites all rows as it read them some time ago.
 func losesInserts() func(*data) tokenstore.Store {
 	return wrongMethods(wrong{save: func(ctx context.Context, s *reference, t token) (token, error) {
 		private := newReference()
@@ -238,7 +238,7 @@ func losesInserts() func(*data) tokenstore.Store {
 	}})
 }
 
-// vanishing deletes a row before it writes it anew.
+// vanishing deletes a row before it writes it again.
 func vanishing() func(*data) tokenstore.Store {
 	return wrongMethods(wrong{save: func(ctx context.Context, s *reference, t token) (token, error) {
 		row, ok, _ := lockedRow(s, t.ID)
@@ -261,7 +261,7 @@ func lockedRow(s *reference, id string) (token, bool, error) {
 	return s.data.ByID(id)
 }
 
-// revived updates a row that may be gone by then, with what is new only.
+// revived updates a row that may be gone by then, with the changed fields only.
 func revived() func(*data) tokenstore.Store {
 	return wrongMethods(wrong{save: func(ctx context.Context, s *reference, t token) (token, error) {
 		row, err := s.FindToken(ctx, t)

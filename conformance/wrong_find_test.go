@@ -10,7 +10,7 @@ import (
 	"example.com/tokenstore"
 )
 
-// wrongFinds find another token than they should, or none.
+// wrongFinds find the wrong token, or none.
 func wrongFinds() []wrongStore {
 	anyOf := func(kinds ...tokenstore.KeyKind) func(token) []tokenstore.Key {
 		return func(q token) []tokenstore.Key { return keysIn(q, kinds...) }
@@ -52,7 +52,7 @@ func wrongFinds() []wrongStore {
 		{"finds by refresh token without client values", "F14", wrongRules(func(r *rules) { r.keys = looseKeys(func(token) bool { return true }) })},
 		{"is content with a client ID", "F15", wrongRules(func(r *rules) { r.keys = looseKeys(func(q token) bool { return q.ClientID != "" }) })},
 		{"is content with a client secret", "find-refresh-secret-only", wrongRules(func(r *rules) { r.keys = looseKeys(func(q token) bool { return q.ClientSecret != "" }) })},
-		{"takes an empty client secret for one", "F36", wrongRules(func(r *rules) { r.keys = looseKeys(func(q token) bool { return q.ClientID != "" }) })},
+		{"accepts an empty client secret", "F36", wrongRules(func(r *rules) { r.keys = looseKeys(func(q token) bool { return q.ClientID != "" }) })},
 		{"finds by access token beside a client ID", "F10", wrongRules(func(r *rules) {
 			r.keys = func(q token) []tokenstore.Key {
 				return tokenstore.FindKeys(edited(q, func(q *token) { q.ClientID = "" }))
@@ -99,7 +99,7 @@ func wrongFinds() []wrongStore {
 		{"leaves the secret out of the result", "F02", wrongRules(func(r *rules) {
 			r.found = func(row, _ token) token { return edited(row, func(t *token) { t.ClientSecret = "" }) }
 		})},
-		{"takes the redirect URL for a key", "find-domain-is-no-key", wrongRules(func(r *rules) {
+		{"uses the redirect URL as a key", "find-domain-is-no-key", wrongRules(func(r *rules) {
 			r.otherwise = func(d *data, q token) (token, error) {
 				if q.RedirectURL != "" && len(tokenstore.KeysOf(q)) == 0 {
 					return takeFirst(d, q)
@@ -155,9 +155,9 @@ func wrongKeys() []wrongStore {
 	}
 	return []wrongStore{
 		{"folds case", "F26", compare(strings.EqualFold)},
-		{"folds case in the manner of some languages", "pair-case", by(func(s string) string { return strings.ReplaceAll(strings.ToLower(s), "ß", "ss") })},
+		{"folds case as some languages do", "pair-case", by(func(s string) string { return strings.ReplaceAll(strings.ToLower(s), "ß", "ss") })},
 		{"folds accents, as collations do", "pair-accent", by(strings.NewReplacer("é", "e").Replace)},
-		{"brings keys to a normal form", "pair-normal-form", by(strings.NewReplacer("e\u0301", "\u00e9").Replace)},
+		{"normalises keys", "pair-normal-form", by(strings.NewReplacer("e\u0301", "\u00e9").Replace)},
 		{"ignores trailing spaces", "pair-trailing-space", by(func(s string) string { return strings.TrimRight(s, " ") })},
 		{"ignores leading spaces", "pair-leading-space", by(func(s string) string { return strings.TrimLeft(s, " ") })},
 		{"ends a key at a NUL", "pair-after-nul", by(func(s string) string { return strings.SplitN(s, "\x00", 2)[0] })},

@@ -38,13 +38,13 @@ func wrongDeletes() []wrongStore {
 		return n
 	}
 	return []wrongStore{
-		{"fails to delete what is missing", "D02", one(func(ctx context.Context, s *reference, id string) error {
+		{"fails to delete a missing token", "D02", one(func(ctx context.Context, s *reference, id string) error {
 			if _, err := s.FindTokenByID(ctx, id); err != nil {
 				return err
 			}
 			return s.DeleteToken(ctx, id)
 		})},
-		{"takes an empty ID for a missing one", "D07", one(func(ctx context.Context, s *reference, id string) error {
+		{"treats an empty ID as a missing one", "D07", one(func(ctx context.Context, s *reference, id string) error {
 			return s.DeleteToken(ctx, cmp.Or(id, "none"))
 		})},
 		{"deletes everything for an empty ID", "D03", one(func(ctx context.Context, s *reference, id string) error {
@@ -60,15 +60,15 @@ func wrongDeletes() []wrongStore {
 		{"deletes by pattern", "delete-pattern", deleteIf(func(row token, id string) bool { return row.ID == id || id == "%" })},
 		{"deletes by a trimmed ID", "delete-space", deleteIf(func(row token, id string) bool { return row.ID == strings.TrimSpace(id) })},
 		{"deletes the last part of a path", "delete-path", deleteIf(func(row token, id string) bool { return row.ID == id || row.ID == path.Base(id) })},
-		{"takes the name of the column for all", "D08", deleteIf(func(row token, id string) bool { return row.ID == id || id == "id" })},
+		{"deletes everything for the column name", "D08", deleteIf(func(row token, id string) bool { return row.ID == id || id == "id" })},
 		{"deletes nothing", "D01", one(func(ctx context.Context, s *reference, id string) error {
 			if id == "" {
 				return s.DeleteToken(ctx, id)
 			}
 			return ctx.Err()
 		})},
-		{"does not let an ID be used again", "delete-then-same-id", idsOnlyOnce()},
-		{"brings back what was deleted", "delete-then-same-id", softDelete()},
+		{"refuses to reuse an ID", "delete-then-same-id", idsOnlyOnce()},
+		{"brings back deleted fields", "delete-then-same-id", softDelete()},
 		{"leaves one token", "D09", wrongMethods(wrong{deleteAll: func(ctx context.Context, s *reference) error {
 			_, err := locked(s, func(d *data) (int, error) { d.rows = d.rows[max(0, len(d.rows)-1):]; return 0, ctx.Err() })
 			return err
@@ -101,7 +101,7 @@ func idsOnlyOnce() func(*data) tokenstore.Store {
 	}})
 }
 
-// softDelete keeps deleted rows and mixes them into what is saved later.
+// softDelete keeps deleted rows and mixes them into later saves.
 func softDelete() func(*data) tokenstore.Store {
 	return wrongMethods(wrong{changeWith: func(w *wrong) {
 		deleted := map[string]token{}
@@ -120,7 +120,7 @@ func softDelete() func(*data) tokenstore.Store {
 	}})
 }
 
-// wrongLists list, or find by ID, otherwise than they should.
+// wrongLists get lists and finds by ID wrong.
 func wrongLists() []wrongStore {
 	list := func(change func([]token) ([]token, error)) func(*data) tokenstore.Store {
 		return wrongMethods(wrong{list: func(ctx context.Context, s *reference) ([]token, error) {
@@ -136,7 +136,7 @@ func wrongLists() []wrongStore {
 	}
 	return []wrongStore{
 		{"lists the newest first", "L02", list(func(all []token) ([]token, error) { slices.Reverse(all); return all, nil })},
-		{"lists by ID as a text", "L03", list(func(all []token) ([]token, error) {
+		{"lists by ID as a string", "L03", list(func(all []token) ([]token, error) {
 			slices.SortStableFunc(all, func(a, b token) int { return strings.Compare(a.ID, b.ID) })
 			return all, nil
 		})},
@@ -144,7 +144,7 @@ func wrongLists() []wrongStore {
 			slices.SortStableFunc(all, func(a, b token) int { return cmp.Compare(len(a.ID), len(b.ID))*2 + strings.Compare(a.ID, b.ID) })
 			return all, nil
 		})},
-		{"moves what is saved to the end", "L02", wrongMethods(wrong{save: func(ctx context.Context, s *reference, t token) (token, error) {
+		{"moves saved tokens to the end", "L02", wrongMethods(wrong{save: func(ctx context.Context, s *reference, t token) (token, error) {
 			saved, err := s.SaveToken(ctx, t)
 			if err == nil {
 				s.data.rows = append(without(s.data.rows, saved.ID), saved)
@@ -160,7 +160,7 @@ func wrongLists() []wrongStore {
 		})},
 		{"lists a page only", "thousand", list(func(all []token) ([]token, error) { return all[:min(100, len(all))], nil })},
 		{"lists its own memory", "isolation-list", wrongMethods(wrong{list: func(ctx context.Context, s *reference) ([]token, error) { return s.data.rows, ctx.Err() }})},
-		{"lists expired tokens no more", "expired", list(func(all []token) ([]token, error) {
+		{"does not list expired tokens", "expired", list(func(all []token) ([]token, error) {
 			return slices.DeleteFunc(all, func(t token) bool { return !t.Expiry.IsZero() && t.Expiry.Year() < 2020 }), nil
 		})},
 		{"returns nothing and no error for a missing ID", "I02", byID(func(ctx context.Context, s *reference, id string) (token, error) {
@@ -170,25 +170,25 @@ func wrongLists() []wrongStore {
 			}
 			return found, err
 		})},
-		{"takes an empty ID for a missing one in a find", "I06", byID(func(ctx context.Context, s *reference, id string) (token, error) {
+		{"treats an empty ID as a missing one in a find", "I06", byID(func(ctx context.Context, s *reference, id string) (token, error) {
 			return s.FindTokenByID(ctx, cmp.Or(id, "none"))
 		})},
-		{"finds by a part of a statement", "I04", byID(func(ctx context.Context, s *reference, id string) (token, error) {
+		{"finds by part of a statement", "I04", byID(func(ctx context.Context, s *reference, id string) (token, error) {
 			if strings.Contains(id, "'1'='1") {
 				id = s.data.rows[0].ID
 			}
 			return s.FindTokenByID(ctx, id)
 		})},
-		{"returns the head of the file for a token", "I05", byID(func(ctx context.Context, s *reference, id string) (token, error) {
+		{"returns the file's header as a token", "I05", byID(func(ctx context.Context, s *reference, id string) (token, error) {
 			if id == "id" {
 				return token{ID: "id", UserName: "user_name"}, nil
 			}
 			return s.FindTokenByID(ctx, id)
 		})},
 		{"folds the case of IDs", "id-case", wrongIDs(strings.ToLower)},
-		{"takes the last part of an ID", "id-words", wrongIDs(path.Base)},
+		{"uses the last part of an ID", "id-words", wrongIDs(path.Base)},
 		{"cuts IDs", "id-long-pair", wrongIDs(func(id string) string { return id[:min(128, len(id))] })},
-		{"replaces in IDs what a name may not hold", "id-words", wrongIDs(strings.NewReplacer("/", "_", ":", "_", ".", "_").Replace)},
+		{"replaces characters of IDs that a name may not contain", "id-words", wrongIDs(strings.NewReplacer("/", "_", ":", "_", ".", "_").Replace)},
 		{"looks for IDs among the users too", "by-id-is-no-user", byID(func(ctx context.Context, s *reference, id string) (token, error) {
 			if row, ok, _ := s.data.ByKey(tokenstore.Key{Kind: tokenstore.UserKey, Value: id}, false); ok {
 				return row, nil
@@ -221,7 +221,7 @@ func wrongIDs(change func(string) string) func(*data) tokenstore.Store {
 	})
 }
 
-// oldPlaces puts a new row where one was deleted.
+// oldPlaces puts a new row in the place of a deleted one.
 func oldPlaces() func(*data) tokenstore.Store {
 	return wrongMethods(wrong{changeWith: func(w *wrong) {
 		free := -1
@@ -244,7 +244,7 @@ func without(rows []token, id string) []token {
 	return slices.DeleteFunc(slices.Clone(rows), func(r token) bool { return r.ID == id })
 }
 
-// wrongErrors tell errors of another kind, or too much.
+// wrongErrors return errors of the wrong kind, or with too much in them.
 func wrongErrors() []wrongStore {
 	find := func(change func(q token, err error) error) func(*data) tokenstore.Store {
 		return wrongMethods(wrong{find: func(ctx context.Context, s *reference, q token) (token, error) {
@@ -265,16 +265,16 @@ func wrongErrors() []wrongStore {
 		}})
 	}
 	return []wrongStore{
-		{"takes not found for a fault", "F03", find(func(token, error) error { return tokenstore.ErrUnavailable })},
+		{"reports not found as a fault", "F03", find(func(token, error) error { return tokenstore.ErrUnavailable })},
 		{"returns nothing and no error if nothing is found", "F03", find(func(token, error) error { return nil })},
-		{"calls not found worth a retry", "errors-kinds", find(func(_ token, err error) error { return errors.Join(err, tokenstore.ErrUnavailable) })},
+		{"reports not found as retryable", "errors-kinds", find(func(_ token, err error) error { return errors.Join(err, tokenstore.ErrUnavailable) })},
 		{"writes a credential into an error", "errors-kinds", find(func(q token, err error) error { return fmt.Errorf("%w: refresh token %s", err, q.RefreshToken) })},
 		{"writes a credential, quoted, into an error", "errors-kinds", find(func(q token, err error) error { return fmt.Errorf("%w: access token %q", err, q.AccessToken) })},
 		{"hides a credential in the cause of an error", "errors-kinds", find(func(q token, err error) error { return &hiding{err, errors.New(q.ClientSecret)} })},
 		{"keeps a credential in a field of an error", "errors-kinds", find(func(q token, err error) error { return &keeping{err, q.RefreshToken} })},
 		{"writes a client secret into the refusal of a token", "S17", save(func(t token, err error) error { return fmt.Errorf("%w: %s", err, t.ClientSecret) })},
-		{"takes a refusal for a fault", "S16", save(func(token, error) error { return tokenstore.ErrUnavailable })},
-		{"has an error of no kind", "S17", save(func(token, error) error { return errors.New("no") })},
+		{"reports a refusal as a fault", "S16", save(func(token, error) error { return tokenstore.ErrUnavailable })},
+		{"returns an error without a sentinel", "S17", save(func(token, error) error { return errors.New("no") })},
 		{"panics", "S18", save(func(token, error) error { panic("no token") })},
 		{"fails on an empty store", "F33", wrongMethods(wrong{find: func(ctx context.Context, s *reference, q token) (token, error) {
 			if len(s.data.rows) == 0 {
@@ -285,13 +285,13 @@ func wrongErrors() []wrongStore {
 	}
 }
 
-// hiding is an error that says nothing and wraps two.
+// hiding is an error with a neutral text that wraps two errors.
 type hiding struct{ kind, cause error }
 
 func (e *hiding) Error() string   { return "hidden" }
 func (e *hiding) Unwrap() []error { return []error{e.kind, e.cause} }
 
-// keeping is an error that says nothing and has a field.
+// keeping is an error with a neutral text and a field.
 type keeping struct {
 	kind error
 	What string

@@ -9,7 +9,7 @@ import (
 	"example.com/tokenstore"
 )
 
-// wrongWithPersons take an edit for something else than it is.
+// wrongWithPersons misjudge a person's edits.
 func wrongWithPersons() []wrongStore {
 	with := func(change func(*handling)) func(*data) tokenstore.Store {
 		return func(d *data) tokenstore.Store {
@@ -18,10 +18,10 @@ func wrongWithPersons() []wrongStore {
 		}
 	}
 	return []wrongStore{
-		{"takes damage for a stranger's", "damaged-text", with(func(h *handling) { h.damageIsForeign = true })},
-		{"takes the copy of another token for the other", "damaged-copied", with(func(h *handling) { h.copyIsToken = true })},
-		{"lists no damage", "damaged-field", with(func(h *handling) { h.damageIsSilent = true })},
-		{"lists nothing beside damage", "damaged-field", wrongMethods(wrong{list: func(ctx context.Context, s *reference) ([]token, error) {
+		{"treats damage as foreign", "damaged-text", with(func(h *handling) { h.damageIsForeign = true })},
+		{"treats a copy of a token as that token", "damaged-copied", with(func(h *handling) { h.copyIsToken = true })},
+		{"does not report damage in a list", "damaged-field", with(func(h *handling) { h.damageIsSilent = true })},
+		{"lists nothing if there is damage", "damaged-field", wrongMethods(wrong{list: func(ctx context.Context, s *reference) ([]token, error) {
 			tokens, err := s.GetTokens(ctx)
 			if err != nil {
 				return nil, err
@@ -41,15 +41,15 @@ func wrongWithPersons() []wrongStore {
 			}
 			return s.SaveToken(ctx, t)
 		}})},
-		{"drops what the person put in", "damaged-field-save", with(func(h *handling) { h.editIsDropped = true })},
+		{"drops the fields that the person wrote", "damaged-field-save", with(func(h *handling) { h.editIsDropped = true })},
 		{"leaves damage in a delete", "damaged-note-delete", with(func(h *handling) { h.damageStays = true })},
 		{"leaves damage in a delete of all", "damaged-note-delete-all", with(func(h *handling) { h.damageStaysInAll = true })},
-		{"deletes a stranger's secret as damaged", "stranger", with(func(h *handling) { h.strangerIsOurs = true })},
-		{"takes a paste without id for a stranger's", "pasted", with(func(h *handling) { h.pasteIsForeign = true })},
+		{"deletes a foreign secret as damaged", "stranger", with(func(h *handling) { h.strangerIsOurs = true })},
+		{"treats a paste without id as foreign", "pasted", with(func(h *handling) { h.pasteIsForeign = true })},
 		{"swaps two tokens with their secrets", "swapped", with(func(h *handling) { h.copyIsToken = true })},
-		{"an expiry that is none costs the token", "expiry-by-hand", with(func(h *handling) { h.expiryIsDamage = true })},
-		{"claims what it writes and no edit", "edited", claiming(false)},
-		{"does not see what was put back", "put-back", claiming(true)},
+		{"an invalid expiry costs the token", "expiry-by-hand", with(func(h *handling) { h.expiryIsDamage = true })},
+		{"claims its own writes, but no edits", "edited", claiming(false)},
+		{"does not see older data that was put back", "put-back", claiming(true)},
 	}
 }
 
@@ -87,7 +87,7 @@ func claiming(seesEdits bool) func(*data) tokenstore.Store {
 	}})
 }
 
-// wrongWaits wait for ever, or believe what is not so.
+// wrongWaits wait forever, or believe an answer without checking it.
 func wrongWaits() []wrongStore {
 	unseen := func(ctx context.Context, s *reference, id string) bool {
 		_, err := s.FindTokenByID(ctx, id)
@@ -98,28 +98,28 @@ func wrongWaits() []wrongStore {
 		return ctx.Err()
 	}
 	return []wrongStore{
-		{"waits for what it has saved", "unseen-save", wrongMethods(wrong{save: func(ctx context.Context, s *reference, t token) (token, error) {
+		{"waits for the token that it has saved", "unseen-save", wrongMethods(wrong{save: func(ctx context.Context, s *reference, t token) (token, error) {
 			saved, err := s.SaveToken(ctx, t)
 			if err == nil && unseen(ctx, s, saved.ID) {
 				err = waits(ctx)
 			}
 			return saved, err
 		}})},
-		{"waits for what many saves have saved", "unseen-save-many", wrongMethods(wrong{many: func(ctx context.Context, s *reference, tokens []token) ([]token, error) {
+		{"waits for the tokens of a batch", "unseen-save-many", wrongMethods(wrong{many: func(ctx context.Context, s *reference, tokens []token) ([]token, error) {
 			saved, err := s.SaveTokens(ctx, tokens)
 			if len(saved) > 0 && unseen(ctx, s, saved[0].ID) {
 				err = waits(ctx)
 			}
 			return saved, err
 		}})},
-		{"waits for a list to show what was saved", "unseen-list", wrongMethods(wrong{list: func(ctx context.Context, s *reference) ([]token, error) {
+		{"waits for a list to show the saved tokens", "unseen-list", wrongMethods(wrong{list: func(ctx context.Context, s *reference) ([]token, error) {
 			tokens, err := s.GetTokens(ctx)
 			if err == nil && len(tokens) < len(s.data.rows) {
 				err = waits(ctx)
 			}
 			return tokens, err
 		}})},
-		{"waits for what it deletes", "unseen-delete", wrongMethods(wrong{deleteOne: func(ctx context.Context, s *reference, id string) error {
+		{"waits for the token that it deletes", "unseen-delete", wrongMethods(wrong{deleteOne: func(ctx context.Context, s *reference, id string) error {
 			if s.data.blind && id != "" {
 				return waits(ctx)
 			}
@@ -131,19 +131,19 @@ func wrongWaits() []wrongStore {
 			}
 			return s.DeleteTokens(ctx)
 		}})},
-		{"waits for what it looks for", "unseen-find", wrongMethods(wrong{find: func(ctx context.Context, s *reference, q token) (token, error) {
+		{"waits for the token that it looks for", "unseen-find", wrongMethods(wrong{find: func(ctx context.Context, s *reference, q token) (token, error) {
 			if s.data.blind {
 				return token{}, waits(ctx)
 			}
 			return s.FindToken(ctx, q)
 		}})},
-		{"believes that what it deletes is gone", "delete-ignored", wrongMethods(wrong{deleteOne: func(ctx context.Context, s *reference, id string) error {
+		{"assumes that the deleted token is gone", "delete-ignored", wrongMethods(wrong{deleteOne: func(ctx context.Context, s *reference, id string) error {
 			if err := s.DeleteToken(ctx, id); !errors.Is(err, tokenstore.ErrUnavailable) {
 				return err
 			}
 			return nil
 		}})},
-		{"believes that all is gone", "delete-all-ignored", wrongMethods(wrong{deleteAll: func(ctx context.Context, s *reference) error {
+		{"assumes that all tokens are gone", "delete-all-ignored", wrongMethods(wrong{deleteAll: func(ctx context.Context, s *reference) error {
 			if err := s.DeleteTokens(ctx); !errors.Is(err, tokenstore.ErrUnavailable) {
 				return err
 			}
@@ -152,12 +152,12 @@ func wrongWaits() []wrongStore {
 	}
 }
 
-// wrongBatches save many otherwise than one by one.
+// wrongBatches give a batch another result than single saves.
 func wrongBatches() []wrongStore {
 	many := func(f func(ctx context.Context, s *reference, tokens []token) ([]token, error)) func(*data) tokenstore.Store {
 		return wrongMethods(wrong{many: f})
 	}
-	// each saves one by one, with what one of them comes to changed.
+	// each saves one by one, and changes the result of each save.
 	each := func(change func(s *reference, i int, all []token, saved token, err error) (token, error)) func(*data) tokenstore.Store {
 		return many(func(ctx context.Context, s *reference, tokens []token) ([]token, error) {
 			saved, faults := make([]token, len(tokens)), make([]error, len(tokens))
@@ -169,14 +169,14 @@ func wrongBatches() []wrongStore {
 		})
 	}
 	return []wrongStore{
-		{"returns what it saved in another order", "many", many(func(ctx context.Context, s *reference, tokens []token) ([]token, error) {
+		{"returns the saved tokens in another order", "many", many(func(ctx context.Context, s *reference, tokens []token) ([]token, error) {
 			saved, err := s.SaveTokens(ctx, tokens)
 			if len(saved) > 1 {
 				saved[0], saved[1] = saved[1], saved[0]
 			}
 			return saved, err
 		})},
-		{"fails on a batch of none", "many-none", many(func(ctx context.Context, s *reference, tokens []token) ([]token, error) {
+		{"fails on an empty batch", "many-none", many(func(ctx context.Context, s *reference, tokens []token) ([]token, error) {
 			if len(tokens) == 0 {
 				return nil, tokenstore.ErrInvalidArgument
 			}
@@ -193,7 +193,7 @@ func wrongBatches() []wrongStore {
 			}
 			return s.SaveTokens(ctx, first)
 		})},
-		{"adopts nothing that the batch has saved", "many-adoption", many(func(ctx context.Context, s *reference, tokens []token) ([]token, error) {
+		{"does not adopt tokens of the same batch", "many-adoption", many(func(ctx context.Context, s *reference, tokens []token) ([]token, error) {
 			if len(tokens) > 1 && tokens[0].UserName == "" {
 				tokens = append([]token{tokens[1], tokens[0]}, tokens[2:]...)
 			}
@@ -210,7 +210,7 @@ func wrongBatches() []wrongStore {
 			}
 			return saved, nil
 		})},
-		{"keeps quiet about a fault", "many-invalid", each(func(_ *reference, _ int, _ []token, saved token, err error) (token, error) {
+		{"hides a fault", "many-invalid", each(func(_ *reference, _ int, _ []token, saved token, err error) (token, error) {
 			if err != nil {
 				saved = token{}
 			}
@@ -250,8 +250,8 @@ func wrongBatches() []wrongStore {
 	}
 }
 
-// TestNewKindsAreToldApart shows that a wrong store of these kinds is found out
-// by the case that is about it, and by no case that is about another kind.
+// TestNewKindsAreToldApart shows that a wrong store of these kinds is caught by the case
+// for its fault, and by no case for another kind.
 func TestNewKindsAreToldApart(t *testing.T) {
 	kinds := map[string][]string{}
 	for _, c := range Cases() {
@@ -274,7 +274,7 @@ func TestNewKindsAreToldApart(t *testing.T) {
 				}
 				for _, name := range names {
 					if result := outcomeOf(t, name, w.open); result.Outcome != Passed {
-						t.Errorf("%q is found out by %s, which is not about it: %s", w.name, name, result)
+						t.Errorf("%q is caught by %s, which tests something else: %s", w.name, name, result)
 					}
 				}
 			}

@@ -11,7 +11,7 @@ import (
 	"example.com/tokenstore"
 )
 
-// wrongSaves write another row than they should, or other values.
+// wrongSaves write the wrong row, or wrong values.
 func wrongSaves() []wrongStore {
 	update := func(f func(row, asked token) token) func(*data) tokenstore.Store {
 		return wrongRules(func(r *rules) { r.update = func(row, asked token) (token, error) { return f(row, asked), nil } })
@@ -30,7 +30,7 @@ func wrongSaves() []wrongStore {
 				}
 			})
 		})},
-		{"keeps the expiry of no access token", "expiry-first-access", update(func(row, asked token) token {
+		{"keeps an expiry that had no access token", "expiry-first-access", update(func(row, asked token) token {
 			return edited(tokenstore.Update(row, asked), func(t *token) {
 				if row.AccessToken == "" && asked.Expiry.IsZero() {
 					t.Expiry = row.Expiry
@@ -40,7 +40,7 @@ func wrongSaves() []wrongStore {
 		{"drops the expiry with every save", "expiry-kept", update(func(row, asked token) token {
 			return edited(tokenstore.Update(row, asked), func(t *token) { t.Expiry = asked.Normal().Expiry })
 		})},
-		{"writes empty values over stored ones", "S31", update(func(row, asked token) token {
+		{"overwrites stored values with empty ones", "S31", update(func(row, asked token) token {
 			return edited(asked, func(t *token) { t.ID = row.ID }).Normal()
 		})},
 		{"changes the ID", "S15", update(func(row, asked token) token {
@@ -70,7 +70,7 @@ func wrongSaves() []wrongStore {
 				return token{}, fmt.Errorf("%w: no row was changed", tokenstore.ErrConflict)
 			}
 		})},
-		{"returns what it was given", "S02", wrongRules(func(r *rules) {
+		{"returns its argument", "S02", wrongRules(func(r *rules) {
 			r.result = func(saved, asked token) token { return edited(asked, func(t *token) { t.ID = saved.ID }).Normal() }
 		})},
 		{"returns no ID", "S02", wrongRules(func(r *rules) { r.result = func(saved, _ token) token { return withoutID(saved) } })},
@@ -97,7 +97,7 @@ func wrongSaves() []wrongStore {
 		})},
 		{"ignores the given ID", "S36", wrongRules(func(r *rules) { r.ask = withoutID })},
 		{"uses IDs again", "S27", newID(func(d *data) (string, error) { return strconv.Itoa(len(d.rows) + 1), nil })},
-		{"takes the greatest ID as a text", "S26", newID(func(d *data) (string, error) {
+		{"compares IDs as strings for the greatest", "S26", newID(func(d *data) (string, error) {
 			greatest := "0"
 			for _, r := range d.rows {
 				greatest = max(greatest, r.ID)
@@ -117,7 +117,7 @@ func wrongSaves() []wrongStore {
 	}
 }
 
-// wrongAdoptions adopt what they should not, or not what they should.
+// wrongAdoptions adopt the wrong token, or fail to adopt the right one.
 func wrongAdoptions() []wrongStore {
 	return []wrongStore{
 		{"never adopts", "S32", wrongRules(func(r *rules) { r.adoptable = func(token) bool { return false } })},
@@ -160,7 +160,7 @@ func wrongAdoptions() []wrongStore {
 			}
 		})},
 		{"adopts only if the oldest match has no user", "adopt-despite-older-owned", onlyTheOldest()},
-		{"adopts the client's own tokens only", "adopt-client-not-compared", wrongRules(func(r *rules) {
+		{"adopts only tokens of the same client", "adopt-client-not-compared", wrongRules(func(r *rules) {
 			r.holds = func(row token, k tokenstore.Key, asked token) bool {
 				return tokenstore.Holds(row, k) && (row.UserName != "" || asked.UserName == "" || row.ClientID == asked.ClientID)
 			}
@@ -168,7 +168,7 @@ func wrongAdoptions() []wrongStore {
 	}
 }
 
-// onlyTheOldest looks at the oldest match, whoever owns it.
+// onlyTheOldest considers only the oldest match, even if it has a user.
 func onlyTheOldest() func(*data) tokenstore.Store {
 	return wrongRules(func(r *rules) {
 		right := rightRules()
@@ -184,7 +184,7 @@ func onlyTheOldest() func(*data) tokenstore.Store {
 	})
 }
 
-// wrongValues store other values than they were given.
+// wrongValues change the values that they store.
 func wrongValues() []wrongStore {
 	each := func(change func(string) string) func(*data) tokenstore.Store {
 		return wrongRules(func(r *rules) {
@@ -207,26 +207,26 @@ func wrongValues() []wrongStore {
 		})
 	}
 	return []wrongStore{
-		{"cuts texts at 255 bytes", "text-long", each(func(s string) string { return s[:min(255, len(s))] })},
-		{"trims texts", "text-space", each(strings.TrimSpace)},
+		{"cuts strings at 255 bytes", "text-long", each(func(s string) string { return s[:min(255, len(s))] })},
+		{"trims strings", "text-space", each(strings.TrimSpace)},
 		{"drops carriage returns", "text-line-break", each(func(s string) string { return strings.ReplaceAll(s, "\r", "") })},
-		{"ends a text at a NUL", "text-nul", each(func(s string) string { return strings.SplitN(s, "\x00", 2)[0] })},
+		{"ends a string at a NUL", "text-nul", each(func(s string) string { return strings.SplitN(s, "\x00", 2)[0] })},
 		{"doubles quotes", "text-quote", each(func(s string) string { return strings.ReplaceAll(s, "'", "''") })},
 		{"escapes markup", "text-markup", each(strings.NewReplacer("<", "&lt;").Replace)},
 		{"drops a byte order mark", "text-byte-order-mark", each(func(s string) string { return strings.TrimPrefix(s, "\ufeff") })},
-		{"formats texts", "S29", each(func(s string) string {
+		{"formats strings", "S29", each(func(s string) string {
 			if !strings.Contains(s, "%s") {
 				return s
 			}
 			return fmt.Sprintf(s, "", 0)
 		})},
-		{"takes null for nothing", "text-words", each(func(s string) string {
+		{"treats the word null as empty", "text-words", each(func(s string) string {
 			if s == "null" {
 				return ""
 			}
 			return s
 		})},
-		{"replaces what is not valid UTF-8", "text-invalid-utf8", wrongRules(func(r *rules) {
+		{"replaces invalid UTF-8", "text-invalid-utf8", wrongRules(func(r *rules) {
 			r.ask = func(t token) token {
 				for _, f := range texts {
 					*f.of(&t) = strings.ToValidUTF8(*f.of(&t), "\ufffd")
@@ -235,20 +235,20 @@ func wrongValues() []wrongStore {
 				return t
 			}
 		})},
-		{"cuts what is too large", "too-large", each(func(s string) string { return s[:min(64<<10, len(s))] })},
-		{"loses the old token over one that is too large", "too-large", tooLargeLoses()},
+		{"cuts values that are too large", "too-large", each(func(s string) string { return s[:min(64<<10, len(s))] })},
+		{"loses the old token when the new one is too large", "too-large", tooLargeLoses()},
 		{"forgets the API domain", "save-every-field", wrongRules(func(r *rules) {
 			r.stored = func(t token) token { return edited(t, func(t *token) { t.APIDomain = "" }) }
 		})},
 		{"keeps the expiry to the second", "expiry-millisecond", expiry(func(t time.Time) time.Time { return t.Truncate(time.Second) })},
-		{"takes early expiries for seconds", "expiry-1970", expiry(func(t time.Time) time.Time {
+		{"mistakes early expiries for seconds", "expiry-1970", expiry(func(t time.Time) time.Time {
 			if ms := t.UnixMilli(); len(strconv.FormatInt(ms, 10)) == 10 {
 				return time.Unix(ms, 0).UTC()
 			}
 			return t
 		})},
-		{"returns expiries in a zone of its own", "expiry-millisecond", expiry(func(t time.Time) time.Time { return t.In(time.FixedZone("here", 3600)) })},
-		{"keeps the clock's reading and forgets the zone", "expiry-zone", wrongRules(func(r *rules) {
+		{"returns expiries in another zone", "expiry-millisecond", expiry(func(t time.Time) time.Time { return t.In(time.FixedZone("here", 3600)) })},
+		{"keeps the wall clock time and drops the zone", "expiry-zone", wrongRules(func(r *rules) {
 			r.ask = func(t token) token {
 				if e := t.Expiry; !e.IsZero() {
 					t.Expiry = time.Date(e.Year(), e.Month(), e.Day(), e.Hour(), e.Minute(), e.Second(), e.Nanosecond(), time.UTC)
@@ -264,7 +264,7 @@ func wrongValues() []wrongStore {
 				return t
 			}
 		})},
-		{"brings an expiry into the range", "expiry-after-2286", wrongRules(func(r *rules) {
+		{"clamps an expiry to the range", "expiry-after-2286", wrongRules(func(r *rules) {
 			r.ask = func(t token) token {
 				if last := time.UnixMilli(9_999_999_999_999); t.Expiry.After(last) {
 					t.Expiry = last
@@ -275,7 +275,7 @@ func wrongValues() []wrongStore {
 	}
 }
 
-// tooLargeLoses refuses large tokens, and has deleted the old one by then.
+// tooLargeLoses refuses a large token after it has deleted the old one.
 func tooLargeLoses() func(*data) tokenstore.Store {
 	return wrongMethods(wrong{save: func(ctx context.Context, s *reference, t token) (token, error) {
 		if len(t.AccessToken) > 64<<10 {

@@ -12,35 +12,34 @@ import (
 	"example.com/tokenstore/internal/rowstore"
 )
 
-// rules are the decisions of a store, each of which a wrong store changes.
+// rules are the decisions of a store; a wrong store changes one of them.
 type rules struct {
-	// query is applied to what is looked for, ask to what is saved.
+	// query is applied to the argument of a find, ask to the argument of a save.
 	query, ask func(token) token
 	// unknownIDFinal ends a find whose ID is not stored.
 	unknownIDFinal bool
-	// byIDFirst is whether an ID decides before everything else.
+	// byIDFirst says whether an ID decides before everything else.
 	byIDFirst bool
-	// keys and adoptionKeys are those of a find and of an adoption.
+	// keys and adoptionKeys are the keys of a find and of an adoption.
 	keys, adoptionKeys func(token) []tokenstore.Key
-	// holds says whether a row holds a key, and before which of two that do is
-	// taken.
+	// holds says whether a row has a key; before says which of two such rows is taken.
 	holds  func(row token, k tokenstore.Key, asked token) bool
 	newest bool
 	// adoptable says which rows may be adopted.
 	adoptable func(row token) bool
-	// otherwise finds when nothing else does.
+	// otherwise is the result of a find when no key has found a row.
 	otherwise func(*data, token) (token, error)
-	// found is applied to what a find has found.
+	// found is applied to the row that a find has found.
 	found func(row, query token) token
-	// update says what a row becomes, or that the save is refused.
+	// update returns the updated row, or refuses the save.
 	update func(row, asked token) (token, error)
-	// checkInsert refuses what cannot be inserted.
+	// checkInsert refuses tokens that cannot be inserted.
 	checkInsert func(token) error
-	// newID makes an ID.
+	// newID generates an ID.
 	newID func(*data) (string, error)
-	// stored is applied to what is written.
+	// stored is applied to the row that is written.
 	stored func(token) token
-	// result is applied to what a save returns.
+	// result is applied to the result of a save.
 	result func(saved, asked token) token
 }
 
@@ -181,8 +180,7 @@ func wrongRules(change func(*rules)) func(*data) tokenstore.Store {
 	return func(d *data) tokenstore.Store { return ruled{&reference{data: d}, r} }
 }
 
-// wrong is a store over a reference of which some methods are replaced. A nil
-// function is the reference's.
+// wrong is a reference with some methods replaced; nil functions are not replaced.
 type wrong struct {
 	*reference
 	find       func(ctx context.Context, s *reference, q token) (token, error)
@@ -192,7 +190,7 @@ type wrong struct {
 	deleteOne  func(ctx context.Context, s *reference, id string) error
 	list       func(ctx context.Context, s *reference) ([]token, error)
 	deleteAll  func(ctx context.Context, s *reference) error
-	changeWith func(*wrong) // Sets functions that share what each handle has of its own.
+	changeWith func(*wrong) // Sets functions that share the state of a handle.
 }
 
 func (s *wrong) FindToken(ctx context.Context, q token) (token, error) {
@@ -244,7 +242,7 @@ func (s *wrong) DeleteTokens(ctx context.Context) error {
 	return s.reference.DeleteTokens(ctx)
 }
 
-// wrongMethods returns the maker of a store of which methods are replaced.
+// wrongMethods returns the maker of a store with methods replaced.
 func wrongMethods(w wrong) func(*data) tokenstore.Store {
 	return func(d *data) tokenstore.Store {
 		s := w
@@ -256,7 +254,7 @@ func wrongMethods(w wrong) func(*data) tokenstore.Store {
 	}
 }
 
-// wrongStore is a store that breaks one rule, and the case that finds it out.
+// wrongStore is a store that breaks one rule, and the case that must catch it.
 type wrongStore struct {
 	name     string
 	caughtBy string
@@ -302,8 +300,8 @@ func outcomeOf(t *testing.T, name string, open func(*data) tokenstore.Store, opt
 	return result
 }
 
-// TestWrongStores is the check of the suite itself: each wrong store is found
-// out, by the case that is named.
+// TestWrongStores tests the suite itself: each wrong store is caught by the case that is
+// named.
 func TestWrongStores(t *testing.T) {
 	stores := slices.Concat(wrongFinds(), wrongKeys(), wrongSaves(), wrongAdoptions(), wrongValues(), wrongDeletes(),
 		wrongLists(), wrongErrors(), wrongContexts(), wrongHandles(), wrongConcurrency(),
@@ -315,8 +313,8 @@ func TestWrongStores(t *testing.T) {
 	for _, w := range stores {
 		t.Run(w.name, func(t *testing.T) {
 			result := outcomeOf(t, w.caughtBy, w.open)
-			// What two goroutines do at once is a matter of chance: a case of
-			// concurrency may miss a fault now and then, and finds it soon.
+			// The order of concurrent goroutines is a matter of chance: a case of
+			// concurrency may miss a fault once, but soon finds it.
 			for range 50 {
 				if result.Outcome == Failed || !ofChance(w.caughtBy) {
 					break
@@ -324,7 +322,7 @@ func TestWrongStores(t *testing.T) {
 				result = outcomeOf(t, w.caughtBy, w.open)
 			}
 			if result.Outcome != Failed {
-				t.Errorf("not found out by %s", w.caughtBy)
+				t.Errorf("not caught by %s", w.caughtBy)
 				for _, c := range Cases() {
 					if testing.Verbose() && outcomeOf(t, c.Name, w.open).Outcome == Failed {
 						t.Log("but by", c.Name)
@@ -338,12 +336,12 @@ func TestWrongStores(t *testing.T) {
 	t.Logf("%d wrong stores", len(stores))
 }
 
-// ofChance reports whether what a case sees depends on how goroutines run.
+// ofChance reports whether the result of a case depends on how goroutines are scheduled.
 func ofChance(name string) bool {
 	return strings.HasPrefix(name, "concurrent-") || name == "context-cancelled-midway" || name == "S40"
 }
 
-// TestRightRules shows that the frame of the wrong stores breaks no rule itself.
+// TestRightRules shows that the base of the wrong stores breaks no rule itself.
 func TestRightRules(t *testing.T) {
 	for name, open := range map[string]func(*data) tokenstore.Store{
 		"rules": wrongRules(func(*rules) {}), "methods": wrongMethods(wrong{}),
@@ -377,7 +375,7 @@ func valueOf(row token, kind tokenstore.KeyKind) string {
 	return ""
 }
 
-// locked runs f while nobody else is at the rows.
+// locked runs f with exclusive access to the rows.
 func locked[T any](s *reference, f func(*data) (T, error)) (T, error) {
 	s.data.mu.Lock()
 	defer s.data.mu.Unlock()

@@ -1,3 +1,5 @@
+// A test of what a program that uses one store has to download and link.
+
 package adaptertest
 
 import (
@@ -9,23 +11,23 @@ import (
 	"testing"
 )
 
-// Consumer is a program that imports one store of this module and nothing else.
+// Consumer is a program that imports only one store of this module.
 type Consumer struct {
 	// Package is the store's folder, Client a package of the service's client.
 	Package, Client string
-	// Own, if not empty, are the prefixes of everything that the program may link
-	// from elsewhere than the standard library.
+	// Own, if not empty, are the prefixes of all packages outside the standard library
+	// that the program may link.
 	Own []string
-	// Others are prefixes of what only other stores need. A module among them is
-	// one that this module's go.mod names.
+	// Others are prefixes of the packages and modules that only other stores need. This
+	// module's go.mod must name the modules among them.
 	Others []string
 }
 
-// Run makes a module of that program: it links nothing of the other stores, and a
-// go.mod that names none of their modules is all it needs.
+// Run makes a module of that program and checks that it links nothing of the other stores,
+// and builds with a go.mod without their modules.
 //
-// It asks for nothing that "go test" has not downloaded: neither "mod tidy" nor
-// -mod=mod, which read what only tests of other modules need.
+// It needs no module that "go test" does not download. "go mod tidy" and -mod=mod would:
+// they read the go.mod files of modules that only tests of other modules need.
 func (c Consumer) Run(t *testing.T) {
 	t.Helper()
 	const module = "example.com/tokenstore"
@@ -65,14 +67,14 @@ func (c Consumer) Run(t *testing.T) {
 	c.othersAreThere(t, read(t, filepath.Join(root, "go.mod")))
 }
 
-// mayHave reports whether the program may have a package or module.
+// mayHave reports whether the program may use a package or module.
 func (c Consumer) mayHave(path string) bool {
 	in := func(prefix string) bool { return strings.HasPrefix(path+"/", prefix) }
 	return !slices.ContainsFunc(c.Others, in) && (len(c.Own) == 0 || slices.ContainsFunc(c.Own, in))
 }
 
-// othersAreThere makes sure that what a consumer does not get is what this module
-// has.
+// othersAreThere checks that this module does have the modules that a consumer must not
+// get.
 func (c Consumer) othersAreThere(t *testing.T, modules string) {
 	t.Helper()
 	for _, other := range c.Others {

@@ -1,3 +1,6 @@
+// Crashes of a whole process over an adapter's fake service, including the adapter's own
+// calls, which crashes at the driver's level do not show.
+
 package adaptertest
 
 import (
@@ -11,7 +14,7 @@ import (
 	"example.com/tokenstore/secretstore"
 )
 
-// Token returns a token of a user, every value of it a fake.
+// Token returns a token of a user, with fake values only.
 func Token(user string) tokenstore.OAuthToken {
 	return tokenstore.OAuthToken{
 		UserName: user, ClientID: "1000.CLIENT", ClientSecret: "fake-secret",
@@ -19,17 +22,17 @@ func Token(user string) tokenstore.OAuthToken {
 	}
 }
 
-// change is one operation, from what is stored before to what is stored after.
+// change is one operation: the stored tokens before and after it.
 type change struct {
 	name string
 	do   func(context.Context, *secretstore.Store) error
-	// done reports whether the operation has happened; it fails if it has
-	// happened in part.
+	// done reports whether the operation has happened; the test fails if it has happened
+	// only in part.
 	done func(t testing.TB, s *secretstore.Store) bool
 }
 
-// Present reports whether the token of the user of want is stored and the same,
-// but for the ID. A stored token that is not found by each of its keys is a failure.
+// Present reports whether the user of want has a stored token that is the same, except for
+// the ID. The test fails if a stored token is not found by each of its keys.
 func Present(t testing.TB, s *secretstore.Store, want tokenstore.OAuthToken) bool {
 	t.Helper()
 	got, err := s.FindToken(t.Context(), tokenstore.OAuthToken{UserName: want.UserName})
@@ -81,9 +84,9 @@ func changes() []change {
 	}
 }
 
-// Crash ends a process at every call of every operation. The next one finds every
-// token by each of its keys, and the operation has happened wholly or not at
-// all; done again, it succeeds.
+// Crash ends a process at every call of every operation. The next process must find every
+// token by each of its keys. The operation must have happened completely or not at all,
+// and must succeed when it is repeated.
 func Crash(t *testing.T, newWorld func(t testing.TB, clock *drivertest.Clock) World) {
 	for _, c := range changes() {
 		t.Run(c.name, func(t *testing.T) {
@@ -98,8 +101,8 @@ func Crash(t *testing.T, newWorld func(t testing.TB, clock *drivertest.Clock) Wo
 	}
 }
 
-// crash runs one operation in a process that ends at a call, and reports
-// whether it ended before the operation did.
+// crash runs one operation in a process that ends at a call, and reports whether the
+// process ended before the operation did.
 func crash(t *testing.T, w World, c change, at int, carried bool) bool {
 	t.Helper()
 	before := opened(t)(w.Store())
@@ -120,18 +123,18 @@ func crash(t *testing.T, w World, c change, at int, carried bool) bool {
 	after := opened(t)(w.Store())
 	happened := c.done(t, after)
 	if !died && !happened {
-		t.Fatalf("crash at call %d: no error, and nothing has happened", at)
+		t.Fatalf("crash at call %d: no error, but nothing has happened", at)
 	}
 	for _, user := range []string{"ada", "bob"} {
 		if !Present(t, after, Token(user)) && (user == "bob" || !happened) {
-			t.Fatalf("crash at call %d (carried out: %v): the token of %s is not as before", at, carried, user)
+			t.Fatalf("crash at call %d (call took effect: %v): the token of %s is not as before", at, carried, user)
 		}
 	}
 	if err := c.do(t.Context(), after); err != nil && !errors.Is(err, tokenstore.ErrNotFound) {
-		t.Fatalf("crash at call %d (carried out: %v): done again: %v", at, carried, err)
+		t.Fatalf("crash at call %d (call took effect: %v): repeated: %v", at, carried, err)
 	}
 	if !c.done(t, after) {
-		t.Fatalf("crash at call %d (carried out: %v): done again, it has not happened", at, carried)
+		t.Fatalf("crash at call %d (call took effect: %v): repeated, the operation has not happened", at, carried)
 	}
 	return died
 }

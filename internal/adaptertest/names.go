@@ -1,3 +1,5 @@
+// Tests of the escape between logical names and a service's names.
+
 package adaptertest
 
 import (
@@ -10,28 +12,28 @@ import (
 	"example.com/tokenstore/driver"
 )
 
-// Names is how an adapter maps logical names to the names of its service.
+// Names is an adapter's mapping of logical names to the names of its service.
 type Names struct {
-	// Encode returns the service's name and, where that is a hash, what the adapter
-	// stores beside it.
+	// Encode returns the service's name and, if that is a hash, the value that the adapter
+	// stores with it.
 	Encode func(name string) (encoded, full string, err error)
 	Decode func(encoded, full string) (name string, ok bool)
-	// Valid reports whether the service takes a name.
+	// Valid reports whether the service accepts a name.
 	Valid func(encoded string) bool
-	// Filter returns what is asked for in a list of names with a prefix; Covers
-	// reports whether the service then lists a name.
+	// Filter returns the service's filter for a list of names with a prefix; Covers
+	// reports whether that filter covers a name.
 	Filter func(prefix string) string
 	Covers func(filter, encoded string) bool
 	// Segments are regular expressions of segments that are easily confused, or long.
 	Segments []string
-	// Readable are names with their encoded form. TooLong is one that is refused.
+	// Readable are names with their encoded form. TooLong is a name that is refused.
 	Readable map[string]string
 	TooLong  string
-	// Foreign are names of the service that the adapter never makes.
+	// Foreign are names of the service that the adapter never creates.
 	Foreign []string
 }
 
-// Run tests all of it.
+// Run tests the mapping.
 func (n Names) Run(t *testing.T) {
 	t.Run("readable", func(t *testing.T) {
 		for name, want := range n.Readable {
@@ -64,13 +66,13 @@ func (n Names) Run(t *testing.T) {
 	t.Run("foreign", func(t *testing.T) {
 		for _, encoded := range n.Foreign {
 			if name, ok := n.Decode(encoded, ""); ok {
-				t.Errorf("%q is taken for %q", encoded, name)
+				t.Errorf("%q is decoded as %q", encoded, name)
 			}
 		}
 	})
 }
 
-// any draws logical names, some of them long and some nearly alike.
+// any draws logical names, some of them long and some nearly equal.
 func (n Names) any() *rapid.Generator[string] {
 	segments := []*rapid.Generator[string]{rapid.StringN(1, 20, 60)}
 	for _, s := range n.Segments {
@@ -90,7 +92,7 @@ func (n Names) bothWays(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !n.Valid(encoded) {
-			t.Fatalf("the service does not take %q", encoded)
+			t.Fatalf("the service does not accept %q", encoded)
 		}
 		if other, ok := seen[encoded]; ok && other != name {
 			t.Fatalf("%q and %q share %q", name, other, encoded)

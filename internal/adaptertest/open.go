@@ -1,3 +1,5 @@
+// Tests of URLs, the same for every adapter.
+
 package adaptertest
 
 import (
@@ -23,8 +25,8 @@ func Opens(t *testing.T, urls ...string) {
 	}
 }
 
-// Refuses opens bad URLs: each must be an invalid argument whose error has the
-// words that are given with it, and never what is called hush in the URL.
+// Refuses opens bad URLs: each one must be an invalid argument. The error must contain the
+// given words, and never "hush", which stands for a secret in the URL.
 func Refuses(t *testing.T, urls map[string]string) {
 	t.Helper()
 	for bad, says := range urls {

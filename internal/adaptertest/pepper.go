@@ -1,3 +1,5 @@
+// A pepper for tests of URLs.
+
 package adaptertest
 
 import (
@@ -9,8 +11,8 @@ import (
 	"example.com/tokenstore/index"
 )
 
-// Pepper writes a file with a pepper, and returns it with the ID that a token of
-// the user has under that pepper.
+// Pepper writes a file with a pepper, and returns its name and the ID that the user's token
+// has under that pepper.
 func Pepper(t testing.TB, user string) (path, id string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "pepper")

@@ -1,3 +1,5 @@
+// Tests that the documented policies are sufficient, and not more than necessary.
+
 package adaptertest
 
 import (
@@ -9,13 +11,13 @@ import (
 	"example.com/tokenstore/secretstore"
 )
 
-// Role is the store of a principal that has one of the roles whose policies the
-// adapter comes with.
+// Role is the store of a principal with one of the roles for which the adapter documents
+// a policy.
 type Role struct {
 	*testing.T
 	Store *secretstore.Store
-	// Allowed are the permissions of the role, Used those that its calls have asked
-	// for so far.
+	// Allowed are the permissions of the role, Used those that its calls have needed so
+	// far.
 	Allowed []string
 	Used    func() []string
 }
@@ -28,13 +30,13 @@ func (r *Role) Must(_ any, err error) {
 	}
 }
 
-// Check compares the permissions that were asked for with those that the role has,
-// but for some that no call asks for by itself.
+// Check compares the permissions that were needed with those of the role, except some that
+// no call needs by itself.
 func (r *Role) Check(without ...string) {
 	r.Helper()
 	want := slices.Sorted(slices.Values(slices.DeleteFunc(slices.Clone(r.Allowed), func(p string) bool { return slices.Contains(without, p) })))
 	if got := slices.Sorted(slices.Values(r.Used())); !slices.Equal(got, want) {
-		r.Errorf("asked for  %s\nthe role    %s", strings.Join(got, " "), strings.Join(want, " "))
+		r.Errorf("needed    %s\nthe role  %s", strings.Join(got, " "), strings.Join(want, " "))
 	}
 }
 
@@ -64,6 +66,6 @@ func (r *Role) Reads(user, refresh, access string, tokens int) {
 	all, err := r.Store.GetTokens(r.Context())
 	r.Must(all, err)
 	if len(all) != tokens {
-		r.Errorf("the role sees %d tokens instead of %d", len(all), tokens)
+		r.Errorf("the role lists %d tokens instead of %d", len(all), tokens)
 	}
 }

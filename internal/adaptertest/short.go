@@ -1,13 +1,14 @@
+// Tests that the race detector leaves out.
+
 package adaptertest
 
 import "testing"
 
-// OneAtATime leaves a test out with -short, with which CI runs the race detector:
-// it has nothing to say about what one goroutine does at a time, and makes minutes
-// of it.
+// OneAtATime skips a single-goroutine test with -short, as CI runs the race detector: the
+// race detector finds nothing in such a test, and takes minutes.
 func OneAtATime(t testing.TB) {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("with -short, what one goroutine does at a time is left out")
+		t.Skip("skipped with -short: uses a single goroutine")
 	}
 }

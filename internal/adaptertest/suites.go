@@ -1,3 +1,5 @@
+// The engine's suites over an adapter's fake service.
+
 package adaptertest
 
 import (
@@ -15,27 +17,26 @@ import (
 	"example.com/tokenstore/secretstore/enginetest"
 )
 
-// World is a fake service, empty at first, with those who use it. It holds
-// everything in which one adapter differs from another here.
+// World is a fake service, initially empty, with its users. It has everything in which
+// adapters differ for these tests.
 type World struct {
-	// Store returns the store of a new process, as users have it.
+	// Store returns the store of a new process, as users get it.
 	Store func() (*secretstore.Store, error)
 	// Secrets returns the driver of a new process.
 	Secrets func() (driver.Secrets, error)
-	// Dying returns the store of a process that ends at the call with this number:
-	// the call takes effect and its reply is never read, or it is never sent.
+	// Dying returns the store of a process that ends at the call with this number: either
+	// the call takes effect and its reply is not read, or the call is not sent.
 	Dying func(call int, carried bool) (*secretstore.Store, error)
-	// Edit writes a secret as a person does, Remove deletes it, and Restore puts back
-	// what it held before its last write.
+	// Edit writes a secret as a person does, Remove deletes it, and Restore puts back the
+	// data before its last write.
 	Edit            func(ctx context.Context, name string, data []byte) error
 	Remove, Restore func(ctx context.Context, name string) error
-	// NoContainer returns the driver of a process on a container that does not
-	// exist; RefusedBatch that of one whose batches are refused. They are nil if the
-	// service has no such thing.
+	// NoContainer returns a driver on a container that does not exist, RefusedBatch one
+	// whose batches are refused. They are nil if the service has no such thing.
 	NoContainer, RefusedBatch func() (driver.Secrets, error)
-	// Plant stores secrets of others, and returns a function that looks at them.
+	// Plant stores secrets of others, and returns a function that checks them.
 	Plant func(context.Context) (check func(context.Context) error, err error)
-	// Clock is the service's, which the pauses of its users move.
+	// Clock is the service's clock, which the pauses of its users advance.
 	Clock *drivertest.Clock
 }
 
@@ -66,7 +67,7 @@ func from(s driver.Secrets) (World, error) {
 	return i.world, nil
 }
 
-// another returns one more driver in the world of s.
+// another returns another driver in the world of s.
 func another(s driver.Secrets, open func(World) func() (driver.Secrets, error)) (driver.Secrets, error) {
 	w, err := from(s)
 	if err != nil {
@@ -79,9 +80,9 @@ func another(s driver.Secrets, open func(World) func() (driver.Secrets, error)) 
 	return inWorld{secrets, w}, err
 }
 
-// Suite returns what the suites have to know of an adapter that keeps its index
-// in one document, without access tokens. newWorld returns a world on the given
-// clock; stale is for how long its reads may show an old state.
+// Suite returns the suite of an adapter that keeps its index in one document, without
+// access tokens. newWorld returns a world on the given clock; stale is how long its reads
+// may return an old state.
 func Suite(newWorld func(t testing.TB, clock *drivertest.Clock) World, stale time.Duration) enginetest.Suite {
 	clock := drivertest.NewClock()
 	return enginetest.Suite{
@@ -156,7 +157,7 @@ func Store(t *testing.T, newWorld func(t testing.TB, clock *drivertest.Clock) Wo
 		}),
 		conformance.WithPerson(
 			func(ctx context.Context, _ tokenstore.Store, id string) ([]byte, error) {
-				w.Clock.Advance(time.Minute) // What a person does nobody expects to see at once.
+				w.Clock.Advance(time.Minute) // A person's change need not be visible immediately.
 				secrets, err := w.Secrets()
 				if err != nil {
 					return nil, err

@@ -1,6 +1,6 @@
-// Package fsfault tells faults of the file system apart, for the stores that keep
-// their tokens in a file: which sentinel of package tokenstore a fault matches, and
-// what to do about it. It leaves out the path, since that may come from a URL.
+// Package fsfault classifies file system errors for the stores that keep their tokens in a
+// file: which sentinel of package tokenstore an error matches, and what to do about it.
+// It leaves out the path, since that may come from a URL.
 package fsfault
 
 import (
@@ -14,7 +14,7 @@ import (
 	"example.com/tokenstore"
 )
 
-// fault is an error of the system in words that have no path.
+// fault is an error of the system, described without the path.
 type fault struct {
 	kind  error
 	words string
@@ -38,20 +38,20 @@ func (f *fault) Unwrap() []error {
 	return []error{f.kind, f.cause}
 }
 
-// Missing is the error of what has to be there to be read, in our own words. It
-// matches tokenstore.ErrInvalidArgument and fs.ErrNotExist.
+// Missing is the error for a file that must exist, in our own words. It matches
+// tokenstore.ErrInvalidArgument and fs.ErrNotExist.
 type Missing string
 
 func (m Missing) Error() string { return string(m) }
 
-// Is says what it matches.
+// Is reports whether it matches target.
 func (m Missing) Is(target error) bool {
 	return target == tokenstore.ErrInvalidArgument || target == fs.ErrNotExist
 }
 
-// Of returns an error of the system in words that have no path, which matches the
-// sentinel that suits it. Errors that match a sentinel already, and those of a
-// context, stay as they are; the cause stays reachable.
+// Of describes an error of the system without the path, and matches it with a sentinel.
+// Errors that match a sentinel already, and those of a context, are returned unchanged.
+// The cause stays reachable with errors.As.
 func Of(err error) error {
 	var told *fault
 	ended := errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
@@ -70,7 +70,7 @@ func Of(err error) error {
 func reasonOf(err error) string {
 	var number syscall.Errno
 	switch {
-	case errors.As(err, &number): // Its texts are fixed.
+	case errors.As(err, &number): // Its messages are fixed.
 		return number.Error()
 	case errors.Is(err, fs.ErrPermission):
 		return fs.ErrPermission.Error()
@@ -84,8 +84,7 @@ func reasonOf(err error) string {
 	return fmt.Sprintf("the system reports a fault (%T)", err)
 }
 
-// kindOf returns what to do about an error of the system, and the sentinel for it, or
-// nil.
+// kindOf returns advice about an error of the system, and the sentinel for it or nil.
 func kindOf(err error) (advice string, kind error) {
 	var number syscall.Errno
 	if errors.As(err, &number) {

@@ -15,7 +15,7 @@ import (
 	"example.com/tokenstore/internal/fsfault"
 )
 
-// TestEachFaultHasItsKind gives each fault with a path that must not show.
+// TestEachFaultHasItsKind classifies each error, with a path that must not show.
 func TestEachFaultHasItsKind(t *testing.T) {
 	for number, kind := range map[syscall.Errno]error{
 		syscall.EACCES: tokenstore.ErrDenied,
@@ -40,7 +40,7 @@ func TestEachFaultHasItsKind(t *testing.T) {
 			}
 			for _, verb := range []string{"%v", "%+v", "%#v", "%q"} {
 				if text := fmt.Sprintf(verb, err); strings.Contains(text, "fake-secret") || !strings.Contains(text, ";") {
-					t.Errorf("%s gives %s, want what to do, and no path", verb, text)
+					t.Errorf("%s gives %s, want advice and no path", verb, text)
 				}
 			}
 		}
@@ -51,6 +51,6 @@ func TestEachFaultHasItsKind(t *testing.T) {
 		}
 	}
 	if err := fsfault.Of(errors.New("fake-secret")); strings.Contains(err.Error(), "fake-secret") || tokenstore.Kind(err) != nil {
-		t.Errorf("an error that is not known shows its text: %v", err)
+		t.Errorf("an unknown error shows its message: %v", err)
 	}
 }

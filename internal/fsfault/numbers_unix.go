@@ -8,7 +8,7 @@ import (
 	"example.com/tokenstore"
 )
 
-// numbered returns what to do about an error number, and the sentinel for it, or nil.
+// numbered returns advice about an error number, and the sentinel for it or nil.
 func numbered(number syscall.Errno) (advice string, kind error) {
 	switch number {
 	case syscall.EROFS:
@@ -18,13 +18,13 @@ func numbered(number syscall.Errno) (advice string, kind error) {
 	case syscall.ENOSPC, syscall.EDQUOT:
 		return "make room, and retry", tokenstore.ErrQuota
 	case syscall.EFBIG:
-		return "raise the limit for the size of a file", tokenstore.ErrTooLarge
+		return "raise the file size limit", tokenstore.ErrTooLarge
 	case syscall.ENAMETOOLONG, syscall.ENOTDIR, syscall.ELOOP, syscall.EISDIR:
 		return "check the path", tokenstore.ErrInvalidArgument
 	case syscall.ENOSYS, syscall.ENOTSUP:
 		return "keep the file on a file system that supports locks", tokenstore.ErrInvalidArgument
 	case syscall.EMFILE, syscall.ENFILE:
-		return "raise the limit of open files", tokenstore.ErrUnavailable
+		return "raise the limit on open files", tokenstore.ErrUnavailable
 	case syscall.EIO, syscall.EAGAIN, syscall.EINTR, syscall.ESTALE, syscall.ENOLCK, syscall.ETIMEDOUT, syscall.ENOMEM:
 		return "retry later", tokenstore.ErrUnavailable
 	}

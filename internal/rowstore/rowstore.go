@@ -11,17 +11,17 @@ import (
 	"example.com/tokenstore/driver"
 )
 
-// Rows is what one transaction sees. Where several rows match, the oldest is
-// meant. A row that is not there is reported by ok, not by an error.
+// Rows is the view of one transaction. If several rows match, the oldest one counts. A
+// missing row is reported by ok, not by an error.
 type Rows interface {
 	// ByID returns the row with the given ID.
 	ByID(id string) (row tokenstore.OAuthToken, ok bool, err error)
-	// ByKey returns the oldest row that holds the key; with ownerless set, the
-	// oldest of those without a user.
+	// ByKey returns the oldest row that has the key; with ownerless set, the oldest one
+	// without a user.
 	ByKey(key tokenstore.Key, ownerless bool) (row tokenstore.OAuthToken, ok bool, err error)
-	// NewID returns an ID that no row has or had.
+	// NewID returns an ID that no row has or has had.
 	NewID() (string, error)
-	// Insert adds a row behind all others.
+	// Insert adds a row after all others.
 	Insert(row tokenstore.OAuthToken) error
 	// Update replaces the row with the ID of row, and keeps its place.
 	Update(row tokenstore.OAuthToken) error
@@ -46,8 +46,8 @@ func firstOf(rows Rows, keys []tokenstore.Key, ownerless bool) (tokenstore.OAuth
 	return tokenstore.OAuthToken{}, tokenstore.ErrNotFound
 }
 
-// Save saves t and returns the row as it is then. It writes at most one row,
-// and none if nothing changes.
+// Save saves t and returns the row as stored. It writes at most one row, and none if
+// nothing changes.
 func Save(rows Rows, t tokenstore.OAuthToken) (tokenstore.OAuthToken, error) {
 	if err := t.Validate(); err != nil {
 		return tokenstore.OAuthToken{}, err
@@ -84,8 +84,8 @@ func insert(rows Rows, t tokenstore.OAuthToken) (tokenstore.OAuthToken, error) {
 	return t, rows.Insert(t)
 }
 
-// Warnings returns what tokenstore.Warner says about one token, which may have an
-// expiry in its row that cannot be understood.
+// Warnings returns the warnings of tokenstore.Warner about one token. oddExpiry says that
+// the expiry in its row cannot be parsed.
 func Warnings(t tokenstore.OAuthToken, oddExpiry bool) []string {
 	var object driver.Object
 	tokenstore.EncodeFields(t, &object)

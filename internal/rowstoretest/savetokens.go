@@ -1,6 +1,5 @@
-// Package rowstoretest has the tests that the stores over rows share: those that
-// package conformance does not have, since they hold for stores that save all or
-// none.
+// Package rowstoretest has the tests that stores over rows share beyond package
+// conformance: such stores save all tokens of a batch or none.
 package rowstoretest
 
 import (
@@ -22,14 +21,13 @@ type Batcher interface {
 	SaveTokens(ctx context.Context, tokens []tokenstore.OAuthToken) ([]tokenstore.OAuthToken, error)
 }
 
-// SaveTokens compares, for random tokens over random stores, a save of many with the
-// same saves one by one: the same tokens with the same IDs, or the same errors at the
-// same places and nothing saved. The refresh token "refused" has to be one that the
-// stores do not take.
+// SaveTokens compares a batch of random tokens with the same saves one by one, on random
+// stores. Both must give the same tokens with the same IDs, or the same errors in the
+// same places and nothing saved. The stores must refuse the refresh token "refused".
 func SaveTokens(t *testing.T, rounds int, newStore func(t *testing.T) Batcher) {
 	failed := 0
 	for round := range rounds {
-		random := rand.New(rand.NewPCG(uint64(round), 20261128)) //nolint:gosec // A seed that can be repeated.
+		random := rand.New(rand.NewPCG(uint64(round), 20261128)) //nolint:gosec // The seed makes it reproducible.
 		one, many := newStore(t), newStore(t)
 		before := someTokens(random, random.IntN(4), false)
 		for _, token := range before {
@@ -51,7 +49,7 @@ func SaveTokens(t *testing.T, rounds int, newStore func(t *testing.T) Batcher) {
 			compareFaults(t, round, len(tokens), err, faults)
 			want = stored
 			if saved != nil {
-				t.Errorf("round %d: %d tokens are returned, though none is saved", round, len(saved))
+				t.Errorf("round %d: %d tokens were returned, but none was saved", round, len(saved))
 			}
 		} else {
 			if err != nil || !slices.Equal(saved, want) {
@@ -73,8 +71,8 @@ func SaveTokens(t *testing.T, rounds int, newStore func(t *testing.T) Batcher) {
 	}
 }
 
-// oneByOne saves tokens one by one, and returns them, and what went wrong in its
-// place.
+// oneByOne saves tokens one by one, and returns the saved tokens and the errors, each in
+// its place.
 func oneByOne(t *testing.T, s Batcher, tokens []tokenstore.OAuthToken) (saved []tokenstore.OAuthToken, faults map[int]error) {
 	t.Helper()
 	faults = map[int]error{}
@@ -88,8 +86,7 @@ func oneByOne(t *testing.T, s Batcher, tokens []tokenstore.OAuthToken) (saved []
 	return saved, faults
 }
 
-// compareFaults compares the joined errors of a save of many with those of the saves
-// one by one.
+// compareFaults compares the joined errors of a batch with those of the saves one by one.
 func compareFaults(t *testing.T, round, of int, err error, want map[int]error) {
 	t.Helper()
 	joined, ok := err.(interface{ Unwrap() []error })
@@ -115,7 +112,7 @@ func compareFaults(t *testing.T, round, of int, err error, want map[int]error) {
 	}
 }
 
-// someTokens returns tokens that have much in common.
+// someTokens returns tokens that share many values.
 func someTokens(random *rand.Rand, n int, spoiled bool) (tokens []tokenstore.OAuthToken) {
 	pick := func(values ...string) string { return values[random.IntN(len(values))] }
 	for range n {

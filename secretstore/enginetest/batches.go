@@ -1,5 +1,5 @@
-// A batch plans its tokens together, which must not show: the suite here compares it
-// with the same saves, made one by one.
+// A batch plans its tokens together, which must not change the result: the suite here
+// compares it with the same saves, made one by one.
 
 package enginetest
 
@@ -20,25 +20,24 @@ import (
 // BatchOptions are the options of [Batches].
 type BatchOptions struct {
 	Service
-	// Batches is the number of random batches; 0: 200.
+	// Batches is the number of random batches; 0 means 200.
 	Batches int
-	// Pepper is the one that the engine has.
+	// Pepper is the engine's pepper.
 	Pepper []byte
 	// WithoutAccessIndex says that the engine leaves access tokens out of its index.
-	// Which of several tokens it finds by an access token then depends on what it has
-	// read before, so here no two tokens have the same.
+	// Which of several tokens it finds by an access token then depends on its earlier
+	// reads, so no two tokens get the same one.
 	WithoutAccessIndex bool
-	// MaxSize is that of a secret of the service, in bytes. If it is not zero, some
-	// tokens come near to it, and updates of them exceed it.
+	// MaxSize is the service's size limit of a secret, in bytes. If it is not zero, some
+	// tokens come close to it, and updates of them exceed it.
 	MaxSize int
 }
 
-// Batches saves random tokens with one call of SaveTokens, on a store that has some
-// tokens already, of which a person has edited some. It saves the same tokens one by
-// one on another such store. Both return the same tokens and the same kind of error
-// at each place, and afterwards both stores list the same tokens in the same order
-// and find them by the same keys; only random IDs may differ. newSecrets returns a
-// new, empty service each time.
+// Batches saves random tokens in one call of SaveTokens, on a store with tokens of which
+// a person has edited some. It saves the same tokens one by one on an identical store.
+// Both must return the same tokens and the same kind of error at each place, list the
+// same tokens in the same order, and find them by the same keys; only random IDs may
+// differ. newSecrets returns a new, empty service each time.
 func Batches(t *testing.T, newSecrets func(t testing.TB) driver.Secrets, engine NewEngine, options BatchOptions) {
 	t.Helper()
 	wanted := options.Batches
@@ -62,12 +61,12 @@ func Batches(t *testing.T, newSecrets func(t testing.TB) driver.Secrets, engine 
 	}
 }
 
-// batchCase is what one comparison saves.
+// batchCase is the input of one comparison.
 type batchCase struct {
 	random  *rand.Rand
 	options BatchOptions
 	before  []tokenstore.OAuthToken // saved one by one
-	edits   map[int]string          // users that a person gives to those
+	edits   map[int]string          // the users that a person writes into them
 	batch   []tokenstore.OAuthToken
 	drawn   int // access tokens
 }
@@ -83,8 +82,8 @@ func (c *batchCase) draw() {
 
 func (c *batchCase) pick(from ...string) string { return from[c.random.IntN(len(from))] }
 
-// tokens returns tokens that have much in common: keys, IDs, and IDs that are derived
-// from a key of another.
+// tokens returns tokens that share keys and IDs, including IDs derived from a key of
+// another token.
 func (c *batchCase) tokens(n int) []tokenstore.OAuthToken {
 	derived := func(kind tokenstore.KeyKind, value string) string {
 		return index.Hash(tokenstore.Key{Kind: kind, Value: value}, c.options.Pepper)
@@ -121,7 +120,7 @@ func (c *batchCase) tokens(n int) []tokenstore.OAuthToken {
 	return tokens
 }
 
-// batchOutcome is what the saves came to, in a form that can be compared.
+// batchOutcome is the result of the saves, in a form that can be compared.
 type batchOutcome struct {
 	saved, stored []tokenstore.OAuthToken
 	kinds         []error // of the faults, by place
@@ -169,7 +168,7 @@ func (c *batchCase) run(ctx context.Context, s *site, together bool) (batchOutco
 	return o, c.look(ctx, s, &o)
 }
 
-// look has another process list the tokens and find each of them by each key.
+// look lists the tokens in another process and finds each of them by each key.
 func (c *batchCase) look(ctx context.Context, s *site, o *batchOutcome) error {
 	if err := s.settle(ctx); err != nil {
 		return err
@@ -184,7 +183,7 @@ func (c *batchCase) look(ctx context.Context, s *site, o *batchOutcome) error {
 	for _, token := range o.stored {
 		for _, k := range tokenstore.KeysOf(token) {
 			found, err := store.FindToken(ctx, tokenstore.QueryFor(k))
-			if err != nil && !errors.Is(err, tokenstore.ErrNotFound) { // What a person has written is found after its next save.
+			if err != nil && !errors.Is(err, tokenstore.ErrNotFound) { // A key that a person has written is found after the next save.
 				return fmt.Errorf("find by a key of %s: %w", describeToken(token), err)
 			}
 			o.found = append(o.found, found.ID)
@@ -193,14 +192,14 @@ func (c *batchCase) look(ctx context.Context, s *site, o *batchOutcome) error {
 	return nil
 }
 
-// placeFaults puts the kinds of the errors that SaveTokens has joined at their places.
+// placeFaults puts the kinds of the errors that SaveTokens joined in their places.
 func placeFaults(kinds []error, err error) error {
 	if err == nil {
 		return nil
 	}
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
-		return fmt.Errorf("errors of single tokens are not joined: %w", err)
+		return fmt.Errorf("the errors of single tokens are not joined: %w", err)
 	}
 	for _, part := range joined.Unwrap() {
 		var fault *tokenstore.Error
@@ -209,7 +208,7 @@ func placeFaults(kinds []error, err error) error {
 			return part
 		}
 		if n, _ := fmt.Sscanf(fault.Op, "save token %d of %d", &at, &of); n != 2 || of != len(kinds) || at < 1 || at > of {
-			return fmt.Errorf("an error does not say which of %d tokens it is about: %w", len(kinds), part)
+			return fmt.Errorf("an error does not say which of %d tokens it belongs to: %w", len(kinds), part)
 		}
 		if kinds[at-1] = tokenstore.Kind(part); kinds[at-1] == nil {
 			return part
@@ -218,8 +217,8 @@ func placeFaults(kinds []error, err error) error {
 	return nil
 }
 
-// String returns the outcome without what may be random: an ID of that kind is
-// replaced by the place where it comes first.
+// String returns the outcome with each random ID replaced by the place where it first
+// occurs.
 func (o batchOutcome) String() string {
 	places := map[string]string{}
 	id := func(id string) string {

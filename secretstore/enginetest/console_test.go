@@ -11,8 +11,8 @@ import (
 	"example.com/tokenstore/secretstore/enginetest"
 )
 
-// console is a service in memory with a console, in which a person edits secrets and
-// puts older contents back. It says which contents those are.
+// console is a service in memory with a console, in which a person edits secrets and puts
+// older contents back. It reports contents that were put back as restored.
 type console struct {
 	driver.Secrets
 	service *memory.Secrets
@@ -26,7 +26,7 @@ func newConsole(testing.TB) driver.Secrets {
 	return &console{Secrets: service, service: service, restored: map[string]string{}}
 }
 
-// newBatched returns a console whose service reads many secrets with one call.
+// newBatched returns a console whose service reads many secrets in one call.
 func newBatched(testing.TB) driver.Secrets {
 	service := memory.New()
 	return &batchedConsole{&console{Secrets: service, service: service, restored: map[string]string{}}}
@@ -54,7 +54,7 @@ func (b *batchedConsole) GetBatch(ctx context.Context, names []string) ([]driver
 	return secrets, err
 }
 
-// consoleService tells the suites of the console.
+// consoleService connects the suites to the console.
 func consoleService() enginetest.Service {
 	of := func(secrets driver.Secrets) (*console, error) {
 		switch c := secrets.(type) {

@@ -1,3 +1,6 @@
+// Crashes at every call. The engine has no transactions, so what it leaves behind at each
+// point must be harmless.
+
 package enginetest
 
 import (
@@ -15,24 +18,24 @@ import (
 // CrashOptions are the options of [Crash].
 type CrashOptions struct {
 	Service
-	// Fanout, if not zero, is a fan-out to which the repair changes the index, as
-	// one more operation that is interrupted.
+	// Fanout, if not zero, is a fan-out to which the repair changes the index; this is
+	// then one more operation to interrupt.
 	Fanout int
-	// Every, if above one, interrupts only every so many-th call of an operation.
+	// Every, if above one, interrupts only every Every-th call of an operation.
 	Every int
-	// Only, if not empty, names the operations that are interrupted.
+	// Only, if not empty, names the operations to interrupt.
 	Only []string
 }
 
-// Crash interrupts every operation of the engine at every call that it makes to
-// its service: the call fails before it is carried out, or after, and the
-// process goes on or is gone. newSecrets returns a new, empty service each time.
+// Crash interrupts every operation of the engine at every call to its service: the call
+// fails before or after it takes effect, and the process goes on or dies. newSecrets
+// returns a new, empty service each time.
 //
-// Another process then finds every token that is stored by each of its keys,
-// through the index alone. The operation has happened wholly or not at all, or,
-// if it is about many tokens, so it is for each of them. Done again, by the same
-// process if that is still there, it succeeds. A repair that is later than the
-// grace period finds no key missing and leaves nothing behind.
+// After that, another process must find every stored token by each of its keys, through
+// the index alone. The operation must have happened completely or not at all, or, for an
+// operation on many tokens, so for each of them. Repeated, by the same process if that is
+// still alive, it must succeed. A repair after the grace period must find no key missing
+// and leave nothing behind.
 func Crash(t *testing.T, newSecrets func(t testing.TB) driver.Secrets, engine NewEngine, options CrashOptions) {
 	t.Helper()
 	only := map[string]bool{}
@@ -53,7 +56,7 @@ func Crash(t *testing.T, newSecrets func(t testing.TB) driver.Secrets, engine Ne
 		})
 	}
 	for name := range only {
-		t.Errorf("%q is no operation", name)
+		t.Errorf("there is no operation %q", name)
 	}
 }
 
@@ -64,19 +67,19 @@ type fault struct {
 	how  drivertest.Outcome
 }
 
-// differs reports whether the fault makes a difference to a call. Whether a read
-// reached the service does not matter, nor whether a process was gone before or
-// after it; and to be gone before a write is to be gone after the one before.
+// differs reports whether the fault needs a run of its own for a call. It makes no
+// difference whether a read reached the service, or whether a process died before or
+// after a read; and dying before a write is the same as dying after the previous one.
 func (f fault) differs(m drivertest.Method) bool { return m.Writes() || !f.gone && !f.how.Done }
 
 var crashFaults = []fault{
-	{"fails before it is carried out", false, drivertest.Unreached},
-	{"is carried out and fails", false, drivertest.LoseReply},
-	{"is the last before the process is gone", true, drivertest.LoseReply},
+	{"fails before it takes effect", false, drivertest.Unreached},
+	{"fails after it takes effect", false, drivertest.LoseReply},
+	{"is the last before the process dies", true, drivertest.LoseReply},
 }
 
-// interrupt interrupts an operation at every so many-th call, in each of the ways
-// at others, and returns how often it did.
+// interrupt interrupts an operation at every n-th call, where n is every, with one fault
+// in each run, and returns how often it did.
 func interrupt(ctx context.Context, newSite func() *site, op interruption, every int) (points int, err error) {
 	want, err := uninterrupted(ctx, newSite(), op)
 	if err != nil {
@@ -102,12 +105,12 @@ func interrupt(ctx context.Context, newSite func() *site, op interruption, every
 	return points, nil
 }
 
-// change is what an operation does: the tokens before and after it.
+// change is the effect of an operation: the tokens before and after it.
 type change struct {
 	before, after map[string]tokenstore.OAuthToken
 }
 
-// uninterrupted returns what the operation does.
+// uninterrupted returns the effect of the operation without a fault.
 func uninterrupted(ctx context.Context, s *site, op interruption) (change, error) {
 	var c change
 	err := s.begin(ctx, op)
@@ -133,7 +136,7 @@ func uninterrupted(ctx context.Context, s *site, op interruption) (change, error
 	return c, s.lostKey(ctx, c.after)
 }
 
-// begin makes the starting state of an operation.
+// begin creates the starting state of an operation.
 func (s *site) begin(ctx context.Context, op interruption) error {
 	if err := s.prepare(ctx); err != nil {
 		return fmt.Errorf("starting state: %w", err)
@@ -190,7 +193,7 @@ func (c *crashed) run(ctx context.Context) error {
 	return c.repaired(ctx)
 }
 
-// inject gives the chosen call the fault.
+// inject applies the fault to the chosen call.
 func (c *crashed) inject(secrets driver.Secrets) driver.Secrets {
 	fail := drivertest.FailCall(c.call, c.fault.how)
 	if c.fault.gone {
@@ -204,8 +207,8 @@ func (c *crashed) inject(secrets driver.Secrets) driver.Secrets {
 	})
 }
 
-// judge looks at what the interrupted operation has left. A process that is gone
-// told nobody how it ended.
+// judge checks the tokens that the interrupted operation has left. The result of an
+// operation whose process died does not count.
 func (c *crashed) judge(ctx context.Context, outcome error) error {
 	tokens, err := c.stored(ctx)
 	if err != nil {
@@ -213,7 +216,7 @@ func (c *crashed) judge(ctx context.Context, outcome error) error {
 	}
 	happened := maps.Equal(tokens, c.want.after)
 	if outcome == nil && !c.fault.gone && !happened {
-		return fmt.Errorf("the operation gave no error, and it has not happened:\n%s", listing(tokens))
+		return fmt.Errorf("the operation returned no error, but has not happened:\n%s", listing(tokens))
 	}
 	if err := c.wholly(tokens); err != nil {
 		return err
@@ -224,13 +227,13 @@ func (c *crashed) judge(ctx context.Context, outcome error) error {
 	return c.lostKey(ctx, tokens)
 }
 
-// wholly returns an error if the operation has happened in part.
+// wholly returns an error if the operation has happened only in part.
 func (c *crashed) wholly(tokens map[string]tokenstore.OAuthToken) error {
 	if maps.Equal(tokens, c.want.before) || maps.Equal(tokens, c.want.after) {
 		return nil
 	}
 	if !c.op.many {
-		return fmt.Errorf("the operation has happened in part:\n%s", listing(tokens))
+		return fmt.Errorf("the operation has happened only in part:\n%s", listing(tokens))
 	}
 	ids := map[string]bool{}
 	for _, m := range []map[string]tokenstore.OAuthToken{tokens, c.want.before, c.want.after} {
@@ -246,14 +249,14 @@ func (c *crashed) wholly(tokens map[string]tokenstore.OAuthToken) error {
 	return nil
 }
 
-// between reports whether a token is as after the first of two saves of it.
+// between reports whether a token is as after the first of two saves.
 func (c *crashed) between(token tokenstore.OAuthToken) bool {
 	first := tokenOf(user1, "one")
 	first.ID, first.AccessToken = derivedID(first), "a-renewed"
 	return token == first
 }
 
-// finished returns an error unless all is as the operation leaves it.
+// finished returns an error unless the tokens are as after the operation.
 func (c *crashed) finished(ctx context.Context) error {
 	if err := c.settle(ctx); err != nil {
 		return err
@@ -268,8 +271,8 @@ func (c *crashed) finished(ctx context.Context) error {
 	return c.lostKey(ctx, tokens)
 }
 
-// repaired lets a repair run after the grace period, and one more after another,
-// which removes what the first has emptied.
+// repaired runs a repair after the grace period, and after another grace period a second
+// one, which removes what the first one has emptied.
 func (c *crashed) repaired(ctx context.Context) error {
 	for range 2 {
 		c.advance(later)
@@ -294,7 +297,7 @@ func (c *crashed) repaired(ctx context.Context) error {
 	return nil
 }
 
-// clean returns an error if a repair would find anything.
+// clean returns an error if a repair would change anything.
 func clean(ctx context.Context, store *secretstore.Store) error {
 	r, err := store.Check(ctx)
 	if err != nil {

@@ -1,3 +1,5 @@
+// The operations that Crash interrupts, and the state that they start from.
+
 package enginetest
 
 import (
@@ -16,18 +18,18 @@ type interruption struct {
 	do   func(context.Context, *secretstore.Store) error
 	// before, if set, changes the common starting state.
 	before func(context.Context, *site) error
-	// many says that the operation is about several tokens, each of which is as
+	// many says that the operation concerns several tokens, each of which may be as
 	// before or as after.
 	many bool
-	// edited says that the starting state has keys that no index knows: they are
+	// edited says that the starting state has keys that are not in the index: they are
 	// found only after the operation.
 	edited bool
-	// lost says that the starting state has no index: nothing needs to be found
-	// before the operation has come to its end.
+	// lost says that the starting state has no index: nothing needs to be found before
+	// the operation has completed.
 	lost bool
 }
 
-// user7 is a user whom the starting state does not know.
+// user7 is a user who is not in the starting state.
 const user7 = "new@zylker.example:7"
 
 // crashTokens are the tokens of the starting state.
@@ -40,16 +42,16 @@ func crashTokens() []tokenstore.OAuthToken {
 	}
 }
 
-// tokenOf is a token with all four keys, or three without a user.
+// tokenOf returns a token with all four keys, or three without a user.
 func tokenOf(user, name string) tokenstore.OAuthToken {
 	return withClient(tokenstore.OAuthToken{
 		UserName: user, RefreshToken: "r-" + name, GrantToken: "g-" + name, AccessToken: "a-" + name, APIDomain: "https://api.example",
 	})
 }
 
-// prepare makes the starting state: tokens with and without a user, with a given
-// ID, one that has moved away from the refresh token its ID is derived from, one
-// that was deleted, and what a process left that died in an insert.
+// prepare creates the starting state: tokens with and without a user, one with a given
+// ID, one that has lost the refresh token from which its ID is derived, a deleted one,
+// and the leftovers of an insert whose process died.
 func (s *site) prepare(ctx context.Context) error {
 	store, err := s.process(nil)
 	if err != nil {
@@ -71,8 +73,7 @@ func (s *site) prepare(ctx context.Context) error {
 	return s.dieInInsert(ctx)
 }
 
-// dieInInsert leaves what a process leaves that has claimed its keys and has not
-// written its token.
+// dieInInsert leaves the claims of a process that died before it wrote its token.
 func (s *site) dieInInsert(ctx context.Context) error {
 	store, err := s.process(func(secrets driver.Secrets) driver.Secrets {
 		return drivertest.Inject(secrets, func(c drivertest.Call) drivertest.Outcome {
@@ -86,7 +87,7 @@ func (s *site) dieInInsert(ctx context.Context) error {
 		return err
 	}
 	if _, err := store.SaveToken(ctx, tokenOf("dead@zylker.example:5", "dead")); !errors.Is(err, tokenstore.ErrDenied) {
-		return errors.New("a save that could not write its token gave another error or none")
+		return errors.New("a save that could not write its token returned another error or none")
 	}
 	return s.settle(ctx)
 }
@@ -105,7 +106,7 @@ func repairing(name string, options secretstore.ReindexOptions) interruption {
 	}}
 }
 
-// interruptions returns the operations that are interrupted.
+// interruptions returns the operations to interrupt.
 func interruptions(fanout int) []interruption {
 	adoption := tokenOf("adopts@zylker.example:6", "free")
 	adoption.AccessToken = "a-adopted"
@@ -117,7 +118,7 @@ func interruptions(fanout int) []interruption {
 		saving("insert", tokenOf(user7, "new")),
 		saving("insert without a user", tokenOf("", "new")),
 		saving("insert over a tombstone", tokenOf("gone@zylker.example:3", "gone")),
-		saving("insert over what a crash left", tokenOf("dead@zylker.example:5", "dead")),
+		saving("insert over the leftovers of a crash", tokenOf("dead@zylker.example:5", "dead")),
 		saving("insert of a key that a crash claimed", withClient(tokenstore.OAuthToken{UserName: user7, RefreshToken: "r-dead"})),
 		saving("insert with an ID", given),
 		saving("insert under a random ID", withClient(tokenstore.OAuthToken{RefreshToken: "r-moved"})),
@@ -156,8 +157,8 @@ func editedSave() interruption {
 	return i
 }
 
-// savingMany saves, in one call, tokens that are inserted, updated, rotated and
-// adopted, and two that are about one token.
+// savingMany saves, in one call, tokens that are inserted, updated, rotated and adopted,
+// and one token twice.
 func savingMany() interruption {
 	tokens := []tokenstore.OAuthToken{
 		tokenOf(user7, "new"),
@@ -173,7 +174,7 @@ func savingMany() interruption {
 	}}
 }
 
-// repairingLater is a repair that has tombstones and hints to remove.
+// repairingLater is a repair with tombstones and hints to remove.
 func repairingLater() interruption {
 	i := repairing("reindex after the grace period", secretstore.ReindexOptions{})
 	i.before = func(_ context.Context, s *site) error {
@@ -183,7 +184,7 @@ func repairingLater() interruption {
 	return i
 }
 
-// repairingLost is a repair of an index that is gone.
+// repairingLost is a repair of a lost index.
 func repairingLost() interruption {
 	i := repairing("reindex of a lost index", secretstore.ReindexOptions{})
 	i.before = func(ctx context.Context, s *site) error { return s.loseIndex(ctx) }

@@ -1,3 +1,6 @@
+// The service under the engine, as Crash and Model use it: other processes, a person at the
+// console, and clocks.
+
 package enginetest
 
 import (
@@ -15,40 +18,40 @@ import (
 	"example.com/tokenstore/secretstore"
 )
 
-// Service tells [Crash] and [Model] about the service under the engine. The zero
-// value is for one that is never stale and has no clock.
+// Service describes the service under the engine for [Crash] and [Model]. The zero value
+// is for a service that is never stale and has no clock.
 type Service struct {
-	// Prefix begins the names of all secrets of the engine; empty: "tokenstore/".
+	// Prefix is the prefix of all secrets of the engine; empty means "tokenstore/".
 	Prefix string
-	// Handle returns the same secrets as another process has them, with nothing
-	// shared but the service. Nil: a driver remembers nothing, and all processes
-	// use one.
+	// Handle returns the same secrets as another process would have them, sharing
+	// nothing but the service. Nil means that a driver has no memory, so that all
+	// processes can use one.
 	Handle func(driver.Secrets) (driver.Secrets, error)
-	// Edit writes a secret behind the driver's back, as a person does in the
-	// service's own console. Nil: it is written through the driver. For data that the
-	// service does not accept, it returns an error that matches errors.ErrUnsupported.
+	// Edit writes a secret behind the driver's back, as a person does in the service's
+	// console. For data that the service does not accept, it returns an error that
+	// matches errors.ErrUnsupported. If it is nil, edits go through the driver.
 	Edit func(ctx context.Context, secrets driver.Secrets, name string, data []byte) error
-	// PutBack puts older data back by the service's own means, so that the driver
-	// says that it was restored: any that the secret once held, also after it was
-	// deleted. Nil: [Model] has nothing put back.
+	// PutBack puts older data back by the service's own means, so that the driver reports
+	// it as restored: any data that the secret once held, also after it was deleted. If
+	// it is nil, [Model] puts nothing back.
 	PutBack func(ctx context.Context, secrets driver.Secrets, older driver.Secret) error
-	// Now is the service's clock. The engine's goes with it, days ahead at times.
-	// Nil: the engine has a clock of its own, which only its pauses move.
+	// Now is the service's clock. The engine's clock follows it, sometimes days ahead. If
+	// it is nil, the engine has a clock of its own, which only its pauses advance.
 	Now func() time.Time
-	// Sleep waits, or moves the service's clock. Nil: nobody waits.
+	// Sleep waits, or advances the service's clock. If it is nil, nothing waits.
 	Sleep func(context.Context, time.Duration) error
-	// Settle is for how long a read may show an old state. The suite sleeps for so
-	// long before another process looks.
+	// Settle is how long a read may return an old state. The suite sleeps that long before
+	// another process reads.
 	Settle time.Duration
 }
 
-// defaultPrefix is that of the engine.
+// defaultPrefix is the engine's default.
 const defaultPrefix = "tokenstore/"
 
-// later is how far the suite's clock goes ahead to be past any grace period.
+// later is how far the suite advances its clock to be past any grace period.
 const later = 48 * time.Hour
 
-// site is one service in use, and the clock by which its engines go.
+// site is one service in use, and the clock of its engines.
 type site struct {
 	service Service
 	engine  NewEngine
@@ -75,7 +78,7 @@ func (s *site) now() time.Time {
 	return startTime.Add(s.ahead)
 }
 
-// advance moves the engines' clock and not the service's.
+// advance advances the engines' clock, but not the service's.
 func (s *site) advance(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -92,7 +95,7 @@ func (s *site) sleep(ctx context.Context, d time.Duration) error {
 	return ctx.Err()
 }
 
-// settle waits until reads show the present state.
+// settle waits until reads return the current state.
 func (s *site) settle(ctx context.Context) error {
 	if s.service.Settle == 0 {
 		return nil
@@ -100,7 +103,7 @@ func (s *site) settle(ctx context.Context) error {
 	return s.sleep(ctx, s.service.Settle)
 }
 
-// handle returns the secrets as a new process has them.
+// handle returns the secrets as a new process would have them.
 func (s *site) handle() (driver.Secrets, error) {
 	if s.service.Handle == nil {
 		return s.secrets, nil
@@ -108,8 +111,8 @@ func (s *site) handle() (driver.Secrets, error) {
 	return s.service.Handle(s.secrets)
 }
 
-// process returns the engine of a new process, which remembers nothing. wrap,
-// if not nil, is put around its driver.
+// process returns the engine of a new process, which remembers nothing. Its driver is
+// wrapped with wrap, if that is not nil.
 func (s *site) process(wrap func(driver.Secrets) driver.Secrets, more ...secretstore.Option) (*secretstore.Store, error) {
 	secrets, err := s.handle()
 	if err != nil {
@@ -133,8 +136,8 @@ func (s *site) randomID() (string, error) {
 	return fmt.Sprint(randomMark, s.ids), nil
 }
 
-// editToken changes the fields of a token's secret as a person does, who knows
-// nothing of what else stands there. An empty text removes the field.
+// editToken changes fields of a token's secret as a person does, and leaves the others
+// alone. An empty value removes the field.
 func (s *site) editToken(ctx context.Context, id string, fields map[string]string) error {
 	name := s.service.Prefix + "tokens/" + id
 	secrets, err := s.handle()
@@ -166,8 +169,8 @@ func (s *site) editToken(ctx context.Context, id string, fields map[string]strin
 	return err
 }
 
-// overwriteSecret replaces all that is in a token's secret, as a person does, or makes
-// one.
+// overwriteSecret replaces the whole data of a token's secret as a person does, or creates
+// the secret.
 func (s *site) overwriteSecret(ctx context.Context, id string, data []byte) error {
 	name := s.service.Prefix + "tokens/" + secretID(id)
 	secrets, err := s.handle()
@@ -176,7 +179,7 @@ func (s *site) overwriteSecret(ctx context.Context, id string, data []byte) erro
 	}
 	secret, err := secrets.Get(ctx, name)
 	switch {
-	case errors.Is(err, driver.ErrNotFound): // A person makes it, as anybody else.
+	case errors.Is(err, driver.ErrNotFound): // A person creates it as a driver does.
 	case err != nil:
 		return err
 	case s.service.Edit != nil:
@@ -206,7 +209,7 @@ func (s *site) readField(ctx context.Context, id, field string) (string, error) 
 	return text, nil
 }
 
-// secretID returns an ID as it stands in the name of a token's secret.
+// secretID returns an ID as escaped in the name of a token's secret.
 func secretID(id string) string {
 	var b strings.Builder
 	for i := range len(id) {
@@ -244,8 +247,8 @@ func (s *site) loseIndex(ctx context.Context) error {
 	return nil
 }
 
-// stored returns the tokens by ID, as a new process lists them. All tokens with
-// a random ID must not be more than one, since they are listed under one ID.
+// stored returns the tokens by ID, as a new process lists them. At most one of them may
+// have a random ID, since all random IDs count as one.
 func (s *site) stored(ctx context.Context) (map[string]tokenstore.OAuthToken, error) {
 	store, err := s.process(nil)
 	if err != nil {
@@ -268,8 +271,8 @@ func (s *site) stored(ctx context.Context) (map[string]tokenstore.OAuthToken, er
 	return byID, nil
 }
 
-// lostKey returns an error if a token is not found by one of its keys, through
-// the index alone, by a new process.
+// lostKey returns an error unless a new process finds every token by each of its keys,
+// through the index alone.
 func (s *site) lostKey(ctx context.Context, tokens map[string]tokenstore.OAuthToken) error {
 	store, err := s.process(nil)
 	if err != nil {
@@ -282,7 +285,7 @@ func (s *site) lostKey(ctx context.Context, tokens map[string]tokenstore.OAuthTo
 				return fmt.Errorf("a stored token is not found by its %s: %w (%s)", k, err, describeToken(token))
 			}
 			if !tokenstore.Holds(found, k) {
-				return fmt.Errorf("a find by the %s of a stored token gives another one (%s)", k, describeToken(token))
+				return fmt.Errorf("a find by the %s of a stored token returned another one (%s)", k, describeToken(token))
 			}
 		}
 	}

@@ -18,10 +18,10 @@ func engineWith(form ...secretstore.Option) enginetest.NewEngine {
 	}
 }
 
-// long asks for runs of minutes, as CI makes them.
+// long asks for the runs of CI, which take minutes.
 var long = os.Getenv("TOKENSTORE_LONG") != ""
 
-// every is how many calls of an operation there are for one that is interrupted.
+// every is the number n of CrashOptions.Every: every n-th call is interrupted.
 func every() int {
 	if long {
 		return 1
@@ -49,8 +49,8 @@ func TestCrashDocument16(t *testing.T) {
 	enginetest.Crash(t, newMemory, engineWith(secretstore.WithDocument(16)), enginetest.CrashOptions{Every: every(), Fanout: 3})
 }
 
-// TestCrashBatched has a service that reads many secrets with one call, and an
-// index without access tokens.
+// TestCrashBatched uses a service that reads many secrets in one call, and an index
+// without access tokens.
 func TestCrashBatched(t *testing.T) {
 	t.Parallel()
 	adaptertest.OneAtATime(t)
@@ -59,8 +59,7 @@ func TestCrashBatched(t *testing.T) {
 	enginetest.Crash(t, batched, engine, enginetest.CrashOptions{Every: every(), Fanout: 2})
 }
 
-// TestCrashOnly interrupts the operation that is named, and none that comes
-// after it.
+// TestCrashOnly interrupts the operation that is named, and no later one.
 func TestCrashOnly(t *testing.T) {
 	services := 0
 	count := func(t testing.TB) driver.Secrets { services++; return newMemory(t) }

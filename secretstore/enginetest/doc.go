@@ -1,14 +1,14 @@
 // Package enginetest has suites that run the engine of package secretstore over any
-// driver, and one value with which an adapter's author runs everything.
+// driver, and [Suite], with which an adapter's author runs all of them.
 //
-// [Suite] takes what the suites need to know about an adapter once, and runs all of
-// them: the promises of a driver, the contract of a store and linearizability (in
+// A [Suite] takes everything that the suites need to know about an adapter once. It
+// runs the promises of a driver, the contract of a store and linearizability (in
 // package conformance), and the three suites of this package.
 //
-//   - [Schedules] goes through the interleavings of two operations,
+//   - [Schedules] runs all interleavings of two operations,
 //   - [Crash] interrupts every operation at every call,
 //   - [Model] compares random operations with a program that keeps its tokens in
 //     a slice.
 //
-// Each of them can be called alone, too.
+// Each of them can also be called separately.
 package enginetest

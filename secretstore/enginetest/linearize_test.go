@@ -29,15 +29,15 @@ func TestLinearizableDocument16(t *testing.T) {
 }
 
 func linearizable(t *testing.T, form secretstore.Option) {
-	// Each call lets others go first, as a network does.
+	// Each call yields to others, as a network does.
 	secrets := drivertest.Intercept(memory.New(), func(ctx context.Context, _ drivertest.Call, do func(context.Context) error) error {
 		runtime.Gosched()
 		defer runtime.Gosched()
 		return do(ctx)
 	})
 	operations := few(1_000, 40_000)
-	// What takes no time at the service needs short pauses only. A search of all
-	// tokens would hide what the index has lost.
+	// A service that takes no time needs only short pauses. A search of all tokens would
+	// hide keys that the index has lost.
 	short := secretstore.WithSleep(func(ctx context.Context, d time.Duration) error {
 		time.Sleep(d / 50)
 		return ctx.Err()

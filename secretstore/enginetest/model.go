@@ -1,3 +1,6 @@
+// A comparison with a sequential program, for mistakes that no planned case has: random
+// operations, people and crashes.
+
 package enginetest
 
 import (
@@ -19,31 +22,31 @@ import (
 // ModelOptions are the options of [Model].
 type ModelOptions struct {
 	Service
-	// Operations is the least number of random operations; 0: 1,000.
+	// Operations is the minimum number of random operations; 0 means 1,000.
 	Operations int
-	// Pepper is the one that the engine has.
+	// Pepper is the engine's pepper.
 	Pepper []byte
 	// WithoutAccessIndex says that the engine leaves access tokens out of its index.
 	WithoutAccessIndex bool
 }
 
-// Model lets several processes do random operations on one store, one after the
-// other, and compares every answer with what a program does that keeps its
-// tokens in a slice. In between processes start again, die in a save, lose the
-// index and rebuild it; a person edits tokens in the service's console; and
-// others keep secrets of their own beside the store's. newSecrets returns a new,
-// empty service each time.
+// Model has several processes run random operations on one store, one after the other,
+// and compares every answer with that of a program that keeps its tokens in a slice. In
+// between, processes restart, die in a save, lose the index and rebuild it; a person
+// edits tokens in the service's console; and others keep secrets of their own next to the
+// store's. newSecrets returns a new, empty service each time.
 //
-// A key that a person has edited is found through the index or not until the
-// token is saved or the index repaired; a find looks through all tokens for it.
+// Until the token is saved or the index is repaired, the index may or may not have a key
+// that a person has edited; a find searches all tokens for it.
 //
-// The person also writes secrets anew: without an ID, with one field only, with the
-// content of another token's secret, and, if Service.Edit is set, with what is no
-// JSON. If Service.PutBack is set, older content is put back too. What is then no
-// usable token is damaged: it is reported until a save makes it whole, or it is deleted.
+// The person also overwrites secrets: without an ID, with a single field, with the
+// content of another token's secret and, if Service.Edit is set, with data that is not
+// JSON. If Service.PutBack is set, the person also puts older content back. A secret that
+// is then not a usable token is damaged: it is reported until a save repairs it or it is
+// deleted.
 //
 // A failure is shrunk to few operations. The flags of package rapid, such as
-// -rapid.seed, apply; what they multiply is the number of operations.
+// -rapid.seed, apply; they multiply the number of operations.
 func Model(t *testing.T, newSecrets func(t testing.TB) driver.Secrets, engine NewEngine, options ModelOptions) {
 	t.Helper()
 	wanted := options.Operations
@@ -57,7 +60,7 @@ func Model(t *testing.T, newSecrets func(t testing.TB) driver.Secrets, engine Ne
 				return
 			}
 			succeeded := false
-			// A failure is run again and again while it is shrunk.
+			// A failure is run many times while it is shrunk.
 			defer func() { failed = failed || !succeeded }()
 			w := newModelWorld(t, rt, newSite(t, newSecrets, engine, options.Service), options)
 			actions := w.actions()
@@ -83,12 +86,12 @@ type modelWorld struct {
 	scan    int // the engine's scan limit
 	clients []*secretstore.Store
 	last    int               // the client that did the last operation
-	planted map[string]string // data of others, by the ID in the secret's name
+	planted map[string]string // foreign data, by the ID in the secret's name
 	died    bool              // a process died in a save
 	kept    map[string]version
 }
 
-// version is what a token's secret once held.
+// version is an earlier content of a token's secret.
 type version struct {
 	data    []byte
 	token   tokenstore.OAuthToken
@@ -108,7 +111,7 @@ func newModelWorld(t *testing.T, rt *rapid.T, s *site, options ModelOptions) *mo
 	return w
 }
 
-// restart begins a client anew: it remembers nothing.
+// restart starts a client again, with an empty memory.
 func (w *modelWorld) restart(rt *rapid.T, i int) {
 	store, err := w.process(nil, secretstore.WithScanLimit(w.scan))
 	if err != nil {
@@ -118,16 +121,16 @@ func (w *modelWorld) restart(rt *rapid.T, i int) {
 }
 
 const (
-	// step is the time between two operations. Generations rest on a clock whose
-	// seconds run ahead of the writes of any one secret.
+	// step is the time between two operations. Generations need a clock whose seconds are
+	// ahead of the number of writes of any secret.
 	step = time.Minute
-	// moment is the time between two operations of one client, if it is to see
-	// whether the service still shows it older states.
+	// moment is the time between two operations of one client that may still see older
+	// states of the service.
 	moment = 10 * time.Millisecond
 )
 
-// client draws the client that does the next operation. Another than the last
-// one sees what was written once the service shows it.
+// client draws the client of the next operation. If it is not the last one, it waits until
+// the service returns the last write.
 func (w *modelWorld) client(rt *rapid.T) *secretstore.Store {
 	i := rapid.IntRange(0, modelClients-1).Draw(rt, "client")
 	if i == w.last && w.service.Settle > 0 {
@@ -139,7 +142,7 @@ func (w *modelWorld) client(rt *rapid.T) *secretstore.Store {
 	return w.clients[i]
 }
 
-// pass lets so much time pass that the service has long caught up.
+// pass lets enough time pass for reads to be current.
 func (w *modelWorld) pass(rt *rapid.T, d time.Duration) {
 	w.wait(rt)
 	w.advance(d)
@@ -151,8 +154,7 @@ func (w *modelWorld) wait(rt *rapid.T) {
 	}
 }
 
-// end checks that what is left is what the model has, and what a repair makes
-// of it.
+// end checks that the store holds the tokens of the model, before and after a repair.
 func (w *modelWorld) end(rt *rapid.T) {
 	w.wait(rt)
 	w.restart(rt, 0)
@@ -190,7 +192,7 @@ func (w *modelWorld) end(rt *rapid.T) {
 	}
 }
 
-// list compares all tokens, with their order, and how many damaged ones are named.
+// list compares all tokens, in order, and the number of damaged ones that are named.
 func (w *modelWorld) list(rt *rapid.T, s *secretstore.Store) {
 	tokens, err := s.GetTokens(w.ctx)
 	var want []tokenstore.OAuthToken
@@ -207,7 +209,7 @@ func (w *modelWorld) list(rt *rapid.T, s *secretstore.Store) {
 		}
 	}
 	if !slices.Equal(tokens, want) {
-		rt.Fatalf("the tokens are\n%s\nand should be\n%s", inOrder(tokens), inOrder(want))
+		rt.Fatalf("the tokens are\n%s\nwant\n%s", inOrder(tokens), inOrder(want))
 	}
 	named := 0
 	if err != nil {
@@ -222,8 +224,8 @@ func (w *modelWorld) list(rt *rapid.T, s *secretstore.Store) {
 	}
 }
 
-// untouched compares the secrets of others, and the field that a person has
-// added to a token.
+// untouched checks the secrets of others, and the fields that a person has added to
+// tokens.
 func (w *modelWorld) untouched(rt *rapid.T) {
 	secrets, err := w.handle()
 	if err != nil {
@@ -231,12 +233,12 @@ func (w *modelWorld) untouched(rt *rapid.T) {
 	}
 	for _, id := range slices.Sorted(maps.Keys(w.planted)) {
 		if !w.rows.foreign[id] {
-			continue // A save of the user whose ID it has made a token of it.
+			continue // A save of the user with this derived ID has turned it into a token.
 		}
 		name := w.service.Prefix + "tokens/" + id
 		secret, err := secrets.Get(w.ctx, name)
 		if err != nil || string(secret.Data) != w.planted[id] {
-			rt.Fatalf("the secret %s of others was changed (%v)", name, err)
+			rt.Fatalf("the foreign secret %s was changed (%v)", name, err)
 		}
 	}
 	for _, r := range w.rows.rows {
@@ -245,7 +247,7 @@ func (w *modelWorld) untouched(rt *rapid.T) {
 		}
 		note, err := w.readField(w.ctx, secretID(r.token.ID), noteField)
 		if err != nil || note != r.note {
-			rt.Fatalf("a field that a person has added to %s is %q and should be %q (%v)", describeToken(r.token), note, r.note, err)
+			rt.Fatalf("a field that a person has added to %s is %q, want %q (%v)", describeToken(r.token), note, r.note, err)
 		}
 	}
 }
@@ -274,7 +276,7 @@ func (w *modelWorld) compareFind(rt *rapid.T, s *secretstore.Store, query tokens
 	if slices.ContainsFunc(findings, fits) {
 		return
 	}
-	rt.Fatalf("find %s\ngives %s, %v\nand should give %s", describeToken(query), describeToken(got), err, describeFindings(findings))
+	rt.Fatalf("find %s\nreturned %s, %v\nwant %s", describeToken(query), describeToken(got), err, describeFindings(findings))
 }
 
 func describeFindings(findings []finding) string {
@@ -285,7 +287,7 @@ func describeFindings(findings []finding) string {
 		}
 		switch {
 		case o.fault:
-			text += "an error, since a damaged token may be meant"
+			text += "an error, because a damaged token may be meant"
 		case o == nothing:
 			text += "nothing"
 		default:

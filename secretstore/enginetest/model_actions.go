@@ -1,3 +1,5 @@
+// The random operations of Model.
+
 package enginetest
 
 import (
@@ -16,8 +18,7 @@ import (
 	"example.com/tokenstore/secretstore"
 )
 
-// What the random tokens are made of. There is so little of it that they often
-// have something in common.
+// The values of the random tokens. There are so few that tokens often share some.
 var (
 	modelUsers   = []string{"", "", "u1", "u2", "u3"}
 	modelRefresh = []string{"", "r1", "r2", "r3", "r4"}
@@ -32,11 +33,10 @@ const (
 	foreignID = "theirs"
 	noteField = "note" // a field that the store does not know
 
-	bookkeepingFields = 3 // that a live token's secret has
+	bookkeepingFields = 3 // in a live token's secret
 )
 
-// actions returns what may happen next. Some are there twice, to be drawn more
-// often.
+// actions returns the possible next steps. Some are there twice, to be drawn more often.
 func (w *modelWorld) actions() map[string]func(*rapid.T) {
 	return map[string]func(*rapid.T){
 		"find": w.findAny, "find again": w.findAny, "find by key": w.findKey, "find by id": w.findID,
@@ -49,7 +49,7 @@ func (w *modelWorld) actions() map[string]func(*rapid.T) {
 	}
 }
 
-// startAgain begins a client anew. It sees what it wrote before as another client does.
+// startAgain restarts a client. It sees its own earlier writes as another client does.
 func (w *modelWorld) startAgain(rt *rapid.T) {
 	i := rapid.IntRange(0, modelClients-1).Draw(rt, "client")
 	w.restart(rt, i)
@@ -58,7 +58,7 @@ func (w *modelWorld) startAgain(rt *rapid.T) {
 	}
 }
 
-// token draws a token, which may be a query, a part of a token or all of one.
+// token draws a token: a query, part of a token or a complete one.
 func (w *modelWorld) token(rt *rapid.T, label string) tokenstore.OAuthToken {
 	pick := func(from []string, what string) string { return rapid.SampledFrom(from).Draw(rt, label+" "+what) }
 	t := tokenstore.OAuthToken{
@@ -102,7 +102,7 @@ func (w *modelWorld) row(rt *rapid.T) *modelRow {
 	return w.rowThat(rt, "row", func(r *modelRow) bool { return !r.damaged })
 }
 
-// rowThat draws one of the rows that are so.
+// rowThat draws a row that satisfies a condition.
 func (w *modelWorld) rowThat(rt *rapid.T, label string, so func(*modelRow) bool) *modelRow {
 	rows := slices.DeleteFunc(slices.Clone(w.rows.rows), func(r *modelRow) bool { return r.stray || !so(r) })
 	if len(rows) == 0 {
@@ -124,7 +124,7 @@ func (w *modelWorld) findID(rt *rapid.T) {
 		wrong = err != nil || got != r.token
 	}
 	if wrong {
-		rt.Fatalf("find by the ID %q gives %s, %v", id, describeToken(got), err)
+		rt.Fatalf("find by the ID %q returned %s, %v", id, describeToken(got), err)
 	}
 }
 
@@ -136,8 +136,8 @@ func (w *modelWorld) saveAny(rt *rapid.T) {
 	}
 }
 
-// saveMany saves several tokens with one call, whose errors are joined: what was
-// not saved is empty.
+// saveMany saves several tokens in one call. Its errors are joined, and its result is
+// empty where a token was not saved.
 func (w *modelWorld) saveMany(rt *rapid.T) {
 	tokens := make([]tokenstore.OAuthToken, rapid.IntRange(1, 5).Draw(rt, "tokens"))
 	for i := range tokens {
@@ -155,7 +155,7 @@ func (w *modelWorld) saveMany(rt *rapid.T) {
 		}
 	}
 	if (err != nil) != (faults > 0) {
-		rt.Fatalf("%d tokens were not saved, and the error is %v", faults, err)
+		rt.Fatalf("%d tokens were not saved, but the error is %v", faults, err)
 	}
 }
 
@@ -177,8 +177,8 @@ func (w *modelWorld) deleteAll(rt *rapid.T) {
 	w.rows.removeAll()
 }
 
-// reindex repairs the index or looks what a repair would do, within or after the
-// grace period.
+// reindex repairs the index, or checks what a repair would do, within or after the grace
+// period.
 func (w *modelWorld) reindex(rt *rapid.T) {
 	if rapid.Bool().Draw(rt, "later") {
 		w.pass(rt, later)
@@ -196,8 +196,8 @@ func (w *modelWorld) reindex(rt *rapid.T) {
 	w.rows.repaired()
 }
 
-// lose removes the index and has it rebuilt. Nothing but the index tells that a
-// secret is the store's if it does not say so itself.
+// lose removes the index and rebuilds it. Only the index shows that a secret without
+// marks of its own belongs to the store.
 func (w *modelWorld) lose(rt *rapid.T) {
 	if slices.ContainsFunc(w.rows.rows, func(r *modelRow) bool { return !r.stray && (r.damaged || r.unmarked) }) {
 		rt.Skip()
@@ -213,13 +213,13 @@ func (w *modelWorld) lose(rt *rapid.T) {
 	w.rows.repaired()
 }
 
-// die lets a process die in a save, before it has written the token.
+// die has a process die in a save, before it writes the token.
 func (w *modelWorld) die(rt *rapid.T) {
 	if slices.ContainsFunc(w.rows.rows, func(r *modelRow) bool { return r.stray }) {
-		rt.Skip() // What it claims would make the secret of others the store's.
+		rt.Skip() // Its claims would make a foreign secret the store's.
 	}
 	w.died = true
-	died := errors.New("the process is gone")
+	died := errors.New("the process has died")
 	store, err := w.process(func(secrets driver.Secrets) driver.Secrets {
 		dead := false
 		return drivertest.Inject(secrets, func(c drivertest.Call) drivertest.Outcome {
@@ -233,7 +233,7 @@ func (w *modelWorld) die(rt *rapid.T) {
 		rt.Fatal(err)
 	}
 	w.pass(rt, step)
-	// What does not come to the write of a token changes nothing.
+	// A save that does not reach the write of the token changes nothing.
 	_, _ = store.SaveToken(w.ctx, w.token(rt, "token"))
 	w.wait(rt)
 }
@@ -271,7 +271,7 @@ func (w *modelWorld) edit(rt *rapid.T) {
 		r.note = text
 	case "generation", "created", "keys":
 		if r.lacks[field] = true; len(r.lacks) == bookkeepingFields {
-			rt.Skip() // Then it looks as if it was written anew.
+			rt.Skip() // It would look as if it had been overwritten.
 		}
 		if field == "created" {
 			r.created = 0
@@ -296,11 +296,11 @@ func (w *modelWorld) edit(rt *rapid.T) {
 	r.token = edited
 }
 
-// plant stores secrets of others beside the store's own, under a name that a
-// token could have, too.
+// plant stores secrets of others next to the store's own, under names that tokens could
+// have.
 func (w *modelWorld) plant(rt *rapid.T) {
 	if w.died {
-		rt.Skip() // A hint may point at the name, and make the secret the store's.
+		rt.Skip() // A hint may point at the name, which would make the secret the store's.
 	}
 	derived := index.Hash(tokenstore.Key{Kind: tokenstore.UserKey, Value: "u3"}, w.rows.pepper)
 	id := rapid.SampledFrom([]string{foreignID, derived, "a/b"}).Draw(rt, "secret of others")

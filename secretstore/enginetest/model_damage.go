@@ -1,5 +1,5 @@
-// What a person makes of tokens' secrets in a console, beside the edit of one field:
-// contents that no store would write.
+// A person's changes to tokens' secrets, other than editing one field: contents that no
+// store would write.
 
 package enginetest
 
@@ -19,7 +19,7 @@ import (
 // copiedID is the ID in the name of a secret that a person copies.
 const copiedID = "copied"
 
-// write replaces the content of a token's secret, or makes one.
+// write replaces the content of a token's secret, or creates the secret.
 func (w *modelWorld) write(rt *rapid.T, id string, data []byte) {
 	w.wait(rt)
 	err := w.overwriteSecret(w.ctx, id, data)
@@ -46,8 +46,8 @@ func (w *modelWorld) content(rt *rapid.T, r *modelRow) []byte {
 	return secret.Data
 }
 
-// overwrite writes a token's fields, or only one of them, without its ID: the name
-// says that. A secret whose name is derived from a key that is missing now is damaged.
+// overwrite writes a token's fields, or only one of them, without its ID, which the name
+// has. A secret is damaged if its name is derived from a key that is missing now.
 func (w *modelWorld) overwrite(rt *rapid.T) {
 	r := w.rowThat(rt, "row", func(r *modelRow) bool { return !r.unlisted })
 	draw := func(from []string) string { return rapid.SampledFrom(from).Draw(rt, "text") }
@@ -72,7 +72,7 @@ func (w *modelWorld) overwrite(rt *rapid.T) {
 	damaged := token == (tokenstore.OAuthToken{})
 	if !damaged && !w.rows.derivedFrom(slices.Collect(keysOf(token)), r) && !strings.HasPrefix(r.token.ID, randomMark) && !slices.Contains(modelIDs, r.token.ID) && r.token.ID != copiedID {
 		if !w.rows.derivedFrom(slices.Collect(maps.Keys(w.rows.sure(r))), r) {
-			rt.Skip() // Whether the index knows that the name is derived depends on what was released.
+			rt.Skip() // Whether the index knows that the name is derived depends on earlier releases.
 		}
 		damaged = true
 	}
@@ -98,18 +98,18 @@ func (m *modelRows) derivedFrom(keys []tokenstore.Key, r *modelRow) bool {
 	return slices.ContainsFunc(keys, func(k tokenstore.Key) bool { return index.Hash(k, m.pepper) == r.token.ID })
 }
 
-// scribble writes what is no JSON object.
+// scribble writes data that is not a JSON object.
 func (w *modelWorld) scribble(rt *rapid.T) {
 	if w.service.Edit == nil {
-		rt.Skip() // A driver takes JSON objects only.
+		rt.Skip() // A driver accepts only JSON objects.
 	}
 	r := w.rowThat(rt, "row", func(r *modelRow) bool { return !r.unlisted })
 	w.write(rt, r.token.ID, []byte(rapid.SampledFrom([]string{"a fake text", `["fake"]`, `{"refresh_token":"fake",}`}).Draw(rt, "text")))
 	w.rows.damage(r, tokenstore.OAuthToken{}, 0, "")
 }
 
-// copyContent writes the content of one token's secret under the name of another, or
-// under a new one. It names another token than the name does.
+// copyContent writes the content of one token's secret under the name of another one, or
+// under a new name. The id in the content then does not match the name.
 func (w *modelWorld) copyContent(rt *rapid.T) {
 	from := w.rowThat(rt, "from", func(r *modelRow) bool { return r.clean })
 	if rapid.IntRange(0, 3).Draw(rt, "to a new name") == 0 {
@@ -144,7 +144,7 @@ func (w *modelWorld) swap(rt *rapid.T) {
 	w.rows.damage(b, was.token, was.created, was.note)
 }
 
-// keep remembers what a token's secret holds.
+// keep remembers the content of a token's secret.
 func (w *modelWorld) keep(rt *rapid.T) {
 	if w.service.PutBack == nil {
 		rt.Skip()
@@ -153,7 +153,7 @@ func (w *modelWorld) keep(rt *rapid.T) {
 	w.kept[r.token.ID] = version{w.content(rt, r), r.token, r.created, r.note}
 }
 
-// putBack has the service put back what a token's secret held before: over a later
+// putBack has the service put back an earlier content of a token's secret: over later
 // content, over damage, or after the token was deleted.
 func (w *modelWorld) putBack(rt *rapid.T) {
 	if len(w.kept) == 0 {

@@ -1,3 +1,6 @@
+// The store as a sequential program. Where the engine may give one of several answers, it
+// has all of them.
+
 package enginetest
 
 import (
@@ -11,48 +14,47 @@ import (
 	"example.com/tokenstore/index"
 )
 
-// modelRows is the store as a sequential program has it: rows in a slice, the
-// oldest first.
+// modelRows is the store as a sequential program: rows in a slice, oldest first.
 type modelRows struct {
 	rows          []*modelRow
 	inserts       int64
 	pepper        []byte
 	withoutAccess bool
-	scan          bool            // a find looks through all rows where the index is silent
+	scan          bool            // a find searches all rows if the index has no hit
 	foreign       map[string]bool // IDs under which others keep secrets
 }
 
-// modelRow is a token, and what a person has done to it.
+// modelRow is a token, with a person's changes to it.
 type modelRow struct {
 	token tokenstore.OAuthToken
 	// created is its place in the order of inserts; 0 if a person has removed it.
 	created int64
-	// edited are keys that a person has written: the index may know them or not.
+	// edited are keys that a person has written: the index may or may not have them.
 	edited map[tokenstore.Key]bool
 	note   string // a field that the store does not know
 
-	// damaged says that the secret holds no usable token; token is what is left.
+	// damaged says that the secret holds no usable token; token has the remaining fields.
 	damaged bool
-	// hinted are the keys of a damaged row by which the index leads to it for sure.
+	// hinted are the keys by which the index certainly leads to a damaged row.
 	hinted map[tokenstore.Key]bool
-	// unlisted says that no hint may lead to the row: an index that is the list of
-	// all tokens then does not list it.
+	// unlisted says that there may be no hint for the row, so that an index that serves as
+	// the list of all tokens may not list it.
 	unlisted bool
-	// stray says that the row is a secret of others under the ID that is derived
-	// from a user. Only a look-up of that user takes it for damage.
+	// stray says that the row is a foreign secret under the ID that is derived from a
+	// user. Only a look-up of that user treats it as damage.
 	stray bool
-	// clean says that the secret is as a store has written it, and unmarked that it
-	// may lack what marks it as a store's.
+	// clean says that the secret is as a store has written it; unmarked says that it may
+	// lack the fields that mark it as a store's.
 	clean, unmarked bool
-	// overwritten says that a person has written the secret anew, without what a
-	// store keeps in it.
+	// overwritten says that a person has replaced the secret, without the store's
+	// bookkeeping.
 	overwritten bool
 	// lacks are the fields of the bookkeeping that a person has removed.
 	lacks map[string]bool
 }
 
-// finding is what a look-up may give: a row, nothing, an error since a damaged row
-// may hold the key, or, for a save, a damaged row that it is to make whole.
+// finding is a possible result of a look-up: a row, nothing, an error because a damaged
+// row may have the key, or, for a save, a damaged row to repair.
 type finding struct {
 	row   *modelRow
 	mend  bool
@@ -71,20 +73,20 @@ func (m *modelRows) byID(id string) *modelRow {
 	return nil
 }
 
-// sort puts the rows into their order, after one of them has another place in it.
+// sort restores the order of the rows, after the place of one has changed.
 func (m *modelRows) sort() {
 	slices.SortStableFunc(m.rows, func(a, b *modelRow) int {
 		return cmp.Or(cmp.Compare(a.created, b.created), strings.Compare(secretID(a.token.ID), secretID(b.token.ID)))
 	})
 }
 
-// next returns the place of a row that is inserted now.
+// next returns the place of the next row to be inserted.
 func (m *modelRows) next() int64 {
 	m.inserts++
 	return m.inserts
 }
 
-// find returns what a find may give. Mostly it is one.
+// find returns the possible results of a find, usually one.
 func (m *modelRows) find(query tokenstore.OAuthToken) []finding {
 	if query.ID != "" {
 		if r := m.byID(query.ID); r != nil {
@@ -94,14 +96,14 @@ func (m *modelRows) find(query tokenstore.OAuthToken) []finding {
 	return m.first(tokenstore.FindKeys(query), lookup{scan: m.scan})
 }
 
-// lookup says who looks for a key.
+// lookup says for which operation a key is looked up.
 type lookup struct {
 	ownerless bool // only rows without a user count
-	scan      bool // all rows are looked through where the index is silent
-	saving    bool // a save looks, and mends
+	scan      bool // all rows are searched if the index has no hit
+	saving    bool // for a save, which repairs damaged rows
 }
 
-// first returns what the first key with a hit may give.
+// first returns the possible results of the first key with a hit.
 func (m *modelRows) first(keys []tokenstore.Key, l lookup) []finding {
 	var all []finding
 	for _, k := range keys {
@@ -115,7 +117,7 @@ func (m *modelRows) first(keys []tokenstore.Key, l lookup) []finding {
 	return append(all, nothing)
 }
 
-// hits returns what a look-up of a key may give.
+// hits returns the possible results of a look-up of a key.
 func (m *modelRows) hits(k tokenstore.Key, l lookup) []finding {
 	var sure *modelRow
 	var unsure []*modelRow
@@ -146,9 +148,9 @@ func (m *modelRows) hits(k tokenstore.Key, l lookup) []finding {
 	return hits
 }
 
-// barred adds to hits, none of which is sure, what comes of damaged rows. One that
-// may hold the key is an error, unless its ID is derived from the key and a save may
-// mend it.
+// barred adds the results of damaged rows to hits, none of which is certain. A damaged row
+// that may have the key is an error, unless its ID is derived from the key and a save
+// may repair it.
 func (m *modelRows) barred(k tokenstore.Key, l lookup, hits []finding) []finding {
 	var mendable *modelRow
 	mends, fails, mayFail := false, false, false
@@ -177,8 +179,8 @@ func (m *modelRows) barred(k tokenstore.Key, l lookup, hits []finding) []finding
 	return hits
 }
 
-// unsure reports whether the index may not know the key of a row. A user's row
-// that lies under the ID derived from the user needs no index.
+// unsure reports whether the index may lack the key of a row. A user's row under the ID
+// derived from the user needs no index.
 func (m *modelRows) unsure(r *modelRow, k tokenstore.Key) bool {
 	if k.Kind == tokenstore.UserKey && m.derived(k, r) {
 		return false
@@ -190,12 +192,12 @@ func (m *modelRows) leftOut(k tokenstore.Key) bool {
 	return m.withoutAccess && k.Kind == tokenstore.AccessKey
 }
 
-// derived reports whether a row has the ID that is derived from the key.
+// derived reports whether the ID of a row is derived from the key.
 func (m *modelRows) derived(k tokenstore.Key, r *modelRow) bool {
 	return index.Hash(k, m.pepper) == r.token.ID
 }
 
-// sure returns the keys by which the index leads to a row for sure.
+// sure returns the keys by which the index certainly leads to a row.
 func (m *modelRows) sure(r *modelRow) map[tokenstore.Key]bool {
 	if r.damaged {
 		return r.hinted
@@ -209,7 +211,7 @@ func (m *modelRows) sure(r *modelRow) map[tokenstore.Key]bool {
 	return keys
 }
 
-// damage says that a person has damaged a row, and what is left in it.
+// damage records that a person has damaged a row, and its remaining fields.
 func (m *modelRows) damage(r *modelRow, left tokenstore.OAuthToken, created int64, note string) {
 	r.hinted = m.sure(r)
 	left.ID = r.token.ID
@@ -218,7 +220,7 @@ func (m *modelRows) damage(r *modelRow, left tokenstore.OAuthToken, created int6
 	m.sort()
 }
 
-// rewrite says that a person has given a row another content, which is a token.
+// rewrite records that a person has replaced the content of a row with another token.
 func (m *modelRows) rewrite(r *modelRow, token tokenstore.OAuthToken, created int64, note string) {
 	known := m.sure(r)
 	token.ID = r.token.ID
@@ -232,8 +234,7 @@ func (m *modelRows) rewrite(r *modelRow, token tokenstore.OAuthToken, created in
 	m.sort()
 }
 
-// save compares the answer to a save with what it may be, and changes the rows
-// accordingly.
+// save compares the answer to a save with the possible ones, and updates the rows.
 func (m *modelRows) save(token, got tokenstore.OAuthToken, err error) error {
 	var findings []finding
 	if r := m.byID(token.ID); token.ID != "" && r != nil {
@@ -250,7 +251,7 @@ func (m *modelRows) save(token, got tokenstore.OAuthToken, err error) error {
 		var want string
 		switch {
 		case o.fault:
-			fits, want = errors.Is(err, tokenstore.ErrUnreadable), "an error, since a damaged token may be meant"
+			fits, want = errors.Is(err, tokenstore.ErrUnreadable), "an error, because a damaged token may be meant"
 		case o == nothing:
 			fits, want = m.insert(token, got, err)
 		case o.mend:
@@ -263,11 +264,11 @@ func (m *modelRows) save(token, got tokenstore.OAuthToken, err error) error {
 		}
 		wants = append(wants, want)
 	}
-	return fmt.Errorf("save %s\ngives %s, %v\nand should give %s", describeToken(token), describeToken(got), err, strings.Join(wants, " or ")) //nolint:errorlint // It may be nil, and is only told.
+	return fmt.Errorf("save %s\nreturned %s, %v\nwant %s", describeToken(token), describeToken(got), err, strings.Join(wants, " or ")) //nolint:errorlint // It may be nil, and is only shown.
 }
 
-// update reports whether the answer is that of an update of the row, which it then
-// does.
+// update reports whether the answer is that of an update of the row, and if so updates
+// the row.
 func (r *modelRow) update(token, got tokenstore.OAuthToken, err error) (fits bool, want string) {
 	updated := tokenstore.Update(r.token, token)
 	if err != nil || got != updated {
@@ -280,15 +281,15 @@ func (r *modelRow) update(token, got tokenstore.OAuthToken, err error) (fits boo
 	return true, ""
 }
 
-// mend reports whether the answer is that of a save which makes the row whole, which
-// it then does.
+// mend reports whether the answer is that of a save that repairs the row, and if so
+// repairs the row.
 func (m *modelRows) mend(r *modelRow, token, got tokenstore.OAuthToken, err error) (fits bool, want string) {
 	updated := tokenstore.Update(r.token, token)
 	if invalid := tokenstore.CheckInsert(updated); invalid != nil {
 		return errors.Is(err, tokenstore.ErrInvalidToken), invalid.Error()
 	}
 	if err != nil || got != updated {
-		return false, "the damaged token made whole, " + describeToken(updated)
+		return false, "the repaired token, " + describeToken(updated)
 	}
 	if r.stray {
 		delete(m.foreign, r.token.ID)
@@ -301,13 +302,13 @@ func (m *modelRows) mend(r *modelRow, token, got tokenstore.OAuthToken, err erro
 	return true, ""
 }
 
-// insert reports whether the answer is that of an insert, which it then does.
+// insert reports whether the answer is that of an insert, and if so inserts the row.
 func (m *modelRows) insert(token, got tokenstore.OAuthToken, err error) (fits bool, want string) {
 	if invalid := tokenstore.CheckInsert(token); invalid != nil {
 		return errors.Is(err, tokenstore.ErrInvalidToken), invalid.Error()
 	}
 	if token.ID != "" && m.foreign[token.ID] {
-		return errors.Is(err, tokenstore.ErrUnreadable), "an error, since the ID is that of a secret of others"
+		return errors.Is(err, tokenstore.ErrUnreadable), "an error, because the ID is that of a foreign secret"
 	}
 	wanted := token.Normal()
 	if wanted.ID == "" {
@@ -333,12 +334,12 @@ func (m *modelRows) remove(id string) {
 	m.rows = slices.DeleteFunc(m.rows, func(r *modelRow) bool { return r.token.ID == id && !r.stray })
 }
 
-// removeAll says that all tokens were deleted.
+// removeAll records that all tokens were deleted.
 func (m *modelRows) removeAll() {
 	m.rows = slices.DeleteFunc(m.rows, func(r *modelRow) bool { return !r.stray })
 }
 
-// repaired says that the index knows all keys.
+// repaired records that the index has all keys.
 func (m *modelRows) repaired() {
 	for _, r := range m.rows {
 		if !r.damaged {

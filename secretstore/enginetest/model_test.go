@@ -7,7 +7,7 @@ import (
 	"example.com/tokenstore/secretstore/enginetest"
 )
 
-// operations is how many random operations there are of each kind.
+// operations is the number of random operations of each kind.
 func operations() int {
 	if long {
 		return 20_000

@@ -1,3 +1,6 @@
+// Exhaustive interleavings of two operations. Races of the engine need one certain order of
+// calls, which random tests seldom hit.
+
 package enginetest
 
 import (
@@ -20,33 +23,31 @@ import (
 // make it deterministic: a clock that stands still, no pauses, no randomness.
 type NewEngine func(secrets driver.Secrets, options ...secretstore.Option) (*secretstore.Store, error)
 
-// ScheduleOptions bound what [Schedules] explores.
+// ScheduleOptions limit what [Schedules] explores.
 type ScheduleOptions struct {
-	// Full goes through all pairs of operations from all starting states, with
-	// a crash at every point. Without it, the pairs that the protocol names.
+	// Full explores all pairs of operations from all starting states, with a crash at
+	// every point; otherwise only the pairs that the protocol names are explored.
 	Full bool
-	// Switches bounds how often in one run a process that could go on has to
-	// wait for the other. Few races need more than three. Zero means no bound;
-	// then a pair of operations that make each other start again has so many
-	// interleavings that it takes minutes.
+	// Switches limits how often in one run a process that could continue has to wait for
+	// the other one. Few races need more than three. Zero means no limit; then a pair of
+	// operations that make each other retry has so many interleavings that it takes
+	// minutes.
 	Switches int
-	// Threes is how many random interleavings of three operations are run.
+	// Threes is the number of random interleavings of three operations.
 	Threes int
-	// Seed makes other random choices.
+	// Seed seeds the random choices.
 	Seed uint64
 }
 
-// Schedules runs the engine through the interleavings of the backend calls of
-// two operations, all of them or those with few switches, depth first and by
-// replay, each with and without a crash of
-// one of them at every point, and through random interleavings of three. An
-// interleaving that comes to a point where another was is not run to its end.
+// Schedules runs the interleavings of the backend calls of two operations, all of them
+// or those with few switches, depth first and by replay, each with and without a crash of
+// one operation at every point. It also runs random interleavings of three operations.
+// An interleaving that reaches a state where another one has been is not continued.
 //
-// At the end of each, some order of the same operations, one after the other
-// and true to real time, must give the same rows and the same answers; every
-// row must be found by each of its keys through the index; an operation that
-// crashed or gave up must have happened wholly or not at all; and the repair
-// must leave nothing behind.
+// At the end of each one, some order of the same operations, one after the other and in
+// agreement with real time, must give the same rows and the same answers; every row must
+// be found by each of its keys through the index; an operation that crashed or gave up
+// must have happened completely or not at all; and the repair must leave nothing behind.
 func Schedules(t *testing.T, engine NewEngine, options ScheduleOptions) {
 	t.Helper()
 	runs := 0
@@ -68,7 +69,7 @@ func Schedules(t *testing.T, engine NewEngine, options ScheduleOptions) {
 // operation is one call of a store, by one process.
 type operation struct {
 	name string
-	// do returns what the caller sees, but for the errors.
+	// do returns what the caller sees, except for errors.
 	do func(context.Context, *secretstore.Store) (tokenstore.OAuthToken, error)
 }
 
@@ -96,7 +97,7 @@ func (s scenario) name() string {
 	return name
 }
 
-// exploreAll explores a scenario without and with crashes.
+// exploreAll explores a scenario, with and without crashes.
 func exploreAll(ctx context.Context, e *explorer) (runs int, err error) {
 	if err := e.explore(ctx, noCrash); err != nil {
 		return e.runs, err
@@ -133,7 +134,7 @@ func randomThrees(t *testing.T, engine NewEngine, options ScheduleOptions) {
 	t.Logf("%d random interleavings of three operations", options.Threes)
 }
 
-// The fakes of the scenarios.
+// The fake values of the scenarios.
 const (
 	user1, user2 = "u1@zylker.example:1", "u2@zylker.example:2"
 	client       = "fake-client"
@@ -151,8 +152,8 @@ func find(name string, query tokenstore.OAuthToken) operation {
 	}}
 }
 
-// remove deletes the token that query finds, as an application does: it looks
-// for the ID first.
+// remove deletes the token that query finds, as an application does: it first looks up
+// the ID.
 func remove(name string, query tokenstore.OAuthToken) operation {
 	return operation{"delete " + name, func(ctx context.Context, s *secretstore.Store) (tokenstore.OAuthToken, error) {
 		return tokenstore.OAuthToken{}, s.DeleteToken(ctx, derivedID(query))
@@ -201,8 +202,8 @@ func allOperations() []operation {
 	}
 }
 
-// allStarts are the small starting states: nothing, one row, one row that was
-// deleted, and rows that share a key.
+// allStarts are the small starting states: nothing, one row, one deleted row, and rows
+// that share a key.
 func allStarts() [][]operation {
 	return [][]operation{
 		{}, {saveU1R1}, {saveR1}, {saveG1R1}, {saveU1R1, deleteU1}, {saveR1, deleteR1}, {saveU2R1, saveR1},
@@ -210,8 +211,8 @@ func allStarts() [][]operation {
 	}
 }
 
-// scenarios returns the pairs to explore. Operations that change nothing are
-// not paired with each other.
+// scenarios returns the pairs to explore. It does not pair operations that change nothing
+// with each other.
 func scenarios(full bool) []scenario {
 	if !full {
 		return namedPairs()
@@ -231,13 +232,13 @@ func scenarios(full bool) []scenario {
 	return all
 }
 
-// namedPairs are the races that the protocol was made for.
+// namedPairs are the races for which the protocol was designed.
 func namedPairs() []scenario {
 	return []scenario{
 		{nil, []operation{saveU1R1, saveU1R2}},                            // two inserts of one user
 		{nil, []operation{saveU1R1, saveXU1}},                             // the same, under different IDs
 		{nil, []operation{saveR1, saveR1A4}},                              // two inserts of one ownerless refresh token
-		{nil, []operation{saveG1, saveG1R1}},                              // an insert by a key that the other looks by first
+		{nil, []operation{saveG1, saveG1R1}},                              // an insert by a key that the other one looks up first
 		{[]operation{saveR1}, []operation{saveU1R1, saveU1R2}},            // an insert of a user and an adoption by the same user
 		{[]operation{saveG1R1}, []operation{saveU1G1R2, saveU1R1}},        // two adoptions
 		{[]operation{saveR1}, []operation{saveU1R1, saveU2R1}},            // two users adopt one row
@@ -251,25 +252,24 @@ func namedPairs() []scenario {
 	}
 }
 
-// errGone is what a process gets for calls after it crashed. It is no outcome:
-// nobody is there to see it.
-var errGone = errors.New("the process is gone")
+// errGone is the error of a process's calls after it crashed. It is not an outcome: no
+// caller sees it.
+var errGone = errors.New("the process has died")
 
-// startTime is when the starting state is made, and runTime when the operations
-// run: later than any grace period.
+// startTime is when the starting state is created, and runTime when the operations run,
+// after any grace period.
 var (
 	startTime = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	runTime   = startTime.Add(48 * time.Hour)
 	endTime   = runTime.Add(48 * time.Hour)
 )
 
-// attempts bounds how often an operation starts again. What a third attempt
-// does from a state, a first one does too, from a state that some other
-// interleaving comes to.
+// attempts limits how often an operation is retried. A third attempt does nothing that a
+// first one does not do in another interleaving.
 const attempts = 2
 
-// open returns the engine of one process, made deterministic.
-// again, if not nil, is called when the operation starts from the beginning.
+// open returns the deterministic engine of one process. again, if not nil, is called when
+// the operation is retried.
 func (e *explorer) open(secrets driver.Secrets, process string, now time.Time, again func()) (*secretstore.Store, error) {
 	ids := 0
 	return e.engine(secrets,
@@ -282,7 +282,7 @@ func (e *explorer) open(secrets driver.Secrets, process string, now time.Time, a
 	)
 }
 
-// restarts notices in the engine's log that an operation starts again.
+// restarts detects in the engine's log that an operation is retried.
 type restarts struct {
 	slog.Handler
 	again func()

@@ -1,3 +1,5 @@
+// Checks of an interleaving: the contract says that some order of the operations explains it.
+
 package enginetest
 
 import (
@@ -13,18 +15,18 @@ import (
 	"example.com/tokenstore/secretstore"
 )
 
-// randomMark begins the IDs that an engine under exploration gives at random.
-// Which of them a row has does not matter.
+// randomMark is the prefix of the random IDs of an engine under exploration. They all
+// count as equal.
 const randomMark = "random"
 
-// outcome is what a run leaves and what its operations answered.
+// outcome is the rows that a run leaves, and the answers of its operations.
 type outcome struct {
 	rows    string
 	answers []string
 }
 
-// check compares a run with the same operations one after the other, and looks
-// at what it left.
+// check compares a run with the same operations one after the other, and checks what it
+// leaves.
 func (e *explorer) check(ctx context.Context, secrets driver.Secrets, r *race) error {
 	rows, err := e.rows(ctx, secrets)
 	if err != nil {
@@ -36,8 +38,7 @@ func (e *explorer) check(ctx context.Context, secrets driver.Secrets, r *race) e
 	return e.settled(ctx, secrets, rows)
 }
 
-// rows returns the tokens as a fresh process sees them, after finding each by
-// each of its keys.
+// rows returns the tokens as a new process sees them, and finds each by each of its keys.
 func (e *explorer) rows(ctx context.Context, secrets driver.Secrets) (string, error) {
 	store, err := e.open(secrets, "end", runTime, nil)
 	if err != nil {
@@ -58,7 +59,7 @@ func (e *explorer) rows(ctx context.Context, secrets driver.Secrets) (string, er
 	return describeRows(tokens), nil
 }
 
-// derivedID is the ID that is generated for a token, as package index has it.
+// derivedID returns the ID that is generated for a token.
 func derivedID(t tokenstore.OAuthToken) string { return index.Hash(tokenstore.KeysOf(t)[0], nil) }
 
 func describeRows(tokens []tokenstore.OAuthToken) string {
@@ -70,7 +71,7 @@ func describeRows(tokens []tokenstore.OAuthToken) string {
 	return strings.Join(lines, "\n")
 }
 
-// describeToken shows all of a token of the scenarios, whose values are fakes.
+// describeToken shows a token of the scenarios with its values, which are fakes.
 func describeToken(t tokenstore.OAuthToken) string {
 	id := t.ID
 	if strings.HasPrefix(id, randomMark) {
@@ -79,7 +80,7 @@ func describeToken(t tokenstore.OAuthToken) string {
 	return fmt.Sprintf("%s: user %q refresh %q access %q grant %q client %q", id, t.UserName, t.RefreshToken, t.AccessToken, t.GrantToken, t.ClientID)
 }
 
-// explained looks for an order of the operations that gives what was seen.
+// explained looks for an order of the operations that gives the rows and answers seen.
 func (e *explorer) explained(ctx context.Context, rows string, r *race) error {
 	var tried []string
 	for _, order := range orders(r) {
@@ -99,8 +100,8 @@ func (e *explorer) explained(ctx context.Context, rows string, r *race) error {
 	return fmt.Errorf("no order of the operations explains these rows:\n%s\nand these answers: %q\n%s", rows, answers, strings.Join(tried, "\n"))
 }
 
-// orders returns the orders of the operations that are true to real time. What
-// crashed may be left out; what gave up is.
+// orders returns the orders of the operations that agree with real time. Operations that
+// crashed may be left out; those that gave up are.
 func orders(r *race) [][]int {
 	var all [][]int
 	var extend func(order []int)
@@ -153,8 +154,8 @@ func (e *explorer) oneByOne(ctx context.Context, order []int) (outcome, error) {
 	return o, nil
 }
 
-// sameAnswers compares what the callers saw. Nobody saw what a crashed process
-// would have answered, and what gave up has answered that.
+// sameAnswers compares the answers that callers saw: none from a crashed process, and
+// from an operation that gave up that it did.
 func sameAnswers(r *race, want outcome) bool {
 	for i, res := range r.results {
 		if errors.Is(res.err, errGone) || errors.Is(res.err, tokenstore.ErrConflict) {
@@ -177,8 +178,8 @@ func answer(r result) string {
 	return describeToken(r.token)
 }
 
-// settled checks that a repair, long after, changes no token, adds no key, and
-// leaves nothing for a second one.
+// settled checks that a repair, much later, changes no token, adds no key, and leaves
+// nothing for a second repair.
 func (e *explorer) settled(ctx context.Context, secrets driver.Secrets, rows string) error {
 	store, err := e.open(secrets, "repair", endTime, nil)
 	if err != nil {

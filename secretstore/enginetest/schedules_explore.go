@@ -1,3 +1,5 @@
+// The search through the interleavings, depth first, by replay.
+
 package enginetest
 
 import (
@@ -16,17 +18,17 @@ import (
 	"example.com/tokenstore/driver/drivertest"
 )
 
-// crash says that a process is gone after some of its calls.
+// crash says after how many of its calls a process dies.
 type crash struct{ process, calls int }
 
 var noCrash = crash{process: -1}
 
-// explorer runs one scenario again and again.
+// explorer runs one scenario many times.
 type explorer struct {
 	engine   NewEngine
 	scenario scenario
 	runs     int
-	switches int   // the most switches of a run; 0: any number
+	switches int   // the maximum number of switches in a run; 0 means any
 	longest  []int // calls of each process in the longest run
 	// expected are the outcomes of the operations one after the other, by order.
 	expected map[string]outcome
@@ -36,14 +38,14 @@ func newExplorer(engine NewEngine, s scenario, switches int) *explorer {
 	return &explorer{engine: engine, switches: switches, scenario: s, longest: make([]int, len(s.ops)), expected: map[string]outcome{}}
 }
 
-// node is a point of a run at which several processes wait at the gate.
+// node is a point of a run at which several processes wait to make a call.
 type node struct {
-	calls map[int]drivertest.Call // what each waiting process is about to do
-	left  []int                   // the processes that have not gone first yet
+	calls map[int]drivertest.Call // the next call of each waiting process
+	left  []int                   // the processes that have not yet gone first
 	taken int                     // the process that goes
-	last  int                     // the process that went before, -1 if none did
-	// switches is how often a process had to wait, up to here, although it
-	// could have gone on.
+	last  int                     // the process that went before, or -1
+	// switches is how often, up to here, a process had to wait although it could have
+	// continued.
 	switches int
 }
 
@@ -55,26 +57,26 @@ func (n *node) next() bool {
 	return true
 }
 
-// point is where a run stands when it has to choose who goes next.
+// point is the state of a run when the next process must be chosen.
 type point struct {
 	depth int // calls so far
 	calls map[int]drivertest.Call
-	// state digests what is stored, what every process was told, and which of
-	// them had returned before another began. The rest of a run depends on
-	// nothing else.
+	// state digests the stored data, the answers that every process has received, and
+	// which processes had returned before another one began. The rest of a run depends
+	// on nothing else.
 	state uint64
 }
 
-// chooser decides who goes next; stop ends the run because another run has
-// been there.
+// chooser chooses the next process; stop ends the run because another run has been at the
+// same point.
 type chooser func(point) (process int, stop bool)
 
-// explore runs the scenario through its interleavings, depth first. Where a run
-// comes to a point at which another was, it ends.
+// explore runs the interleavings of the scenario, depth first. A run ends at a point where
+// another one has been.
 func (e *explorer) explore(ctx context.Context, dead crash) error {
 	var path []*node
-	// The process that may go on for nothing belongs to the point: it is the
-	// first that goes.
+	// The process that may continue without a switch is part of the point: it goes
+	// first.
 	type key struct {
 		state           uint64
 		switches, first int
@@ -98,7 +100,7 @@ func (e *explorer) explore(ctx context.Context, dead crash) error {
 		if err != nil {
 			return fmt.Errorf("%w\n%s", err, e.describe(path, dead))
 		}
-		// Back to the last point with a branch that was not taken.
+		// Back to the last point with a branch that has not been taken.
 		for len(path) > 0 && !path[len(path)-1].next() {
 			path = path[:len(path)-1]
 		}
@@ -108,8 +110,8 @@ func (e *explorer) explore(ctx context.Context, dead crash) error {
 	}
 }
 
-// node returns the point to which a path has come. The process that went last
-// goes first; another goes instead of it as long as there may be more switches.
+// node returns the node at the end of a path. The process that went last goes first;
+// others follow if the limit of switches allows it.
 func (e *explorer) node(path []*node, p point) *node {
 	n := &node{calls: p.calls, left: slices.Sorted(maps.Keys(p.calls)), last: -1}
 	if len(path) == 0 {
@@ -162,7 +164,7 @@ func (e *explorer) run(ctx context.Context, dead crash, choose chooser) error {
 	return e.check(ctx, l.process("end"), r)
 }
 
-// prepare makes the starting state.
+// prepare creates the starting state.
 func (e *explorer) prepare(ctx context.Context, secrets driver.Secrets) error {
 	for i, op := range e.scenario.start {
 		store, err := e.open(secrets, fmt.Sprint("s", i), startTime, nil)
@@ -183,7 +185,7 @@ type result struct {
 	err     error
 }
 
-// race is one run of the operations at the same time, and what was seen of it.
+// race is one concurrent run of the operations, with its results.
 type race struct {
 	explorer *explorer
 	ledger   *ledger
@@ -199,12 +201,12 @@ type race struct {
 	stopped bool
 
 	results []result
-	// began and ended are when an operation made its first call and returned,
-	// as numbers of calls of all; zero: not yet.
+	// began and ended are when an operation made its first call and when it returned,
+	// counted in calls of all processes; zero means not yet.
 	began, ended []int
 }
 
-// newRace starts the operations. Each stands still at its first call.
+// newRace starts the operations. Each one stops at its first call.
 func (e *explorer) newRace(ctx context.Context, l *ledger, dead crash) (*race, error) {
 	n := len(e.scenario.ops)
 	r := &race{
@@ -229,8 +231,8 @@ func (e *explorer) newRace(ctx context.Context, l *ledger, dead crash) (*race, e
 	return r, nil
 }
 
-// run lets one call after another go, as the chooser says, until all operations
-// have returned.
+// run makes one call after another, as the chooser says, until all operations have
+// returned.
 func (r *race) run(choose chooser) error {
 	for {
 		r.await()
@@ -252,7 +254,7 @@ func (r *race) run(choose chooser) error {
 	}
 }
 
-// await waits until each operation stands at the gate or has returned.
+// await waits until each operation waits to make a call or has returned.
 func (r *race) await() {
 	for r.running > len(r.waiting) {
 		select {
@@ -266,7 +268,7 @@ func (r *race) await() {
 			r.waiting[process] = a
 		case res := <-r.done:
 			if r.gone[res.process] {
-				res.err = errGone // Whatever it returned, nobody was there to see it.
+				res.err = errGone // No caller sees the result of a dead process.
 			}
 			r.results[res.process], r.ended[res.process] = res, r.steps
 			r.running--
@@ -274,11 +276,11 @@ func (r *race) await() {
 	}
 }
 
-// let lets the call of a process go.
+// let makes the waiting call of a process.
 func (r *race) let(process int) error {
 	a, ok := r.waiting[process]
 	if !ok {
-		return errors.New("a replay went another way: the engine is not deterministic")
+		return errors.New("a replay differs: the engine is not deterministic")
 	}
 	delete(r.waiting, process)
 	if r.steps++; r.made[process] == 0 {
@@ -290,7 +292,7 @@ func (r *race) let(process int) error {
 	return nil
 }
 
-// stop ends a run that is not to be judged.
+// stop ends a run without checking it.
 func (r *race) stop() {
 	r.stopped = true
 	for process, a := range r.waiting {
@@ -299,12 +301,12 @@ func (r *race) stop() {
 	}
 }
 
-// before reports whether operation i had returned before operation j began.
+// before reports whether operation i returned before operation j began.
 func (r *race) before(i, j int) bool {
 	return !r.gone[i] && r.ended[i] >= 0 && r.began[j] > r.ended[i]
 }
 
-// state digests where the run stands; see point.
+// state digests the state of the run; see point.
 func (r *race) state() uint64 {
 	var h maphash.Hash
 	h.SetSeed(ledgerSeed)
@@ -320,14 +322,14 @@ func (r *race) state() uint64 {
 	return h.Sum64()
 }
 
-// describe tells the interleaving of a run.
+// describe returns the interleaving of a run.
 func (e *explorer) describe(path []*node, dead crash) string {
 	var b strings.Builder
 	for _, n := range path {
 		b.WriteString(describeCall(n.taken, n.calls[n.taken]) + "\n")
 	}
 	if dead != noCrash {
-		fmt.Fprintf(&b, "process %d is gone after %d calls\n", dead.process, dead.calls)
+		fmt.Fprintf(&b, "process %d dies after %d calls\n", dead.process, dead.calls)
 	}
 	return b.String()
 }

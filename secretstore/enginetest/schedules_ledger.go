@@ -1,3 +1,6 @@
+// A service whose state can be digested, so that the search recognises a state that it has
+// reached before.
+
 package enginetest
 
 import (
@@ -12,22 +15,21 @@ import (
 	"example.com/tokenstore/driver"
 )
 
-// ledger is a service for one exploration at a time. Its revisions count the
-// writes of each name, so that its state does not depend on the order of writes
-// of different names: runs that come to the same state are recognised.
+// ledger is a service for one exploration at a time. Its revisions count the writes of
+// each name, so that its state does not depend on the order of writes to different
+// names, and runs that reach the same state are recognised.
 type ledger struct {
 	entries map[string]ledgerEntry
 	sum     uint64 // digest of the entries
-	// seen digests, for each process, all that it has been told since it last
-	// started from the beginning. What a deterministic process does next depends
-	// on nothing else.
+	// seen digests, for each process, all answers since its last retry. The next step of
+	// a deterministic process depends on nothing else.
 	seen     map[string]uint64
 	restarts map[string]uint64
 }
 
 type ledgerEntry struct {
 	data   string
-	writes int // also of those before a deletion
+	writes int // including those before a deletion
 	absent bool
 	digest uint64
 }
@@ -38,7 +40,7 @@ func newLedger() *ledger {
 	return &ledger{entries: map[string]ledgerEntry{}, seen: map[string]uint64{}, restarts: map[string]uint64{}}
 }
 
-// state digests what is stored.
+// state digests the stored data.
 func (l *ledger) state() uint64 { return l.sum }
 
 // set stores an entry.
@@ -48,7 +50,7 @@ func (l *ledger) set(name string, e ledgerEntry) {
 	l.entries[name] = e
 }
 
-// restart says that a process has forgotten what it was told.
+// restart records that a process has forgotten its answers.
 func (l *ledger) restart(process string) {
 	l.restarts[process]++
 	l.seen[process] = l.restarts[process]
@@ -62,7 +64,7 @@ type ledgerView struct {
 	name   string
 }
 
-// told adds to what the process has been told.
+// told adds an answer to the process's digest.
 func (v *ledgerView) told(call, name, answer string) {
 	var h maphash.Hash
 	h.SetSeed(ledgerSeed)
@@ -83,7 +85,7 @@ func (v *ledgerView) Get(_ context.Context, name string) (driver.Secret, error) 
 	return driver.Secret{Name: name, Data: []byte(e.data), Revision: e.revision()}, nil
 }
 
-// current reports whether revision is that of the name's entry, empty for none.
+// current reports whether revision is the current one of the name, empty for none.
 func (v *ledgerView) current(name, revision string) bool {
 	e, ok := v.ledger.entries[name]
 	if !ok || e.absent {

@@ -13,7 +13,7 @@ import (
 
 var (
 	fullSchedules = flag.Bool("schedules.full", false, "explore all pairs of operations from all starting states")
-	switches      = flag.Int("schedules.switches", few(1, 2), "the most switches between two operations in one run; 0: any number")
+	switches      = flag.Int("schedules.switches", few(1, 2), "maximum number of switches between two operations in one run; 0 means any")
 	threes        = flag.Int("schedules.threes", few(200, 5000), "number of random interleavings of three operations")
 )
 
@@ -33,10 +33,10 @@ func TestSchedulesDocument(t *testing.T) {
 	schedules(t, secretstore.WithDocument(1))
 }
 
-// Sixteen documents have the most calls, and so the most interleavings.
+// Sixteen documents need the most calls, and so have the most interleavings.
 func TestSchedulesDocument16(t *testing.T) {
 	if os.Getenv("TOKENSTORE_LONG") == "" {
-		t.Skip("minutes; set TOKENSTORE_LONG=1 (one document and entries are explored in every run)")
+		t.Skip("takes minutes; set TOKENSTORE_LONG=1 to run it (every run explores one document and entries)")
 	}
 	schedules(t, secretstore.WithDocument(16))
 }

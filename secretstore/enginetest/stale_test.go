@@ -15,12 +15,12 @@ import (
 	"example.com/tokenstore/secretstore/enginetest"
 )
 
-// staleForms are the indexes that are tried on a service whose reads are stale.
+// staleForms are the indexes to test on a service with stale reads.
 var staleForms = []struct {
 	name string
 	form secretstore.Option
-	// fanout is that of a change which is interrupted; 0: an index of entries,
-	// which has none, and no list of the tokens but the service's.
+	// fanout is the target of an interrupted change; 0 means an index of entries, which
+	// has none, and which relies on the service's list of tokens.
 	fanout int
 }{
 	{"entries", secretstore.WithEntries(), 0},
@@ -28,8 +28,8 @@ var staleForms = []struct {
 	{"document 16", secretstore.WithDocument(16), 3},
 }
 
-// TestCrashStale and TestModelStale have a service that shows, for a while after
-// each write, any of the states before.
+// TestCrashStale and TestModelStale use a service that, for a while after each write, may
+// return any earlier state.
 func TestCrashStale(t *testing.T) {
 	t.Parallel()
 	adaptertest.OneAtATime(t)
@@ -51,8 +51,8 @@ func TestModelStale(t *testing.T) {
 	}
 }
 
-// staleMemory returns a service in memory with stale reads, by a clock that only
-// pauses move.
+// staleMemory returns a service in memory with stale reads, on a clock that only pauses
+// advance.
 func staleMemory(freshLists bool) (func(testing.TB) driver.Secrets, enginetest.Service) {
 	const staleFor = 100 * time.Millisecond
 	var mu sync.Mutex
@@ -69,7 +69,7 @@ func staleMemory(freshLists bool) (func(testing.TB) driver.Secrets, enginetest.S
 		return ctx.Err()
 	}
 	newSecrets := func(testing.TB) driver.Secrets {
-		random := rand.New(rand.NewPCG(1, 2)) // Each service anew, so that a failure comes again.
+		random := rand.New(rand.NewPCG(1, 2)) // A new source for each service, so that failures are reproducible.
 		return drivertest.Stale(memory.New(), drivertest.Staleness{
 			For: staleFor, FreshLists: freshLists, Clock: clock,
 			Choose: func(_ string, states int) int { return random.IntN(states) },

@@ -1,8 +1,8 @@
-package enginetest
+// Every suite needs the same from an adapter: a new service, another process on it, a person
+// at the console. An author who has to pass them to each suite separately soon forgets a
+// suite; a Suite takes them once.
 
-// Every suite needs the same of an adapter: a new service, another process on it,
-// a person at the console. An author who has to hand them to each suite separately
-// soon forgets a suite; a Suite takes them once.
+package enginetest
 
 import (
 	"bytes"
@@ -38,17 +38,17 @@ type Suite struct {
 	// and a person reach it, its clock, and how long its reads may be stale.
 	Service
 
-	// New returns the driver on a new, empty service, or a part of one that
-	// nothing else uses. It registers with t.Cleanup what has to be closed.
+	// New returns the driver on a new, empty service, or on a part of one that nothing
+	// else uses. It uses t.Cleanup to close things.
 	New func(t testing.TB) driver.Secrets
-	// Engine returns the store of the adapter's users over its driver, with the
+	// Engine returns the store as the adapter's users get it, over its driver, with the
 	// form of index that suits the service. It must pass the suite's options on.
 	Engine NewEngine
 
-	// Remove deletes a secret as a person does in the service's own console.
+	// Remove deletes a secret as a person does in the service's console.
 	Remove func(ctx context.Context, secrets driver.Secrets, name string) error
-	// Restore puts back what a secret held before its last write, by the service's
-	// own means: see conformance.DriverRestore.
+	// Restore puts back the data that a secret held before its last write, by the
+	// service's own means: see conformance.DriverRestore.
 	Restore func(ctx context.Context, secrets driver.Secrets, name string) error
 	// NoContainer returns a driver like the given one on a container that does not
 	// exist: see conformance.DriverNoContainer.
@@ -56,13 +56,13 @@ type Suite struct {
 	// RefusedBatch returns a driver on the same secrets whose batches are refused:
 	// see conformance.DriverRefusedBatch. Only a driver.BatchGetter needs it.
 	RefusedBatch func(context.Context, driver.Secrets) (driver.Secrets, error)
-	// Plant stores secrets of others beside the store's own, and returns a function
-	// that checks them: see conformance.WithForeign. If it is nil, Edit or the driver
-	// writes them, under the store's prefix and next to it.
+	// Plant stores secrets of others next to the store's own, and returns a function that
+	// checks them: see conformance.WithForeign. If it is nil, Edit or the driver writes
+	// them, below the store's prefix and next to it.
 	Plant func(context.Context, driver.Secrets) (check func(context.Context) error, err error)
 
-	// The options of the single suites: what the adapter cannot do, and how much is
-	// to be run. The Service of CrashOptions and ModelOptions is the suite's.
+	// The options of the single suites: the adapter's limits, and how much to run. The
+	// Service of CrashOptions and ModelOptions is ignored; the suite's own is used.
 	DriverOptions       []conformance.DriverOption
 	StoreOptions        []conformance.Option
 	ScheduleOptions     ScheduleOptions
@@ -71,10 +71,9 @@ type Suite struct {
 	LinearizableOptions conformance.LinearizableOptions
 }
 
-// Run runs every suite as a subtest of t with the suite's name. With -short it
-// leaves out Schedules and Crash, in which one call is made at a time.
-//
-// Linearizable needs reads that are never stale: it is skipped if Settle is set.
+// Run runs every suite as a subtest of t with the suite's name. With -short it skips
+// Schedules and Crash, which make one call at a time. If Settle is set it skips
+// Linearizable, which needs reads that are never stale.
 func (s Suite) Run(t *testing.T) {
 	t.Helper()
 	t.Run("Driver", s.Driver)
@@ -84,7 +83,7 @@ func (s Suite) Run(t *testing.T) {
 	t.Run("Model", s.Model)
 	t.Run("Linearizable", func(t *testing.T) {
 		if s.Settle > 0 {
-			t.Skip("reads may be stale: what another process sees at once is not promised")
+			t.Skip("reads may be stale, so a client need not see another one's writes immediately")
 		}
 		s.Linearizable(t)
 	})
@@ -93,7 +92,7 @@ func (s Suite) Run(t *testing.T) {
 func atLength(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("left out with -short: one call is made at a time")
+		t.Skip("skipped with -short: makes one call at a time")
 	}
 }
 
@@ -153,8 +152,8 @@ func (s Suite) Store(t *testing.T) {
 	}, append(options, s.StoreOptions...)...)
 }
 
-// Schedules runs [Schedules] on the engine. Its options bound what is explored;
-// without any, one switch between two operations, and 200 interleavings of three.
+// Schedules runs [Schedules] on the engine. Without options, it explores one switch
+// between two operations, and 200 interleavings of three.
 func (s Suite) Schedules(t *testing.T) {
 	t.Helper()
 	options := s.ScheduleOptions
@@ -204,15 +203,15 @@ type onDriver struct {
 	secrets driver.Secrets
 }
 
-// under returns the driver of a store that open has made.
+// under returns the driver of a store that open returned.
 func under(store tokenstore.Store) driver.Secrets {
 	if s, ok := store.(onDriver); ok {
 		return s.secrets
 	}
-	return nil // not reached: the suites give back what they were given
+	return nil // not reached: the suites pass stores back unchanged
 }
 
-// open returns the store of a user, by the service's clock if it has one.
+// open returns the store of a user, on the service's clock if it has one.
 func (s Suite) open(secrets driver.Secrets, more ...secretstore.Option) (tokenstore.Store, error) {
 	options := []secretstore.Option{secretstore.WithPrefix(s.prefix())}
 	if s.Now != nil {
@@ -231,14 +230,14 @@ func (s Suite) open(secrets driver.Secrets, more ...secretstore.Option) (tokenst
 	return onDriver{store, secrets}, nil
 }
 
-// short is the pause at a service that is never stale: just long enough to let
-// others go first.
+// short is the pause on a service that is never stale: just long enough for others to go
+// first.
 func short(ctx context.Context, d time.Duration) error {
 	time.Sleep(d / 50)
 	return ctx.Err()
 }
 
-// again returns the same secrets as another process has them.
+// again returns the same secrets as another process would have them.
 func (s Suite) again(secrets driver.Secrets) (driver.Secrets, error) {
 	if s.Handle == nil {
 		return secrets, nil
@@ -271,8 +270,8 @@ func (s Suite) wait(ctx context.Context, d time.Duration) error {
 	return ctx.Err()
 }
 
-// tick is the pause between two saves that must not have the same time: the
-// service's clock may only have seconds.
+// tick is the pause between two saves that must have different times: the service's clock
+// may count only seconds.
 func (s Suite) tick() time.Duration {
 	if s.Sleep != nil && s.Now != nil {
 		return time.Second
@@ -280,8 +279,8 @@ func (s Suite) tick() time.Duration {
 	return time.Microsecond
 }
 
-// unseen returns a store over a service that never returns what was written. Its
-// pauses only move a clock; after an hour of them, the next one never ends.
+// unseen returns a store over a service that never returns written data. Its pauses only
+// advance a clock; after an hour of them, the next one never ends.
 func (s Suite) unseen(context.Context) (tokenstore.Store, error) {
 	clock := drivertest.NewClock()
 	end := clock.Now().Add(time.Hour)
@@ -294,7 +293,7 @@ func (s Suite) unseen(context.Context) (tokenstore.Store, error) {
 	}))
 }
 
-// plant writes secrets of others, and returns a function that looks at them.
+// plant writes secrets of others, and returns a function that checks them.
 func (s Suite) plant(ctx context.Context, secrets driver.Secrets) (func(context.Context) error, error) {
 	planted := map[string]string{
 		s.prefix() + "tokens/other":         `{"refresh_token":"fake-of-others","client_id":"fake"}`,
