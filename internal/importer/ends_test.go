@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"example.com/tokenstore"
@@ -61,7 +62,8 @@ func TestTheReportOfAnInterruptedImportIsTrue(t *testing.T) {
 func TestAnInterruptedImportOfManyIsTrue(t *testing.T) {
 	for calls := 1; ; calls += 7 {
 		ctx, cancel := context.WithCancel(t.Context())
-		gate := &gated{Secrets: memory.New(), left: calls, do: cancel}
+		gate := &gated{Secrets: memory.New(), do: cancel}
+		gate.left.Store(int64(calls))
 		destination, err := secretstore.New(gate)
 		if err != nil {
 			t.Fatal(err)
@@ -84,16 +86,16 @@ func TestAnInterruptedImportOfManyIsTrue(t *testing.T) {
 // it if refuse is set.
 type gated struct {
 	driver.Secrets
-	left   int
+	left   atomic.Int64
 	do     func()
 	refuse error
 }
 
 func (g *gated) step() error {
-	if g.left--; g.left == 0 && g.do != nil {
+	switch left := g.left.Add(-1); {
+	case left == 0 && g.do != nil:
 		g.do()
-	}
-	if g.left < 0 {
+	case left < 0:
 		return g.refuse
 	}
 	return nil
@@ -116,20 +118,21 @@ func (g *gated) Put(ctx context.Context, s driver.Secret) (string, error) {
 // TestALoginThatEndsIsOneError: from some call on, the service takes the login no more.
 // The rows that follow are not written, and none is refused or lost.
 func TestALoginThatEndsIsOneError(t *testing.T) {
-	for _, calls := range []int{40, 80, 120, 200, 300, 500, 800} {
-		gate := &gated{Secrets: memory.New(), left: calls, refuse: driver.ErrDenied}
+	for _, calls := range []int64{40, 80, 120, 200, 300, 500, 800} {
+		gate := &gated{Secrets: memory.New(), refuse: driver.ErrDenied}
+		gate.left.Store(calls)
 		destination, err := secretstore.New(gate)
 		if err != nil {
 			t.Fatal(err)
 		}
 		report, err := importer.Import(t.Context(), listed{tokens: many(90)}, destination, importer.Options{})
-		if gate.left >= 0 {
+		if gate.left.Load() >= 0 {
 			t.Fatalf("%d calls are more than all", calls)
 		}
 		if !errors.Is(err, tokenstore.ErrDenied) || len(report.Lost) > 0 || report.Count(importer.Refused) > 0 {
 			t.Errorf("after %d calls: %v, %d refused, %d lost", calls, err, report.Count(importer.Refused), len(report.Lost))
 		}
-		gate.refuse = nil
+		gate.left.Store(1 << 40)
 		all, err := destination.GetTokens(t.Context())
 		if created := report.Count(importer.Created); err != nil || created > len(all) || created+report.Count(importer.NotWritten) != 90 {
 			t.Errorf("after %d calls: %d stored, %v, and the report says %d created", calls, len(all), err, created)

@@ -179,7 +179,7 @@ func additions(lacks, has tokenstore.OAuthToken) tokenstore.OAuthToken {
 			*f.value = ""
 		}
 	}
-	if add.Expiry.Equal(lacks.Expiry) {
+	if add.AccessToken == "" && add.Expiry.Equal(lacks.Expiry) {
 		add.Expiry = time.Time{}
 	}
 	return add
