@@ -28,7 +28,7 @@ type numbered struct {
 func read(ctx context.Context, source tokenstore.Store) ([]numbered, rowstore.Reading, error) {
 	reading, err := readRows(ctx, source)
 	if err == nil {
-		err = exists(ctx, source, reading)
+		err = exists(ctx, source, len(reading.Rows) > 0 || reading.Unread != nil)
 	}
 	var rows []numbered
 	for i, row := range reading.Rows {
@@ -74,9 +74,9 @@ func readRows(ctx context.Context, source tokenstore.Store) (rowstore.Reading, e
 
 // exists returns ErrNothingHere if a source without tokens is no store at all: an
 // import from a wrong place must not look like one that has moved everything.
-func exists(ctx context.Context, source tokenstore.Store, reading rowstore.Reading) error {
+func exists(ctx context.Context, source tokenstore.Store, hasRows bool) error {
 	s, ok := source.(tokenstore.Exister)
-	if !ok || len(reading.Rows) > 0 || reading.Unread != nil {
+	if !ok || hasRows {
 		return nil
 	}
 	switch there, err := s.Exists(ctx); {

@@ -1,0 +1,54 @@
+package sqlstore_test
+
+import (
+	"path/filepath"
+	"reflect"
+	"testing"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/internal/rowstore"
+	"example.com/tokenstore/sqlstore"
+)
+
+// TestSourceReadsAForeignTable: other names, words for nothing, and columns that nobody
+// understands, one of them with a name that has to be quoted.
+func TestSourceReadsAForeignTable(t *testing.T) {
+	path := older(t, "create table oauthtoken (`email` text, refreshToken text, access_token text, expires_at real, `odd``name` text, note text, created_at timestamp)",
+		"insert into oauthtoken values ('u1', 'r1', 'NULL', 1763900000.5, 'x', 'None', '2025-11-23 12:13:20'), ('null', 'r2', 'a2', null, '', null, null)")
+	s := open(t, path, sqlstore.WithReadOnly())
+	got, err := s.Source(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := rowstore.Reading{
+		Rows: []rowstore.Row{
+			{Token: tokenstore.OAuthToken{ID: "1", UserName: "u1", RefreshToken: "r1", Expiry: millis(1763900000500)}, Nulls: 1},
+			{Token: tokenstore.OAuthToken{ID: "2", RefreshToken: "r2", AccessToken: "a2"}, Nulls: 1},
+		},
+		Unknown: []rowstore.Unknown{{Name: "odd`name", Rows: 1}, {Name: "created_at", Rows: 1}},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("read\n%+v, want\n%+v", got, want)
+	}
+	// A table without IDs can be read by them, too, and a store leaves the words as they are.
+	if token, err := s.FindTokenByID(t.Context(), "2"); err != nil || token.UserName != "null" {
+		t.Errorf("found %v, %v", token, err)
+	}
+	if token := find(t, s, tokenstore.OAuthToken{UserName: "u1"}); token.ID != "1" {
+		t.Errorf("found %v", token)
+	}
+}
+
+func TestSamePlace(t *testing.T) {
+	path := newPath(t)
+	s := open(t, path)
+	if !s.SamePlace(open(t, filepath.Join(filepath.Dir(path), ".", filepath.Base(path)), sqlstore.WithTable("OAuthToken"))) {
+		t.Error("the same table of the same file is another place")
+	}
+	if s.SamePlace(open(t, path, sqlstore.WithTable("another"))) || s.SamePlace(open(t, newPath(t))) {
+		t.Error("another table or file is the same place")
+	}
+	if memory := open(t, ":memory:"); memory.SamePlace(open(t, ":memory:")) || !memory.SamePlace(memory) {
+		t.Error("memory is the same place as itself only")
+	}
+}
