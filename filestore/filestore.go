@@ -10,6 +10,9 @@
 //   - readonly: nothing is ever written, neither the file nor one beside it,
 //     and the file must exist. Use it for a source to import from. See
 //     [WithReadOnly].
+//   - in_place: the file is written in place and not replaced, which a crash can
+//     leave half written. Use it for a file that is mounted by itself, or whose
+//     folder is not yours. See [WithInPlace].
 //   - upgrade: a file of the first generation may be written. See [WithUpgrade].
 //   - quotes: whether values may be quoted. See [WithQuotes].
 //
@@ -107,12 +110,15 @@
 // POSIX access control list. A symbolic link stays a link, and its target is replaced.
 // Other extended attributes, hard links, and access control lists on other systems are
 // lost. A file that is a mount of its own, as containers sometimes have it, cannot be
-// replaced: mount its folder. The folder must be readable, so that the change can be made
+// replaced: mount its folder or, at some risk, write it in place ([WithInPlace]). The
+// same goes for a file in a folder that this process may not write. The folder must be readable, so that the change can be made
 // to survive a power failure. A file that this process may not write is not replaced,
 // even if its folder would allow it: the error matches tokenstore.ErrDenied. Nor is one
 // whose owner the new file cannot be given: only that owner and root can save. To give
 // the store to another user, change the owner of the folder, the token file, and the
-// files with ".lock" and ".last-id" after its name.
+// files with ".lock" and ".last-id" after its name. What is no regular file, as a link
+// or a FIFO, is never opened in the place of these two: the error matches
+// tokenstore.ErrInvalidArgument.
 //
 // The SDKs take no lock, and write in place after emptying the file. A file that seems
 // half written is read again, for up to 0.2 seconds by a find and up to five by a save or
