@@ -106,7 +106,8 @@
 // ever sees half of it, and a process that is killed leaves either the old file or the
 // new one. It may leave a temporary file, which the next writer removes.
 //
-// A new file has mode 0600; an existing one keeps its mode, its owner and, on Linux, its
+// A new file has mode 0600; an existing one keeps its mode, even if others may read it
+// (which [WithLogger] and [Store.Warnings] report), its owner and, on Linux, its
 // POSIX access control list. A symbolic link stays a link, and its target is replaced.
 // Other extended attributes, hard links, and access control lists on other systems are
 // lost. A file that is a mount of its own, as containers sometimes have it, cannot be
@@ -142,6 +143,7 @@ import (
 	"sync/atomic"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/internal/plainfile"
 	"example.com/tokenstore/internal/rowstore"
 )
 
@@ -160,7 +162,9 @@ type Store struct {
 	// highest is the highest number that was seen as an ID.
 	highest atomic.Int64
 	// swept says that leftovers were looked for.
-	swept  atomic.Bool
+	swept atomic.Bool
+	// warned says that it was looked at who may read the file.
+	warned atomic.Bool
 	closed atomic.Bool
 }
 
@@ -320,6 +324,9 @@ func (s *Store) Warnings(ctx context.Context) (map[string][]string, error) {
 		return nil, failure("look for slips", "", err)
 	}
 	warnings := map[string][]string{}
+	if plainfile.OpenToOthers(s.path) {
+		warnings[""] = []string{"file: " + plainfile.OthersMayUse}
+	}
 	for _, r := range doc.records {
 		if r.kind != rowLine {
 			continue

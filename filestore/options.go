@@ -2,6 +2,8 @@
 
 package filestore
 
+import "log/slog"
+
 // Option changes how a store is opened.
 type Option func(*config)
 
@@ -10,6 +12,7 @@ type config struct {
 	upgrade  bool
 	quotes   *bool // nil: as the file shows.
 	inPlace  bool
+	log      *slog.Logger // nil: nothing is logged.
 }
 
 // WithReadOnly opens the file as a source: it must exist, saves and deletes fail with
@@ -47,3 +50,8 @@ func WithQuotes(quotes bool) Option { return func(c *config) { c.quotes = &quote
 // process that has not seen it. There is no such option on Windows, and on Unix systems
 // without flock (AIX and Solaris): [Open] refuses it there.
 func WithInPlace() Option { return func(c *config) { c.inPlace = true } }
+
+// WithLogger sets where the store reports, once, that users who are neither the file's
+// owner nor in its group may read or write it. The default discards it. No credential
+// and no path is logged.
+func WithLogger(log *slog.Logger) Option { return func(c *config) { c.log = log } }
