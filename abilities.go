@@ -19,6 +19,8 @@ type Exister interface {
 type Warner interface {
 	// Warnings returns, by the ID of the token, what is odd about it, as
 	// "field: what is wrong": an expiry that cannot be understood, or white
-	// space before or after a credential. It quotes no value, and only reads.
+	// space before or after a credential. Under the empty ID, which no token has,
+	// is what concerns the store as a whole: a file that other users may read. It
+	// quotes no value, and only reads.
 	Warnings(ctx context.Context) (map[string][]string, error)
 }

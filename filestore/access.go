@@ -3,6 +3,7 @@
 package filestore
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,6 +11,7 @@ import (
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/internal/fsfault"
+	"example.com/tokenstore/internal/plainfile"
 )
 
 // mayWrite returns an error if this process may not write the file. The file is
@@ -41,4 +43,12 @@ func keepAccess(f *os.File, like string, seen stamp) error {
 		return fmt.Errorf("%w: the file's mode cannot be kept; save as the file's owner: %w", tokenstore.ErrDenied, fsfault.Of(err))
 	}
 	return nil
+}
+
+// warn reports once if others may read or write the file.
+func (s *Store) warn(ctx context.Context, path string, snap *snapshot) {
+	if s.config.log == nil || !snap.stamp.exists() || s.warned.Swap(true) || !plainfile.OpenToOthers(path) {
+		return
+	}
+	s.config.log.WarnContext(ctx, "filestore: the token file: "+plainfile.OthersMayUse)
 }

@@ -41,7 +41,9 @@ func (s *Store) change(ctx context.Context, do func(*rows) error) error {
 		return err
 	}
 	defer unlock()
-	s.sweep(path)
+	if !s.config.inPlace {
+		s.sweep(path)
+	}
 	for range attempts {
 		if done, err := s.attempt(ctx, path, do); done || err != nil {
 			return err
@@ -60,9 +62,11 @@ func (s *Store) attempt(ctx context.Context, path string, do func(*rows) error) 
 	if err := snap.doc.unreadable(); err != nil {
 		return false, err
 	}
-	kept, err := readLastID(ctx, path)
-	if err != nil {
-		return false, err
+	var kept int64
+	if !s.config.inPlace { // Else there is no file beside it.
+		if kept, err = readLastID(ctx, path); err != nil {
+			return false, err
+		}
 	}
 	r := &rows{doc: snap.doc.clone(), config: s.config, highest: max(kept, s.highest.Load(), snap.doc.highest())}
 	if err := do(r); err != nil || !r.changed {
@@ -73,12 +77,16 @@ func (s *Store) attempt(ctx context.Context, path string, do func(*rows) error) 
 	}
 	// What the rows no longer show is noted before it is gone from them.
 	s.raiseHighest(r.highest)
+	if s.config.inPlace {
+		return s.writeInPlace(ctx, path, r.doc.bytes(), snap)
+	}
 	if r.highest > max(kept, r.doc.highest()) {
 		if err := writeLastID(path, r.highest, snap.stamp); err != nil {
-			return false, err
+			return false, orInPlace(err)
 		}
 	}
-	return replace(path, r.doc.bytes(), path, snap.stamp, func() (bool, error) { return s.still(ctx, path, snap) })
+	done, err = replace(path, r.doc.bytes(), path, snap.stamp, func() (bool, error) { return s.still(ctx, path, snap) })
+	return done, orInPlace(err)
 }
 
 // still reports whether the file is as it was read. Its bytes are compared, too:

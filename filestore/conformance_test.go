@@ -16,23 +16,28 @@ import (
 // placed is a store that knows its path.
 type placed struct {
 	*filestore.Store
-	path string
+	path    string
+	options []filestore.Option
 }
 
-func place(path string) (placed, error) {
-	store, err := filestore.Open(path)
-	return placed{store, path}, err
+func place(path string, options ...filestore.Option) (placed, error) {
+	store, err := filestore.Open(path, options...)
+	return placed{store, path, options}, err
 }
 
 // TestConformance runs every case but those about services that the store has not.
 func TestConformance(t *testing.T) {
-	newStore := func(t testing.TB) tokenstore.Store {
+	conform(t, func(t testing.TB) tokenstore.Store {
 		store, err := place(filepath.Join(quickFolder(t), "tokens.txt"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		return store
-	}
+	})
+}
+
+func conform(t *testing.T, newStore func(testing.TB) tokenstore.Store) {
+	t.Helper()
 	conformance.Store(t, newStore, conformance.WithReopen(reopen), conformance.WithForeign(plant),
 		conformance.WithMissing("the store has no secret for each token", "damaged-*", "swapped", "pasted", "edited", "put-back", "expiry-by-hand", "stranger"),
 		conformance.WithMissing("the store has no service that answers late", "unseen-*"),
@@ -52,7 +57,7 @@ func quickFolder(t testing.TB) string {
 }
 
 func reopen(_ context.Context, store tokenstore.Store) (tokenstore.Store, error) {
-	return place(store.(placed).path)
+	return place(store.(placed).path, store.(placed).options...)
 }
 
 // plant writes files of others beside the store's own.

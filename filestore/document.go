@@ -68,6 +68,9 @@ func parse(ctx context.Context, data []byte) (*document, error) {
 		d.mark, text = byteOrderMark, rest
 	}
 	d.text = text
+	if strings.HasPrefix(text, unfinished) {
+		d.problem = []LineError{{Line: 1, Problem: problemUnfinished}}
+	}
 	sc := &scanner{text: text, pace: &pace{ctx: ctx, looked: -piece}}
 	for line, blank := 1, -1; sc.pos < len(text); {
 		if d.closed() {

@@ -54,3 +54,7 @@ func syncFolder(folder *os.File) error {
 // lockFlag is how a file to lock is opened. Where locks are those of fcntl, only what
 // can be written can be locked.
 var lockFlag = map[string]int{"aix": os.O_RDWR, "solaris": os.O_RDWR, "illumos": os.O_RDWR}[runtime.GOOS] | os.O_RDONLY
+
+// canWriteInPlace reports whether a file can be locked itself. Locks of fcntl, which
+// these systems have alone, end when any descriptor of the file is closed.
+func canWriteInPlace() bool { return runtime.GOOS != "aix" && runtime.GOOS != "solaris" }

@@ -10,6 +10,9 @@
 //   - readonly: nothing is ever written, neither the file nor one beside it,
 //     and the file must exist. Use it for a source to import from. See
 //     [WithReadOnly].
+//   - in_place: the file is written in place and not replaced, which a crash can
+//     leave half written. Use it for a file that is mounted by itself, or whose
+//     folder is not yours. See [WithInPlace].
 //   - upgrade: a file of the first generation may be written. See [WithUpgrade].
 //   - quotes: whether values may be quoted. See [WithQuotes].
 //
@@ -103,16 +106,20 @@
 // ever sees half of it, and a process that is killed leaves either the old file or the
 // new one. It may leave a temporary file, which the next writer removes.
 //
-// A new file has mode 0600; an existing one keeps its mode, its owner and, on Linux, its
+// A new file has mode 0600; an existing one keeps its mode, even if others may read it
+// (which [WithLogger] and [Store.Warnings] report), its owner and, on Linux, its
 // POSIX access control list. A symbolic link stays a link, and its target is replaced.
 // Other extended attributes, hard links, and access control lists on other systems are
 // lost. A file that is a mount of its own, as containers sometimes have it, cannot be
-// replaced: mount its folder. The folder must be readable, so that the change can be made
+// replaced: mount its folder or, at some risk, write it in place ([WithInPlace]). The
+// same goes for a file in a folder that this process may not write. The folder must be readable, so that the change can be made
 // to survive a power failure. A file that this process may not write is not replaced,
 // even if its folder would allow it: the error matches tokenstore.ErrDenied. Nor is one
 // whose owner the new file cannot be given: only that owner and root can save. To give
 // the store to another user, change the owner of the folder, the token file, and the
-// files with ".lock" and ".last-id" after its name.
+// files with ".lock" and ".last-id" after its name. What is no regular file, as a link
+// or a FIFO, is never opened in the place of these two: the error matches
+// tokenstore.ErrInvalidArgument.
 //
 // The SDKs take no lock, and write in place after emptying the file. A file that seems
 // half written is read again, for up to 0.2 seconds by a find and up to five by a save or
@@ -136,6 +143,7 @@ import (
 	"sync/atomic"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/internal/plainfile"
 	"example.com/tokenstore/internal/rowstore"
 )
 
@@ -154,7 +162,9 @@ type Store struct {
 	// highest is the highest number that was seen as an ID.
 	highest atomic.Int64
 	// swept says that leftovers were looked for.
-	swept  atomic.Bool
+	swept atomic.Bool
+	// warned says that it was looked at who may read the file.
+	warned atomic.Bool
 	closed atomic.Bool
 }
 
@@ -314,6 +324,9 @@ func (s *Store) Warnings(ctx context.Context) (map[string][]string, error) {
 		return nil, failure("look for slips", "", err)
 	}
 	warnings := map[string][]string{}
+	if plainfile.OpenToOthers(s.path) {
+		warnings[""] = []string{"file: " + plainfile.OthersMayUse}
+	}
 	for _, r := range doc.records {
 		if r.kind != rowLine {
 			continue

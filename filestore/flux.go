@@ -36,6 +36,7 @@ func (s *Store) read(ctx context.Context, path string, readings int) (*snapshot,
 			return nil, errEmptied
 		case whole && (last || !snap.emptied() && !snap.suspect()):
 			s.last.Store(snap)
+			s.warn(ctx, path, snap)
 			return snap, nil
 		}
 		if err := pause.For(ctx, readingWait); err != nil {

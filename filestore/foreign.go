@@ -81,7 +81,7 @@ func foreignFile(text string) string {
 			line = "" // A comment, as the Java SDK writes one at the top.
 		}
 	}
-	switch fields := len(strings.Split(line, ",")); {
+	switch fields := strings.Count(line, ",") + 1; {
 	case strings.Count(line, ";") >= minSeparators && fields <= strings.Count(line, ";"):
 		return foreignSemicolons
 	case strings.Count(line, "\t") >= minSeparators && fields <= strings.Count(line, "\t"):

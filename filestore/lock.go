@@ -29,7 +29,11 @@ func (s *Store) lock(ctx context.Context, path string) (unlock func(), err error
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	l, err := lockFile(ctx, path)
+	lock := lockFile
+	if s.config.inPlace {
+		lock = func(ctx context.Context, path string) (*flock.Flock, error) { return lockItself(ctx, path, true) }
+	}
+	l, err := lock(ctx, path)
 	if err != nil {
 		<-s.writing
 		return nil, err
@@ -45,7 +49,7 @@ func lockFile(ctx context.Context, path string) (*flock.Flock, error) {
 	name := path + lockSuffix
 	for {
 		if err := createLock(name, path); err != nil {
-			return nil, fmt.Errorf("create the lock file (%s after the file's name): %w", lockSuffix, fsfault.Of(err))
+			return nil, fmt.Errorf("create the lock file (%s after the file's name): %w", lockSuffix, orInPlace(err))
 		}
 		l, err := lockAt(ctx, name, (*flock.Flock).TryLockContext)
 		switch {

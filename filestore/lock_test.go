@@ -67,3 +67,29 @@ func TestLockOfAnotherUserIsNamed(t *testing.T) {
 		t.Errorf("save: %v", err)
 	}
 }
+
+// TestAFolderOfAnotherUser has a file that this user may write, in a folder where only
+// root may create one.
+func TestAFolderOfAnotherUser(t *testing.T) {
+	path := asAnother(t, func(path string) error {
+		return errors.Join(os.Chown(path, 65534, 65534), os.Chmod(filepath.Dir(path), 0o755))
+	})
+	store, err := filestore.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.SaveToken(t.Context(), fake); !errors.Is(err, tokenstore.ErrDenied) || !strings.Contains(err.Error(), "in_place=true") {
+		t.Errorf("without the option: %v", err)
+	}
+	store, err = filestore.Open(path, filestore.WithInPlace())
+	if err != nil {
+		t.Fatal(err)
+	}
+	save(t, store, fake)
+	if found, err := store.FindToken(t.Context(), fake); err != nil || found.UserName != fake.UserName {
+		t.Errorf("found %v, %v", found, err)
+	}
+	if names := folder(t, path); len(names) != 1 {
+		t.Errorf("in the folder: %v", names)
+	}
+}

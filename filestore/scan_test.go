@@ -110,7 +110,7 @@ var Hostile = map[string]string{
 // HostileFile returns a file of about that size of one of the pieces, after a header or
 // without one.
 func HostileFile(piece string, size int, headed bool) []byte {
-	data := []byte(strings.Repeat(piece, size/len(piece)+1))
+	data := []byte(strings.Repeat(piece, size/max(1, len(piece))+1))
 	if headed {
 		return append([]byte(header), data...)
 	}

@@ -23,7 +23,7 @@ func init() {
 
 // openURL opens the store that a URL names.
 func openURL(_ context.Context, u *url.URL) (tokenstore.OpenStore, error) {
-	if err := tokenstore.CheckParams(u, "quotes", "readonly", "upgrade"); err != nil {
+	if err := tokenstore.CheckParams(u, "in_place", "quotes", "readonly", "upgrade"); err != nil {
 		return nil, err
 	}
 	path, err := pathOf(u)
@@ -69,6 +69,7 @@ func pathOf(u *url.URL) (string, error) {
 func optionsOf(query url.Values) ([]Option, error) {
 	var options []Option
 	for name, option := range map[string]func(bool) Option{
+		"in_place": when(WithInPlace),
 		"quotes":   WithQuotes,
 		"readonly": when(WithReadOnly),
 		"upgrade":  when(WithUpgrade),

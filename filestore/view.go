@@ -30,6 +30,9 @@ func (s *Store) check() error {
 	if s.path == "" || strings.ContainsRune(s.path, 0) {
 		return errNoFile
 	}
+	if s.config.inPlace && !canWriteInPlace() {
+		return errNoInPlace
+	}
 	target, err := target(s.path)
 	if err != nil {
 		return err
@@ -49,6 +52,8 @@ func (s *Store) check() error {
 		return errNoFolder
 	case folder == nil && s.config.readOnly:
 		return errMissing
+	case folder == nil && s.config.inPlace:
+		return errCreate
 	}
 	return folder
 }
@@ -64,6 +69,13 @@ func (s *Store) view(ctx context.Context) (*document, error) {
 	path, err := target(s.path)
 	if err != nil {
 		return nil, err
+	}
+	if s.config.inPlace {
+		l, err := lockItself(ctx, path, false)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = l.Close() }() // The lock ends with the descriptor.
 	}
 	snap, err := s.read(ctx, path, min(findReadings, s.readings))
 	if err != nil {

@@ -75,6 +75,9 @@ func OpenSQLite(ctx context.Context, path string, options ...Option) (*Store, er
 	if path != memory {
 		s.path = path
 	}
+	if c.log != nil && s.openToOthers() {
+		c.log.WarnContext(ctx, "sqlstore: the database file: "+plainfile.OthersMayUse)
+	}
 	return s, nil
 }
 
@@ -150,6 +153,9 @@ func requireFile(path string) error {
 	}
 	return fsfault.Missing("there is no such file; check the path")
 }
+
+// openToOthers reports whether others may read or write the file that the store opened.
+func (s *Store) openToOthers() bool { return s.path != "" && plainfile.OpenToOthers(s.path) }
 
 // checkFiles returns an error if what has the name of the database, or of a file that
 // SQLite keeps beside it, is there and not a regular file: SQLite would wait for the

@@ -4,6 +4,7 @@ package sqlstore
 
 import (
 	"fmt"
+	"log/slog"
 	"regexp"
 	"strings"
 	"time"
@@ -25,6 +26,7 @@ type config struct {
 	busyTimeout time.Duration
 	upgrade     bool
 	readOnly    bool
+	log         *slog.Logger // nil: nothing is logged.
 }
 
 func configure(options []Option) (config, error) {
@@ -91,6 +93,16 @@ func WithUpgrade() Option {
 func WithReadOnly() Option {
 	return func(c *config) error {
 		c.readOnly = true
+		return nil
+	}
+}
+
+// WithLogger sets where [OpenSQLite] reports that users who are neither the file's owner
+// nor in its group may read or write it. The default discards it. No credential and no
+// path is logged.
+func WithLogger(log *slog.Logger) Option {
+	return func(c *config) error {
+		c.log = log
 		return nil
 	}
 }

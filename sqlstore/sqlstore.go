@@ -43,7 +43,8 @@
 // # Files
 //
 // A new file has mode 0600, and so do the files that SQLite creates beside it; the mode
-// and the journal mode of an existing file do not change. Several processes may use one
+// and the journal mode of an existing file do not change, even if others may read it,
+// which [WithLogger] and [Store.Warnings] report. Several processes may use one
 // file. A writer waits for the others as long as its context and [WithBusyTimeout]
 // allow. Reading does not need write permission.
 //

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/internal/plainfile"
 	"example.com/tokenstore/internal/rowstore"
 )
 
@@ -163,6 +164,9 @@ func (s *Store) Warnings(ctx context.Context) (map[string][]string, error) {
 	var warnings map[string][]string
 	err := s.transaction(ctx, false, func(r *rows) error {
 		warnings = map[string][]string{}
+		if s.openToOthers() {
+			warnings[""] = []string{"file: " + plainfile.OthersMayUse}
+		}
 		_, err := r.each(func(t tokenstore.OAuthToken, row readRow) {
 			if odd := rowstore.Warnings(t, row.oddExpiry); len(odd) > 0 {
 				warnings[t.ID] = odd

@@ -38,7 +38,8 @@ a deleted token leaves for a day. Foreign secrets are under the store's prefix b
 part of the store.
 
 Of a file or a database, check names the rows that cannot be read, and what looks like
-a slip: an expiry that cannot be understood, and white space around a credential.`,
+a slip: an expiry that cannot be understood, white space around a credential, and a file
+that other users of this machine may read or write.`,
 		Example: "  tokenstore check vault://secret/crm\n  tokenstore check file:tokens.txt",
 		Args:    exactArgs("STORE"),
 

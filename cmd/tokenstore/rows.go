@@ -36,6 +36,7 @@ func checkRows(command *cobra.Command, store tokenstore.Store) error {
 	for _, e := range rowstore.SplitErrors(unread) {
 		report.Unreadable = append(report.Unreadable, e.Error())
 	}
+	report.Warnings = append(report.Warnings, warnings[""]...) // Of the store as a whole.
 	for _, t := range tokens {
 		for _, w := range warnings[t.ID] {
 			report.Warnings = append(report.Warnings, "token "+t.ID+": "+w)

@@ -60,6 +60,9 @@ const (
 	othersEnter  fs.FileMode = 0o001
 )
 
+// OthersMayUse is what to say of a file that is open to others.
+const OthersMayUse = "other users of this machine may read or write it; run chmod o-rw on it"
+
 // OpenToOthers reports whether users who are neither the owner of a file nor in its
 // group may read or write it, going by its mode and by those of the folders that lead
 // to it. It reports false where the system has no such modes, or nothing can be seen.
