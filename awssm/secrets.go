@@ -144,7 +144,7 @@ func (s *secrets) withoutCurrent(ctx context.Context, name, encoded string, caus
 	d, f := s.describe(ctx, encoded)
 	switch {
 	case f != nil && errors.Is(f.kind, driver.ErrDenied):
-		return driver.Secret{}, fmt.Errorf("%w: the secret has no current version; save the token again or delete the secret", cause.as(driver.ErrUnreadable))
+		return driver.Secret{}, fmt.Errorf("%w: the secret has no current version; save the token again, or run reindex if it belongs to the index", cause.as(driver.ErrUnreadable))
 	case f != nil:
 		return driver.Secret{}, f.give()
 	case d.deleted, !d.damaged() && d.current == "":

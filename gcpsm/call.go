@@ -128,7 +128,7 @@ func (f *fault) Error() string { return f.kind.Error() + ": " + f.op + ": " + f.
 // Unwrap returns the kind and the client's error.
 func (f *fault) Unwrap() []error { return []error{f.kind, f.err} }
 
-// give returns the fault as an error for the caller: a context's error as it is.
+// give returns the fault as an error for the caller: a context's error unchanged.
 func (f *fault) give() error {
 	if f.ended() {
 		return f.kind

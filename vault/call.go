@@ -47,7 +47,7 @@ func newLink(source *api.Client, c config) (*link, error) {
 	if l.client, err = clientClone(source); err != nil {
 		return nil, err
 	}
-	// Its raw calls end with the call, before the body has been read.
+	// With a timeout the client cancels a raw call on return, before its body is read.
 	l.client.SetClientTimeout(0)
 	if c.namespace != "" {
 		l.client.SetNamespace(c.namespace)
@@ -470,9 +470,9 @@ func transport(err error) (text string, kind error) {
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return "timeout", driver.ErrUnavailable
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return "the server closed the connection", driver.ErrUnavailable
+		return "the server closed the connection; retry later", driver.ErrUnavailable
 	case strings.Contains(said, "server gave HTTP response to HTTPS client"):
-		return "the server does not use TLS, but the client's address (VAULT_ADDR) begins with https: use http", driver.ErrInvalid
+		return "the server does not use TLS, but the client's address (VAULT_ADDR) begins with https: correct it, or enable TLS on the server", driver.ErrInvalid
 	case strings.Contains(said, "invalid header field"):
 		return "a header of the client, such as the namespace, has a line break or another invalid character: remove it", driver.ErrInvalid
 	case strings.Contains(said, "unsupported protocol scheme"), strings.Contains(said, "no Host in request URL"):

@@ -1,5 +1,5 @@
-// The stored form: a token's fields as the fields of a Vault secret, next to this
-// package's own.
+// The stored form: a token's fields as the fields of a Vault secret, so that people can
+// read and edit them in Vault, next to this package's own.
 
 package vault
 

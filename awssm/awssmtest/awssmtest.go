@@ -185,5 +185,5 @@ func (s *Service) SecretTime() time.Duration {
 // Clock is a clock that tests move.
 type Clock = drivertest.Clock
 
-// NewClock returns a clock that shows a moment in 2026.
+// NewClock returns a clock that starts in 2026.
 func NewClock() *Clock { return drivertest.NewClock() }

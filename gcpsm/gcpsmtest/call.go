@@ -108,7 +108,7 @@ func call[T any](ctx context.Context, p *Principal, m method, name string, do fu
 	return out, err
 }
 
-// begin counts a call, moves the clock and lets others come in between.
+// begin counts a call, moves the clock and runs the function set by Before.
 func (p *Principal) begin(ctx context.Context, m method, name string) (resource, error) {
 	if err := ctx.Err(); err != nil {
 		return resource{}, status.FromContextError(err).Err()
@@ -218,7 +218,7 @@ func (s *Service) forget() {
 	}
 }
 
-// exhausted has the text and the detail of Google's quotas. (Seen,
+// exhausted returns the error of a quota, with Google's message and detail. (Seen,
 // https://github.com/GoogleCloudPlatform/java-docs-samples/pull/2019.)
 func exhausted(limit string) error {
 	st := status.New(codes.ResourceExhausted, "Quota exceeded for quota metric '"+limit+"' of service 'secretmanager.googleapis.com'.")

@@ -206,7 +206,7 @@ func TestDamagedSecret(t *testing.T) {
 	}
 	for i, w := range won {
 		if is := string(now.Data) == fmt.Sprintf(`{"n":"by %d"}`, i); is != w {
-			t.Errorf("writer %d has won: %v; what is there is its own: %v", i, w, is)
+			t.Errorf("writer %d won: %v, but the stored version is its own: %v", i, w, is)
 		}
 	}
 

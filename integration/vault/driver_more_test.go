@@ -72,7 +72,7 @@ func TestRemoval(t *testing.T) {
 }
 
 // TestRemovalAmongCreators has creators reuse the names that a repair removes.
-// Everything that a creator was told is stored must stay.
+// Everything reported to a creator as stored must stay.
 func TestRemovalAmongCreators(t *testing.T) {
 	client := newClient(t)
 	mount := newMount(t, client, "2")

@@ -92,7 +92,7 @@ func TestLogin(t *testing.T) {
 		t.Errorf("outside of the policy: %v", err)
 	}
 	if n := logins.Load() - before; n > 1 {
-		t.Errorf("%d logins for what the role may not do", n)
+		t.Errorf("%d logins for a missing permission", n)
 	}
 }
 

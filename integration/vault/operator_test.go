@@ -105,7 +105,7 @@ func TestRollback(t *testing.T) {
 	byRefresh.RefreshToken = first.RefreshToken
 	for _, query := range []tokenstore.OAuthToken{byRefresh, byAccess} {
 		if got, err := newStore(t, client, vault.WithMount(mount), unscanned).FindToken(ctx, query); err != nil || got.ID != saved.ID {
-			t.Errorf("find by what was put back: %v", err)
+			t.Errorf("find by the restored token: %v", err)
 		}
 	}
 	again, err := other.SaveToken(ctx, byRefresh)

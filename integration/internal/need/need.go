@@ -21,7 +21,7 @@ import (
 
 // The environment variables that name the servers.
 const (
-	EnvRequired    = "TOKENSTORE_INTEGRATION"       // "required": what is missing is a failure
+	EnvRequired    = "TOKENSTORE_INTEGRATION"       // "required": a missing server is a failure
 	EnvAWS         = "TOKENSTORE_TEST_AWS_ENDPOINT" // http://host:port of LocalStack
 	EnvVaultAddr   = "VAULT_ADDR"
 	EnvVaultToken  = "VAULT_TOKEN"
