@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"iter"
 	"slices"
 	"strings"
 	"testing"
@@ -431,6 +432,46 @@ func TestStrangersSecretsAreLeftAlone(t *testing.T) {
 			}
 		}
 	})
+}
+
+// lateList is a service whose list of the index is late.
+type lateList struct {
+	*restorable
+	late bool
+}
+
+func (l *lateList) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
+	if l.late && strings.HasSuffix(prefix, "index/") {
+		return func(func(string, error) bool) {}
+	}
+	return l.restorable.List(ctx, prefix)
+}
+
+// TestLateListIsNoProof has a program list the tokens while the service does not yet show
+// the index of a new one, which a person has overwritten. It must not take the token
+// for a stranger's for as long as it runs.
+func TestLateListIsNoProof(t *testing.T) {
+	ctx, secrets, now := t.Context(), &lateList{restorable: newRestorable()}, time.Unix(1_700_000_000, 0)
+	store := open(t, secrets, noWait, secretstore.WithScanLimit(0), secretstore.WithClock(func() time.Time { return now }))
+	name := store.SecretName("1")
+	if _, err := open(t, secrets, noWait).SaveToken(ctx, client(tokenstore.OAuthToken{ID: "1", RefreshToken: "fake-refresh"})); err != nil {
+		t.Fatal(err)
+	}
+	secrets.Edit(name, []byte(`{"refresh_token":"fake-typed"}`))
+	secrets.late = true
+	if _, err := store.GetTokens(ctx); err != nil {
+		t.Error(err)
+	}
+	secrets.late, now = false, now.Add(time.Hour)
+	if found, err := store.FindTokenByID(ctx, "1"); err != nil || found.RefreshToken != "fake-typed" {
+		t.Errorf("later a find gives %v, %v", found, err)
+	}
+	if err := store.DeleteToken(ctx, "1"); err != nil {
+		t.Error(err)
+	}
+	if secret, err := secrets.Get(ctx, name); err != nil || strings.Contains(string(secret.Data), "typed") {
+		t.Errorf("after the deletion the secret is %s, %v", secret.Data, err)
+	}
 }
 
 // TestFormOfALaterRelease meets tokens and tombstones that a later release wrote.
