@@ -21,8 +21,11 @@ type field struct {
 	of         func(*OAuthToken) *string
 }
 
-// expiryField is the name of the one stored field that is not a plain string.
-const expiryField = "expiry_time"
+const (
+	accessField = "access_token"
+	// expiryField is the name of the one stored field that is not a plain string.
+	expiryField = "expiry_time"
+)
 
 // fields are the string fields, by the names that the SDKs use.
 var fields = []field{
@@ -31,7 +34,7 @@ var fields = []field{
 	{"client_id", true, func(t *OAuthToken) *string { return &t.ClientID }},
 	{"client_secret", true, func(t *OAuthToken) *string { return &t.ClientSecret }},
 	{"refresh_token", true, func(t *OAuthToken) *string { return &t.RefreshToken }},
-	{"access_token", true, func(t *OAuthToken) *string { return &t.AccessToken }},
+	{accessField, true, func(t *OAuthToken) *string { return &t.AccessToken }},
 	{"grant_token", true, func(t *OAuthToken) *string { return &t.GrantToken }},
 	{"redirect_url", false, func(t *OAuthToken) *string { return &t.RedirectURL }},
 	{"api_domain", false, func(t *OAuthToken) *string { return &t.APIDomain }},
@@ -52,8 +55,11 @@ func EncodeToken(t OAuthToken) ([]byte, error) {
 
 // EncodeFields writes the token's fields into object and removes the empty ones. It is
 // for stores that keep unknown fields. If object has an expiry that cannot be
-// understood, it stays until the token has one.
+// understood, it stays until the token has one, or another access token.
 func EncodeFields(t OAuthToken, object *driver.Object) {
+	if access, _ := object.Text(accessField); access != t.AccessToken {
+		object.Set(expiryField, "") // It belongs to the access token that is replaced.
+	}
 	for _, f := range fields {
 		object.Set(f.name, *f.of(&t))
 	}

@@ -69,7 +69,8 @@ func TestUnreadableDataIsNotQuoted(t *testing.T) {
 }
 
 // TestExpiryThatCannotBeUnderstood reads tokens whose expiry a person has typed: it
-// is unknown, is kept as it is until there is another, and costs no token.
+// is unknown, is kept as it is until there is another or a new access token, and costs
+// no token.
 func TestExpiryThatCannotBeUnderstood(t *testing.T) {
 	for _, text := range []string{`"1763900000123 "`, `"1.7e12"`, `1.7e12`, `"2026-11-28T12:00:00Z"`, `"-5"`, `"+17639000001"`, `{"a":1}`, `["1763900000123"]`} {
 		data := `{"id":"1","refresh_token":"fake-refresh","expiry_time":` + text + `}`
@@ -93,6 +94,12 @@ func TestExpiryThatCannotBeUnderstood(t *testing.T) {
 		tokenstore.EncodeFields(token, &object)
 		if got := string(object.Encode()); !strings.Contains(got, `"expiry_time":"1763900000123"`) {
 			t.Errorf("a new expiry was written as %s", got)
+		}
+		object, _ = driver.DecodeObject([]byte(data))
+		token.AccessToken, token.Expiry = "fake-access", time.Time{}
+		tokenstore.EncodeFields(token, &object)
+		if got := string(object.Encode()); strings.Contains(got, "expiry_time") {
+			t.Errorf("%s stays beside a new access token: %s", text, got)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"iter"
 	"slices"
 	"strings"
 	"testing"
@@ -433,6 +434,46 @@ func TestStrangersSecretsAreLeftAlone(t *testing.T) {
 	})
 }
 
+// lateList is a service whose list of the index is late.
+type lateList struct {
+	*restorable
+	late bool
+}
+
+func (l *lateList) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
+	if l.late && strings.HasSuffix(prefix, "index/") {
+		return func(func(string, error) bool) {}
+	}
+	return l.restorable.List(ctx, prefix)
+}
+
+// TestLateListIsNoProof has a program list the tokens while the service does not yet show
+// the index of a new one, which a person has overwritten. It must not take the token
+// for a stranger's for as long as it runs.
+func TestLateListIsNoProof(t *testing.T) {
+	ctx, secrets, now := t.Context(), &lateList{restorable: newRestorable()}, time.Unix(1_700_000_000, 0)
+	store := open(t, secrets, noWait, secretstore.WithScanLimit(0), secretstore.WithClock(func() time.Time { return now }))
+	name := store.SecretName("1")
+	if _, err := open(t, secrets, noWait).SaveToken(ctx, client(tokenstore.OAuthToken{ID: "1", RefreshToken: "fake-refresh"})); err != nil {
+		t.Fatal(err)
+	}
+	secrets.Edit(name, []byte(`{"refresh_token":"fake-typed"}`))
+	secrets.late = true
+	if _, err := store.GetTokens(ctx); err != nil {
+		t.Error(err)
+	}
+	secrets.late, now = false, now.Add(time.Hour)
+	if found, err := store.FindTokenByID(ctx, "1"); err != nil || found.RefreshToken != "fake-typed" {
+		t.Errorf("later a find gives %v, %v", found, err)
+	}
+	if err := store.DeleteToken(ctx, "1"); err != nil {
+		t.Error(err)
+	}
+	if secret, err := secrets.Get(ctx, name); err != nil || strings.Contains(string(secret.Data), "typed") {
+		t.Errorf("after the deletion the secret is %s, %v", secret.Data, err)
+	}
+}
+
 // TestFormOfALaterRelease meets tokens and tombstones that a later release wrote.
 func TestFormOfALaterRelease(t *testing.T) {
 	onEachForm(t, func(b *bench) {
@@ -514,6 +555,85 @@ func TestWarnings(t *testing.T) {
 		b.save(tokenstore.OAuthToken{UserName: "fake-user", Expiry: time.Unix(1_900_000_000, 0)})
 		if data := string(b.secret(token).Data); !strings.Contains(data, `"expiry_time":"1900000000000"`) {
 			b.Errorf("a save with an expiry: %s", data)
+		}
+	})
+}
+
+// TestExpiryGoesWithItsAccessToken has a person type an expiry that nobody understands. It
+// stays while the access token does, and a new access token drops it like any other.
+func TestExpiryGoesWithItsAccessToken(t *testing.T) {
+	onEachForm(t, func(b *bench) {
+		for _, text := range []string{`"1763900000000 "`, `"2026-01-01T00:00:00Z"`, `true`, `{"a":["b"]}`} {
+			b.restorable = newRestorable()
+			token := b.save(tokenstore.OAuthToken{UserName: "fake-user", RefreshToken: "fake-refresh", AccessToken: "fake-access"})
+			secret := b.secret(token)
+			b.Edit(secret.Name, []byte(strings.Replace(string(secret.Data), "{", `{"expiry_time":`+text+`,`, 1)))
+			b.save(tokenstore.OAuthToken{UserName: "fake-user", APIDomain: "https://set.example"})
+			if data := string(b.secret(token).Data); !strings.Contains(data, `"expiry_time":`+text) {
+				b.Errorf("a save of the same access token has made of %s: %s", text, data)
+			}
+			b.save(tokenstore.OAuthToken{UserName: "fake-user", AccessToken: "fake-access-2"})
+			if data := string(b.secret(token).Data); strings.Contains(data, "expiry_time") {
+				b.Errorf("%s has stayed beside a new access token: %s", text, data)
+			}
+		}
+	})
+}
+
+// TestDeletionOfARestoredToken deletes a token that a person has rolled back. Its
+// tombstone must not fall back behind the generations that the token had, or releases
+// of that time would take the hints of a token that is inserted over it.
+func TestDeletionOfARestoredToken(t *testing.T) {
+	onEachForm(t, func(b *bench) {
+		generation := func() string {
+			var fields struct{ Generation string }
+			if err := json.Unmarshal(b.secret(tokenstore.OAuthToken{ID: "1"}).Data, &fields); err != nil {
+				b.Fatal(err)
+			}
+			return fields.Generation // All have the same number of digits.
+		}
+		token := b.save(tokenstore.OAuthToken{ID: "1", RefreshToken: "fake-refresh"})
+		before := b.secret(token)
+		b.save(tokenstore.OAuthToken{ID: "1", RefreshToken: "fake-refresh-2"})
+		b.save(tokenstore.OAuthToken{ID: "1", RefreshToken: "fake-refresh-3"})
+		highest := generation()
+		b.now = b.now.Add(time.Hour)
+		b.restore(before)
+		if err := b.process().DeleteToken(b.Context(), "1"); err != nil {
+			b.Fatal(err)
+		}
+		if got := generation(); got <= highest {
+			b.Errorf("the tombstone has generation %s, and the token had %s", got, highest)
+		}
+		b.foundByAll("inserted again", b.save(token))
+	})
+}
+
+// TestRepairListsDamage loses the index beside a damaged token that nothing but its
+// bookkeeping shows to be one. After the repair the list names it again.
+func TestRepairListsDamage(t *testing.T) {
+	onEachForm(t, func(b *bench) {
+		for _, id := range []string{"", "1", strings.Repeat("long/", 40)} {
+			b.restorable = newRestorable()
+			other := b.save(tokenstore.OAuthToken{UserName: "fake-other", RefreshToken: "fake-refresh-2"})
+			token := b.save(tokenstore.OAuthToken{ID: id, UserName: "fake-user", RefreshToken: "fake-refresh"})
+			b.Edit(b.secret(token).Name, []byte(`{"generation":"1700000009","created":"1700000000000000","keys":"typed"}`))
+			for name, err := range b.List(b.Context(), "tokenstore/index/") {
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.Remove(name)
+			}
+			b.repair()
+			b.listed("repaired", []tokenstore.OAuthToken{other}, "none of a token's fields")
+			if report := b.repair(); len(report.Unreadable) != 1 || report.KeysAdded+report.HintsRemoved != 0 {
+				b.Errorf("the second repair gives %+v", report)
+			}
+			b.foundByAll("saved", b.save(token))
+			b.repair()
+			if report := b.repair(); report.KeysAdded+report.HintsRemoved+report.HintsYoung+len(report.Unreadable) != 0 {
+				b.Errorf("after a save a repair gives %+v", report)
+			}
 		}
 	})
 }

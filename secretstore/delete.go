@@ -112,7 +112,7 @@ func (s *Store) bury(ctx context.Context, id string, begun bool, witness *witnes
 		if err := a.tooOld(); err != nil {
 			return err
 		}
-		buried, err := s.write(ctx, s.buried(r, r.generation+1))
+		buried, err := s.write(ctx, s.buried(r, s.nextGeneration(r)))
 		if err != nil {
 			return err
 		}
@@ -130,7 +130,7 @@ func (a *attempt) retireAgain(ctx context.Context, r *row) error {
 			return err
 		}
 		var err error
-		if r, err = s.write(ctx, s.buried(r, r.generation+1)); err != nil {
+		if r, err = s.write(ctx, s.buried(r, s.nextGeneration(r))); err != nil {
 			return err
 		}
 	}

@@ -21,9 +21,19 @@ type known struct {
 	mu         sync.Mutex
 	tombstones recent.Map[burial]   // by secret name
 	counts     recent.Map[int64]    // the highest generations, by secret name
-	strangers  recent.Map[string]   // revisions, by secret name
+	strangers  recent.Map[stranger] // by secret name
 	access     recent.Map[[]string] // by hash of the access token: escaped IDs
 }
+
+// stranger is a secret that is not the store's, by what the index said of it then.
+type stranger struct {
+	revision string
+	since    time.Time
+}
+
+// strangerLife is how long that counts. The index may have been read from a list that was
+// late, or have been lost and put back.
+const strangerLife = time.Hour
 
 // burial is a deletion, and when this process has seen its tombstone first,
 // whatever the generation.
@@ -97,15 +107,15 @@ func (k *known) highest(name string) int64 {
 func (k *known) foreign(r *row) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.strangers.Put(r.name, r.revision)
+	k.strangers.Put(r.name, stranger{r.revision, k.now()})
 }
 
 // isForeign reports whether a secret is known not to be the store's.
 func (k *known) isForeign(r *row) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	revision, ok := k.strangers.Get(r.name)
-	return ok && revision == r.revision
+	was, ok := k.strangers.Get(r.name)
+	return ok && was.revision == r.revision && k.now().Sub(was.since) < strangerLife
 }
 
 // wrote remembers a row that this process has written.

@@ -94,7 +94,7 @@ var mutations = []mutation{
 	},
 	{
 		"a deletion leaves no tombstone", "secretstore/delete.go",
-		"\t\tburied, err := s.write(ctx, s.buried(r, r.generation+1))\n",
+		"\t\tburied, err := s.write(ctx, s.buried(r, s.nextGeneration(r)))\n",
 		"\t\tbury := s.secrets.Delete(ctx, r.name, r.revision)\n\t\tburied, err := r, bury\n",
 		races + "TestInsertOverWhatIsDeletedMeanwhile", false,
 	},
@@ -131,8 +131,8 @@ var mutations = []mutation{
 	},
 	{
 		"a deletion that lost against a save counts as done", "secretstore/delete.go",
-		"\t\tburied, err := s.write(ctx, s.buried(r, r.generation+1))\n\t\tif err != nil {\n",
-		"\t\tburied, err := s.write(ctx, s.buried(r, r.generation+1))\n\t\tif errors.Is(err, tokenstore.ErrConflict) {\n\t\t\treturn nil\n\t\t}\n\t\tif err != nil {\n",
+		"\t\tburied, err := s.write(ctx, s.buried(r, s.nextGeneration(r)))\n\t\tif err != nil {\n",
+		"\t\tburied, err := s.write(ctx, s.buried(r, s.nextGeneration(r)))\n\t\tif errors.Is(err, tokenstore.ErrConflict) {\n\t\t\treturn nil\n\t\t}\n\t\tif err != nil {\n",
 		linear, true,
 	},
 	{
@@ -202,7 +202,7 @@ var mutations = []mutation{
 	},
 	{
 		"a repair does not mark the edits that it has seen to", "secretstore/repair_tokens.go",
-		"return r.mark(ctx, slices.DeleteFunc(tokens, func(row *row) bool { return !r.s.edited(row) }))", "return nil",
+		"return r.mark(ctx, slices.DeleteFunc(tokens, func(row *row) bool { return row.state != live || !r.s.edited(row) }))", "return nil",
 		races + "TestRepairSeesToAnEdit", false,
 	},
 	{

@@ -115,6 +115,9 @@ type repair struct {
 	// passed are the escaped IDs of rows that the repair leaves alone: which keys
 	// they hold, or under which hashes, is not known, so their hints stay.
 	passed map[string]bool
+	// indexed are the escaped IDs that have a hint, if the index lists them all.
+	indexed map[string]bool
+	lists   bool
 	// broken are the secrets of the index that cannot be understood, each once.
 	broken []error
 }

@@ -24,6 +24,11 @@ func (r *repair) tokens(ctx context.Context) error {
 		return err
 	}
 	ids := union(listed, indexed)
+	_, r.lists = r.s.index.(index.Lister)
+	r.indexed = make(map[string]bool, len(indexed))
+	for _, id := range indexed {
+		r.indexed[id] = true
+	}
 	done := 0
 	for chunk := range slices.Chunk(ids, reindexChunk) {
 		if err := r.chunk(ctx, chunk); err != nil {
@@ -51,6 +56,9 @@ func (r *repair) chunk(ctx context.Context, ids []string) error {
 			r.report.Foreign++
 		case row.barred():
 			r.report.Unreadable = append(r.report.Unreadable, shownID(row.id))
+			if r.lists && row.state == damaged && !r.indexed[row.id] {
+				tokens = append(tokens, row)
+			}
 		case row.state == tombstone:
 			tombstones = append(tombstones, row)
 		case row.state == live && r.passed[row.id]:
@@ -67,7 +75,7 @@ func (r *repair) chunk(ctx context.Context, ids []string) error {
 	if tokens, err = r.claim(ctx, tokens); err != nil {
 		return err
 	}
-	return r.mark(ctx, slices.DeleteFunc(tokens, func(row *row) bool { return !r.s.edited(row) }))
+	return r.mark(ctx, slices.DeleteFunc(tokens, func(row *row) bool { return row.state != live || !r.s.edited(row) }))
 }
 
 // read returns the rows with the given escaped IDs, each with what it is.
@@ -145,7 +153,7 @@ func (r *repair) mark(ctx context.Context, edited []*row) error {
 func (r *repair) claim(ctx context.Context, tokens []*row) (done []*row, err error) {
 	var claims []index.Claim
 	for _, row := range tokens {
-		claims = append(claims, r.s.claims(r.s.keys(row.token), row)...)
+		claims = append(claims, r.claims(row)...)
 	}
 	view := r.s.index.View()
 	hints, known, err := r.look(ctx, view, claims)
@@ -169,6 +177,19 @@ func (r *repair) claim(ctx context.Context, tokens []*row) (done []*row, err err
 		}
 	}
 	return slices.DeleteFunc(tokens, func(row *row) bool { return barred[row.id] }), nil
+}
+
+// claims returns the claims that lead to a row. Which keys a damaged one holds is not
+// known: it gets one claim by which it is listed, and that of the key from which its ID
+// is derived if it is.
+func (r *repair) claims(row *row) []index.Claim {
+	switch {
+	case row.state != damaged:
+		return r.s.claims(r.s.keys(row.token), row)
+	case derivable(row.id):
+		return []index.Claim{{Hash: row.id, ID: row.id, Generation: row.generation}}
+	}
+	return r.s.claims([]tokenstore.Key{{Kind: idKey, Value: row.id}}, row)
 }
 
 // look returns the hints of each key, and whether they are known: those in a
