@@ -41,7 +41,7 @@ server_pid=$!
 for tick in $(seq 300); do
   timeout 5 docker info >/dev/null 2>&1 && break
   if ! kill -0 "$server_pid" 2>/dev/null || [ "$tick" = 300 ]; then
-    say "the Docker engine did not start; its last words:"
+    say "the Docker engine did not start; its last output:"
     tail -n 30 "$scratch/log" >&2
     exit 1
   fi
