@@ -37,7 +37,7 @@ func TestOpenRefusesWhatItDoesNotKnow(t *testing.T) {
 		"memory:?%zz=fake-secret":         "malformed",
 		"memory://user:fake-secret@host/": "must not contain a user name or password",
 		"mem ory:fake-secret\x7f":         "not a URL",
-		"memory:fake-secret":              "nothing behind it",
+		"memory:fake-secret":              `must be exactly "memory:"`,
 	} {
 		_, err := tokenstore.Open(t.Context(), url)
 		if !errors.Is(err, tokenstore.ErrInvalidArgument) || !strings.Contains(err.Error(), wantText) {

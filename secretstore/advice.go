@@ -1,6 +1,5 @@
-// Settings of the service that endanger the tokens, such as one that lets secrets
-// expire. Only the adapter knows them; the engine shows them where all tokens are
-// listed, and in a check.
+// Service settings that endanger tokens, such as one that makes secrets expire. Only the
+// adapter knows them; the engine reports them when all tokens are listed, and in a check.
 
 package secretstore
 
@@ -13,9 +12,9 @@ import (
 )
 
 // unseenSettings is the warning if the role may not read the service's settings.
-const unseenSettings = "the settings of the service could not be checked: this role may not read them"
+const unseenSettings = "cannot check the settings of the service: give this role permission to read them"
 
-// advice returns what the driver says about the service's settings.
+// advice returns the driver's advice about the service's settings.
 func (s *Store) advice(ctx context.Context) ([]string, error) {
 	advisor, ok := driver.As[driver.Advisor](s.secrets)
 	if !ok {
@@ -28,8 +27,8 @@ func (s *Store) advice(ctx context.Context) ([]string, error) {
 	return advice, err
 }
 
-// warnOfSettings logs the service's advice, once. What cannot be read is no fault of
-// the call that asks.
+// warnOfSettings logs the driver's advice once. If the settings cannot be read, the calling
+// operation does not fail.
 func (s *Store) warnOfSettings(ctx context.Context) {
 	if s.settingsChecked.Swap(true) {
 		return

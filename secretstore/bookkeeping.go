@@ -1,7 +1,7 @@
-// What a token's secret holds next to the token's own fields. A new field needs one
-// entry in bookkeepingFields, and a value in the struct if the engine uses it: reading,
-// updates, fences, tombstones and the test of whose a secret is all go by the table.
-// An insert begins with a zero bookkeeping.
+// The fields of a token's secret other than the token's own. A new field needs one entry
+// in bookkeepingFields, and a value in the struct if the engine uses it: reads, updates,
+// fences, tombstones and the test of whose a secret is all use that table. An insert
+// starts with a zero bookkeeping.
 
 package secretstore
 
@@ -12,7 +12,7 @@ import (
 	"example.com/tokenstore/driver"
 )
 
-// bookkeeping is what the engine itself keeps in a token's secret.
+// bookkeeping is the engine's own data in a token's secret.
 type bookkeeping struct {
 	generation int64  // counts the writes of the secret
 	created    int64  // epoch microseconds of the insert
@@ -23,44 +23,43 @@ type bookkeeping struct {
 // bookkeepingField is one field of the bookkeeping.
 type bookkeepingField struct {
 	name string
-	// in says in which states of a row the field is written. In the others it is
+	// in lists the states of a row in which the field is written; in the others it is
 	// removed.
 	in []state
-	// marks reports that the field, next to a generation, shows that a secret is
-	// a store's: it never stands there by chance.
+	// marks says that the field, together with a generation, shows that a secret is a
+	// store's: it never occurs by chance.
 	marks bool
-	// text and read are nil if the engine only keeps the field as it is.
+	// text and read are nil if the engine only keeps the field.
 	text func(*bookkeeping) string
 	read func(*bookkeeping, driver.Object, string)
 }
 
 const deletedField = "deleted"
 
-// bookkeepingFields begins with the generation, which hasBookkeeping asks for.
+// bookkeepingFields starts with the generation, on which hasBookkeeping relies.
 var bookkeepingFields = []bookkeepingField{
 	number("generation", false, func(b *bookkeeping) *int64 { return &b.generation }, live, tombstone),
 	number("created", true, func(b *bookkeeping) *int64 { return &b.created }, live),
 	number(deletedField, true, func(b *bookkeeping) *int64 { return &b.deleted }, tombstone),
 	text("keys", true, func(b *bookkeeping) *string { return &b.digest }, live),
-	// Reserved for a program that refreshes tokens, to coordinate with others of its
-	// kind. It is kept like a field that the engine does not know; the entry is there so
-	// that no other field takes the name.
+	// Reserved for programs that refresh tokens, to coordinate with each other. It is kept
+	// like an unknown field; the entry reserves the name.
 	kept("note", live),
 }
 
-// Data with driver.FormField is of a later release, and is refused: interpret.
+// Data with driver.FormField comes from a later release; interpret refuses it.
 
 // kept describes a field that the engine neither reads nor changes.
 func kept(name string, in ...state) bookkeepingField { return bookkeepingField{name: name, in: in} }
 
-// number describes a field that holds a number, zero if it is missing or not one.
+// number describes a field with a number; zero if it is missing or invalid.
 func number(name string, marks bool, of func(*bookkeeping) *int64, in ...state) bookkeepingField {
 	return bookkeepingField{name, in, marks,
 		func(b *bookkeeping) string { return strconv.FormatInt(*of(b), 10) },
 		func(b *bookkeeping, object driver.Object, name string) { *of(b), _ = object.Number(name) }}
 }
 
-// text describes a field that holds a string, empty if it is missing or not one.
+// text describes a field with a string; empty if it is missing or invalid.
 func text(name string, marks bool, of func(*bookkeeping) *string, in ...state) bookkeepingField {
 	return bookkeepingField{name, in, marks,
 		func(b *bookkeeping) string { return *of(b) },
@@ -78,8 +77,8 @@ func readBookkeeping(object driver.Object) bookkeeping {
 	return b
 }
 
-// hasBookkeeping reports whether a secret has the bookkeeping of a store: a
-// generation, and a field that marks it as a store's.
+// hasBookkeeping reports whether a secret has the bookkeeping of a store: a generation,
+// and a field that marks it as a store's.
 func hasBookkeeping(object driver.Object) bool {
 	if !object.Has(bookkeepingFields[0].name) {
 		return false
@@ -92,15 +91,15 @@ func hasBookkeeping(object driver.Object) bool {
 	return false
 }
 
-// overwritten reports whether a secret has nothing of the bookkeeping: what stands
-// there was not edited but written anew.
+// overwritten reports whether a secret has no bookkeeping at all: it was not edited, but
+// replaced.
 func overwritten(object driver.Object) bool {
 	return !slices.ContainsFunc(bookkeepingFields, func(f bookkeepingField) bool { return f.read != nil && object.Has(f.name) })
 }
 
-// data returns the data of the row's secret. A live row keeps the fields that are
-// not the engine's, known or not, in updates and in fences; a tombstone keeps
-// none. A damaged row is written only to fence it, and stays as it is.
+// data returns the data of the row's secret. In updates and fences, a live row keeps the
+// fields that are not the engine's, known or not; a tombstone keeps none. A damaged row
+// is written only to fence it, and is not changed.
 func (r *row) data() []byte {
 	var object driver.Object
 	if r.state == live || r.state == damaged {
@@ -115,7 +114,7 @@ func (r *row) data() []byte {
 	for _, f := range bookkeepingFields {
 		there := slices.Contains(f.in, r.state)
 		if there && f.text == nil {
-			continue // It is in the object.
+			continue // It is already in the object.
 		}
 		text := ""
 		if there {

@@ -1,10 +1,11 @@
-// Whose a secret is, and whether it is a token, once a person has been at it.
+// Whether a secret belongs to the store, and whether it is a token, after a person has
+// changed it.
 //
-// What a person makes of a token's secret is an edit, or damage that is reported;
-// it is never silently a stranger's, or the next save would insert a second token
-// beside it. A secret that has the store's bookkeeping, or the ID that belongs to its
-// name, is the store's. Of any other, the index decides, or the key that is looked
-// for: see evidence.
+// A person's change to a token's secret is an edit, or damage that is reported. Such a
+// secret must never silently become foreign, or the next save would insert a second
+// token. A secret with the store's bookkeeping, or with the ID that belongs to its name,
+// is the store's. For any other, the index decides, or the key that is looked up: see
+// evidence.
 
 package secretstore
 
@@ -21,13 +22,13 @@ import (
 
 const idField = "id"
 
-// evidence is what speaks for an unmarked secret being the store's.
+// evidence is the evidence that an unmarked secret is the store's.
 type evidence struct {
-	// hinted says that a hint points at its name.
+	// hinted says that a hint points to its name.
 	hinted bool
-	// derived is, if the name is known to be the ID that is derived from a key, the
-	// field that should hold this key. Where only the index says so, it is any of
-	// the four.
+	// derived is the field that should hold the key from which the name is derived, if
+	// the name is known to be a derived ID. If only the index shows that, it is
+	// anyKeyField.
 	derived string
 }
 
@@ -38,17 +39,17 @@ var keyFields = map[tokenstore.KeyKind]string{
 	tokenstore.UserKey: "user_name", tokenstore.RefreshKey: "refresh_token", tokenstore.GrantKey: "grant_token", tokenstore.AccessKey: "access_token",
 }
 
-// lookedFor returns what it means that a secret lies under the ID that is derived
-// from a key by which somebody looks for a token.
+// lookedFor returns the evidence for a secret under the ID that is derived from a key that
+// is looked up.
 func lookedFor(k tokenstore.Key) evidence {
 	if k.Kind == tokenstore.AccessKey {
-		return evidence{} // Access tokens change all the time: hardly any ID is derived from the present one.
+		return evidence{} // Access tokens keep changing, so hardly any ID is derived from the current one.
 	}
 	return evidence{derived: keyFields[k.Kind]}
 }
 
-// recognise decides what an unmarked row is, if its content or the evidence tells
-// whose it is. Otherwise it stays unmarked.
+// recognise decides what an unmarked row is, if its content or the evidence shows whose it
+// is. Otherwise it stays unmarked.
 func (s *Store) recognise(r *row, e evidence) {
 	if r.state != unmarked {
 		return
@@ -65,8 +66,8 @@ func (s *Store) recognise(r *row, e evidence) {
 	}
 }
 
-// misnamed reports whether an unmarked row has the ID of another token and a token's
-// field. Any secret may have a field of the name id, but hardly both.
+// misnamed reports whether an unmarked row has the ID of another token and a token's field.
+// A foreign secret may have a field named id, but hardly both.
 func (r *row) misnamed() bool {
 	id, err := r.object.Text(idField)
 	token, _ := tokenstore.DecodeFields(r.object)
@@ -74,9 +75,9 @@ func (r *row) misnamed() bool {
 	return (id != "" || err != nil) && !r.named() && token != (tokenstore.OAuthToken{})
 }
 
-// named reports whether an unmarked row has the ID that belongs to its name. It is
-// the store's, and unmarked only until the index has told whether its name is
-// derived from a key that is missing.
+// named reports whether an unmarked row has the ID that belongs to its name. It is the
+// store's; it is unmarked only until the index has shown whether its name is derived from
+// a key that is missing.
 func (r *row) named() bool {
 	id, err := r.object.Text(idField)
 	return err == nil && id != "" && escapeID(id) == r.id
@@ -93,13 +94,13 @@ func (s *Store) derives(r *row) bool {
 	return false
 }
 
-// derivable reports whether an escaped ID may be derived from a key.
+// derivable reports whether an escaped ID can be derived from a key.
 func derivable(id string) bool {
 	return len(id) == index.HashLen && strings.Trim(id, "abcdefghijklmnopqrstuvwxyz234567") == ""
 }
 
-// interpret says what a row of the store's is: a token, a tombstone, or damage.
-// derived is as in evidence.
+// interpret decides what a row of the store is: a token, a tombstone, or damage. derived
+// is as in evidence.
 func (s *Store) interpret(r *row, derived string) {
 	if r.opaque {
 		s.damage(r, "it is not a JSON object")
@@ -129,23 +130,23 @@ func (s *Store) interpret(r *row, derived string) {
 	case none:
 		s.damage(r, "it has none of a token's fields")
 	case storedID == "" && !plain:
-		s.damage(r, "it has no id, and its name is only a hash of one")
+		s.damage(r, "it has no id, which its name, a hash, cannot supply")
 	case !plain, storedID != "" && storedID != ownID:
-		s.damage(r, "its id is that of another token")
+		s.damage(r, "it has the id of another token")
 	case derived != "" && overwritten(r.object) && !s.derives(r):
-		s.damage(r, "it was overwritten, and has no "+derived+" to which its name belongs")
+		s.damage(r, "it was overwritten, and lacks the "+derived+" from which its name is derived")
 	default:
 		r.state = live
 	}
 }
 
-// damage marks a row as damaged, with what is wrong.
+// damage marks a row as damaged, for the given reason.
 func (s *Store) damage(r *row, reason string) {
 	r.state = damaged
 	r.err = &secretError{s.shownName(r), fmt.Errorf("%w: %s; save the token again, put its content back, or delete it", tokenstore.ErrUnreadable, reason)}
 }
 
-// secretError says to which secret an error belongs.
+// secretError adds the name of a secret to an error.
 type secretError struct {
 	name string
 	err  error
@@ -155,11 +156,11 @@ func (e *secretError) Error() string { return e.name + ": " + e.err.Error() }
 
 func (e *secretError) Unwrap() error { return e.err }
 
-// shownName returns the name of a row's secret as errors show it.
+// shownName returns the name of a row's secret as shown in errors.
 func (s *Store) shownName(r *row) string { return s.tokens + shownID(r.id) }
 
-// recognise decides what an unmarked row is by the hint that its own name has in
-// the index, and by the evidence there is.
+// recognise decides what an unmarked row is, by the evidence and by the hint that its name
+// may have in the index.
 func (a *attempt) recognise(ctx context.Context, r *row, e evidence) error {
 	if r.state != unmarked {
 		return nil
@@ -176,28 +177,27 @@ func (a *attempt) recognise(ctx context.Context, r *row, e evidence) error {
 		}
 	}
 	if e.derived == "" && r.named() {
-		e.hinted = true // Its id says as much as a hint.
+		e.hinted = true // Its id is as good as a hint.
 	}
 	a.s.recognise(r, e)
 	return nil
 }
 
-// witness says of unmarked rows what the whole index has to say. It reads the index
-// when it is first needed, and once.
+// witness decides about unmarked rows by the whole index. It reads the index once, when
+// first needed.
 type witness struct {
 	s     *Store
 	mu    sync.Mutex
 	asked bool
 	hints map[string]evidence // by escaped ID
-	// fault is why a part of the index could not be read.
+	// fault is the reason why a part of the index could not be read.
 	fault error
 }
 
 func (s *Store) witness() *witness { return &witness{s: s} }
 
-// recognise decides what an unmarked row is. One for which nothing speaks is not the
-// store's; one of which that cannot be told, as a part of the index cannot be read,
-// is unreadable.
+// recognise decides what an unmarked row is. Without any evidence it is foreign. If a part
+// of the index cannot be read, so that there may be evidence, it is unreadable.
 func (w *witness) recognise(ctx context.Context, rows ...*row) error {
 	for _, r := range rows {
 		if r.state != unmarked {
@@ -216,7 +216,7 @@ func (w *witness) recognise(ctx context.Context, rows ...*row) error {
 		switch {
 		case r.state != unmarked:
 		case w.fault != nil:
-			r.state, r.err = unreadable, &secretError{w.s.shownName(r), fmt.Errorf("whether it is this store's is unknown: %w", w.fault)}
+			r.state, r.err = unreadable, &secretError{w.s.shownName(r), fmt.Errorf("unknown whether it belongs to this store: %w", w.fault)}
 		default:
 			r.state = foreign
 			w.s.known.foreign(r)

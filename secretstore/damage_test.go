@@ -166,8 +166,8 @@ func (b *bench) repair() secretstore.Report {
 	return report
 }
 
-// damages are what a person makes of the secret of a token with a user, and what is
-// wrong then. What the person put in is in kept.
+// damages are a person's changes to the secret of a token with a user, the words of the
+// error that they cause, and the person's fields that are kept.
 var damages = map[string]struct {
 	data, missing string
 	kept          tokenstore.OAuthToken
@@ -181,7 +181,7 @@ var damages = map[string]struct {
 	"nothing":                  {`{}`, "none of a token's fields", tokenstore.OAuthToken{}},
 	"a text":                   {`typed`, "not a JSON object", tokenstore.OAuthToken{}},
 	"JSON with a comma":        {`{"refresh_token":"typed",}`, "not a JSON object", tokenstore.OAuthToken{}},
-	"the ID of another":        {`{"id":"another","user_name":"fake-user","refresh_token":"fake-typed"}`, "id is that of another token", tokenstore.OAuthToken{RefreshToken: "fake-typed"}},
+	"the ID of another":        {`{"id":"another","user_name":"fake-user","refresh_token":"fake-typed"}`, "has the id of another token", tokenstore.OAuthToken{RefreshToken: "fake-typed"}},
 	"all fields removed":       {`{"id":"ID","generation":"1700000009","created":"1700000000000000","keys":"typed"}`, "none of a token's fields", tokenstore.OAuthToken{}},
 	"all fields and ID gone":   {`{"generation":"1700000009","created":"1700000000000000"}`, "none of a token's fields", tokenstore.OAuthToken{}},
 	"a user and nothing to do": {`{"user_name":{},"refresh_token":"fake-typed"}`, "user_name", tokenstore.OAuthToken{RefreshToken: "fake-typed"}},

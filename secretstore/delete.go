@@ -1,3 +1,6 @@
+// DeleteToken and DeleteTokens. A deletion leaves a tombstone for a while, so that no writer
+// that stalled in the meantime brings the token back.
+
 package secretstore
 
 import (
@@ -10,21 +13,20 @@ import (
 	"example.com/tokenstore/index"
 )
 
-// DeleteToken removes the token with the given ID. Deleting an ID that is not
-// stored is not an error. If the token is deleted but the service still keeps
-// older versions of it, that is an error; calling it again finishes the job.
+// DeleteToken removes the token with the given ID. Deleting an ID that is not stored
+// is not an error. It returns an error if the token is deleted but the service still keeps
+// older versions of it; call it again to finish the job.
 func (s *Store) DeleteToken(ctx context.Context, id string) error {
 	const op = "delete token"
 	if id == "" {
-		return s.fail(op, "", fmt.Errorf("%w: the id is empty", tokenstore.ErrInvalidArgument))
+		return s.fail(op, "", fmt.Errorf("%w: the ID must not be empty", tokenstore.ErrInvalidArgument))
 	}
 	return s.fail(op, id, s.bury(ctx, escapeID(id), true, s.witness(), func(a *attempt, claims []index.Claim) { s.release(ctx, a, id, claims) }))
 }
 
-// DeleteTokens removes all tokens of this store and nothing else. What could
-// not be removed is named in the error; calling it again finishes the job. If a
-// part of the index is lost, it finds the tokens of that part only with
-// permission to list.
+// DeleteTokens removes all tokens of this store and nothing else. The error names the
+// tokens that could not be removed; call it again to finish the job. If part of the index
+// is lost, it needs permission to list to find the tokens of that part.
 func (s *Store) DeleteTokens(ctx context.Context) error {
 	const op = "delete tokens"
 	ids, begun, broken, err := s.toDelete(ctx)
@@ -47,10 +49,10 @@ func (s *Store) DeleteTokens(ctx context.Context) error {
 	return errors.Join(append(faults, s.fail(op, "", broken), s.fail(op, "", err))...)
 }
 
-// toDelete returns the escaped IDs of all tokens, and a function that tells
-// whether the deletion of one that is found deleted may be unfinished: where the
-// index has the list of all tokens, it has such tokens too. If the index cannot be
-// understood, the error of that is broken, and the service's list has to do.
+// toDelete returns the escaped IDs of all tokens, and a function that reports whether the
+// deletion of a token that is found deleted may be unfinished: an index that has the list
+// of all tokens lists such tokens too. If the index cannot be parsed, broken is the error
+// of that, and the IDs come from the service's list.
 func (s *Store) toDelete(ctx context.Context) (ids []string, begun func(id string) bool, broken, err error) {
 	indexed, _, err := s.indexed(ctx)
 	if errors.Is(err, tokenstore.ErrUnreadable) {
@@ -75,12 +77,12 @@ func (s *Store) toDelete(ctx context.Context) (ids []string, begun func(id strin
 	return union(indexed, listed), begun, broken, nil
 }
 
-// bury writes a tombstone over the live row with the given escaped ID, hands
-// the claims that are then to be released to release, and retires the tombstone
-// after that: where the service forgets its generation, a row that is inserted
-// again may start at a lower one, and a late release would take its hints. A
-// tombstone that is there already is retired again if begun is set. A damaged row is
-// deleted like a live one; of its hints, those of the keys that it still has go now.
+// bury replaces the live row with the given escaped ID by a tombstone, passes the claims
+// to be released to release, and then retires the tombstone. The order matters: if the
+// service forgets the generation, a row that is inserted again may start at a lower one,
+// and a late release would remove its hints. An existing tombstone is retired again if
+// begun is set. A damaged row is deleted like a live one; the hints of the keys that it
+// still has are released now.
 func (s *Store) bury(ctx context.Context, id string, begun bool, witness *witness, release func(*attempt, []index.Claim)) error {
 	unlock, err := s.locks.Lock(ctx, id)
 	if err != nil {
@@ -104,7 +106,7 @@ func (s *Store) bury(ctx context.Context, id string, begun bool, witness *witnes
 			return a.retireAgain(ctx, r)
 		case live, damaged:
 		case foreign:
-			s.log.WarnContext(ctx, "not deleted: the secret is not this store's", "store", s.name, "secret", s.shownName(r))
+			s.log.WarnContext(ctx, "not deleted: the secret does not belong to this store", "store", s.name, "secret", s.shownName(r))
 			return nil
 		default:
 			return nil
@@ -121,8 +123,8 @@ func (s *Store) bury(ctx context.Context, id string, begun bool, witness *witnes
 	})
 }
 
-// retireAgain finishes a deletion whose retirement was missed. Where a
-// retirement has its time, that of a tombstone found has passed: it gets a new one.
+// retireAgain finishes a deletion that was not retired. If the service has a time window
+// for that, it has passed for an existing tombstone, which is therefore written again.
 func (a *attempt) retireAgain(ctx context.Context, r *row) error {
 	s := a.s
 	if s.retirer != nil && s.retirer.RetireWindow() > 0 {
@@ -137,28 +139,28 @@ func (a *attempt) retireAgain(ctx context.Context, r *row) error {
 	return s.retire(ctx, r)
 }
 
-// retire has the service drop what it keeps of a deleted token.
+// retire has the service drop the older versions of a deleted token.
 func (s *Store) retire(ctx context.Context, r *row) error {
 	if s.retirer == nil {
 		return nil
 	}
 	err := s.retirer.Retire(ctx, r.name, r.revision)
 	if errors.Is(err, tokenstore.ErrConflict) {
-		return nil // Somebody has written over the tombstone.
+		return nil // The tombstone has been replaced.
 	}
 	if err != nil {
-		return fmt.Errorf("the token is deleted, but older versions of its secret may remain: %w", err)
+		return fmt.Errorf("the token is deleted, but older versions of its secret may remain; delete it again: %w", err)
 	}
 	return nil
 }
 
-// release removes the keys of deleted tokens from the index. What it cannot
-// remove does no harm, and the repair removes it later.
+// release removes the keys of deleted tokens from the index. Keys that it cannot remove
+// are harmless, and the repair removes them later.
 func (s *Store) release(ctx context.Context, a *attempt, id string, claims []index.Claim) {
 	if len(claims) == 0 {
 		return
 	}
 	if err := a.view.Release(ctx, claims...); err != nil {
-		s.warn(ctx, "deleted, but old keys are still in the index", id, err)
+		s.warn(ctx, "token deleted, but its old keys are still in the index; Reindex removes them", id, err)
 	}
 }

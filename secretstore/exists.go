@@ -1,5 +1,5 @@
-// Whether there is a store at all. A place where nothing of one is looks like an empty
-// store, and often is the wrong prefix, region or project.
+// Whether there is a store at all. A place without one looks like an empty store, but is
+// often the wrong prefix, region or project.
 
 package secretstore
 
@@ -14,11 +14,10 @@ import (
 
 var _ tokenstore.Exister = (*Store)(nil)
 
-// Exists implements tokenstore.Exister. It reports whether anything of a store is under
-// the prefix: a secret of the index, or one of a token, a deleted one included. It
-// needs permission to list, unless there is an index of documents. The service's list
-// may be minutes old: a store without such an index may not exist yet just after its
-// first save.
+// Exists implements tokenstore.Exister. It reports whether there is any secret of a store
+// under the prefix: of the index, or of a token, even a deleted one. It needs permission
+// to list, unless there is an index of documents. Without such an index it may miss a
+// store for minutes after its first save, since the service's list may be out of date.
 func (s *Store) Exists(ctx context.Context) (bool, error) {
 	exists, err := s.exists(ctx)
 	return exists, s.fail("look for a store", "", err)

@@ -1,3 +1,5 @@
+// FindToken and FindTokenByID, and the reads that saves have in common with them.
+
 package secretstore
 
 import (
@@ -12,18 +14,18 @@ import (
 	"example.com/tokenstore/index"
 )
 
-// maxLooks is how often a key is looked up that has hints but no hit: it may
-// just be moving from one row to another.
+// maxLooks is how often a key with hints but without a hit is looked up: it may be moving
+// from one row to another.
 const maxLooks = 3
 
-// attempt is one try of one operation: what it has read it keeps, with the
-// revisions on which its writes will rest.
+// attempt is one try of one operation. It keeps all that it has read, with the revisions
+// on which its writes will rest.
 type attempt struct {
 	s       *Store
 	view    index.View
 	rows    map[string]*row
 	started time.Time
-	finding bool // the operation is a find: it may search where the index is silent, and mends nothing
+	finding bool // the operation is a find: it may search all tokens, and repairs nothing
 	witness *witness
 }
 
@@ -31,13 +33,13 @@ func (s *Store) attempt() *attempt {
 	return &attempt{s: s, view: s.index.View(), rows: map[string]*row{}, started: s.wall(), witness: s.witness()}
 }
 
-// wall returns the clock on the wall. The monotonic one stands still while a
-// machine is suspended, and would hide from an operation that it has slept.
+// wall returns the wall clock. The monotonic clock stops while a machine is suspended, so
+// an operation would not notice that it was.
 func (s *Store) wall() time.Time { return s.now().Round(0) }
 
-// FindToken returns the stored token that query is an example of. It writes
-// nothing. The first of user, access token, or grant and refresh token that
-// applies decides; see the package comment.
+// FindToken returns the stored token that matches query. It writes nothing. The first
+// of user, access token, or grant and refresh token that applies decides; see package
+// tokenstore.
 func (s *Store) FindToken(ctx context.Context, query tokenstore.OAuthToken) (tokenstore.OAuthToken, error) {
 	a := s.attempt()
 	a.finding = true
@@ -56,7 +58,7 @@ func (s *Store) FindToken(ctx context.Context, query tokenstore.OAuthToken) (tok
 func (s *Store) FindTokenByID(ctx context.Context, id string) (tokenstore.OAuthToken, error) {
 	const op = "find token by id"
 	if id == "" {
-		return tokenstore.OAuthToken{}, s.fail(op, "", fmt.Errorf("%w: the id is empty", tokenstore.ErrInvalidArgument))
+		return tokenstore.OAuthToken{}, s.fail(op, "", fmt.Errorf("%w: the ID must not be empty", tokenstore.ErrInvalidArgument))
 	}
 	a := s.attempt()
 	a.finding = true
@@ -70,9 +72,8 @@ func (s *Store) FindTokenByID(ctx context.Context, id string) (tokenstore.OAuthT
 	return r.token, nil
 }
 
-// resolve returns the live row that query means, by its ID or else by the
-// first key that has a hit, and nil if there is none. missed are the keys by
-// which it looked and found nothing.
+// resolve returns the live row that query matches, by its ID or otherwise by the first
+// key that has a hit, or nil. missed are the keys that it looked up without a hit.
 func (a *attempt) resolve(ctx context.Context, query tokenstore.OAuthToken, keys []tokenstore.Key) (r *row, missed []tokenstore.Key, err error) {
 	if query.ID != "" {
 		if r, err = a.byID(ctx, query.ID); r != nil || err != nil {
@@ -93,8 +94,8 @@ func (a *attempt) firstHit(ctx context.Context, keys []tokenstore.Key, ownerless
 	return nil, keys, nil
 }
 
-// byID returns the live row with the given ID, or nil. A save may get a damaged one
-// instead, which it is to mend.
+// byID returns the live row with the given ID, or nil. For a save it may also be a damaged
+// row, to be repaired.
 func (a *attempt) byID(ctx context.Context, id string) (*row, error) {
 	r, err := a.ownRow(ctx, escapeID(id))
 	if err != nil {
@@ -111,8 +112,8 @@ func (a *attempt) byID(ctx context.Context, id string) (*row, error) {
 	return r, nil
 }
 
-// ownRow is row, and decides whose it is by all that is known: here nobody has come
-// to it by a key.
+// ownRow is row for an ID that was not found by a key: it also uses the index to decide
+// whether the row is the store's.
 func (a *attempt) ownRow(ctx context.Context, id string) (*row, error) {
 	r, err := a.row(ctx, id)
 	if err != nil {
@@ -121,7 +122,7 @@ func (a *attempt) ownRow(ctx context.Context, id string) (*row, error) {
 	return r, a.witness.recognise(ctx, r)
 }
 
-// row returns the row with the given escaped ID, as this attempt saw it first.
+// row returns the row with the given escaped ID as this attempt first read it.
 func (a *attempt) row(ctx context.Context, id string) (*row, error) {
 	if r, ok := a.rows[id]; ok {
 		return r, nil
@@ -140,12 +141,12 @@ func (a *attempt) keep(ctx context.Context, r *row) {
 		a.s.known.learn(a.s, r)
 	}
 	if a.s.otherPepper(r) && !a.s.pepperWarned.Swap(true) {
-		a.s.log.WarnContext(ctx, "a token was stored under another pepper, or without one; with this store's a save may insert a second token of a user",
+		a.s.log.WarnContext(ctx, "a token was stored under another pepper or without one; saving with this pepper may create a second token for the same user; give all programs the same pepper",
 			"store", a.s.name, "id", tokenstore.Redact(r.id))
 	}
 }
 
-// load reads those of the rows that this attempt has not seen yet.
+// load reads the rows that this attempt has not read yet.
 func (a *attempt) load(ctx context.Context, ids []string) error {
 	missing := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { _, ok := a.rows[id]; return ok })
 	rows, err := a.s.readAll(ctx, missing)
@@ -158,12 +159,12 @@ func (a *attempt) load(ctx context.Context, ids []string) error {
 	return nil
 }
 
-// byKey returns the row that a find by the key finds, or nil; with ownerless
-// set, only rows without a user count.
+// byKey returns the row that a find by the key finds, or nil. With ownerless set, only
+// rows without a user count.
 func (a *attempt) byKey(ctx context.Context, k tokenstore.Key, ownerless bool) (*row, error) {
 	if k.Kind == tokenstore.UserKey {
-		// A user's row mostly lies under the ID that is derived from the user,
-		// and needs no look at the index.
+		// A user's row usually has the ID that is derived from the user, which needs no
+		// look-up in the index.
 		r, err := a.row(ctx, a.s.hash(k))
 		if err != nil {
 			return nil, err
@@ -196,7 +197,7 @@ func (a *attempt) byKey(ctx context.Context, k tokenstore.Key, ownerless bool) (
 	return a.search(ctx, k, ownerless)
 }
 
-// candidates returns the escaped IDs of the rows that may hold the key.
+// candidates returns the escaped IDs of the rows that may have the key.
 func (a *attempt) candidates(ctx context.Context, k tokenstore.Key) ([]string, error) {
 	hash := a.s.hash(k)
 	found, err := a.view.Lookup(ctx, hash)
@@ -210,7 +211,7 @@ func (a *attempt) candidates(ctx context.Context, k tokenstore.Key) ([]string, e
 	if r := a.rows[hash]; r != nil && !slices.Contains(ids, hash) {
 		a.s.recognise(r, lookedFor(k))
 		if r.barred() {
-			ids = append(ids, hash) // It has the ID of the key, and may well hold it.
+			ids = append(ids, hash) // It has the ID that is derived from the key, so it may have the key.
 		}
 	}
 	if k.Kind == tokenstore.AccessKey && !a.s.accessIndex {
@@ -223,8 +224,8 @@ func (a *attempt) candidates(ctx context.Context, k tokenstore.Key) ([]string, e
 	return ids, nil
 }
 
-// loadHinted reads the rows to which hints of the key point, or what this process
-// remembers of it.
+// loadHinted reads the rows to which hints of the key, or this process's memory of it,
+// point.
 func (a *attempt) loadHinted(ctx context.Context, k tokenstore.Key, ids []string) error {
 	if err := a.load(ctx, ids); err != nil {
 		return err
@@ -241,10 +242,10 @@ func (a *attempt) loadHinted(ctx context.Context, k tokenstore.Key, ids []string
 	return nil
 }
 
-// pick returns, of the rows that hold the key, the one whose ID belongs to it,
-// else the oldest. settled reports that all of the rows hold the key, so that
-// it cannot be on its way from one to another. Where none holds it, a save gets the
-// damaged row whose ID belongs to the key, to mend it.
+// pick returns, of the rows that have the key, the one whose ID is derived from it, or
+// otherwise the oldest. settled reports that all of the rows have the key, so that it
+// cannot be moving from one to another. If no row has it, a save gets the damaged row
+// whose ID is derived from the key, to repair it.
 func (a *attempt) pick(k tokenstore.Key, ids []string, ownerless bool) (best *row, settled bool, err error) {
 	derived := a.s.hash(k)
 	settled = true
@@ -277,7 +278,7 @@ func (a *attempt) pick(k tokenstore.Key, ids []string, ownerless bool) (best *ro
 	return nil, settled, err
 }
 
-// revisions returns a text that changes whenever one of the rows does.
+// revisions returns a string that changes whenever one of the rows does.
 func (a *attempt) revisions(ids []string) string {
 	var b strings.Builder
 	for _, id := range ids {
@@ -286,7 +287,7 @@ func (a *attempt) revisions(ids []string) string {
 	return b.String()
 }
 
-// forget makes the attempt read the index and the rows again.
+// forget drops what the attempt has read, so that it reads the index and the rows again.
 func (a *attempt) forget(ids []string) {
 	a.view.Forget()
 	for _, id := range ids {
@@ -294,9 +295,8 @@ func (a *attempt) forget(ids []string) {
 	}
 }
 
-// search reads the tokens one by one where the index cannot know: an access
-// token that it leaves out, and, for a find, a key that a person has changed in
-// the service's console.
+// search reads all tokens for a key that the index may lack: an access token that is not
+// indexed or, for a find, a key that a person has changed in the service's console.
 func (a *attempt) search(ctx context.Context, k tokenstore.Key, ownerless bool) (*row, error) {
 	leftOut := k.Kind == tokenstore.AccessKey && !a.s.accessIndex
 	if !leftOut && (!a.finding || a.s.scanLimit == 0) {
@@ -304,15 +304,15 @@ func (a *attempt) search(ctx context.Context, k tokenstore.Key, ownerless bool) 
 	}
 	r, err := a.searchAll(ctx, k, ownerless, leftOut)
 	if !leftOut && errors.Is(err, tokenstore.ErrDenied) {
-		// A role may well find and not list: what the index says stands.
+		// A role may be allowed to find but not to list; then the index decides.
 		return nil, nil
 	}
 	return r, err
 }
 
-// searchAll reads all tokens, or none if there are more than the scan limit and
-// not all is set. One that nobody can understand hides no other; one that may
-// not be read may be the token that is searched for.
+// searchAll reads all tokens, or none if there are more than the scan limit and all is not
+// set. A token that cannot be parsed does not hide others; one that the role may not read
+// may be the one that is searched for.
 func (a *attempt) searchAll(ctx context.Context, k tokenstore.Key, ownerless, all bool) (*row, error) {
 	ids, err := a.s.list(ctx)
 	if err != nil || len(ids) == 0 || !all && len(ids) > a.s.scanLimit {
@@ -349,9 +349,9 @@ func (a *attempt) searchAll(ctx context.Context, k tokenstore.Key, ownerless, al
 	return r, err
 }
 
-// list returns the escaped IDs of all tokens, from the index if it has them all,
-// else from the service too. Some may be gone. An index that is not there may be
-// lost: then a role that may list sees the service's list.
+// list returns the escaped IDs of all tokens, from the index if that has them all, and
+// otherwise also from the service. Some may be gone. A missing index may be lost, so a
+// role that may list then gets the service's list.
 func (s *Store) list(ctx context.Context) ([]string, error) {
 	ids, whole, err := s.indexed(ctx)
 	if whole || err != nil {
@@ -366,8 +366,8 @@ func (s *Store) list(ctx context.Context) ([]string, error) {
 	return listed, s.mayList(err)
 }
 
-// indexed returns the escaped IDs of all tokens that the index has, and whether
-// these are all.
+// indexed returns the escaped IDs of all tokens that the index has, and whether these are
+// all tokens.
 func (s *Store) indexed(ctx context.Context) (ids []string, whole bool, err error) {
 	if lister, lists := s.index.(index.Lister); lists {
 		return lister.IDs(ctx)
@@ -375,9 +375,8 @@ func (s *Store) indexed(ctx context.Context) (ids []string, whole bool, err erro
 	return nil, false, nil
 }
 
-// mayList returns the error of a listing by the service, unless the index has the
-// list of all tokens and the role may not see the service's: then that of the
-// index stands.
+// mayList returns the error of a listing by the service. It returns nil if the role may
+// not list, but the index has the list of all tokens: then that list is used.
 func (s *Store) mayList(err error) error {
 	if _, ok := s.index.(index.Lister); ok && errors.Is(err, tokenstore.ErrDenied) {
 		return nil

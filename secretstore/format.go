@@ -1,5 +1,5 @@
-// What a store shows when it is printed, logged or marshalled: its name and its
-// prefix. It holds the pepper, and remembers what it has read.
+// How a store is printed, logged or marshalled: by its name and prefix only, since it holds
+// the pepper and remembers tokens.
 
 package secretstore
 

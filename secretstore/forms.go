@@ -1,6 +1,6 @@
-// The other form of index under the same prefix. A program that is set to another form
-// than the rest finds tokens only by their users, and inserts second ones beside those
-// that it does not find. As with another pepper, nothing prevents it; it is warned of.
+// Detection of an index of the other form under the same prefix. A program that uses
+// another form than the rest finds tokens only by their users, and inserts duplicates of
+// those that it does not find. As with another pepper, the store can only warn of it.
 
 package secretstore
 
@@ -11,10 +11,10 @@ import (
 	"example.com/tokenstore/index"
 )
 
-// indexFolder is where the index is, below the prefix.
+// indexFolder is the folder of the index, below the prefix.
 const indexFolder = "index/"
 
-const otherForm = "the prefix has an index of the other form: a program that is set to the wrong form finds tokens only by their users, and inserts second ones. Give all programs the same form, then delete the secrets of the other"
+const otherForm = "the prefix has an index of the other form: programs that use the wrong form find tokens only by their users, and insert duplicates; give all programs the same form, then delete the secrets of the other form"
 
 // form returns the form of this store's index.
 func (s *Store) form() string {
@@ -24,8 +24,8 @@ func (s *Store) form() string {
 	return index.EntriesForm
 }
 
-// warnOfOtherForm looks, once, whether the prefix has an index of the other form, and
-// logs it. It is called where all tokens are listed anyway.
+// warnOfOtherForm checks once whether the prefix has an index of the other form, and logs a
+// warning. It is called where all tokens are listed anyway.
 func (s *Store) warnOfOtherForm(ctx context.Context) {
 	if s.formChecked.Swap(true) {
 		return
@@ -35,7 +35,7 @@ func (s *Store) warnOfOtherForm(ctx context.Context) {
 	}
 }
 
-// hasOtherForm reports whether the prefix has an index of the other form. One of
+// hasOtherForm reports whether the prefix has an index of the other form. An index of
 // documents has a root.
 func (s *Store) hasOtherForm(ctx context.Context) (bool, error) {
 	folder := s.prefix + indexFolder

@@ -1,3 +1,6 @@
+// The memory of a process. It keeps stale reads from being mistaken for current ones, and
+// saves calls; nothing else depends on it.
+
 package secretstore
 
 import (
@@ -10,10 +13,10 @@ import (
 	"example.com/tokenstore/internal/staleness"
 )
 
-// known is what a process remembers: the states of tokens, so that no reader goes
-// backwards; how far their generations had come, so that it knows older content that
-// was put back; since when a tombstone stands; which secrets are not the store's; and
-// who holds an access token that is not in the index, so that a find by it is cheap.
+// known is the memory of a process: the states of tokens, so that reads never go
+// backwards; their highest generations, so that it notices when older content is put
+// back; when it first saw a tombstone; which secrets are foreign; and which rows have an
+// access token that is not indexed, so that a find by it is cheap.
 type known struct {
 	states *staleness.Memory // by secret name
 
@@ -35,8 +38,8 @@ type stranger struct {
 // late, or have been lost and put back.
 const strangerLife = time.Hour
 
-// burial is a deletion, and when this process has seen its tombstone first,
-// whatever the generation.
+// burial is a deletion, and when this process first saw its tombstone, of any
+// generation.
 type burial struct {
 	deleted int64
 	since   time.Time
@@ -46,15 +49,15 @@ func newKnown(now func() time.Time) *known {
 	return &known{states: staleness.NewMemory(now), now: now}
 }
 
-// seen is what a row shows of its secret.
+// seen returns the state of the secret from which a row was read.
 func (r *row) seen() staleness.State {
 	return staleness.State{Revision: r.revision, Generation: r.generation, Uncounted: r.uncounted, Empty: r.state == absent || r.state == tombstone}
 }
 
-// see compares a row that was read with the latest state of it that was seen,
-// and remembers it if it is fresh; asked is when the read began. What is not ours
-// tells nothing. If a row with a higher generation was seen and this one stays, its
-// content was put back.
+// see compares a row with the latest state of it that was seen, and remembers it if it is
+// fresh; asked is when the read began. Rows that are not the store's have no order. If a
+// row with a higher generation was seen before, but this one stays, its content was put
+// back.
 func (k *known) see(r *row, asked time.Time) (staleness.Order, staleness.Sighting) {
 	if r.state == foreign || r.state == unreadable {
 		return staleness.Fresh, staleness.Sighting{}
@@ -68,7 +71,7 @@ func (k *known) see(r *row, asked time.Time) (staleness.Order, staleness.Sightin
 	return k.states.See(r.name, r.seen(), asked)
 }
 
-// since returns when this process has seen a tombstone first.
+// since returns when this process first saw a tombstone.
 func (k *known) since(r *row) time.Time {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -80,7 +83,7 @@ func (k *known) since(r *row) time.Time {
 	return b.since
 }
 
-// count notes the generation of a row, and returns the highest that was seen.
+// count records the generation of a row, and returns the highest one seen.
 func (k *known) count(r *row) int64 {
 	if r.state == absent {
 		return 0
@@ -95,7 +98,7 @@ func (k *known) count(r *row) int64 {
 	return highest
 }
 
-// highest returns the highest generation that was seen of a secret.
+// highest returns the highest generation of a secret that was seen.
 func (k *known) highest(name string) int64 {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -103,14 +106,14 @@ func (k *known) highest(name string) int64 {
 	return n
 }
 
-// foreign remembers that a secret is not the store's, as it is now.
+// foreign remembers that a secret, in its current state, is foreign.
 func (k *known) foreign(r *row) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.strangers.Put(r.name, stranger{r.revision, k.now()})
 }
 
-// isForeign reports whether a secret is known not to be the store's.
+// isForeign reports whether a secret is known to be foreign.
 func (k *known) isForeign(r *row) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -130,7 +133,7 @@ func (k *known) wrote(s *Store, r *row) {
 	}
 }
 
-// learn remembers the access token of a live row, if the index leaves it out.
+// learn remembers the access token of a live row if the index leaves it out.
 func (k *known) learn(s *Store, r *row) {
 	if s.accessIndex || r.token.AccessToken == "" {
 		return
@@ -145,7 +148,7 @@ func (k *known) learn(s *Store, r *row) {
 	k.access.Put(hash, ids)
 }
 
-// holders returns the escaped IDs of rows that were seen with the access token.
+// holders returns the escaped IDs of the rows that were seen with the access token.
 func (k *known) holders(hash string) []string {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -1,3 +1,5 @@
+// GetTokens.
+
 package secretstore
 
 import (
@@ -8,9 +10,9 @@ import (
 	"example.com/tokenstore"
 )
 
-// GetTokens returns all tokens, oldest first. Tokens that cannot be read do not
-// hide the others: those are returned together with an error that matches
-// ErrUnreadable and names the unreadable ones.
+// GetTokens returns all tokens, oldest first. Unreadable tokens do not hide the others:
+// GetTokens returns the others together with an error that matches ErrUnreadable and names
+// the unreadable ones.
 func (s *Store) GetTokens(ctx context.Context) ([]tokenstore.OAuthToken, error) {
 	const op = "get tokens"
 	ids, err := s.list(ctx)

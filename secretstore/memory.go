@@ -1,3 +1,5 @@
+// The store in memory, and its URL.
+
 package secretstore
 
 import (
@@ -9,9 +11,9 @@ import (
 	"example.com/tokenstore/driver/memory"
 )
 
-// NewMemory returns a store that keeps its tokens in this process's memory: the
-// engine over an in-process driver, for tests and for trying it out. To give it
-// options, use New over package driver/memory.
+// NewMemory returns a store that keeps its tokens in the memory of this process: the
+// engine over an in-process driver, for tests and experiments. For options, use New with
+// the driver of package driver/memory.
 func NewMemory() *Store {
 	c := defaults()
 	c.name = "memory"
@@ -25,7 +27,7 @@ func init() {
 		}
 		if u.Opaque != "" || u.Host != "" || u.Path != "" {
 			return nil, &tokenstore.Error{Store: "memory", Op: "open", Kind: tokenstore.ErrInvalidArgument,
-				Err: errors.New("a memory store has no name: write memory: and nothing behind it")}
+				Err: errors.New(`the URL must be exactly "memory:"`)}
 		}
 		return NewMemory(), nil
 	})

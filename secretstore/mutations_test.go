@@ -342,7 +342,7 @@ var mutations = []mutation{
 	},
 	{
 		"a fence hides an edit", "secretstore/row.go",
-		"if s.edited(r) { // It must still look so.", "if false {",
+		"if s.edited(r) { // It must still count as edited.", "if false {",
 		races + "TestFenceHidesNoEdit", false,
 	},
 	{

@@ -1,3 +1,6 @@
+// Reports of calls to the backend, for metrics and traces. The driver is wrapped, so that the
+// engine itself does not report anything.
+
 package secretstore
 
 import (
@@ -16,9 +19,9 @@ type Call struct {
 	// Name is the secret's logical name or, of a list, the prefix; empty for a
 	// batch. It holds no credential.
 	Name string
-	// Secrets is how many secrets were read or listed, or versions pruned.
+	// Secrets is the number of secrets read or listed, or of versions pruned.
 	Secrets int
-	// Duration is how long it took.
+	// Duration is the duration of the call.
 	Duration time.Duration
 	// Err is the driver's error, nil on success.
 	Err error
@@ -31,8 +34,7 @@ type observed struct {
 	report func(context.Context, Call)
 }
 
-// observe returns secrets with every call reported, and with the same optional
-// abilities.
+// observe returns secrets that report every call and have the same optional abilities.
 func observe(secrets driver.Secrets, report func(context.Context, Call), now func() time.Time) driver.Secrets {
 	if report == nil {
 		return secrets
@@ -61,7 +63,7 @@ func observe(secrets driver.Secrets, report func(context.Context, Call), now fun
 	return o
 }
 
-// Unwrap lets the abilities that are not observed be found.
+// Unwrap gives access to the abilities that are not observed.
 func (o *observed) Unwrap() driver.Secrets { return o.Secrets }
 
 func (o *observed) end(ctx context.Context, start time.Time, c Call) {

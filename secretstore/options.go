@@ -1,3 +1,5 @@
+// The options of a Store, and their defaults.
+
 package secretstore
 
 import (
@@ -15,12 +17,12 @@ import (
 
 const (
 	defaultPrefix = "tokenstore/"
-	// defaultScanLimit keeps a find of something unknown at five batch reads.
+	// defaultScanLimit limits a find of an unknown key to five batch reads.
 	defaultScanLimit   = 100
 	defaultParallelism = 16
-	// defaultAttempts lets an operation try for several seconds.
+	// defaultAttempts allows an operation to try for several seconds.
 	defaultAttempts = 32
-	// defaultGrace is far above the time for which an operation may be under way.
+	// defaultGrace is much longer than any operation takes.
 	defaultGrace = 24 * time.Hour
 )
 
@@ -43,7 +45,7 @@ func defaults() settings {
 	}
 }
 
-// randomID returns an ID of 128 random bits, in the form of a derived one.
+// randomID returns an ID of 128 random bits, which looks like a derived one.
 func randomID() (string, error) {
 	var b [16]byte
 	if _, err := rand.Read(b[:]); err != nil {
@@ -55,18 +57,18 @@ func randomID() (string, error) {
 // WithName sets the store's name in errors and logs, for example "vault".
 func WithName(name string) Option { return func(s *settings) { s.name = name } }
 
-// WithPrefix sets what the names of all secrets begin with; it ends in a slash.
-// Stores with different prefixes know nothing of each other.
+// WithPrefix sets the prefix of the names of all secrets; it must end in a slash. Stores
+// with different prefixes are independent of each other.
 func WithPrefix(prefix string) Option { return func(s *settings) { s.prefix = prefix } }
 
-// WithEntries keeps the index as one small secret for each key. It suits
-// services where secrets and writes cost nothing, and is the default.
+// WithEntries keeps the index as one small secret for each key, which is the default. It
+// suits services where secrets and writes cost nothing.
 func WithEntries() Option { return func(s *settings) { s.newIndex = index.NewEntries } }
 
-// WithDocument keeps the index in a root secret or, with a fan-out above one,
-// in that many documents. It suits services that charge for each secret and
-// each write. The fan-out, 1 to index.MaxFanout, counts when the index is made;
-// later the stored one does, which Reindex changes.
+// WithDocument keeps the index in a root secret or, with a fan-out above one, in that many
+// documents. It suits services that charge for each secret and each write. The fan-out, 1
+// to index.MaxFanout, applies when the index is created; use Reindex to change that of an
+// existing index.
 func WithDocument(fanout int) Option {
 	return func(s *settings) {
 		s.fanout = fanout
@@ -76,18 +78,17 @@ func WithDocument(fanout int) Option {
 	}
 }
 
-// WithoutAccessIndex leaves access tokens out of the index where the token has
-// another key, so that the hourly refresh writes no index. A find by access
-// token then looks at what the process knows, and else reads all tokens.
+// WithoutAccessIndex does not index the access tokens of tokens with another key, so that
+// the hourly refresh does not write the index. A find by an access token that this process
+// has not seen before then reads all tokens.
 func WithoutAccessIndex() Option { return func(s *settings) { s.accessIndex = false } }
 
-// WithPepper mixes a secret into the hashes of keys, so that nobody who sees
-// the names of secrets can tell whether a given user has a token. Every program
-// that uses the store needs it; a URL names a file that holds it, see
-// [URLOptions]. Without it, or under another one, tokens are not found, or only as
-// long as they are few (see [WithScanLimit]), and a save may insert a second token
-// of a user: the log warns of it once. To change the pepper, change it for all
-// programs, and run Reindex with ChangePepper.
+// WithPepper mixes a secret into the hashes of keys, so that the names of secrets do not
+// show whether a given user has a token. Every program that uses the store needs the same
+// pepper; a URL names a file that holds it, see [URLOptions]. With another pepper, or
+// without one, a program finds tokens only while there are few (see [WithScanLimit]), and
+// a save may insert a second token for a user; the log warns of that once. To change the
+// pepper, change it for all programs, and run Reindex with ChangePepper.
 func WithPepper(pepper []byte) Option {
 	pepper = append([]byte(nil), pepper...)
 	return func(s *settings) { s.pepper = pepper }
@@ -102,8 +103,8 @@ func WithClock(now func() time.Time) Option {
 	}
 }
 
-// WithSleep sets how the store waits before it tries again. The function
-// returns early, with the context's error, when the context ends.
+// WithSleep sets how the store waits before a retry. The function must return early, with
+// the context's error, when the context ends.
 func WithSleep(sleep func(context.Context, time.Duration) error) Option {
 	return func(s *settings) {
 		if sleep != nil {
@@ -121,8 +122,8 @@ func WithRandom(random func() float64) Option {
 	}
 }
 
-// WithRandomID sets where IDs come from that cannot be derived. The function
-// must never return an ID twice.
+// WithRandomID sets the source of IDs that cannot be derived. It must never return the
+// same ID twice.
 func WithRandomID(id func() (string, error)) Option {
 	return func(s *settings) {
 		if id != nil {
@@ -131,8 +132,8 @@ func WithRandomID(id func() (string, error)) Option {
 	}
 }
 
-// WithLogger sets where the store reports what it could not finish and left to
-// the repair. The default discards it. No credential is logged.
+// WithLogger sets the log for warnings, such as work that was left to the repair. By
+// default they are discarded. No credential is logged.
 func WithLogger(log *slog.Logger) Option {
 	return func(s *settings) {
 		if log != nil {
@@ -141,32 +142,30 @@ func WithLogger(log *slog.Logger) Option {
 	}
 }
 
-// WithObserver has every call to the backend reported when it ends, for metrics
-// and traces. Calls that are made at the same time are reported by several
-// goroutines.
+// WithObserver sets a function that is called after every call to the backend, for metrics
+// and traces. Concurrent calls are reported by several goroutines.
 func WithObserver(observer func(context.Context, Call)) Option {
 	return func(s *settings) { s.observer = observer }
 }
 
-// WithScanLimit sets up to how many tokens a find reads one by one before it
-// says that there is none: a person may have changed a key in the service's
-// console, where no index hears of it. The default is 100; zero turns it off.
-// An access token that is left out of the index is searched without a limit.
+// WithScanLimit sets the number of tokens up to which a find reads all tokens when the
+// index has no hit: a person may have changed a key in the service's console, which does
+// not change the index. The default is 100; zero turns this off. Access tokens that are
+// not indexed are searched without a limit.
 func WithScanLimit(tokens int) Option { return func(s *settings) { s.scanLimit = tokens } }
 
-// WithParallelism bounds the calls of the service that one call of the store
-// makes at the same time, where there is more than one to make. The default is
-// 16.
+// WithParallelism limits how many concurrent calls to the service one call of the store
+// makes. The default is 16.
 func WithParallelism(calls int) Option { return func(s *settings) { s.parallelism = calls } }
 
-// WithAttempts bounds how often an operation starts again when others change
-// what it rests on; then it gives up with an error that matches ErrConflict.
-// The default is 32, which with the random pauses in between is several seconds.
+// WithAttempts limits how often an operation is tried before it fails because of
+// conflicting changes, with an error that matches ErrConflict. The default is 32; with
+// the random pauses in between, that takes several seconds.
 func WithAttempts(n int) Option { return func(s *settings) { s.attempts = n } }
 
-// WithGrace sets for how long tombstones and hints without a token are left
-// alone by the repair. It must be longer than any operation and than the time
-// for which the service may show an old state. The default is a day.
+// WithGrace sets how old a tombstone or an orphaned hint must be before Reindex removes
+// it. It must be longer than any operation takes, and longer than the service may return
+// old states. The default is a day.
 func WithGrace(grace time.Duration) Option { return func(s *settings) { s.grace = grace } }
 
 // WithClose sets what Close does; openers use it to release their clients.

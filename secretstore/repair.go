@@ -1,3 +1,5 @@
+// Reindex and Check: the repair of what crashes, lost indexes and manual edits leave behind.
+
 package secretstore
 
 import (
@@ -12,81 +14,80 @@ import (
 	"example.com/tokenstore/index"
 )
 
-// reindexChunk is how many tokens a repair handles at a time: what they have in
-// common in the index is read and written once.
+// reindexChunk is how many tokens a repair handles at a time. The parts of the index that
+// they share are read and written once.
 const reindexChunk = 500
 
-// ReindexOptions are the options of a Reindex. The zero value repairs all and
-// reports no progress.
+// ReindexOptions are the options of Reindex. The zero value repairs everything, without
+// reporting progress.
 type ReindexOptions struct {
-	// DryRun finds what is to be done and does none of it.
+	// DryRun only reports what Reindex would do.
 	DryRun bool
-	// Fanout, if not zero, spreads a document index over that many documents, at
-	// most index.MaxFanout. Another form of index has no fan-out, and refuses it.
+	// Fanout, if not zero, changes the number of documents of a document index, to at most
+	// index.MaxFanout. For an index of entries it is an error.
 	Fanout int
-	// ChangePepper has tokens indexed that were stored under another pepper, or
-	// without one. Otherwise they are left alone, since programs that have their
-	// pepper would then no longer find them by most of their keys.
+	// ChangePepper also indexes tokens that were stored under another pepper or without
+	// one. By default they are left alone, since programs with the old pepper would no
+	// longer find them by most of their keys.
 	ChangePepper bool
-	// Progress, if set, is called as tokens have been looked at.
+	// Progress, if set, is called after tokens have been checked.
 	Progress func(done, total int)
 }
 
-// Report says what a Reindex did, or what it would do if it is a dry run or
-// comes from Check. It holds no credential.
+// Report describes what Reindex did or, for a dry run or Check, would do. It holds no
+// credentials.
 type Report struct {
-	// Tokens is the number of tokens, Tombstones that of deleted ones that are
+	// Tokens is the number of tokens, Tombstones that of deleted tokens that are still
 	// remembered, and Foreign that of secrets that are not the store's.
 	Tokens, Tombstones, Foreign int
-	// Unreadable are the IDs of the store's secrets that hold no usable token, and
-	// are left alone: damaged ones, which the next save of the token makes whole, and
-	// those that may not be read. An ID that is neither generated nor a number is
-	// redacted.
+	// Unreadable are the IDs of the store's secrets without a usable token. They are left
+	// alone: damaged ones, which the next save of the token repairs, and those that the
+	// role may not read. IDs that are neither generated nor numbers are redacted.
 	Unreadable []string
-	// Warnings are what a person should look at. Most begin with the name of a secret:
-	// what is wrong with an unreadable one, an expiry that cannot be understood, white
-	// space around a credential. One is of an index of another form beside this one.
+	// Warnings need a person's attention. Most begin with the name of a secret, and say
+	// why it is unreadable, that its expiry cannot be parsed, or that there is white space
+	// around a credential. Others are about an index of the other form, or the service's
+	// settings.
 	Warnings []string
-	// OtherPepper is the number of tokens that were stored under another pepper,
-	// or without one. They are left alone, see ChangePepper.
+	// OtherPepper is the number of tokens that were stored under another pepper or without
+	// one, and are left alone; see ChangePepper.
 	OtherPepper int
-	// KeysAdded is the number of keys that were missing in the index.
+	// KeysAdded is the number of keys that were missing from the index.
 	KeysAdded int
-	// HintsRemoved is the number of hints in the index without a token, which
-	// crashes and console edits leave.
+	// HintsRemoved is the number of hints without a token, as crashes and console edits
+	// leave them.
 	HintsRemoved int
-	// HintsYoung is the number of such hints that are younger than the grace
-	// period, and may belong to a save under way. They are left alone.
+	// HintsYoung is the number of such hints that are younger than the grace period. They
+	// are left alone, since they may belong to a save in progress.
 	HintsYoung int
 	// TombstonesSwept is the number of tombstones older than the grace period.
 	TombstonesSwept int
-	// IndexSwept is the number of secrets that the index itself had left behind.
+	// IndexSwept is the number of secrets that the index itself has left behind.
 	IndexSwept int
-	// VersionsPruned is the number of versions destroyed that were written over
-	// long ago, where the service charges for them. A dry run counts none.
+	// VersionsPruned is the number of destroyed versions that had been overwritten long ago,
+	// on services that charge for them. A dry run does not count them.
 	VersionsPruned int
 	// Index describes each secret of the index.
 	Index []index.Stat
 }
 
-// Check looks at every token and at the index, and reports what Reindex would
-// repair and how near the index is to its limits. It only reads.
+// Check reads every token and the index, and reports what Reindex would repair and how
+// close the index is to its limits. It only reads.
 func (s *Store) Check(ctx context.Context) (Report, error) {
 	report, err := s.reindex(ctx, ReindexOptions{DryRun: true})
 	return report, s.fail("check", "", err)
 }
 
-// Reindex repairs the index while the store is in use: it adds the keys that
-// are missing, for example after a person edited a token in the service's
-// console or removed the index, marks such a token as seen to, and removes hints
-// without a token and tombstones that are older than the grace period. Where the
-// service charges for older versions, it destroys those that saves have left. It
-// needs permission to list.
+// Reindex repairs the index while the store is in use. It adds missing keys, for example
+// after a person has edited a token in the service's console or removed the index, and
+// records that such a token has been re-indexed. It removes hints without a token, and
+// tombstones, that are older than the grace period. On services that charge for older
+// versions, it destroys those that saves have left. It needs permission to list.
 //
-// Secrets of the index that cannot be understood are left alone, and named in an error
-// that matches ErrUnreadable; one without any data is deleted and rebuilt. All else is
-// repaired, and the report is of that. After any other error the report is of what was
-// done before it.
+// Reindex leaves secrets of the index alone that cannot be parsed, and names them in an
+// error that matches ErrUnreadable; one without any data is deleted and rebuilt.
+// Everything else is repaired, and included in the report. After any other error the
+// report covers what was done before it.
 func (s *Store) Reindex(ctx context.Context, options ReindexOptions) (Report, error) {
 	report, err := s.reindex(ctx, options)
 	return report, s.fail("reindex", "", err)
@@ -96,7 +97,7 @@ func (s *Store) reindex(ctx context.Context, options ReindexOptions) (Report, er
 	r := &repair{s: s, options: options, witness: s.witness(), keys: map[string][]string{}, passed: map[string]bool{}}
 	for _, step := range []func(context.Context) error{r.emptied, r.fanOut, r.tokens, r.hints, r.index, r.versions} {
 		if err := step(ctx); err != nil {
-			if len(r.broken) > 0 { // What has ended the repair says of which kind its error is.
+			if len(r.broken) > 0 { // The error that ended the repair decides the kind.
 				err = fmt.Errorf("%w (and before: %v)", err, errors.Join(r.broken...)) //nolint:errorlint // As the comment says.
 			}
 			return r.report, err
@@ -112,18 +113,18 @@ type repair struct {
 	report  Report
 	// keys are the hashes of the keys of each token, by escaped ID.
 	keys map[string][]string
-	// passed are the escaped IDs of rows that the repair leaves alone: which keys
-	// they hold, or under which hashes, is not known, so their hints stay.
+	// passed are the escaped IDs of rows that the repair leaves alone: their keys, or the
+	// hashes of their keys, are unknown, so their hints stay.
 	passed map[string]bool
 	// indexed are the escaped IDs that have a hint, if the index lists them all.
 	indexed map[string]bool
 	lists   bool
-	// broken are the secrets of the index that cannot be understood, each once.
+	// broken are the errors of the secrets of the index that cannot be parsed, each once.
 	broken []error
 }
 
-// pass returns an error of the index without what says that a secret of it
-// cannot be understood: that is noted.
+// pass removes from an error of the index the parts that say that a secret of it cannot be
+// parsed, and records these in broken.
 func (r *repair) pass(err error) error {
 	var others []error
 	for _, part := range joined(err) {
@@ -138,7 +139,7 @@ func (r *repair) pass(err error) error {
 	return errors.Join(others...)
 }
 
-// joined returns what errors.Join has joined, or err alone.
+// joined returns the errors that errors.Join has joined, or err alone.
 func joined(err error) []error {
 	if err == nil {
 		return nil
@@ -158,7 +159,7 @@ func (r *repair) fanOut(ctx context.Context) error {
 	}
 	resharder, ok := r.s.index.(index.Resharder)
 	if !ok {
-		return fmt.Errorf("%w: this index has no fan-out", tokenstore.ErrInvalidArgument)
+		return fmt.Errorf("%w: an index of entries has no fan-out; leave Fanout at 0", tokenstore.ErrInvalidArgument)
 	}
 	if err := index.CheckFanout(r.options.Fanout); err != nil {
 		return fmt.Errorf("%w: %w", tokenstore.ErrInvalidArgument, err)
@@ -169,7 +170,7 @@ func (r *repair) fanOut(ctx context.Context) error {
 	return resharder.Reshard(ctx, r.options.Fanout)
 }
 
-// index sweeps what the index left behind, and takes stock of it.
+// index removes the leftovers of the index, and collects its statistics.
 func (r *repair) index(ctx context.Context) error {
 	swept, err := r.s.index.Sweep(ctx, r.s.grace, r.options.DryRun)
 	r.report.IndexSwept = swept
@@ -193,7 +194,7 @@ func (r *repair) index(ctx context.Context) error {
 	return err
 }
 
-// versions destroys what saves have left of older versions.
+// versions destroys the older versions that saves have left.
 func (r *repair) versions(ctx context.Context) error {
 	if r.s.pruner == nil || r.options.DryRun {
 		return nil

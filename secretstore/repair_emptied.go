@@ -1,5 +1,5 @@
-// A secret of the index that a service has emptied holds nothing that a person could
-// put right. While it is there it cannot be read; once it is gone, the repair
+// Secrets of the index that the service has emptied. They hold nothing that a person could
+// fix: while such a secret exists it cannot be read; once it is deleted, the repair
 // rebuilds it from the tokens.
 
 package secretstore
@@ -12,7 +12,7 @@ import (
 	"example.com/tokenstore/index"
 )
 
-// emptied deletes the documents of the index that exist and hold nothing.
+// emptied deletes the documents of the index that exist but are empty.
 func (r *repair) emptied(ctx context.Context) error {
 	if _, documents := r.s.index.(index.Resharder); !documents || r.options.DryRun {
 		return nil
@@ -31,7 +31,7 @@ func (r *repair) emptied(ctx context.Context) error {
 			continue
 		}
 		err = r.s.secrets.Delete(ctx, name, secret.Revision)
-		if err != nil && !errors.Is(err, driver.ErrConflict) { // Somebody has filled it.
+		if err != nil && !errors.Is(err, driver.ErrConflict) { // It is not empty any more.
 			return err
 		}
 	}

@@ -1,3 +1,5 @@
+// The repair's removal of hints without a token.
+
 package secretstore
 
 import (
@@ -8,7 +10,7 @@ import (
 	"example.com/tokenstore/index"
 )
 
-// hints goes through the index and releases hints without a token.
+// hints reads the index and releases hints without a token.
 func (r *repair) hints(ctx context.Context) error {
 	view := r.s.index.View()
 	var old []index.Claim
@@ -37,16 +39,16 @@ func (r *repair) hints(ctx context.Context) error {
 	return view.Release(ctx, old...)
 }
 
-// hit reports whether the row with this ID held a key of this hash, or may have,
-// when the repair read it. An index may have shortened the hash.
+// hit reports whether the row with this ID had, or may have had, a key with this hash when
+// the repair read it. The index may have shortened the hash.
 func (r *repair) hit(hash, id string) bool {
 	return r.passed[id] || slices.ContainsFunc(r.keys[id], func(full string) bool { return strings.HasPrefix(full, hash) })
 }
 
-// confirm returns those of the old hints that still are without a token, after
-// another look at their rows: one may have come to hold the key since the repair read
-// it. A save that is about to hold it has claimed the key again, for what may be the
-// same generation: that hint is no longer the old one, and stays.
+// confirm reads the rows of the old hints again and returns the hints that are still
+// without a token: a row may have got the key since the repair read it. A save that is
+// about to write the key has claimed it again, perhaps for the same generation; that hint
+// is not the old one any more, and stays.
 func (r *repair) confirm(ctx context.Context, old []index.Claim) ([]index.Claim, error) {
 	var ids []string
 	for _, c := range old {

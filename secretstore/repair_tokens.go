@@ -1,3 +1,5 @@
+// The repair's pass over all tokens: it adds missing keys and removes old tombstones.
+
 package secretstore
 
 import (
@@ -12,8 +14,7 @@ import (
 	"example.com/tokenstore/index"
 )
 
-// tokens goes through all secrets of tokens: it claims missing keys and sweeps
-// old tombstones.
+// tokens reads all secrets of tokens, claims missing keys and removes old tombstones.
 func (r *repair) tokens(ctx context.Context) error {
 	indexed, _, err := r.s.indexed(ctx)
 	if err := r.pass(err); err != nil {
@@ -78,7 +79,7 @@ func (r *repair) chunk(ctx context.Context, ids []string) error {
 	return r.mark(ctx, slices.DeleteFunc(tokens, func(row *row) bool { return row.state != live || !r.s.edited(row) }))
 }
 
-// read returns the rows with the given escaped IDs, each with what it is.
+// read returns the rows with the given escaped IDs, and decides what each one is.
 func (r *repair) read(ctx context.Context, ids []string) ([]*row, error) {
 	rows, err := r.s.readListed(ctx, ids)
 	if err != nil {
@@ -87,7 +88,7 @@ func (r *repair) read(ctx context.Context, ids []string) ([]*row, error) {
 	return rows, r.witness.recognise(ctx, rows...)
 }
 
-// warn reports what a person should look at in a row.
+// warn adds the warnings about a row to the report.
 func (r *repair) warn(row *row) {
 	name := r.s.shownName(row)
 	switch row.state {
@@ -104,11 +105,11 @@ func (r *repair) warn(row *row) {
 	}
 }
 
-// plainID is an ID that this package generates, or that the SDKs count.
+// plainID matches IDs that this package generates, and the numbers of the SDKs.
 var plainID = regexp.MustCompile(`^([a-z2-7]{26}|[0-9]{1,19})$`)
 
-// shownID returns an ID by which an operator finds the secret, unless a caller
-// chose it, and may have chosen what should not be seen.
+// shownID returns an ID so that an operator can find the secret. It redacts an ID that the
+// caller chose, which may be confidential.
 func shownID(id string) string {
 	if plainID.MatchString(id) {
 		return id
@@ -116,7 +117,7 @@ func shownID(id string) string {
 	return tokenstore.Redact(id)
 }
 
-// see notes which keys a row holds, or that the repair leaves it alone.
+// see records the keys of a row, or that the repair leaves the row alone.
 func (r *repair) see(row *row) {
 	delete(r.keys, row.id)
 	r.passed[row.id] = row.barred()
@@ -131,9 +132,9 @@ func (r *repair) see(row *row) {
 	r.passed[row.id] = !r.options.ChangePepper && r.s.otherPepper(row)
 }
 
-// mark writes tokens that a person has edited, whose keys now stand in the index,
-// as their writer would: the keys that the edit has taken away leave the index,
-// and if another edit brings them back, the next save has to know.
+// mark rewrites tokens that a person has edited and whose keys are now in the index, so
+// that they no longer count as edited. The keys that the edit removed leave the index; if
+// another edit brings them back, the next save must notice.
 func (r *repair) mark(ctx context.Context, edited []*row) error {
 	if r.options.DryRun {
 		return nil
@@ -141,15 +142,15 @@ func (r *repair) mark(ctx context.Context, edited []*row) error {
 	return r.s.parallel(ctx, len(edited), func(ctx context.Context, i int) error {
 		_, err := r.s.write(ctx, r.s.written(edited[i], edited[i].token))
 		if errors.Is(err, driver.ErrConflict) {
-			return nil // Somebody has saved it, and seen to its keys.
+			return nil // A save has claimed its keys in the meantime.
 		}
 		return err
 	})
 }
 
-// claim adds those keys of the tokens that have no hint, and returns the tokens
-// all of whose keys stand in the index then. A secret of the index that cannot be
-// understood hides the keys in it, and no others.
+// claim adds the keys of the tokens that have no hint, and returns the tokens whose keys
+// are then all in the index. A secret of the index that cannot be parsed hides its own
+// keys, but no others.
 func (r *repair) claim(ctx context.Context, tokens []*row) (done []*row, err error) {
 	var claims []index.Claim
 	for _, row := range tokens {
@@ -161,7 +162,7 @@ func (r *repair) claim(ctx context.Context, tokens []*row) (done []*row, err err
 		return nil, err
 	}
 	var missing []index.Claim
-	barred := map[string]bool{} // IDs of tokens with a key that cannot be seen to.
+	barred := map[string]bool{} // IDs of tokens with a key that cannot be claimed.
 	for i, c := range claims {
 		switch {
 		case !known[i]:
@@ -192,8 +193,8 @@ func (r *repair) claims(row *row) []index.Claim {
 	return r.s.claims([]tokenstore.Key{{Kind: idKey, Value: row.id}}, row)
 }
 
-// look returns the hints of each key, and whether they are known: those in a
-// secret that cannot be understood are not.
+// look returns the hints of each key, and whether they are known: those in a secret that
+// cannot be parsed are not.
 func (r *repair) look(ctx context.Context, view index.View, claims []index.Claim) (hints [][]index.Hint, known []bool, err error) {
 	hashes := make([]string, len(claims))
 	known = make([]bool, len(claims))

@@ -1,3 +1,6 @@
+// A token's secret in memory, and the rules for its successor: updates, fences, tombstones,
+// generations and digests.
+
 package secretstore
 
 import (
@@ -13,23 +16,23 @@ import (
 	"example.com/tokenstore/internal/escape"
 )
 
-// maxGeneration is more than any token comes to, and leaves room to count on.
+// maxGeneration is higher than any token gets, and leaves room to count.
 const maxGeneration = 1 << 52
 
-// state is what a token's secret holds.
+// state says what a token's secret holds.
 type state int
 
 const (
 	absent     state = iota
 	live             // a token
-	tombstone        // what a deleted token leaves
-	unmarked         // nothing in it shows whose it is: see recognise
-	foreign          // something that is not ours
-	damaged          // something of ours that is no usable token until it is saved or deleted
-	unreadable       // something that may not be read, or that a later release wrote
+	tombstone        // a deleted token
+	unmarked         // nothing in it shows whether it is the store's: see recognise
+	foreign          // not the store's
+	damaged          // the store's, but no usable token until it is saved or deleted
+	unreadable       // the role may not read it, or a later release wrote it
 )
 
-// row is a token's secret as it was read.
+// row is a token's secret as read.
 type row struct {
 	name     string // of the secret
 	id       string // escaped, as in hints
@@ -37,17 +40,17 @@ type row struct {
 	revision string
 	token    tokenstore.OAuthToken
 	bookkeeping
-	uncounted bool          // the secret has no generation; the row was given one when it was read
-	restored  bool          // somebody has put older content back
-	opaque    bool          // the secret is no JSON object
-	object    driver.Object // the secret's fields; data says which of them are written again
-	err       error         // why a damaged or unreadable row is one: its content, or no permission
+	uncounted bool          // the secret has no generation; the row got one when it was read
+	restored  bool          // older content was put back
+	opaque    bool          // the secret is not a JSON object
+	object    driver.Object // the secret's fields; data decides which of them are kept
+	err       error         // the reason why a row is damaged or unreadable
 }
 
-// barred reports whether nobody can tell which keys the row holds.
+// barred reports whether the keys of the row are unknown.
 func (r *row) barred() bool { return r.state == damaged || r.state == unreadable }
 
-// fault returns the error of what needs a row that is barred.
+// fault returns the error of an operation that needs a barred row.
 func (r *row) fault() error {
 	kind := tokenstore.Kind(r.err)
 	if kind == nil {
@@ -59,13 +62,12 @@ func (r *row) fault() error {
 // holds reports whether the row is a hit for the key.
 func (r *row) holds(k tokenstore.Key) bool { return r.state == live && tokenstore.Holds(r.token, k) }
 
-// older orders rows by age, the ID deciding between equals.
+// older orders rows by age, and by ID if they are equally old.
 func older(a, b *row) int {
 	return cmp.Or(cmp.Compare(a.created, b.created), strings.Compare(a.id, b.id))
 }
 
-// parse reads a secret. Nothing that it meets is an error of its own: a row
-// says what it is.
+// parse parses a secret. It never fails: the state of the row says what the secret is.
 func (s *Store) parse(id string, secret driver.Secret) *row {
 	r := &row{name: secret.Name, id: id, state: unmarked, revision: secret.Revision, restored: secret.Restored}
 	var err error
@@ -73,16 +75,15 @@ func (s *Store) parse(id string, secret driver.Secret) *row {
 	r.opaque = err != nil
 	r.bookkeeping = readBookkeeping(r.object)
 	if r.generation == 0 || r.generation > maxGeneration {
-		// A person has removed or changed it. The next write must not fall back
-		// behind hints of earlier generations.
+		// A person has removed or changed it. The next write must not be older than hints
+		// of earlier generations.
 		r.uncounted, r.generation = true, max(s.now().Unix()-1, s.known.highest(r.name))
 	}
 	s.recognise(r, evidence{})
 	return r
 }
 
-// written returns the row as it is to be written for token t. The generation
-// counts on from what is there.
+// written returns the row to write for token t. The generation counts on from that of r.
 func (s *Store) written(r *row, t tokenstore.OAuthToken) *row {
 	next := *r
 	next.state, next.token, next.err = live, t.Normal(), nil
@@ -100,20 +101,19 @@ func (s *Store) written(r *row, t tokenstore.OAuthToken) *row {
 	return &next
 }
 
-// inserts reports whether a token that is written over the row is a new one.
+// inserts reports whether a token that replaces the row is a new one.
 func (r *row) inserts() bool { return r.state != live && (r.state != damaged || r.created == 0) }
 
-// fenced returns the row as a fence writes it: unchanged, but with a generation
-// above its own and not below that of the hint that is fenced. Where there is
-// nothing, the fence is a tombstone. An edited row stays one, and a damaged one
-// damaged.
+// fenced returns the row as a fence writes it: unchanged, but with a generation above its
+// own and not below that of the fenced hint. If there is no secret, the fence is a
+// tombstone. An edited row stays edited, and a damaged one damaged.
 func (s *Store) fenced(r *row, generation int64) *row {
 	generation = max(s.nextGeneration(r), generation)
 	switch r.state {
 	case live:
 		next := *r
 		next.generation, next.uncounted, next.restored = generation, false, false
-		if s.edited(r) { // It must still look so.
+		if s.edited(r) { // It must still count as edited.
 			next.digest = s.lastMark(r) + editedDigest
 		}
 		return &next
@@ -121,7 +121,7 @@ func (s *Store) fenced(r *row, generation int64) *row {
 		next := *r
 		next.generation = generation
 		return &next
-	case tombstone: // It keeps the time of its deletion.
+	case tombstone: // It keeps its time of deletion.
 		return r.tombstone(generation, r.deleted)
 	}
 	return s.buried(r, generation)
@@ -132,18 +132,18 @@ func (s *Store) buried(r *row, generation int64) *row {
 	return r.tombstone(generation, s.now().UnixMicro())
 }
 
-// tombstone returns the tombstone that replaces r. The time of the deletion is
-// in microseconds.
+// tombstone returns the tombstone that replaces r. The time of deletion is in
+// microseconds.
 func (r *row) tombstone(generation, deleted int64) *row {
 	return &row{name: r.name, id: r.id, state: tombstone, revision: r.revision,
 		bookkeeping: bookkeeping{generation: generation, deleted: deleted}}
 }
 
-// nextGeneration is that of the next write of r. A new row starts at the
-// clock's seconds, so that it does not fall back behind an earlier row of the
-// same name whose tombstone was swept; nor behind one that this process has
-// seen, which may have counted faster than the clock. So does one that was
-// restored, with the generation that it had then.
+// nextGeneration returns the generation of the next write of r. A new row starts at the
+// clock's seconds, so that its generation is higher than that of an earlier row of the
+// same name whose tombstone was removed; and higher than any that this process has seen,
+// which may have counted faster than the clock. The same holds for a restored row, which
+// has its old generation.
 func (s *Store) nextGeneration(r *row) int64 {
 	if r.state == absent || r.restored {
 		return max(s.now().Unix(), s.known.highest(r.name)+1, r.generation+1)
@@ -151,8 +151,8 @@ func (s *Store) nextGeneration(r *row) int64 {
 	return r.generation + 1
 }
 
-// timestamp returns the clock in microseconds, later than any that this store
-// gave before: tokens that one process inserts keep their order.
+// timestamp returns the clock in microseconds, later than any timestamp before: tokens
+// that one process inserts keep their order.
 func (s *Store) timestamp() int64 {
 	s.createdMu.Lock()
 	defer s.createdMu.Unlock()
@@ -160,16 +160,15 @@ func (s *Store) timestamp() int64 {
 	return s.lastCreated
 }
 
-// age gives a row that is about to be inserted a later time than the one with
-// which it was planned.
+// age gives a row that is about to be inserted a new, later time.
 func (s *Store) age(r *row) { r.created = s.timestamp() }
 
-// idKey is the kind of the key of a token from which a person has removed all
-// others: its ID, which no find looks up.
+// idKey is the kind of the only key of a token from which a person has removed all keys:
+// its ID, which no find looks up.
 const idKey tokenstore.KeyKind = "id"
 
-// keys returns the keys of t that stand in the index. There is always one, since
-// an index may be the list of all tokens.
+// keys returns the keys of t that are in the index. There is always one, since the index
+// may serve as the list of all tokens.
 func (s *Store) keys(t tokenstore.OAuthToken) []tokenstore.Key {
 	keys := tokenstore.KeysOf(t)
 	if len(keys) == 0 {
@@ -181,19 +180,19 @@ func (s *Store) keys(t tokenstore.OAuthToken) []tokenstore.Key {
 	return keys
 }
 
-// edited reports whether a person has edited the row: its keys are not those
-// that its last writer claimed, or somebody has put older content back.
+// edited reports whether a person has edited the row: its keys are not the ones that its
+// last writer claimed, or older content was put back.
 func (s *Store) edited(r *row) bool {
 	return r.restored || r.uncounted || r.digest != s.digest(r.id, r.token)
 }
 
-// editedDigest is the digest in a row that a fence has written, and that a person
-// had edited before. It fits no keys.
+// editedDigest is the digest of an edited row that a fence has written. It matches no
+// keys.
 const editedDigest = "edited"
 
-// digest returns a short digest of the keys of t that stand in the index, behind
-// the mark of the store's pepper. It rests on the row's ID too, so that it fits no
-// copy under another name.
+// digest returns the mark of the store's pepper and a short digest of the keys of t that
+// are in the index. The row's ID is part of it, so that it does not match a copy under
+// another name.
 func (s *Store) digest(id string, t tokenstore.OAuthToken) string {
 	h := sha256.New()
 	h.Write([]byte(id))
@@ -206,8 +205,8 @@ func (s *Store) digest(id string, t tokenstore.OAuthToken) string {
 // pepperMarkEnd ends the mark of a pepper.
 const pepperMarkEnd = ":"
 
-// markOf tells a pepper from others, and gives away next to nothing of it. Where
-// there is no pepper there is no mark.
+// markOf returns a mark that distinguishes a pepper from others but reveals almost nothing
+// of it. Without a pepper it is empty.
 func markOf(pepper []byte) string {
 	if len(pepper) == 0 {
 		return ""
@@ -215,14 +214,14 @@ func markOf(pepper []byte) string {
 	return index.Hash(tokenstore.Key{Kind: "pepper"}, pepper)[:4] + pepperMarkEnd
 }
 
-// otherPepper reports whether the row was written last under another pepper than
-// the store's. One that a person has written has none.
+// otherPepper reports whether the row was last written under another pepper than the
+// store's. A row written by a person has no pepper.
 func (s *Store) otherPepper(r *row) bool {
 	return r.state == live && r.digest != "" && r.pepperMark() != s.pepperMark
 }
 
-// lastMark is the mark of the pepper under which the row was written last; this
-// store's, if a person has written it anew.
+// lastMark returns the mark of the pepper under which the row was last written; if a
+// person has replaced it, this store's.
 func (s *Store) lastMark(r *row) string {
 	if r.digest == "" {
 		return s.pepperMark
@@ -230,7 +229,7 @@ func (s *Store) lastMark(r *row) string {
 	return r.pepperMark()
 }
 
-// pepperMark is that of the store which wrote the row last.
+// pepperMark returns the pepper's mark of the store that last wrote the row.
 func (r *row) pepperMark() string {
 	mark, _, ok := strings.Cut(r.digest, pepperMarkEnd)
 	if !ok {
@@ -241,5 +240,5 @@ func (r *row) pepperMark() string {
 
 func (s *Store) hash(k tokenstore.Key) string { return index.Hash(k, s.pepper) }
 
-// deletedAt returns when a tombstone was written.
+// deletedAt returns when the token of a tombstone was deleted.
 func (r *row) deletedAt() time.Time { return time.UnixMicro(r.deleted) }

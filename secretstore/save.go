@@ -1,3 +1,5 @@
+// SaveToken: plan, claim, settle, write, release. docs/design.md explains the order.
+
 package secretstore
 
 import (
@@ -14,31 +16,29 @@ import (
 )
 
 const (
-	// firstPause and maxPause bound the random pauses between attempts.
+	// firstPause and maxPause limit the random pauses between attempts.
 	firstPause = 5 * time.Millisecond
 	maxPause   = 500 * time.Millisecond
-	// retirementPause is the first of the pauses, which double, between two looks
-	// whether a tombstone has been retired.
+	// retirementPause is the first pause between checks whether a tombstone has been
+	// retired; each further one is twice as long.
 	retirementPause = 100 * time.Millisecond
-	// maxAge is how old an attempt may be when it writes. It keeps a process
-	// that slept from writing on knowledge older than the grace period.
+	// maxAge is how old an attempt may be when it writes, so that a process that stalled
+	// does not write with knowledge older than the grace period.
 	maxAge = 2 * time.Minute
-	// maxSkew is how much the clocks of two machines may differ.
+	// maxSkew is the largest difference between the clocks of two machines.
 	maxSkew = 5 * time.Minute
 )
 
-// startingAgain is logged when an operation starts from the beginning, and has
-// forgotten what it had read.
-const startingAgain = "changed by others meanwhile; starting again"
+// startingAgain is logged when an operation starts over, without what it has read.
+const startingAgain = "conflicting change; starting again"
 
-// errAgain says that what an attempt rests on has changed.
-var errAgain = fmt.Errorf("%w: changed by others meanwhile", tokenstore.ErrConflict)
+// errAgain means that something on which an attempt rests has changed.
+var errAgain = fmt.Errorf("%w: conflicting change", tokenstore.ErrConflict)
 
-// SaveToken updates the token that a find of it finds, or inserts it, and
-// returns the token as now stored; see the package comment. It tries again
-// when others change the same token at the same time, and gives up with an
-// error that matches ErrConflict. After any error the same save may be done
-// again.
+// SaveToken updates the token that a find of it finds, or inserts it, and returns the
+// token as now stored; see package tokenstore. It retries after conflicting changes, and
+// after too many of them fails with an error that matches ErrConflict. After any error
+// the same save may be repeated.
 func (s *Store) SaveToken(ctx context.Context, token tokenstore.OAuthToken) (tokenstore.OAuthToken, error) {
 	stored, err := s.save(ctx, token)
 	return stored, s.fail("save token", token.ID, err)
@@ -74,7 +74,7 @@ func (s *Store) save(ctx context.Context, token tokenstore.OAuthToken) (tokensto
 	return stored, nil
 }
 
-// lockKey says which saves of one process wait for each other.
+// lockKey returns a key: saves of one process with the same key wait for each other.
 func (s *Store) lockKey(token tokenstore.OAuthToken) string {
 	if token.ID != "" {
 		return escapeID(token.ID)
@@ -85,7 +85,7 @@ func (s *Store) lockKey(token tokenstore.OAuthToken) string {
 	return ""
 }
 
-// again does an operation until nobody else has come in between.
+// again repeats an operation until it meets no conflict.
 func (s *Store) again(ctx context.Context, operation func() error) error {
 	pause := firstPause
 	for tries := 1; ; tries++ {
@@ -94,7 +94,7 @@ func (s *Store) again(ctx context.Context, operation func() error) error {
 			return err
 		}
 		if tries == s.attempts {
-			return fmt.Errorf("%w: changed %d times by others meanwhile; retry", tokenstore.ErrConflict, tries)
+			return fmt.Errorf("%w: gave up after %d conflicting changes; retry later", tokenstore.ErrConflict, tries)
 		}
 		if err := s.sleep(ctx, time.Duration(s.random()*float64(pause))); err != nil {
 			return err
@@ -104,21 +104,20 @@ func (s *Store) again(ctx context.Context, operation func() error) error {
 	}
 }
 
-// plan is what a save is going to do.
+// plan is the planned outcome of a save.
 type plan struct {
-	target    *row // what is written over: a live row, a tombstone, or nothing
-	next      *row // what is written
+	target    *row // the row to replace: live, a tombstone, or absent
+	next      *row // the row to write
 	unchanged bool // nothing needs to be written
-	mends     bool // a person has edited the row: the index may lack keys of it
+	mends     bool // a person has edited the row, so the index may lack some of its keys
 	claims    []tokenstore.Key
 	releases  []tokenstore.Key
-	// rests are the keys by which the row was looked for and not found, and on
-	// which the decision rests. The value tells whether only a row without a
-	// user would have counted.
+	// rests are the keys that were looked up without a hit, and on which the decision
+	// rests. The value says whether only a row without a user would have counted.
 	rests map[tokenstore.Key]bool
 }
 
-// plan decides which row a save goes to and what it becomes.
+// plan decides which row a save writes, and what the row becomes.
 func (a *attempt) plan(ctx context.Context, token tokenstore.OAuthToken) (*plan, error) {
 	p := &plan{rests: map[tokenstore.Key]bool{}}
 	r, missed, err := a.resolve(ctx, token, tokenstore.FindKeys(token))
@@ -158,8 +157,8 @@ func (a *attempt) planUpdate(p *plan, r *row, token tokenstore.OAuthToken) error
 	p.target, p.next = r, a.s.written(r, updated)
 	before, after := a.s.keys(r.token), a.s.keys(updated)
 	if edited {
-		// A person has changed the row. Which of its keys stand in the index is
-		// not known: claim them all.
+		// A person has changed the row, so it is unknown which of its keys are in the
+		// index: claim them all.
 		before, p.mends = nil, true
 	}
 	p.claims = without(after, before)
@@ -167,8 +166,8 @@ func (a *attempt) planUpdate(p *plan, r *row, token tokenstore.OAuthToken) error
 	return a.s.checkSize(p.next)
 }
 
-// planMending makes a damaged row whole, whose name belongs to the token: what is
-// set overwrites, and what a person put in stays.
+// planMending repairs a damaged row whose name belongs to the token: the fields that are
+// set overwrite, and the others stay as the person wrote them.
 func (a *attempt) planMending(p *plan, r *row, token tokenstore.OAuthToken) error {
 	own, plain := unescapeID(r.id)
 	if !plain {
@@ -181,11 +180,11 @@ func (a *attempt) planMending(p *plan, r *row, token tokenstore.OAuthToken) erro
 	tokenstore.EncodeFields(token, &set)
 	set.Set(idField, own)
 	for _, f := range set.WithPrefix("") {
-		text, _ := f.Text() // It was encoded from one.
+		text, _ := f.Text() // It was encoded from a string.
 		there.Set(f.Name, text)
 	}
 	if _, err := tokenstore.DecodeFields(there); err != nil {
-		return r.fault() // A field that is not set now cannot be understood.
+		return r.fault() // A field that this save does not set cannot be parsed.
 	}
 	before := r.token
 	before.ID = own
@@ -223,18 +222,17 @@ func (a *attempt) planInsert(ctx context.Context, p *plan, token tokenstore.OAut
 	return a.s.checkSize(p.next)
 }
 
-// place returns the row that an insert is written to: that of the given ID,
-// else that of the derived one, else, if it is taken, that of a random one. Under the
-// derived one there may be the token itself that no hint leads to, whole or damaged:
-// then it is a live or a damaged row, which is no insert.
+// place returns the row that an insert writes: the one with the given ID, or with the
+// derived ID or, if that is taken, with a random ID. The row with the derived ID may be
+// the token itself, live or damaged, without a hint; then the save is not an insert.
 func (a *attempt) place(ctx context.Context, token tokenstore.OAuthToken) (*row, error) {
 	if token.ID != "" {
 		r, err := a.ownRow(ctx, escapeID(token.ID))
 		if err == nil && (r.state == damaged || r.state == live && r.token.ID == token.ID) {
-			return nil, errAgain // created since it was looked for
+			return nil, errAgain // created since the look-up
 		}
 		if err == nil && r.state != absent && r.state != tombstone {
-			err = fmt.Errorf("%w: the secret of this id holds something else", tokenstore.ErrUnreadable)
+			err = fmt.Errorf("%w: the secret for this ID does not contain a token; delete it, or save under another ID", tokenstore.ErrUnreadable)
 		}
 		return r, err
 	}
@@ -260,15 +258,15 @@ func (a *attempt) place(ctx context.Context, token tokenstore.OAuthToken) (*row,
 	return a.row(ctx, escapeID(id))
 }
 
-// awaitRetirement waits until nobody can be retiring the tombstone any more
-// that is to be written over. Mostly that is done in a moment, so it looks now
-// and then whether the service has taken the tombstone away.
+// awaitRetirement waits until no process can still be retiring the tombstone that is about
+// to be replaced. That is usually quick, so it checks now and then whether the service has
+// removed the tombstone.
 func (a *attempt) awaitRetirement(ctx context.Context, r *row) error {
 	if a.s.retirer == nil || r.state != tombstone {
 		return nil
 	}
-	// The tombstone has the time of another machine's clock, which only tells
-	// that it is old. For how long it has stood here this clock says.
+	// The tombstone's time is from another machine's clock, so it can only show that the
+	// tombstone is old. How long this process has seen it comes from this clock.
 	window, now := a.s.retirer.RetireWindow(), a.s.now()
 	if window == 0 || now.Sub(r.deletedAt()).Abs() >= window+maxSkew {
 		return nil
@@ -297,8 +295,8 @@ func (s *Store) checkSize(r *row) error {
 	return driver.CheckSize(len(r.data()), s.maxSize)
 }
 
-// carryOut writes what was planned: keys first, then the token, which decides,
-// then the keys that the token no longer holds.
+// carryOut applies a plan: it claims the keys, writes the token, which decides, and then
+// releases the keys that the token no longer has.
 func (a *attempt) carryOut(ctx context.Context, p *plan) error {
 	if err := a.tooOld(); err != nil {
 		return err
@@ -320,15 +318,14 @@ func (a *attempt) carryOut(ctx context.Context, p *plan) error {
 	return nil
 }
 
-// secure looks whether the keys of inserted rows are still in the index. Where
-// a deletion reserves the name and hides the tombstone, somebody may have
-// inserted and deleted the same row since its keys were claimed, and released
-// them: the insert then succeeds all the same. DeleteToken releases before it
-// retires, so that nothing is released after this look. DeleteTokens releases
-// afterwards, in one write for all: by then a row that was inserted again has a
-// higher generation, the clock's seconds, unless the deleted one was saved more
-// than once a second. The save has happened; what fails here the repair makes
-// good.
+// secure checks that the keys of inserted rows are still in the index. On services where a
+// deletion reserves the name and hides the tombstone, another process may have inserted
+// and deleted the same row since its keys were claimed, and released them; the insert
+// succeeds nevertheless. DeleteToken releases before it retires, so nothing is released
+// after this check. DeleteTokens releases afterwards, in one write for all: by then a row
+// that was inserted again has a higher generation, the clock's seconds, unless the
+// deleted one was saved more than once a second. The save has already happened, so a
+// failure here is left to the repair.
 func (a *attempt) secure(ctx context.Context, plans ...*plan) {
 	if a.s.retirer == nil || a.s.retirer.RetireWindow() == 0 {
 		return
@@ -358,11 +355,11 @@ func (a *attempt) secure(ctx context.Context, plans ...*plan) {
 		_, err = a.view.Claim(ctx, lost...)
 	}
 	if err != nil {
-		a.s.warn(ctx, "saved, but some keys may be missing from the index", claims[0].ID, err)
+		a.s.warn(ctx, "token saved, but the index may lack some of its keys; run Reindex", claims[0].ID, err)
 	}
 }
 
-// commit writes the token, by compare-and-swap. This is what decides.
+// commit writes the token by compare-and-swap, which decides the save.
 func (a *attempt) commit(ctx context.Context, p *plan) error {
 	if err := a.tooOld(); err != nil {
 		return err
@@ -371,9 +368,9 @@ func (a *attempt) commit(ctx context.Context, p *plan) error {
 	return err
 }
 
-// release takes the keys out of the index that the written tokens no longer
-// hold. The saves have happened: what cannot be released does no harm, and the
-// repair removes it later.
+// release removes from the index the keys that the written tokens no longer have. The saves
+// have already happened; keys that cannot be released are harmless, and the repair removes
+// them later.
 func (a *attempt) release(ctx context.Context, plans ...*plan) {
 	var claims []index.Claim
 	for _, p := range plans {
@@ -383,7 +380,7 @@ func (a *attempt) release(ctx context.Context, plans ...*plan) {
 		return
 	}
 	if err := a.view.Release(ctx, claims...); err != nil {
-		a.s.warn(ctx, "saved, but old keys are still in the index", claims[0].ID, err)
+		a.s.warn(ctx, "token saved, but its old keys are still in the index; Reindex removes them", claims[0].ID, err)
 	}
 }
 
@@ -394,7 +391,7 @@ func (a *attempt) tooOld() error {
 	return nil
 }
 
-// claims returns the keys as claims of a row in its generation.
+// claims returns the keys as claims of a row with its generation.
 func (s *Store) claims(keys []tokenstore.Key, r *row) []index.Claim {
 	claims := make([]index.Claim, len(keys))
 	for i, k := range keys {
@@ -403,7 +400,7 @@ func (s *Store) claims(keys []tokenstore.Key, r *row) []index.Claim {
 	return claims
 }
 
-// without returns the keys that are not among those to leave out.
+// without returns the keys except those to leave out.
 func without(keys, leaveOut []tokenstore.Key) []tokenstore.Key {
 	return slices.DeleteFunc(slices.Clone(keys), func(k tokenstore.Key) bool { return slices.Contains(leaveOut, k) })
 }

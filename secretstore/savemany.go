@@ -1,3 +1,6 @@
+// SaveTokens. It plans tokens together to save reads and writes of the index; the result must
+// be that of single saves in the same order.
+
 package secretstore
 
 import (
@@ -10,14 +13,14 @@ import (
 	"example.com/tokenstore/index"
 )
 
-// saveChunk is how many tokens SaveTokens handles at a time, at most.
+// saveChunk is the maximum number of tokens that SaveTokens handles at a time.
 const saveChunk = 500
 
-// SaveTokens saves tokens in their order, as SaveToken would one after the
-// other, and returns them as stored. The index is read and written once for
-// many of them, so that a thousand tokens cost a handful of its writes. If some
-// could not be saved, their places in the result are empty, the others are
-// saved, and the error joins what went wrong.
+// SaveTokens saves tokens in order, as SaveToken would one by one, and returns them as
+// stored. The index is read and written once for many of them, so that a thousand tokens
+// cost only a handful of index writes. If some tokens cannot be saved, the others are
+// saved nevertheless, the places of the failed ones in the result are empty, and the error
+// joins their errors.
 func (s *Store) SaveTokens(ctx context.Context, tokens []tokenstore.OAuthToken) ([]tokenstore.OAuthToken, error) {
 	stored := make([]tokenstore.OAuthToken, len(tokens))
 	var faults []error
@@ -36,15 +39,15 @@ func (s *Store) SaveTokens(ctx context.Context, tokens []tokenstore.OAuthToken) 
 	return stored, errors.Join(faults...)
 }
 
-// independent returns the end of the longest run of tokens from start, not longer
-// than chunk, that have nothing in common by which one could decide about another: no
-// key, and no ID, be it given or derived from a key.
+// independent returns the end of the longest run of tokens from start, at most chunk long,
+// in which no token can affect another: they share no key, and no ID, given or derived
+// from a key.
 func (s *Store) independent(tokens []tokenstore.OAuthToken, start, chunk int) int {
 	seen := map[string]bool{}
 	for i := start; i < len(tokens) && i < start+chunk; i++ {
 		var marks []string
 		for _, k := range tokenstore.KeysOf(tokens[i]) {
-			marks = append(marks, s.hash(k)) // It is the derived ID, too.
+			marks = append(marks, s.hash(k)) // It is also the derived ID.
 		}
 		if tokens[i].ID != "" {
 			marks = append(marks, escapeID(tokens[i].ID))
@@ -61,35 +64,35 @@ func (s *Store) independent(tokens []tokenstore.OAuthToken, start, chunk int) in
 	return min(len(tokens), start+chunk)
 }
 
-// group is a run of independent tokens that are planned together and then handled
-// one after the other.
+// group is a run of independent tokens that are planned together and then handled one by
+// one.
 type group struct {
 	plans  []*plan // nil: planning has failed
 	faults []error
-	claims error // why the keys of the plans could not be claimed
-	// What the tokens that were handled have changed, and the plans have not seen:
+	claims error // the error of claiming the keys of the plans
+	// Changes by the tokens handled so far, which the plans have not seen:
 	written map[string]bool // IDs of rows
-	edited  bool            // a row that a person had edited, whose keys were not in the index
+	edited  bool            // a row that a person had edited, so that its keys were not in the index
 }
 
-// step is what is done with a token of a group.
+// step is how a token of a group is handled.
 type step int
 
 const (
-	refuse step = iota // its fault stands
-	alone              // it is saved by itself, whatever was planned
+	refuse step = iota // return its error
+	alone              // save it separately, without the plan
 	keep               // it is stored already
-	write              // its plan is carried out; after a conflict it is saved alone
+	write              // apply its plan; after a conflict, save it separately
 )
 
-// steps say what is done with the next token of a group: the first that applies.
+// steps decide how the next token of a group is handled: the first one that applies.
 var steps = []struct {
 	when func(g *group, p *plan, fault error) bool
 	do   step
 }{
-	// No token can be saved.
+	// No later save changes this error.
 	{func(_ *group, _ *plan, fault error) bool { return final(fault) }, refuse},
-	// Another fault may be gone with what the tokens before it have changed.
+	// The tokens before it may have removed the cause of any other error.
 	{func(_ *group, p *plan, _ error) bool { return p == nil }, alone},
 	{func(g *group, p *plan, _ error) bool { return g.edited || p.mends }, alone},
 	{func(g *group, p *plan, _ error) bool { return p.unchanged && g.written[p.next.token.ID] }, alone},
@@ -98,7 +101,7 @@ var steps = []struct {
 	{func(*group, *plan, error) bool { return true }, write},
 }
 
-// next returns what is done with the token at place i.
+// next returns how to handle token i.
 func (g *group) next(i int) step {
 	for _, s := range steps {
 		if s.when(g, g.plans[i], g.faults[i]) {
@@ -108,15 +111,14 @@ func (g *group) next(i int) step {
 	return alone
 }
 
-// final reports whether a fault is one that no save of another token changes.
+// final reports whether a fault stays the same whatever other tokens are saved.
 func final(fault error) bool {
 	return errors.Is(fault, driver.ErrNoContainer) || errors.Is(fault, context.Canceled) || errors.Is(fault, context.DeadlineExceeded)
 }
 
-// saveGroup saves independent tokens. Those with which others interfere are saved by
-// themselves, each in its turn. It returns what went wrong with each. If what was
-// planned gets too old it stops, and returns one error slot per token that it
-// handled, at least one.
+// saveGroup saves independent tokens. Tokens that meet conflicting changes are saved
+// separately, each in its turn. It returns one error slot per token it handled, at least
+// one: it stops when the plans get too old.
 func (s *Store) saveGroup(ctx context.Context, tokens, stored []tokenstore.OAuthToken) []error {
 	a := s.attempt()
 	g := &group{faults: make([]error, len(tokens)), written: map[string]bool{}}
@@ -152,13 +154,13 @@ func (s *Store) saveGroup(ctx context.Context, tokens, stored []tokenstore.OAuth
 	return g.faults
 }
 
-// together reports whether the keys of a plan are claimed with those of the others.
+// together reports whether the keys of a plan are claimed together with those of others.
 func (p *plan) together() bool { return p != nil && !p.unchanged && !p.mends }
 
 // finish writes the token of a plan whose keys are claimed.
 func (a *attempt) finish(ctx context.Context, p *plan, others [][]index.Hint) error {
 	if p.target.inserts() {
-		// A token before it in the group may have been inserted by a save of its own.
+		// A token before it in the group may have been inserted by a separate save.
 		a.s.age(p.next)
 	}
 	if err := a.settle(ctx, p, others); err != nil {
@@ -167,7 +169,7 @@ func (a *attempt) finish(ctx context.Context, p *plan, others [][]index.Hint) er
 	return a.commit(ctx, p)
 }
 
-// planGroup plans each save, after reading what all of them will look at.
+// planGroup plans each save, after reading what all of them need.
 func (a *attempt) planGroup(ctx context.Context, tokens []tokenstore.OAuthToken, faults []error) []*plan {
 	a.prefetch(ctx, tokens)
 	plans := make([]*plan, len(tokens))
@@ -182,8 +184,8 @@ func (a *attempt) planGroup(ctx context.Context, tokens []tokenstore.OAuthToken,
 	return plans
 }
 
-// prefetch reads the rows and the parts of the index that the plans need, in as
-// few calls as the service allows. Its errors come again in the plans.
+// prefetch reads the rows and the parts of the index that the plans need, in as few calls
+// as the service allows. Its errors occur again in the plans, which report them.
 func (a *attempt) prefetch(ctx context.Context, tokens []tokenstore.OAuthToken) {
 	var ids, hashes []string
 	for _, t := range tokens {
@@ -204,8 +206,8 @@ func (a *attempt) prefetch(ctx context.Context, tokens []tokenstore.OAuthToken) 
 	_, _ = a.view.Lookup(ctx, hashes...)
 }
 
-// claimGroup claims the keys of all plans together, but for those that mend an edited
-// row: by the keys that a person has given it, tokens before it must not find it yet.
+// claimGroup claims the keys of all plans together, except for plans that re-index an
+// edited row: tokens before it must not find it yet by the keys that a person has written.
 func (a *attempt) claimGroup(ctx context.Context, plans []*plan) ([][][]index.Hint, error) {
 	if err := a.tooOld(); err != nil {
 		return nil, err

@@ -1,3 +1,6 @@
+// Reading and writing tokens' secrets. Stale reads, and absence without proof, are handled
+// here, once.
+
 package secretstore
 
 import (
@@ -13,26 +16,26 @@ import (
 	"example.com/tokenstore/internal/staleness"
 )
 
-// newReader returns what reads the store's rows. A state that is, or may be, older
-// than one that this process has seen is read again until the service has caught
-// up. What stays for longer than any service is stale is taken: a person has put
-// back an older version, removed the generation, or removed the secret.
+// newReader returns the reader of the store's rows. If a state is, or may be, older than one
+// that this process has seen, the reader retries until the service has caught up. A state
+// that stays for longer than any service is stale is accepted: a person has put back an
+// older version, removed the generation, or removed the secret.
 func (s *Store) newReader() *staleness.Reader[*row] {
 	return &staleness.Reader[*row]{
 		Secrets: s.secrets, Batch: s.batch, Parallelism: s.parallelism, Now: s.now, Sleep: s.sleep, Decode: s.answered, See: s.known.see,
 		Accept: func(ctx context.Context, r *row, order staleness.Order, before staleness.Sighting) (bool, error) {
 			accepted := s.known.states.Accept(r.name, r.seen(), before)
 			if accepted && order == staleness.Older {
-				s.log.WarnContext(ctx, "an older state of a token came back; taking it as a rollback", "store", s.name, "id", tokenstore.Redact(r.id))
+				s.log.WarnContext(ctx, "token reverted to an older version; accepting it as a manual rollback", "store", s.name, "id", tokenstore.Redact(r.id))
 			}
 			return accepted, nil
 		},
 	}
 }
 
-// answered turns what the service has answered about a secret into a row; what is
-// not stored is a row too, in state absent. A fault of the secret makes it
-// unreadable, but for one that passes, such as a throttle: that says nothing of it.
+// answered turns the service's answer about a secret into a row; a missing secret is a row
+// in state absent. A fault of the secret makes the row unreadable, except for a temporary
+// one, such as throttling, which says nothing about the secret.
 func (s *Store) answered(secret driver.Secret, fault error) (*row, error) {
 	id := strings.TrimPrefix(secret.Name, s.tokens)
 	switch {
@@ -46,8 +49,8 @@ func (s *Store) answered(secret driver.Secret, fault error) (*row, error) {
 	return s.parse(id, secret), nil
 }
 
-// read returns the row with the given escaped ID. A fault that is not of the
-// secret's content is an error.
+// read returns the row with the given escaped ID. It returns an error only for faults that
+// do not concern the secret's content.
 func (s *Store) read(ctx context.Context, id string) (*row, error) {
 	r, err := s.reader.Read(ctx, s.tokens+id)
 	if err == nil && r.state == unreadable && !errors.Is(r.err, driver.ErrUnreadable) {
@@ -68,9 +71,9 @@ func (s *Store) write(ctx context.Context, r *row) (*row, error) {
 	return &stored, nil
 }
 
-// readAll returns the rows with the given escaped IDs, in that order, by batch
-// reads where the service has them, else with bounded parallelism. One that may
-// not be read is unreadable if others can be.
+// readAll returns the rows with the given escaped IDs, in that order, by batch reads if the
+// service has them, and otherwise in parallel. A row that the role may not read is
+// unreadable if it may read others.
 func (s *Store) readAll(ctx context.Context, ids []string) ([]*row, error) {
 	if s.batch == nil || len(ids) < 2 {
 		return s.readParallel(ctx, ids)
@@ -82,8 +85,8 @@ func (s *Store) readAll(ctx context.Context, ids []string) ([]*row, error) {
 	return s.reader.ReadMany(ctx, names)
 }
 
-// readAgain reads those of the rows whose places are given, each with a call of its
-// own. One that may not be read is unreadable: others could be.
+// readAgain reads the rows at the given places, each with a call of its own. A row that the
+// role may not read is unreadable, since it may read others.
 func (s *Store) readAgain(ctx context.Context, rows []*row, places []int) error {
 	return s.parallel(ctx, len(places), func(ctx context.Context, i int) error {
 		old := rows[places[i]]
@@ -96,8 +99,8 @@ func (s *Store) readAgain(ctx context.Context, rows []*row, places []int) error 
 	})
 }
 
-// readListed is readAll for rows that are there as far as a list tells: of the index or
-// the service. Those that are absent it reads once more, each with a call of its own.
+// readListed is readAll for rows that the index or the service has listed. It reads absent
+// ones once more, each with a call of its own.
 func (s *Store) readListed(ctx context.Context, ids []string) ([]*row, error) {
 	rows, err := s.readAll(ctx, ids)
 	if err != nil {
@@ -106,11 +109,11 @@ func (s *Store) readListed(ctx context.Context, ids []string) ([]*row, error) {
 	return rows, s.confirmAbsent(ctx, rows)
 }
 
-// confirmAbsent reads the rows that are absent once more, each with a call of its own:
-// only an answer about this very secret says that it is.
+// confirmAbsent reads absent rows once more, each with a call of its own: only an answer
+// about this very secret proves that it is absent.
 func (s *Store) confirmAbsent(ctx context.Context, rows []*row) error {
 	if s.batch == nil {
-		return nil // They were read so.
+		return nil // They were read one by one already.
 	}
 	var places []int
 	for i, r := range rows {
@@ -121,27 +124,27 @@ func (s *Store) confirmAbsent(ctx context.Context, rows []*row) error {
 	return s.readAgain(ctx, rows, places)
 }
 
-// noAbsence returns an error that is not about one secret without the claim that a
-// secret is absent.
+// noAbsence returns an error of a call for many secrets so that it no longer matches
+// ErrNotFound, which it cannot prove.
 func noAbsence(err error) error {
 	if !errors.Is(err, driver.ErrNotFound) {
 		return err
 	}
-	return fmt.Errorf("%w: the service answers a call for many secrets as if it were for one: %v", tokenstore.ErrUnavailable, err) //nolint:errorlint // As the comment says.
+	return fmt.Errorf("%w: the service answered not found to a call for many secrets, which says nothing about any of them; retry later: %v", tokenstore.ErrUnavailable, err) //nolint:errorlint // As the comment says.
 }
 
-// passes reports whether a later read of the same secret may not have the fault, or
-// whether it is one of the place that holds all of them.
+// passes reports whether the fault may be gone at a later read of the same secret, or
+// concerns the container of all secrets.
 func passes(err error) bool {
 	return tokenstore.Retryable(err) || errors.Is(err, driver.ErrNoContainer) || errors.Is(err, tokenstore.ErrQuota) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// maxDenied is how many tokens may be denied before one can be read: then it is
-// taken that the role may read none, and not asked for thousands more.
+// maxDenied is how many tokens may be denied before any has been read. After that the role
+// is assumed to have no permission at all, and no more tokens are tried.
 const maxDenied = 100
 
-// readParallel reads rows with bounded parallelism. The first error ends it, but
-// for a missing permission: where others can be read, that is a row's own fault.
+// readParallel reads rows with bounded parallelism. It ends at the first error other than a
+// missing permission, which concerns only its row if others can be read.
 func (s *Store) readParallel(ctx context.Context, ids []string) ([]*row, error) {
 	rows := make([]*row, len(ids))
 	var denied atomic.Int64
@@ -163,7 +166,7 @@ func (s *Store) readParallel(ctx context.Context, ids []string) ([]*row, error) 
 	return rows, err
 }
 
-// parallel calls do for 0 to n-1, as many at a time as the store is set to.
+// parallel calls do for 0 to n-1, limited by the store's parallelism.
 func (s *Store) parallel(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
 	return parallel.Each(ctx, n, s.parallelism, do)
 }

@@ -1,3 +1,5 @@
+// Settling: how two saves that race for one key find out about each other.
+
 package secretstore
 
 import (
@@ -8,9 +10,9 @@ import (
 	"example.com/tokenstore/index"
 )
 
-// settle looks at the hints of others that stood beside the claims of a plan.
-// Of two saves that race for one key, the one that claims second either sees
-// the other's row here, or makes the other's write fail.
+// settle handles the hints of others that were found together with the claims of a plan.
+// Of two saves that race for one key, the one that claims second either sees the other's
+// row here, or makes the other's write fail.
 func (a *attempt) settle(ctx context.Context, p *plan, others [][]index.Hint) error {
 	for i, k := range p.claims {
 		for _, hint := range others[i] {
@@ -23,7 +25,7 @@ func (a *attempt) settle(ctx context.Context, p *plan, others [][]index.Hint) er
 }
 
 func (a *attempt) settleHint(ctx context.Context, p *plan, k tokenstore.Key, hint index.Hint) error {
-	// What the attempt read before its claim does not count here.
+	// Rows that the attempt read before its claim do not count here.
 	r, err := a.s.read(ctx, hint.ID)
 	if err != nil {
 		return err
@@ -43,13 +45,13 @@ func (a *attempt) settleHint(ctx context.Context, p *plan, k tokenstore.Key, hin
 		}
 		return nil
 	case r.state == damaged && rests:
-		return errAgain // It may hold the key, and this hint is new: look again.
+		return errAgain // It may have the key, and this hint is new: look again.
 	case r.state == foreign || r.state == unreadable || r.state == damaged && r.opaque:
-		// No save can be on its way to this row, or it cannot be fenced.
+		// No save can be about to write this row, or it cannot be fenced.
 		return nil
 	}
-	// A save in flight or the leftover of a crash: one cannot tell, so make
-	// the save fail if there is one.
+	// A save in progress or the leftover of a crash, which cannot be distinguished: if
+	// there is a save, make it fail.
 	delete(a.rows, r.id)
 	if _, err := a.s.write(ctx, a.s.fenced(r, hint.Generation)); err != nil {
 		return err
@@ -60,10 +62,10 @@ func (a *attempt) settleHint(ctx context.Context, p *plan, k tokenstore.Key, hin
 	return a.view.Release(ctx, index.Claim{Hash: a.s.hash(k), ID: hint.ID, Generation: hint.Generation})
 }
 
-// hintStays reports whether the hint of a key that the row does not hold is not to
-// be released. Of a row that a person has edited or damaged nobody knows which of its
-// keys have hints. This may be the last of them, and all that leads to the row in an
-// index that is the list of all tokens; so may it be if nothing shows the edit.
+// hintStays reports whether the hint of a key that the row does not have must be kept. If a
+// person has edited or damaged the row, it is unknown which of its keys have hints. This
+// may be the last one, and the only one that leads to the row in an index that serves as
+// the list of all tokens; the same is true if the edit cannot be detected.
 func (a *attempt) hintStays(ctx context.Context, r *row) (bool, error) {
 	switch {
 	case r.state == damaged || r.state == live && a.s.edited(r):

@@ -5,10 +5,9 @@
 //
 // Each token is one JSON secret. An index (package index) maps users, refresh,
 // access and grant tokens to the IDs of the tokens that may hold them.
-// docs/design.md says why that is enough; its operations are one to a file.
+// docs/design.md explains why that is enough. There is one file per operation.
 //
-// Importing the package registers the URL "memory:", a store in the memory of the
-// process.
+// Importing the package registers the URL "memory:", a store in the memory of the process.
 package secretstore
 
 import (
@@ -27,49 +26,47 @@ import (
 	"example.com/tokenstore/internal/staleness"
 )
 
-// Store is a tokenstore.Store over any secret manager. It keeps each token as one
-// JSON secret and finds it through an index that lies in the same secrets; its
-// driver needs no more than a compare-and-swap of one secret. The constructors
-// of the adapters return one.
+// Store is a tokenstore.Store over any secret manager. It keeps each token as one JSON
+// secret and finds it through an index in the same secret manager; the only strong
+// operation that it needs of a driver is a compare-and-swap of one secret. The
+// constructors of the adapters return one.
 //
-// It is safe for concurrent use. What it remembers between calls only saves
-// reads: any number of processes may use the same secrets.
+// It is safe for concurrent use, also by any number of processes on the same secrets.
 type Store struct {
 	settings
 
 	secrets driver.Secrets
 	batch   driver.BatchGetter // nil if the service reads one secret at a time
-	retirer driver.Retirer     // nil if the service keeps nothing of what was overwritten
-	pruner  driver.Pruner      // nil if older versions cost nothing, or go by themselves
-	maxSize int                // of a secret's data in bytes; 0: unknown
+	retirer driver.Retirer     // nil if the service keeps no older versions
+	pruner  driver.Pruner      // nil if older versions cost nothing, or expire
+	maxSize int                // of a secret's data in bytes; 0 if unknown
 
 	index  index.Index
 	tokens string // prefix of the tokens' secrets
 	known  *known
 	reader *staleness.Reader[*row]
-	// locks keep the goroutines that save one token from conflicts with each other
-	// at the service, which cost calls. Nothing but speed depends on them.
+	// locks keep goroutines that save the same token from conflicts at the service, which
+	// cost calls. Only speed depends on them.
 	locks keylock.Locks
 
 	createdMu   sync.Mutex
 	lastCreated int64
 
 	pepperMark      string      // of the pepper, in digests
-	pepperWarned    atomic.Bool // that another one was seen
-	formChecked     atomic.Bool // whether there is an index of the other form
-	settingsChecked atomic.Bool // that the service's settings were looked at
+	pepperWarned    atomic.Bool // whether another one was seen
+	formChecked     atomic.Bool // whether the other form was looked for
+	settingsChecked atomic.Bool // whether the service's settings were checked
 }
 
 var _ tokenstore.OpenStore = (*Store)(nil)
 
-// New returns the store that keeps its tokens in secrets. Without
-// options it has the prefix "tokenstore/" and an index of one secret per key.
-// It makes no call. Everyone who uses the same secrets must give the same
-// prefix, pepper and form of index. An option that cannot be used, and secrets that
-// are nil, give an error that matches ErrInvalidArgument.
+// New returns the store that keeps its tokens in secrets. Without options it has the
+// prefix "tokenstore/" and an index of one secret per key. It makes no call. All programs
+// that use the same secrets must set the same prefix, pepper and form of index. Invalid
+// options and nil secrets give an error that matches ErrInvalidArgument.
 func New(secrets driver.Secrets, options ...Option) (*Store, error) {
 	if secrets == nil {
-		return nil, &tokenstore.Error{Op: "new store", Kind: tokenstore.ErrInvalidArgument, Err: errors.New("secrets is nil")}
+		return nil, &tokenstore.Error{Op: "new store", Kind: tokenstore.ErrInvalidArgument, Err: errors.New("secrets must not be nil")}
 	}
 	c := defaults()
 	for _, option := range options {
@@ -81,7 +78,7 @@ func New(secrets driver.Secrets, options ...Option) (*Store, error) {
 	return newStore(secrets, c), nil
 }
 
-// newStore returns the store for settings that have been checked.
+// newStore returns the store for checked settings.
 func newStore(secrets driver.Secrets, c settings) *Store {
 	s := &Store{settings: c, known: newKnown(c.now), tokens: c.prefix + "tokens/", pepperMark: markOf(c.pepper)}
 	s.secrets = observe(secrets, s.observer, s.now)
@@ -96,8 +93,8 @@ func newStore(secrets driver.Secrets, c settings) *Store {
 	return s
 }
 
-// Close releases what the store's opener made. A store from a constructor holds
-// nothing, and closing it does nothing.
+// Close releases the resources of the store's opener. For a store from a constructor it
+// does nothing.
 func (s *Store) Close() error {
 	if s.close == nil {
 		return nil
@@ -105,7 +102,7 @@ func (s *Store) Close() error {
 	return s.close()
 }
 
-// fail wraps an error of an operation. A nil error stays nil.
+// fail wraps the error of an operation. It returns nil for a nil error.
 func (s *Store) fail(op, id string, err error) error {
 	if err == nil {
 		return nil
@@ -117,13 +114,13 @@ func (s *Store) fail(op, id string, err error) error {
 	return &tokenstore.Error{Store: s.name, Op: op, Name: tokenstore.Redact(id), Kind: kind, Err: err}
 }
 
-// warn logs what went wrong after the outcome of an operation was settled, and
-// what leaves only something for the repair to remove.
+// warn logs a failure after the result of an operation was decided. It is left to the
+// repair.
 func (s *Store) warn(ctx context.Context, message, id string, err error) {
 	s.log.WarnContext(ctx, message, "store", s.name, "id", tokenstore.Redact(id), "error", err)
 }
 
-// Option changes how a Store works.
+// Option configures a Store.
 type Option func(*settings)
 
 type settings struct {
@@ -150,7 +147,7 @@ func (s *settings) check() error {
 		return errors.New("the prefix must be a path that ends in a slash, such as tokenstore/")
 	}
 	if s.parallelism < 1 || s.attempts < 1 || s.scanLimit < 0 || s.grace < 0 {
-		return errors.New("parallelism and attempts must be at least 1, scan limit and grace not negative")
+		return errors.New("parallelism and attempts must be at least 1; scan limit and grace must not be negative")
 	}
 	return index.CheckFanout(s.fanout)
 }

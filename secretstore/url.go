@@ -1,3 +1,5 @@
+// The URL parameters that mean the same for every store over a secret manager.
+
 package secretstore
 
 import (
@@ -12,16 +14,15 @@ import (
 	"example.com/tokenstore"
 )
 
-// ParamPepperFile is the parameter of a URL that [URLOptions] understands.
+// ParamPepperFile is the URL parameter of [URLOptions].
 const ParamPepperFile = "pepper_file"
 
-// maxPepper is more than any pepper is long, in bytes.
+// maxPepper is the maximum length of a pepper in bytes.
 const maxPepper = 4096
 
-// URLOptions returns the options that the parameters of a URL give which mean the
-// same for every store over a secret manager: pepper_file names the file that
-// holds the pepper, see [WithPepper]. A line break at the file's end is no part of
-// it.
+// URLOptions returns the options from the URL parameters that mean the same for every store
+// over a secret manager: pepper_file names the file that holds the pepper, see
+// [WithPepper]. A line break at the end of the file is not part of the pepper.
 func URLOptions(u *url.URL) ([]Option, error) {
 	query := u.Query()
 	if !query.Has(ParamPepperFile) {
@@ -32,7 +33,7 @@ func URLOptions(u *url.URL) ([]Option, error) {
 	}
 	pepper, err := readPepper(query.Get(ParamPepperFile))
 	if err != nil {
-		var named *fs.PathError // Its text would quote the URL.
+		var named *fs.PathError // Its message would quote the URL.
 		if errors.As(err, &named) {
 			err = named.Err
 		}
@@ -42,7 +43,7 @@ func URLOptions(u *url.URL) ([]Option, error) {
 }
 
 func readPepper(path string) ([]byte, error) {
-	file, err := os.Open(path) // #nosec G304 -- whoever gives the URL chooses the file.
+	file, err := os.Open(path) // #nosec G304 -- The URL chooses the file.
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +54,7 @@ func readPepper(path string) ([]byte, error) {
 	}
 	pepper = bytes.TrimSuffix(bytes.TrimSuffix(pepper, []byte("\n")), []byte("\r"))
 	if len(pepper) == 0 || len(pepper) > maxPepper {
-		return nil, fmt.Errorf("the file has to hold 1 to %d bytes", maxPepper)
+		return nil, fmt.Errorf("the file must have 1 to %d bytes", maxPepper)
 	}
 	return pepper, nil
 }

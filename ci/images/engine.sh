@@ -25,8 +25,8 @@ scratch=$(mktemp -d /tmp/tokenstore.XXXXXX) # short: a socket's path has 108 byt
 export DOCKER_HOST=unix://$scratch/docker.sock
 unset DOCKER_CONTEXT DOCKER_TLS_VERIFY
 
-# docker0, its addresses and the rules of iptables are the machine's: an engine
-# takes the containers of another off the network, whatever its data root.
+# docker0, its addresses and the iptables rules belong to the machine: a second engine
+# would take the containers of the first off the network, even with another data root.
 exec 9>/run/lock/tokenstore-docker.lock
 flock -n 9 || { say "waiting for another engine to end"; flock -w 600 9; } || die "another engine still runs after ten minutes"
 
@@ -41,7 +41,7 @@ server_pid=$!
 for tick in $(seq 300); do
   timeout 5 docker info >/dev/null 2>&1 && break
   if ! kill -0 "$server_pid" 2>/dev/null || [ "$tick" = 300 ]; then
-    say "the Docker engine did not start; its last words:"
+    say "the Docker engine did not start; its last output:"
     tail -n 30 "$scratch/log" >&2
     exit 1
   fi
@@ -49,13 +49,13 @@ for tick in $(seq 300); do
 done
 say "DOCKER_HOST=$DOCKER_HOST: $(docker version --format '{{.Server.Version}}')"
 
-# What testcontainers needs to know: its reaper is one more image, and the
+# Settings for testcontainers: no reaper, which would need another image, and the
 # containers' ports are published on this machine.
 export TESTCONTAINERS_RYUK_DISABLED=true TESTCONTAINERS_HOST_OVERRIDE=127.0.0.1
 
-# before_stop leaves no container behind, whatever became of the command.
+# before_stop removes all containers, even if the command failed.
 before_stop() {
   docker ps --all --quiet | xargs -r docker rm --force --volumes >/dev/null 2>&1 || true
 }
-before_stop # and none of a run that was killed
+before_stop # also those of a run that was killed
 attend "$@"

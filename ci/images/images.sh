@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Makes the two images of the container tests without a registry, and runs a
-# command with the variables that name them in place of the public ones:
+# Builds the two images of the container tests without a registry, and runs a command with
+# the variables that name them in place of the public ones:
 #
 #   engine.sh images.sh COMMAND ...
 #
 # Vault is an image from scratch with the program that ci/servers/vault.sh builds.
 # LocalStack is Debian's Python in a root made by debootstrap, with the packages
-# that ci/servers/localstack.sh installs: that needs root on Debian. An image that
-# is there already stays.
+# that ci/servers/localstack.sh installs: that needs root on Debian. Existing
+# images are kept.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 servers=$here/../servers
@@ -15,7 +15,7 @@ servers=$here/../servers
 
 [ $# -gt 0 ] || die "usage: images.sh COMMAND ..."
 
-# recipe changes when what is made below does: images are kept by this name.
+# recipe must change whenever the steps below do: images are kept under this name.
 recipe=1
 vault_image=tokenstore-ci/vault:$recipe-$(digest "$servers/../vault/go.sum" "$here/vault.Dockerfile")
 localstack_image=tokenstore-ci/localstack:$recipe-$(digest "$servers/localstack-requirements.txt")
@@ -27,8 +27,8 @@ present "$localstack_image" || {
   command -v debootstrap >/dev/null || apt_install debootstrap || die "making $localstack_image needs debootstrap"
 }
 
-# discard FOLDER: removes it. A debootstrap that was killed leaves the machine's
-# /proc and /sys mounted below it, into which rm must not go.
+# discard FOLDER: removes it. A debootstrap that was killed leaves the machine's /proc and
+# /sys mounted below it, which rm must not enter.
 discard() {
   local folder mounts
   folder=$(realpath -m "$1")
@@ -37,8 +37,8 @@ discard() {
   rm -rf --one-file-system "$folder"
 }
 
-# One run at a time makes images, and those that waited find them made. What is in
-# the folder was left there by one that was killed.
+# One run at a time builds images; those that waited find them built. A folder that exists
+# already was left by a run that was killed.
 work=$cache/images
 exec 9>"$work.lock"
 flock 9
@@ -49,7 +49,7 @@ mkdir "$work"
 make_vault() {
   mkdir "$work/vault"
   cp "$("$servers/vault.sh" --binary)" "$work/vault/vault"
-  # The classic builder: the other one is not part of every engine.
+  # The classic builder, since not every engine has the other one.
   DOCKER_BUILDKIT=0 docker build --quiet -t "$vault_image" -f "$here/vault.Dockerfile" "$work/vault"
 }
 

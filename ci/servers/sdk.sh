@@ -17,7 +17,7 @@ install() {
   "$python" -m venv "$1/python"
   retry "$1/python/bin/pip" install --quiet --no-deps -r "$pins/requirements.txt"
   command -v node >/dev/null && command -v npm >/dev/null ||
-    apt_install nodejs npm || die "needs node and npm"
+    apt_install nodejs npm || die "node and npm are missing; install them"
   mkdir "$1/node"
   cp "$pins/package.json" "$pins/package-lock.json" "$1/node/"
   (cd "$1/node" && retry npm ci --silent --no-audit --no-fund)

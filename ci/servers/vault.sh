@@ -3,9 +3,9 @@
 # call it. Exports VAULT_ADDR, VAULT_TOKEN and TOKENSTORE_TEST_VAULT_BINARY, the
 # program itself, with which tests start servers of their own.
 #
-# Vault is built from its Go module, the tool of the small module ci/vault, so
-# that it enters no other module's requirements: about ten minutes on two cores,
-# once. VAULT_BINARY names a ready one instead.
+# Vault is built once from its Go module, a tool of the small module ci/vault, so that no
+# other module requires it; that takes about ten minutes on two cores. Set VAULT_BINARY
+# to use an existing binary instead.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/lib.sh"
@@ -29,11 +29,11 @@ else
 fi
 case ${1-} in
   --install) exit 0 ;;
-  --binary) echo "$binary"; exit 0 ;; # what the container image is made from
+  --binary) echo "$binary"; exit 0 ;; # the container image is made from it
 esac
 
 start() {
-  # A home of its own: dev mode writes its root token to ~/.vault-token.
+  # Its own home directory, since dev mode writes its root token to ~/.vault-token.
   env -u VAULT_ADDR -u VAULT_TOKEN HOME="$scratch" \
     "$binary" server -dev -dev-root-token-id=root -dev-no-store-token \
     -dev-listen-address="127.0.0.1:$1" >"$scratch/log" 2>&1 </dev/null &
