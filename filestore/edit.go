@@ -137,18 +137,21 @@ func (d *document) replace(t tokenstore.OAuthToken, quotes bool) error {
 	if err != nil {
 		return err
 	}
-	changed.body, changed.row = body, &row{token: t, oddExpiry: changed.oddExpiry && t.Expiry.IsZero()}
+	odd := changed.oddExpiry && t.Expiry.IsZero() && t.AccessToken == changed.token.AccessToken
+	changed.body, changed.row = body, &row{token: t, oddExpiry: odd}
 	d.records[i] = &changed
 	return nil
 }
 
 // encode returns the line of a token. Fields that are as they were are taken
-// from the cells of the old line, if there are any.
+// from the cells of the old line, if there are any; an expiry that cannot be understood
+// only with its access token.
 func (d *document) encode(t, old tokenstore.OAuthToken, cells []cell, quotes bool) (string, error) {
 	fields := make([]string, len(d.layout))
 	for i, c := range d.layout {
 		value := c.Get(t)
-		if cells != nil && value == c.Get(old) {
+		dropped := c == columnExpiry && value == "" && cells != nil && cells[i].text() != "" && t.AccessToken != old.AccessToken
+		if cells != nil && value == c.Get(old) && !dropped {
 			fields[i] = cells[i].raw
 			continue
 		}

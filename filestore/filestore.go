@@ -57,8 +57,8 @@
 // deletes fail with the same error until a person has corrected the lines.
 //
 // An expiry that cannot be understood otherwise is taken as unknown. It stays in the
-// file until a save brings a new one, and is reported by [Store.Warnings], as is white
-// space around a credential.
+// file until a save brings a new one or another access token, and is reported by
+// [Store.Warnings], as is white space around a credential.
 //
 // # What is written
 //

@@ -16,7 +16,7 @@ import (
 )
 
 // TestAnExpiryThatCannotBeUnderstoodIsUnknown: the row is found and written, and its
-// expiry stays as a person typed it until a save brings one.
+// expiry stays as a person typed it until a save brings one, or another access token.
 func TestAnExpiryThatCannotBeUnderstoodIsUnknown(t *testing.T) {
 	for _, expiry := range []string{"tomorrow", "1763900002000 ", "1.7e12", "2025-11-23T12:00:00Z", "-5", "\xff"} {
 		t.Run(expiry, func(t *testing.T) {
@@ -33,8 +33,8 @@ func TestAnExpiryThatCannotBeUnderstoodIsUnknown(t *testing.T) {
 			if got, err := store.Warnings(t.Context()); err != nil || !reflect.DeepEqual(got, want) {
 				t.Errorf("warnings %v, %v, want %v", got, err, want)
 			}
-			save(t, store, tokenstore.OAuthToken{ID: "2", AccessToken: "1000.fake-new"})
-			if changed := strings.Replace(data, "1000.fake-access-2", "1000.fake-new", 1); content(t, path) != changed {
+			save(t, store, tokenstore.OAuthToken{ID: "2", RefreshToken: "1000.fake-new"})
+			if changed := strings.Replace(data, "1000.fake-refresh-2", "1000.fake-new", 1); content(t, path) != changed {
 				t.Errorf("the file is\n%q\nwant\n%q", content(t, path), changed)
 			}
 			save(t, store, tokenstore.OAuthToken{ID: "2", Expiry: time.UnixMilli(1763900009000)})
@@ -43,6 +43,13 @@ func TestAnExpiryThatCannotBeUnderstoodIsUnknown(t *testing.T) {
 			}
 			if got, err := store.Warnings(t.Context()); err != nil || len(got) > 0 {
 				t.Errorf("warnings %v, %v, want none", got, err)
+			}
+			if err := os.WriteFile(path, []byte(data), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			save(t, store, tokenstore.OAuthToken{ID: "2", AccessToken: "1000.fake-new"})
+			if got := content(t, path); strings.Contains(got, expiry) {
+				t.Errorf("the expiry has stayed beside a new access token: %q", got)
 			}
 		})
 	}

@@ -31,8 +31,14 @@ type rows struct {
 type readRow struct {
 	place any
 	// oddExpiry says that the row has an expiry that cannot be understood. It
-	// stays until the token has one.
+	// stays until the token has one, or another access token.
 	oddExpiry bool
+	access    string
+}
+
+// keepsExpiry reports whether the row keeps its expiry when it is updated to t.
+func (r readRow) keepsExpiry(t tokenstore.OAuthToken) bool {
+	return r.oddExpiry && t.Expiry.IsZero() && t.AccessToken == r.access
 }
 
 // keyColumns says which column a kind of key is in.
@@ -136,7 +142,7 @@ func (r *rows) scan(from *sql.Rows) (tokenstore.OAuthToken, readRow, error) {
 	if err != nil {
 		return tokenstore.OAuthToken{}, readRow{}, &unreadableError{place, t.ID, err.Error()}
 	}
-	return t, readRow{place, oddExpiry}, nil
+	return t, readRow{place, oddExpiry, t.AccessToken}, nil
 }
 
 // raw returns the current row of a selection with so many other columns: its place and
@@ -294,7 +300,7 @@ func (r *rows) Update(row tokenstore.OAuthToken) error {
 	var values []any
 	for i, name := range names {
 		// The ID stays as it is, and so does an expiry that a person has to see to.
-		if name == r.table.column(idColumn) || name == r.table.column(expiryColumn) && read.oddExpiry && row.Expiry.IsZero() {
+		if name == r.table.column(idColumn) || name == r.table.column(expiryColumn) && read.keepsExpiry(row) {
 			continue
 		}
 		set = append(set, d.quote(name)+" = ?")

@@ -76,8 +76,8 @@
 // unreadable. A row that cannot be read is unreadable too, and named by its rowid.
 //
 // An expiry that cannot be understood does not make a row unreadable: it is taken
-// as unknown, stays in the table until a save brings a new one, and is in
-// [Store.Warnings], as is white space around a credential.
+// as unknown, stays in the table until a save brings a new one or another access
+// token, and is in [Store.Warnings], as is white space around a credential.
 package sqlstore
 
 import (

@@ -10,7 +10,8 @@ import (
 )
 
 // TestAnExpiryThatCannotBeUnderstoodIsUnknown reads such rows, finds them by each key,
-// and changes them: the expiry stays as a person typed it until a save brings one.
+// and changes them: the expiry stays as a person typed it until a save brings one,
+// or another access token.
 func TestAnExpiryThatCannotBeUnderstoodIsUnknown(t *testing.T) {
 	for _, expiry := range []string{"'tomorrow'", "'1763900000000 '", "'1.7e12'", "1763900000000.5", "x'3137'", "cast(x'ff' as text)", "'2025-11-23T12:00:00Z'", "'-5'"} {
 		t.Run(expiry, func(t *testing.T) {
@@ -36,6 +37,11 @@ func TestAnExpiryThatCannotBeUnderstoodIsUnknown(t *testing.T) {
 			if got := text(t, db, "select quote(expiry_time) from oauthtoken"); got != stored {
 				t.Errorf("the expiry became %s, want %s", got, stored)
 			}
+			save(t, s, tokenstore.OAuthToken{UserName: "u", AccessToken: "fake-c"})
+			if got := text(t, db, "select quote(expiry_time) from oauthtoken"); got != "NULL" {
+				t.Errorf("beside a new access token the expiry is %s", got)
+			}
+			run(t, db, "update oauthtoken set expiry_time = "+expiry)
 			save(t, s, tokenstore.OAuthToken{UserName: "u", AccessToken: "fake-b", Expiry: millis(1763900000000)})
 			if got := text(t, db, "select expiry_time from oauthtoken"); got != "1763900000000" {
 				t.Errorf("the expiry became %s", got)
