@@ -119,7 +119,7 @@ func HostileFile(piece string, size int, headed bool) []byte {
 
 // counting is a context that counts how often it is looked at, and ends at one look.
 type counting struct {
-	context.Context
+	context.Context //nolint:containedctx // It is one itself.
 	looks, end int
 }
 

@@ -34,7 +34,7 @@ var specials = map[string]func(t *testing.T, path string) error{
 		return errors.Join(os.WriteFile(path+"-file", []byte("7\n"), 0o600), os.Symlink(path+"-file", path))
 	},
 	"socket": func(t *testing.T, path string) error {
-		l, err := net.Listen("unix", path) //nolint:noctx // It is never connected to.
+		l, err := net.Listen("unix", path)
 		if errors.Is(err, unix.EINVAL) {
 			t.Skip("the path is too long for a socket")
 		}

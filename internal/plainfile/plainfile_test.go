@@ -19,7 +19,7 @@ import (
 func TestOnlyRegularFilesAreOpened(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
-	socket, err := net.Listen("unix", at("socket")) //nolint:noctx // It is never connected to.
+	socket, err := net.Listen("unix", at("socket"))
 	if err != nil {
 		t.Fatal(err)
 	}
