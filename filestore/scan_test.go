@@ -120,7 +120,7 @@ func HostileFile(piece string, size int, headed bool) []byte {
 // counting is a context that counts how often it is looked at, and ends at one look.
 type counting struct {
 	context.Context //nolint:containedctx // It is one itself.
-	looks, end int
+	looks, end      int
 }
 
 func (c *counting) Err() error {
