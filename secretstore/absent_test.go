@@ -13,9 +13,8 @@ import (
 	"example.com/tokenstore/secretstore"
 )
 
-// nowhere is a service that shows no secret, whatever is written: the place that
-// would hold them does not exist, or somebody removes them at once. put is what a
-// write comes to.
+// nowhere is a service that never returns a secret: the container does not exist, or
+// secrets are removed immediately. put is the result of a write.
 type nowhere struct {
 	put   error
 	calls int
@@ -38,9 +37,8 @@ func (n *nowhere) List(context.Context, string) iter.Seq2[string, error] {
 	return func(func(string, error) bool) {}
 }
 
-// TestNothingWaitsForEver has every operation meet a service that shows no secret.
-// It ends, though its context has no deadline, and says what is wrong where a write
-// was refused.
+// TestNothingWaitsForEver runs every operation on a service that never returns a secret. It
+// ends although its context has no deadline, and reports a write that was refused.
 func TestNothingWaitsForEver(t *testing.T) {
 	token := client(tokenstore.OAuthToken{UserName: "fake-user", RefreshToken: "fake-refresh"})
 	owned := client(tokenstore.OAuthToken{RefreshToken: "fake-refresh-2"})

@@ -46,7 +46,7 @@ const serviceParts = "\n## "
 type counted struct {
 	name string
 	do   func(ctx context.Context, s *secretstore.Store) error
-	// empty says that nothing is stored before it.
+	// empty says that the store is empty before the operation.
 	empty bool
 }
 
@@ -55,7 +55,7 @@ func client(t tokenstore.OAuthToken) tokenstore.OAuthToken {
 	return t
 }
 
-// firstToken is what is stored before each operation.
+// firstToken is stored before each operation.
 var firstToken = client(tokenstore.OAuthToken{ID: "", UserName: "u1", RefreshToken: "r1", GrantToken: "g1", AccessToken: "a1"})
 
 func countedOperations() []counted {
@@ -140,7 +140,7 @@ func countCalls(t *testing.T, op counted, form ...secretstore.Option) calls {
 	return *c
 }
 
-// observedStore returns a store that knows nothing yet, and counts its calls.
+// observedStore returns a store without any memory, and counts its calls.
 func observedStore(t testing.TB, secrets driver.Secrets, options ...secretstore.Option) (*secretstore.Store, *calls) {
 	t.Helper()
 	c := &calls{}
@@ -160,8 +160,8 @@ func observedStore(t testing.TB, secrets driver.Secrets, options ...secretstore.
 	}))...), c
 }
 
-// noWait has a store wait for nothing: an edit that follows a save at once may be
-// an older state, for all that it knows, and is read again for a while.
+// noWait makes a store's waits take no time: the store cannot distinguish an edit right
+// after a save from an older state, so it reads it again for a while.
 var noWait = secretstore.WithSleep(func(ctx context.Context, _ time.Duration) error { return ctx.Err() })
 
 // editedData returns the data of a secret as a person's edit leaves it.

@@ -13,9 +13,9 @@ import (
 	"example.com/tokenstore/secretstore"
 )
 
-// TestEditedTokenStaysListed has a person change the only key of a token, and
-// then somebody save another token with the key that it had. A document index is
-// the list of all tokens, so it must not lose its last hint of the first one.
+// TestEditedTokenStaysListed has a person change the only key of a token, and then saves
+// another token with the old key. A document index is the list of all tokens, so it must
+// not lose its last hint of the first one.
 func TestEditedTokenStaysListed(t *testing.T) {
 	secrets := memory.New()
 	store, err := secretstore.New(secrets, secretstore.WithDocument(1), noWait)
@@ -59,7 +59,7 @@ func TestTokenWithoutKeysStaysListed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// With another one in the index, nobody takes it for lost and asks the service.
+	// With another one in the index, the index is not considered lost.
 	beside, err := store.SaveToken(ctx, client(tokenstore.OAuthToken{UserName: "fake-other", RefreshToken: "fake-other-refresh"}))
 	if err != nil {
 		t.Fatal(err)
@@ -153,8 +153,8 @@ func TestGenerationOfAPerson(t *testing.T) {
 }
 
 // TestUnreadableTokenOfAUser has a person break a user's token while the index
-// is lost. It is neither absent nor to be joined by a second token of that user: the
-// user's next save makes it whole.
+// is lost. The token is not absent, and the user must not get a second one: the user's
+// next save repairs it.
 func TestUnreadableTokenOfAUser(t *testing.T) {
 	for name, form := range forms {
 		ctx, secrets := t.Context(), memory.New()

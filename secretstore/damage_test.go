@@ -16,7 +16,7 @@ import (
 	"example.com/tokenstore/secretstore"
 )
 
-// restorable is a service that says of a secret that older data was put back.
+// restorable is a service that reports when older data of a secret was put back.
 type restorable struct {
 	*memory.Secrets
 	restored map[string]string // revisions, by name
@@ -43,7 +43,7 @@ type bench struct {
 	form []secretstore.Option
 }
 
-// onEachForm runs a test with each form of index. No find looks through all tokens.
+// onEachForm runs a test with each form of index. No find searches all tokens.
 func onEachForm(t *testing.T, test func(b *bench)) {
 	for name, form := range forms {
 		t.Run(name, func(t *testing.T) {
@@ -79,7 +79,7 @@ func (b *bench) secret(token tokenstore.OAuthToken) driver.Secret {
 	return secret
 }
 
-// write writes a secret of a token anew, with nothing but these fields.
+// write replaces a token's secret with these fields only.
 func (b *bench) write(token tokenstore.OAuthToken, fields map[string]string) {
 	b.Helper()
 	data, err := json.Marshal(fields)
@@ -129,7 +129,8 @@ func (b *bench) foundByAll(when string, token tokenstore.OAuthToken) {
 	}
 }
 
-// unreadable expects that finds by these keys and by the ID say so, with the texts.
+// unreadable expects finds by these keys and by the ID to fail as unreadable, with these
+// words.
 func (b *bench) unreadable(when string, id string, keys []tokenstore.Key, texts ...string) {
 	b.Helper()
 	check := func(how string, err error) {
@@ -179,7 +180,7 @@ var damages = map[string]struct {
 	"a field that is none":     {`{"user_name":"fake-user","refresh_token":{"typed":1}}`, "refresh_token", tokenstore.OAuthToken{}},
 	"nothing of a token":       {`{"password":"typed"}`, "none of a token's fields", tokenstore.OAuthToken{}},
 	"nothing":                  {`{}`, "none of a token's fields", tokenstore.OAuthToken{}},
-	"a text":                   {`typed`, "not a JSON object", tokenstore.OAuthToken{}},
+	"not JSON":                 {`typed`, "not a JSON object", tokenstore.OAuthToken{}},
 	"JSON with a comma":        {`{"refresh_token":"typed",}`, "not a JSON object", tokenstore.OAuthToken{}},
 	"the ID of another":        {`{"id":"another","user_name":"fake-user","refresh_token":"fake-typed"}`, "has the id of another token", tokenstore.OAuthToken{RefreshToken: "fake-typed"}},
 	"all fields removed":       {`{"id":"ID","generation":"1700000009","created":"1700000000000000","keys":"typed"}`, "none of a token's fields", tokenstore.OAuthToken{}},
@@ -249,8 +250,8 @@ func (b *bench) gone(when string, token tokenstore.OAuthToken) {
 	}
 }
 
-// TestSaveMendsADamagedToken saves a token whose secret a person has damaged: what is
-// set overwrites, what the person put in stays, and every key finds it.
+// TestSaveMendsADamagedToken saves a token whose secret a person has damaged: the fields
+// that are set overwrite, the person's other fields stay, and every key finds it.
 func TestSaveMendsADamagedToken(t *testing.T) {
 	onEachForm(t, func(b *bench) {
 		for what, damage := range damages {
@@ -281,7 +282,7 @@ func TestSaveMendsADamagedToken(t *testing.T) {
 				b.foundByAll(what, want)
 				b.listed(what, []tokenstore.OAuthToken{want})
 				if strings.Contains(damage.data, "password") && !strings.Contains(string(b.secret(token).Data), `"password":"typed"`) {
-					b.Errorf("%s: what the person put in is gone", what)
+					b.Errorf("%s: the person's fields are gone", what)
 				}
 				if report := b.repair(); len(report.Unreadable)+report.KeysAdded != 0 {
 					b.Errorf("%s: after the save there is something to repair: %+v", what, report)
@@ -291,8 +292,8 @@ func TestSaveMendsADamagedToken(t *testing.T) {
 	})
 }
 
-// TestOverwrittenToken has a person write a token's secret anew, without an ID, so
-// that it still is a token: its name says its ID, and what was typed counts.
+// TestOverwrittenToken has a person replace a token's secret, without an ID, so that it is
+// still a token: its ID comes from its name, and the typed fields count.
 func TestOverwrittenToken(t *testing.T) {
 	user := tokenstore.OAuthToken{UserName: "fake-user", RefreshToken: "fake-refresh", AccessToken: "fake-access"}
 	given := tokenstore.OAuthToken{ID: "given ID", UserName: "fake-user", RefreshToken: "fake-refresh"}
@@ -347,7 +348,7 @@ func TestOverwrittenToken(t *testing.T) {
 	}
 }
 
-// TestOverwrittenTokenOfALongID has no ID left: its name is only a hash of one.
+// TestOverwrittenTokenOfALongID tests a token whose ID is lost: its name is only a hash.
 func TestOverwrittenTokenOfALongID(t *testing.T) {
 	onEachForm(t, func(b *bench) {
 		token := b.save(tokenstore.OAuthToken{ID: strings.Repeat("long/", 40), UserName: "fake-user", RefreshToken: "fake-refresh"})
@@ -366,7 +367,7 @@ func TestOverwrittenTokenOfALongID(t *testing.T) {
 	})
 }
 
-// TestDamagedTokenWithoutAUser is found out by its refresh token, and mended by it.
+// TestDamagedTokenWithoutAUser finds and repairs a damaged token by its refresh token.
 func TestDamagedTokenWithoutAUser(t *testing.T) {
 	for what, save := range map[string]tokenstore.OAuthToken{
 		"by the refresh token": {RefreshToken: "fake-refresh", AccessToken: "fake-set"},
@@ -390,8 +391,8 @@ func TestDamagedTokenWithoutAUser(t *testing.T) {
 	}
 }
 
-// TestStrangersSecretsAreLeftAlone has secrets of others under names that a token
-// could have, on which no hint points.
+// TestStrangersSecretsAreLeftAlone has foreign secrets under names that a token could
+// have, without hints that point to them.
 func TestStrangersSecretsAreLeftAlone(t *testing.T) {
 	strangers := map[string]string{
 		"theirs": `{"password":"fake"}`, "42": `{"id":"7","password":"fake"}`, "text": "fake", "list": `["fake"]`, "empty": `{}`,
@@ -404,7 +405,7 @@ func TestStrangersSecretsAreLeftAlone(t *testing.T) {
 		}
 		token := b.save(tokenstore.OAuthToken{UserName: "fake-user", RefreshToken: "fake-refresh"})
 		store := b.process()
-		for range 2 { // The second time it remembers whose they are.
+		for range 2 { // The second time the process remembers that they are foreign.
 			if tokens, err := store.GetTokens(ctx); err != nil || !slices.Equal(tokens, []tokenstore.OAuthToken{token}) {
 				b.Errorf("listed are %v, %v", tokens, err)
 			}
@@ -503,8 +504,8 @@ func TestFormOfALaterRelease(t *testing.T) {
 	})
 }
 
-// TestNoteSurvives keeps what a token source has noted: through updates, fences,
-// edits and mending; a deletion drops it.
+// TestNoteSurvives checks that updates, fences, edits and repairs keep a token source's
+// note, and that a deletion drops it.
 func TestNoteSurvives(t *testing.T) {
 	onEachForm(t, func(b *bench) {
 		for _, note := range []string{`"claimed fake"`, `{"a":["b"]}`, `7`} {
@@ -531,7 +532,7 @@ func TestNoteSurvives(t *testing.T) {
 	})
 }
 
-// TestWarnings checks tokens with slips that cost nothing and should be looked at.
+// TestWarnings checks tokens with harmless mistakes that need a person's attention.
 func TestWarnings(t *testing.T) {
 	onEachForm(t, func(b *bench) {
 		token := b.save(tokenstore.OAuthToken{UserName: "fake-user", RefreshToken: "fake-refresh", Expiry: time.Unix(1_800_000_000, 0)})
@@ -654,7 +655,7 @@ func TestCopiedAndSwappedTokens(t *testing.T) {
 		if report := b.repair(); len(report.Unreadable) != 1 || report.Foreign != 0 || report.Tokens != 2 {
 			b.Errorf("a copy: the repair gives %+v", report)
 		}
-		b.foundByAll("beside a copy", first)
+		b.foundByAll("with a copy", first)
 		if err := b.process().DeleteToken(ctx, "copy"); err != nil {
 			b.Error(err)
 		}
@@ -746,8 +747,8 @@ func TestRestoredTokens(t *testing.T) {
 	})
 }
 
-// TestRollbackThatThisProcessSees has a service that does not tell of a rollback; a
-// process has seen the later generation.
+// TestRollbackThatThisProcessSees has a service that does not report a rollback, and a
+// process that has seen the later generation.
 func TestRollbackThatThisProcessSees(t *testing.T) {
 	onEachForm(t, func(b *bench) {
 		ctx, store := b.Context(), b.process()
@@ -777,8 +778,8 @@ func TestRollbackThatThisProcessSees(t *testing.T) {
 	})
 }
 
-// TestFenceHidesNoEdit has a save of another token fence a restored one, and write it
-// again: it must still look restored.
+// TestFenceHidesNoEdit has a save of another token fence a restored one, which rewrites
+// it: it must still count as restored.
 func TestFenceHidesNoEdit(t *testing.T) {
 	onEachForm(t, func(b *bench) {
 		token := b.save(tokenstore.OAuthToken{UserName: "fake-user", RefreshToken: "fake-r1"})
@@ -786,7 +787,7 @@ func TestFenceHidesNoEdit(t *testing.T) {
 		b.save(tokenstore.OAuthToken{UserName: "fake-user", RefreshToken: "fake-r2"})
 		b.now = b.now.Add(time.Hour)
 		b.restore(before)
-		// The hint of fake-r2 leads to the token, which does not hold it.
+		// The hint of fake-r2 leads to the token, which does not have that key.
 		other := b.save(tokenstore.OAuthToken{RefreshToken: "fake-r2"})
 		if other.ID == token.ID {
 			b.Fatal("the save went to the restored token")
@@ -799,9 +800,9 @@ func TestFenceHidesNoEdit(t *testing.T) {
 	})
 }
 
-// TestLastHintStays has a person recover a token in a way that nothing shows: no
-// process has seen it, and its service does not tell. A save by a key that it once
-// had must not take the hint by which it is listed.
+// TestLastHintStays has a person recover a token undetected: no process has seen it, and
+// the service does not report it. A save by a key that it once had must not remove the
+// hint by which it is listed.
 func TestLastHintStays(t *testing.T) {
 	onEachForm(t, func(b *bench) {
 		ctx := b.Context()

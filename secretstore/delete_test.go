@@ -15,13 +15,13 @@ import (
 	"example.com/tokenstore/secretstore"
 )
 
-// hoarder keeps older versions of a secret until it is told to retire them, at
-// which it fails so many times. If it has a window, it passes over what was
-// written more than a third of it ago.
+// hoarder keeps older versions of a secret until they are retired, and fails to retire a
+// number of times. If it has a window, it ignores tombstones that were written more than
+// a third of the window ago.
 type hoarder struct {
 	driver.Secrets
 
-	mu       sync.Mutex // guards what follows: DeleteTokens deletes several at once
+	mu       sync.Mutex // guards the fields below: DeleteTokens deletes several tokens concurrently
 	failures int
 	kept     map[string]bool
 

@@ -13,7 +13,7 @@ import (
 	"example.com/tokenstore/secretstore"
 )
 
-// TestExists tells an empty store from a place where nothing of one is.
+// TestExists distinguishes an empty store from a place without one.
 func TestExists(t *testing.T) {
 	onEachForm(t, func(b *bench) {
 		exists := func(when string, want bool) {
@@ -46,7 +46,7 @@ func TestExists(t *testing.T) {
 	})
 	denied := drivertest.Inject(memory.New(), drivertest.FailMethod(drivertest.List, drivertest.Denied))
 	if _, err := open(t, denied).Exists(t.Context()); !errors.Is(err, tokenstore.ErrDenied) {
-		t.Errorf("a role that may not list is told %v", err)
+		t.Errorf("a role that may not list gets %v", err)
 	}
 }
 

@@ -40,8 +40,8 @@ func (p *partial) GetBatch(ctx context.Context, names []string) ([]driver.Secret
 }
 
 // TestBatchThatIsThrottledInPart has a find by an access token, which the index
-// leaves out, read the tokens while the service is busy. What could not be read
-// now may be the token: it is neither absent nor unreadable.
+// leaves out, read the tokens while the service is busy. A token that could not be read
+// may be the one: it is neither absent nor unreadable.
 func TestBatchThatIsThrottledInPart(t *testing.T) {
 	for kind, retryable := range map[error]bool{driver.ErrThrottled: true, driver.ErrUnavailable: true, driver.ErrDenied: false} {
 		t.Run(kind.Error(), func(t *testing.T) {
@@ -81,9 +81,9 @@ func (a *answering) GetBatch(_ context.Context, names []string) ([]driver.Secret
 	return a.answer(names)
 }
 
-// TestAbsenceOfABatch has a service answer a batch read of secrets that are all there
-// as if they were not. Nobody believes it: no token is missing from a list without an
-// error, no hint is removed, and no second token is made.
+// TestAbsenceOfABatch has a service answer a batch read of existing secrets as if they did
+// not exist. That is no proof: no token is missing from a list without an error, no hint
+// is removed, and no second token is inserted.
 func TestAbsenceOfABatch(t *testing.T) {
 	named := func(names []string) error {
 		var faults []error

@@ -15,8 +15,8 @@ import (
 	"example.com/tokenstore/secretstore"
 )
 
-// TestNothingShowsThePepper prints, logs and marshals a store, its options, what it
-// reports and what it tells an observer.
+// TestNothingShowsThePepper prints, logs and marshals a store, its options, its reports
+// and its calls to an observer.
 func TestNothingShowsThePepper(t *testing.T) {
 	pepper := "fake-pepper"
 	var calls []secretstore.Call

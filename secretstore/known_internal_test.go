@@ -8,9 +8,8 @@ import (
 	"example.com/tokenstore/internal/recent"
 )
 
-// TestLastMetIsRemembered has a process meet more tokens than it remembers. What
-// it has met last it still knows, so that it sees its own writes; and what it
-// keeps is bounded.
+// TestLastMetIsRemembered has a process read more tokens than it remembers. It still knows
+// the last ones, so that it sees its own writes; and its memory is limited.
 func TestLastMetIsRemembered(t *testing.T) {
 	s := NewMemory()
 	s.accessIndex = false

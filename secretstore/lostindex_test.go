@@ -38,7 +38,7 @@ func loseIndex(t *testing.T, secrets *memory.Secrets, all bool) {
 }
 
 // TestLostIndexHidesNoToken removes the documents of the index, which are the list
-// of all tokens. Whoever may list still sees every token, and finds it.
+// of all tokens. A role that may list still sees and finds every token.
 func TestLostIndexHidesNoToken(t *testing.T) {
 	ctx, secrets := t.Context(), memory.New()
 	writer := open(t, secrets, secretstore.WithDocument(4), noWait)
@@ -139,8 +139,8 @@ func TestDeleteTokensOfAnIndexThatMayNotBeRead(t *testing.T) {
 	}
 }
 
-// TestDeleteTokensBesideABrokenIndex deletes all tokens while the index cannot be
-// understood: the service's list will do, but nobody knows what it does not show.
+// TestDeleteTokensBesideABrokenIndex deletes all tokens while the index cannot be parsed:
+// the service's list is used, but it may be incomplete.
 func TestDeleteTokensBesideABrokenIndex(t *testing.T) {
 	ctx, secrets := t.Context(), memory.New()
 	store := open(t, secrets, secretstore.WithDocument(1), noWait)
@@ -160,8 +160,8 @@ func TestDeleteTokensBesideABrokenIndex(t *testing.T) {
 	}
 }
 
-// TestEmptiedStoreCostsWhatItDid looks into a store all of whose tokens were
-// deleted: their tombstones are not looked at again and again.
+// TestEmptiedStoreCostsWhatItDid reads a store whose tokens were all deleted: their
+// tombstones are not read each time.
 func TestEmptiedStoreCostsWhatItDid(t *testing.T) {
 	ctx, secrets := t.Context(), memory.New()
 	options := []secretstore.Option{secretstore.WithDocument(1), secretstore.WithoutAccessIndex(), noWait}

@@ -57,7 +57,7 @@ func storeSuite(t *testing.T, tokens int, newSecrets func() driver.Secrets, opti
 	}.Store(t)
 }
 
-// plantForeign puts secrets of others beside the store's own.
+// plantForeign puts secrets of others next to the store's own.
 func plantForeign(ctx context.Context, secrets driver.Secrets) (func(context.Context) error, error) {
 	planted := map[string]string{
 		"tokenstore/tokens/other":      `{"refresh_token":"fake-of-others","client_id":"fake"}`,

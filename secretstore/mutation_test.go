@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// TestMutations plants one fault after another in the engine and has a suite find
-// it. It takes minutes and runs if TOKENSTORE_MUTATIONS is set. The faults are
+// TestMutations plants one fault after another in the engine, and expects a suite to find
+// it. It takes minutes and runs only if TOKENSTORE_MUTATIONS is set. The faults are
 // planted in a copy that only the compiler sees.
 func TestMutations(t *testing.T) {
 	if os.Getenv("TOKENSTORE_MUTATIONS") == "" {
@@ -32,8 +32,8 @@ func TestMutations(t *testing.T) {
 	}
 }
 
-// TestMutationsFit keeps the table in step with the source: every fault can be
-// planted. Whether a suite finds it, TestMutations says.
+// TestMutationsFit checks that the table fits the source: every fault can be planted.
+// TestMutations checks that a suite finds it.
 func TestMutationsFit(t *testing.T) {
 	for _, m := range mutations {
 		t.Run(m.name, func(t *testing.T) { m.plant(t) })
@@ -84,7 +84,7 @@ func (m mutation) plant(t *testing.T) (overlay string) {
 		t.Fatal(err)
 	}
 	if n := strings.Count(string(source), m.old); n != 1 {
-		t.Fatalf("%s has the text that is to be replaced %d times: bring the table up to date", m.file, n)
+		t.Fatalf("%s has the code to replace %d times, want once: update mutations_test.go", m.file, n)
 	}
 	real, err := filepath.Abs(file)
 	if err != nil {

@@ -38,7 +38,7 @@ var mutations = []mutation{
 		scheduled + "^from_save_u1_r1:_save_u1_r2_._save_u1_r1$", true,
 	},
 	{
-		"a claim does not tell of others", "index/hints.go",
+		"a claim does not return the hints of others", "index/hints.go",
 		"\t\tif h.ID != id {\n", "\t\tif false {\n",
 		scheduled + "^from_nothing:_save_u1_r1_._save_id_x_u1$", true,
 	},
@@ -58,12 +58,12 @@ var mutations = []mutation{
 		races + "TestInsertWhoseKeyIsTakenOver", false,
 	},
 	{
-		"a hit beside a claim is passed over", "secretstore/settle.go",
+		"a hit next to a claim is ignored", "secretstore/settle.go",
 		"\t\t\treturn errAgain\n", "\t\t\treturn nil\n",
 		scheduled + "^from_nothing:_save_u1_r1_._save_id_x_u1$", true,
 	},
 	{
-		"owned rows are passed over by any key", "secretstore/settle.go",
+		"owned rows are ignored for any key", "secretstore/settle.go",
 		"rests && !(ownerless && r.token.UserName != \"\")", "rests && (ownerless || !ownerless) && r.token.UserName == \"\"",
 		scheduled + "^from_nothing:_save_u1_r1_._save_id_x_u1$", true,
 	},
@@ -119,12 +119,12 @@ var mutations = []mutation{
 		crashes + "delete$", false,
 	},
 	{
-		"a conflict is taken for success", "secretstore/save.go",
+		"a conflict counts as success", "secretstore/save.go",
 		"\t_, err := a.s.write(ctx, p.next)\n", "\t_, err := a.s.write(ctx, p.next)\n\tif errors.Is(err, driver.ErrConflict) {\n\t\treturn nil\n\t}\n",
 		scheduled + "^from_nothing:_save_r1_._save_r1_a4$", true,
 	},
 	{
-		"a conflict is written over", "secretstore/secret.go",
+		"a conflicting change is overwritten", "secretstore/secret.go",
 		"\tif err != nil {\n\t\treturn nil, err\n\t}\n\tstored := *r\n",
 		"\tif errors.Is(err, driver.ErrConflict) {\n\t\tnow, _ := s.secrets.Get(ctx, r.name)\n\t\trevision, err = s.secrets.Put(ctx, driver.Secret{Name: r.name, Data: r.data(), Revision: now.Revision})\n\t}\n\tif err != nil {\n\t\treturn nil, err\n\t}\n\tstored := *r\n",
 		linear, false,
@@ -141,12 +141,12 @@ var mutations = []mutation{
 		linear, true,
 	},
 	{
-		"an operation tries for ever", "secretstore/save.go",
+		"an operation never gives up", "secretstore/save.go",
 		"if tries == s.attempts {", "if tries == -s.attempts {",
 		races + "TestSaveGivesUp", false,
 	},
 	{
-		"an operation that slept goes on", "secretstore/save.go",
+		"an operation that stalled goes on", "secretstore/save.go",
 		"if a.s.now().Sub(a.started) > maxAge {", "if a.s.now().Sub(a.started) > 10000*maxAge {",
 		races + "TestSaveThatSleptBeginsAgain", false,
 	},
@@ -156,17 +156,17 @@ var mutations = []mutation{
 		model, true,
 	},
 	{
-		"an older state is taken", staleness,
+		"an older state is accepted", staleness,
 		"\t\treturn Older\n", "\t\treturn Fresh\n",
 		staleSuite, false,
 	},
 	{
-		"a row that is gone for a moment is taken for deleted", staleness,
+		"a row that is briefly gone counts as deleted", staleness,
 		"case s.Revision == \"\" && before.Empty,", "case s.Revision == \"\",",
 		staleSuite, false,
 	},
 	{
-		"a state without a generation is taken for the latest", staleness,
+		"a state without a generation counts as the latest", staleness,
 		" && !s.Uncounted && !before.Uncounted", "",
 		races + "TestPasteOverAHighGeneration", false,
 	},
@@ -176,7 +176,7 @@ var mutations = []mutation{
 		races + "TestTokenWithoutGeneration", false,
 	},
 	{
-		"a state whose order nothing tells is taken for the latest", staleness,
+		"a state of unknown order counts as the latest", staleness,
 		"case asked.Sub(before.Since) < patience:", "case false:",
 		races + "TestEditIsNotReadBackwards", false,
 	},
@@ -191,7 +191,7 @@ var mutations = []mutation{
 		races + "TestRepairUnderAnotherPepper", false,
 	},
 	{
-		"a lost index is taken for an empty one", "secretstore/find.go",
+		"a lost index counts as an empty one", "secretstore/find.go",
 		"if whole || err != nil {", "if _, lists := s.index.(index.Lister); whole || lists || err != nil {",
 		races + "TestLostIndexHidesNoToken", false,
 	},
@@ -201,7 +201,7 @@ var mutations = []mutation{
 		races + "TestDeleteTokensOfALostIndex", false,
 	},
 	{
-		"a repair does not mark the edits that it has seen to", "secretstore/repair_tokens.go",
+		"a repair does not mark the edits that it has re-indexed", "secretstore/repair_tokens.go",
 		"return r.mark(ctx, slices.DeleteFunc(tokens, func(row *row) bool { return row.state != live || !r.s.edited(row) }))", "return nil",
 		races + "TestRepairSeesToAnEdit", false,
 	},
@@ -266,7 +266,7 @@ var mutations = []mutation{
 		"./internal/staleness TestOnlyAnswersAboutASecretCount", false,
 	},
 	{
-		"a save that begins again is no younger", "secretstore/savemany.go",
+		"a retried save is no younger", "secretstore/savemany.go",
 		"\tif p.target.inserts() {\n", "\tif false {\n",
 		races + "TestSaveTokensKeepsOrder", false,
 	},
@@ -286,27 +286,27 @@ var mutations = []mutation{
 		model, true,
 	},
 	{
-		"secrets of others are taken for tokens", "secretstore/damage.go",
+		"foreign secrets count as tokens", "secretstore/damage.go",
 		"r.misnamed(), e.hinted, e.derived != \"\":", "r.misnamed(), e.hinted, e.derived != \"\", true:",
 		model, true,
 	},
 	{
-		"what is damaged is taken for a stranger's", "secretstore/damage.go",
+		"a damaged secret counts as foreign", "secretstore/damage.go",
 		"\tr.state = damaged\n", "\tr.state = foreign\n",
 		races + "TestDamagedTokenIsNoStranger", false,
 	},
 	{
-		"a find passes over what is damaged", "secretstore/find.go",
+		"a find ignores damaged tokens", "secretstore/find.go",
 		"\t\tcase r.barred():\n", "\t\tcase r.state == unreadable:\n",
 		races + "TestDamagedTokenIsNoStranger", false,
 	},
 	{
-		"a save of a damaged token inserts another beside it", "secretstore/find.go",
+		"a save of a damaged token inserts another one", "secretstore/find.go",
 		"\t\t\tmendable = r\n", "",
 		races + "TestDamagedTokenWithoutAUser", false,
 	},
 	{
-		"a save drops what a person put into a damaged token", "secretstore/row.go",
+		"a save drops a person's fields of a damaged token", "secretstore/row.go",
 		"\tif r.state == live || r.state == damaged {\n\t\tnext.object", "\tif r.state == live {\n\t\tnext.object",
 		races + "TestSaveMendsADamagedToken", false,
 	},
@@ -316,7 +316,7 @@ var mutations = []mutation{
 		races + "TestDamagedTokenIsNoStranger", false,
 	},
 	{
-		"a stranger's secret is deleted as damaged", "secretstore/damage.go",
+		"a foreign secret is deleted as damaged", "secretstore/damage.go",
 		"\t\t\tr.state = foreign\n\t\t\tw.s.known.foreign(r)\n", "\t\t\tr.state = damaged\n",
 		races + "TestStrangersSecretsAreLeftAlone", false,
 	},
@@ -331,12 +331,12 @@ var mutations = []mutation{
 		races + "TestRenamedToken", false,
 	},
 	{
-		"restored content is taken for unedited", "secretstore/row.go",
+		"restored content counts as unedited", "secretstore/row.go",
 		"return r.restored || r.uncounted", "return r.uncounted",
 		races + "TestRestoredTokens", false,
 	},
 	{
-		"a rollback that was seen is taken for unedited", "secretstore/known.go",
+		"a rollback that was seen counts as unedited", "secretstore/known.go",
 		"\t\tr.restored = true\n", "",
 		races + "TestRollbackThatThisProcessSees", false,
 	},

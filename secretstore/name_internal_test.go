@@ -29,7 +29,7 @@ func TestEscapedIDsAreSafeAndInjective(t *testing.T) {
 	}
 	for _, name := range []string{"_", "_4", "a_zz", "_61", "a-b"} {
 		if id, ok := unescapeID(name); ok {
-			t.Errorf("%q was taken for the name of %q", name, id)
+			t.Errorf("%q was decoded as the name of %q", name, id)
 		}
 	}
 }

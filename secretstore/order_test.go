@@ -13,8 +13,8 @@ import (
 	"example.com/tokenstore/secretstore"
 )
 
-// lateService is a service that shows, for two seconds after a write, what was
-// there before: as many states back as behind says.
+// lateService is a service that, for two seconds after a write, returns an earlier state:
+// as many states back as behind says.
 type lateService struct {
 	*testing.T
 	secrets driver.Secrets
@@ -97,16 +97,16 @@ func (w *lateService) findsAtOnce(who string, s tokenstore.Store, access string)
 }
 
 // TestTokenWithoutGenerationIsReadInOrder has a person paste a token over its
-// secret, without the generation that tells the order of states. Nobody goes back
-// to the pasted state once it has seen what came after it, everybody sees it in
-// the end, and nobody waits where the order is clear.
+// secret, without the generation that shows the order of states. No process goes back to
+// the pasted state after it has seen a later one, all see it in the end, and none waits
+// where the order is clear.
 func TestTokenWithoutGenerationIsReadInOrder(t *testing.T) {
 	w := newLateService(t)
 	writer, reader, newcomer := w.process(0), w.process(0), w.process(0)
 	w.save(writer, "fake-1")
 	w.finds("the reader", reader, "fake-1")
 
-	// Pasted at once, and twice: the first paste may still be shown.
+	// Pasted twice in a row: the service may still return the first paste.
 	w.paste("fake-2")
 	w.finds("the writer", writer, "fake-2")
 	w.paste("fake-3")
@@ -134,7 +134,7 @@ func TestTokenWithoutGenerationIsReadInOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.pass(1500 * time.Millisecond)
-	w.finds("who deleted the token", writer, "")
+	w.finds("the process that deleted the token", writer, "")
 }
 
 // TestPasteOverAHighGeneration pastes over a token whose generation is ahead of
@@ -173,14 +173,14 @@ func TestEditIsNotReadBackwards(t *testing.T) {
 	w.finds("the store, shown the state before the edit", store, "fake-2")
 }
 
-// TestOwnInsertIsThere has the service show that nothing is there after a token
-// was inserted: the process that did it finds it and deletes it.
+// TestOwnInsertIsThere has the service return nothing right after an insert: the process
+// that inserted the token finds and deletes it.
 func TestOwnInsertIsThere(t *testing.T) {
 	w := newLateService(t)
 	store := w.process(0)
 	w.save(store, "fake-1")
 	w.behind = 9
-	w.finds("who inserted the token", store, "fake-1")
+	w.finds("the process that inserted the token", store, "fake-1")
 	w.behind = 0
 	w.pass(time.Minute)
 	if err := store.DeleteToken(t.Context(), "1"); err != nil {
@@ -197,8 +197,8 @@ func TestOwnInsertIsThere(t *testing.T) {
 }
 
 // TestRemovedTokenDoesNotComeBack removes a secret, as a service does some time
-// after a deletion. Who has seen that it is gone does not find it again, not even
-// a state that it has missed, unless somebody puts it back.
+// after a deletion. A process that has seen that it is gone does not find it again, not
+// even in a state that it has missed, unless it is put back.
 func TestRemovedTokenDoesNotComeBack(t *testing.T) {
 	w := newLateService(t)
 	reader, writer := w.process(0), w.process(0)

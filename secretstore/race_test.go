@@ -100,7 +100,7 @@ func TestFindFollowsAMovingKey(t *testing.T) {
 	}
 }
 
-// TestSaveGivesUp lets every write of a token lose against others.
+// TestSaveGivesUp makes every write of a token conflict.
 func TestSaveGivesUp(t *testing.T) {
 	writes := 0
 	secrets := drivertest.Inject(memory.New(), func(c drivertest.Call) drivertest.Outcome {
@@ -123,9 +123,9 @@ func TestSaveGivesUp(t *testing.T) {
 	}
 }
 
-// TestSaveThatSleptBeginsAgain lets a save sleep for two days before it writes
-// its token. Meanwhile others insert and delete the same token, and a repair
-// removes what is left of it. The save must not write on what it knew.
+// TestSaveThatSleptBeginsAgain stalls a save for two days before it writes its token. In
+// the meantime the same token is inserted and deleted, and a repair removes its leftovers.
+// The save must not write with its old knowledge.
 func TestSaveThatSleptBeginsAgain(t *testing.T) {
 	ctx := t.Context()
 	secrets := memory.New()

@@ -57,9 +57,9 @@ func TestRepairLeavesWhatItCannotRead(t *testing.T) {
 	}
 }
 
-// TestSecretsOfOthersThatLookLikeOurs has secrets of others where the tokens
-// are, with a field by a name that the store uses too. They are no tokens and no
-// tombstones, so nothing reads, takes or sweeps them.
+// TestSecretsOfOthersThatLookLikeOurs has foreign secrets among the tokens, with a field
+// whose name the store also uses. They are neither tokens nor tombstones, so nothing lists,
+// changes or removes them.
 func TestSecretsOfOthersThatLookLikeOurs(t *testing.T) {
 	for _, data := range []string{`{"generation":"7"}`, `{"generation":3,"password":"fake"}`, `{"generation":"5","refresh_token":"fake-of-others"}`} {
 		ctx, secrets := t.Context(), memory.New()
@@ -83,8 +83,7 @@ func TestSecretsOfOthersThatLookLikeOurs(t *testing.T) {
 	}
 }
 
-// TestRepairRefusesAFanOut says of a fan-out that cannot be that the argument is
-// at fault.
+// TestRepairRefusesAFanOut checks that an invalid fan-out is an invalid argument.
 func TestRepairRefusesAFanOut(t *testing.T) {
 	for _, fanout := range []int{-1, 1025} {
 		_, err := open(t, memory.New(), secretstore.WithDocument(1)).Reindex(t.Context(), secretstore.ReindexOptions{Fanout: fanout})
@@ -180,9 +179,8 @@ func TestRepairWritesAtTheSameTime(t *testing.T) {
 	})
 }
 
-// TestRepairGoesOnBesideABrokenIndexEntry repairs while two entries of the index
-// cannot be understood: both are named, and all that does not rest on them is
-// repaired.
+// TestRepairGoesOnBesideABrokenIndexEntry repairs while two entries of the index cannot be
+// parsed: both are named, and everything that does not depend on them is repaired.
 func TestRepairGoesOnBesideABrokenIndexEntry(t *testing.T) {
 	ctx, secrets, now := t.Context(), memory.New(), time.Unix(1_700_000_000, 0)
 	store := open(t, secrets, secretstore.WithClock(func() time.Time { return now }), noWait)
@@ -228,7 +226,7 @@ func TestRepairGoesOnBesideABrokenIndexEntry(t *testing.T) {
 }
 
 // TestRepairGoesOnBesideABrokenDocument breaks one document of an index and deletes
-// another: the lost one is made anew, and the broken one named.
+// another: the deleted one is rebuilt, and the broken one is named.
 func TestRepairGoesOnBesideABrokenDocument(t *testing.T) {
 	const fanout = 4
 	ctx, secrets, now := t.Context(), memory.New(), time.Unix(1_700_000_000, 0)

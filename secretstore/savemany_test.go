@@ -113,8 +113,8 @@ func TestSaveTokensPlansAFaultAgain(t *testing.T) {
 	}
 }
 
-// TestSaveTokensKeepsOrder has a save in the middle of a call begin again. The
-// tokens are as old as their order says all the same.
+// TestSaveTokensKeepsOrder has a save in the middle of a batch retry. The ages of the
+// tokens still agree with their order.
 func TestSaveTokensKeepsOrder(t *testing.T) {
 	store := newStore(t, memory.New())
 	withClient := func(refresh string) tokenstore.OAuthToken {
@@ -157,9 +157,9 @@ func TestSaveTokensSeeTheKeysOfThoseBefore(t *testing.T) {
 	}
 }
 
-// TestSaveTokensOnASlowService saves tokens that take a second each, so that
-// what was planned for the later ones gets too old. The index is written a few
-// times all the same, and not once for each of them.
+// TestSaveTokensOnASlowService saves tokens that take a second each, so that the plans of
+// the later ones get too old. The index is still written only a few times, not once for
+// each token.
 func TestSaveTokensOnASlowService(t *testing.T) {
 	secrets, now := memory.New(), time.Unix(1_700_000_000, 0)
 	var saves, claims int
@@ -187,7 +187,7 @@ func TestSaveTokensOnASlowService(t *testing.T) {
 	}
 }
 
-// TestSaveTokensSaysWhich names the place of what could not be saved, however
+// TestSaveTokensSaysWhich names the places of the tokens that could not be saved, however
 // the call was divided.
 func TestSaveTokensSaysWhich(t *testing.T) {
 	store := newStore(t, memory.New())

@@ -15,9 +15,9 @@ import (
 	"example.com/tokenstore/secretstore"
 )
 
-// TestStoreOverStaleReads runs the Store suite on one process whose service
-// shows, for a while after each write, any of the states before. What another
-// process sees at once is not promised by such a service.
+// TestStoreOverStaleReads runs the Store suite on one process whose service, for a while
+// after each write, may return any earlier state. Such a service does not promise that
+// another process sees a write immediately.
 func TestStoreOverStaleReads(t *testing.T) {
 	for _, name := range []string{"entries", "document", "document 16", "document without access"} {
 		form := forms[name]
