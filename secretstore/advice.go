@@ -12,7 +12,7 @@ import (
 )
 
 // unseenSettings is the warning if the role may not read the service's settings.
-const unseenSettings = "the settings of the service could not be checked: give this role permission to read them"
+const unseenSettings = "cannot check the settings of the service: give this role permission to read them"
 
 // advice returns the driver's advice about the service's settings.
 func (s *Store) advice(ctx context.Context) ([]string, error) {
