@@ -1,5 +1,7 @@
 //go:build !unix
 
+// The numbers of errors that only Unix has do not occur on other systems.
+
 package fsfault
 
 import "syscall"

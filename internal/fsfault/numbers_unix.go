@@ -1,5 +1,7 @@
 //go:build unix
 
+// Unix's error numbers, by what they mean for a store.
+
 package fsfault
 
 import (
