@@ -20,8 +20,9 @@ const (
 )
 
 // IDs returns every ID that has a hint, ordered by its hint with the earliest claim, and
-// whether the list is complete: there is a root, and the documents did not change
-// while they were read.
+// whether the list is complete: there is a root, the documents did not change while they
+// were read, and none of them lacks what was claimed after the version that somebody has
+// put back.
 //
 // When a token's key is rotated, the token gets a hint in one document and then loses
 // its hint in another. A reader that reads the first document before and the second one
@@ -52,7 +53,7 @@ func (x *Document) IDs(ctx context.Context) (ids []string, whole bool, err error
 			hid = func(p *page) bool { return before.mayHaveHidden(p, v.layout) }
 		}
 		if len(pages) < 2 || !slices.ContainsFunc(pages, hid) {
-			whole = v.layout.fanout > 0
+			whole = v.layout.fanout > 0 && !slices.ContainsFunc(pages, func(p *page) bool { return p.lacking })
 			break
 		}
 		before = v

@@ -140,6 +140,9 @@ type Stat struct {
 	// WritesToday counts the writes of the last 24 hours, and MaxWrites is the
 	// service's limit; zero if it is unknown.
 	WritesToday, MaxWrites int
+	// Lacking reports that an older version of the secret was put back, so that hints are
+	// missing until a repair.
+	Lacking bool
 }
 
 // Config configures an index of either form.

@@ -23,6 +23,7 @@ type object struct {
 	name, revision string
 	generation     int64
 	size           int
+	restored       bool // somebody has put an older version back
 }
 
 func absent(name string) object { return object{name: name} }
@@ -34,7 +35,7 @@ func (o object) exists() bool { return o.revision != "" }
 // later release, with an error that does not advise deleting it.
 func decodeObject(s driver.Secret) (object, error) {
 	o := absent(s.Name)
-	o.revision, o.size = s.Revision, len(s.Data)
+	o.revision, o.size, o.restored = s.Revision, len(s.Data), s.Restored
 	var err error
 	if o.Object, err = driver.DecodeObject(s.Data); err != nil {
 		return object{}, broken(s.Name, err)

@@ -21,6 +21,8 @@ const (
 	filledField = "filled" // Root: the documents created by the last change of the fan-out.
 	sealedField = "sealed" // When the document was sealed, in Unix seconds.
 	writesField = "writes" // The writes of the last day, see writes.
+	// 1: an older version of the document was put back, and no repair has run since.
+	lackingField = "lacking"
 )
 
 const (
@@ -57,6 +59,9 @@ type page struct {
 	next   *layout // Root only.
 	filled []int   // Root only: the numbers of the documents, in order.
 	part   int     // Its number, in split only.
+	// lacking says that an older version of the page was put back, and no repair has run
+	// since: hints that were claimed in between are missing.
+	lacking bool
 	sealed int64
 	writes writes
 }
@@ -139,6 +144,11 @@ func (p *page) decode(root bool) (err error) {
 	if p.sealed, err = p.takeNumber(sealedField); err != nil {
 		return err
 	}
+	lacking, err := p.takeNumber(lackingField)
+	if err != nil {
+		return err
+	}
+	p.lacking = p.restored || lacking > 0
 	p.takeWrites()
 	if root {
 		if err := p.decodeRoot(); err != nil {
@@ -226,6 +236,9 @@ func (p *page) stored() object {
 	o := p.object
 	o.Object = p.Clone()
 	o.SetNumber(sealedField, p.sealed)
+	if p.lacking {
+		o.SetNumber(lackingField, 1)
+	}
 	o.Set(writesField, p.writes.String())
 	o.Set(filledField, p.filledText())
 	o.SetNumber(epochField, p.epoch)

@@ -161,6 +161,7 @@ func (x *Document) finishOnce(ctx context.Context, root *page) error {
 	swapped.SetPrefix(idMark, nil)
 	if swapped.fanout == 1 {
 		swapped.SetPrefix(idMark, pages[0].ids())
+		swapped.lacking = pages[0].lacking
 		pages = []*page{&swapped}
 	} else {
 		for _, p := range pages {
@@ -245,9 +246,10 @@ func (x *Document) seal(ctx context.Context, p *page) (*page, error) {
 // depends on the old documents and on nothing else.
 func (x *Document) split(old []*page, next layout) []*page {
 	var sealed, generation int64
+	lacking := false
 	byPart := make([]map[string][]held, next.fanout)
 	for _, p := range old {
-		sealed, generation = max(sealed, p.sealed), max(generation, p.generation)
+		sealed, generation, lacking = max(sealed, p.sealed), max(generation, p.generation), lacking || p.lacking
 		for _, h := range p.all() {
 			part := next.part(h.key)
 			if byPart[part] == nil {
@@ -258,10 +260,10 @@ func (x *Document) split(old []*page, next layout) []*page {
 	}
 	var pages []*page
 	for n, byID := range byPart {
-		if len(byID) == 0 && next.fanout > 1 {
+		if len(byID) == 0 && next.fanout > 1 && !lacking {
 			continue
 		}
-		p := &page{object: absent(x.name(next, n)), part: n}
+		p := &page{object: absent(x.name(next, n)), part: n, lacking: lacking}
 		p.generation = generation
 		p.writes = p.writes.add(time.Unix(sealed, 0))
 		for _, id := range slices.Sorted(maps.Keys(byID)) {

@@ -63,7 +63,7 @@ func newSource(secrets driver.Secrets, c Config) source {
 	s.reader = &staleness.Reader[object]{
 		Secrets: secrets, Parallelism: c.Parallelism, Now: c.Now, Sleep: c.Sleep, Decode: answered, See: seen.see,
 		Accept: func(_ context.Context, o object, order staleness.Order, before staleness.Sighting) (bool, error) {
-			if order == staleness.Older && !seen.suspect(o.name, c.Now(), restored) {
+			if order == staleness.Older && !o.restored && !seen.suspect(o.name, c.Now(), restored) {
 				return false, errorIn(o.name, staleness.ErrBehind)
 			}
 			return seen.Accept(o.name, o.seen(), before), nil

@@ -68,7 +68,45 @@ func (x *Document) Sweep(ctx context.Context, grace time.Duration, dryRun bool) 
 			swept++
 		}
 	}
+	if !dryRun {
+		faults = append(faults, x.makeWhole(ctx))
+	}
 	return swept, errors.Join(append(faults, ctx.Err())...)
+}
+
+// makeWhole takes the mark from documents of which an older version was put back. The
+// repair has claimed what they lacked before it sweeps.
+func (x *Document) makeWhole(ctx context.Context) error {
+	root, pages, err := x.present(ctx)
+	if root != nil && root.fanout > 1 {
+		pages = append(pages, root)
+	}
+	for _, p := range pages {
+		if p.lacking {
+			err = errors.Join(err, x.unmark(ctx, p))
+		}
+	}
+	return err
+}
+
+// unmark takes the mark from one document.
+func (x *Document) unmark(ctx context.Context, p *page) error {
+	var err error
+	for attempt := range writeAttempts {
+		p.lacking = false
+		if err = x.save(ctx, p, 0); !errors.Is(err, driver.ErrConflict) {
+			return err
+		}
+		if err := x.wait(ctx, attempt); err != nil {
+			return err
+		}
+		again, fault := x.readPage(ctx, p.name)
+		if fault != nil || !again.lacking {
+			return fault
+		}
+		p = again
+	}
+	return err
 }
 
 // older lists the names of the documents of epochs before the given one, sorted.
@@ -180,7 +218,7 @@ func (x *Document) stat(p *page) Stat {
 	}
 	return Stat{
 		Name: p.name, Keys: len(keys), Hints: len(hints), Size: p.size, MaxSize: x.limits.MaxSize,
-		WritesToday: p.writes.total(x.config.Now()), MaxWrites: x.limits.WritesPerDay,
+		WritesToday: p.writes.total(x.config.Now()), MaxWrites: x.limits.WritesPerDay, Lacking: p.lacking,
 	}
 }
 

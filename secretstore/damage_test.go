@@ -861,3 +861,53 @@ func TestRepairKeepsTheHintsOfDamage(t *testing.T) {
 		}
 	})
 }
+
+// TestRestoredIndexHidesNoToken puts the index back as it was before a token was saved.
+// Until a repair, lists ask the service too, and a check says so.
+func TestRestoredIndexHidesNoToken(t *testing.T) {
+	onEachForm(t, func(b *bench) {
+		first := b.save(tokenstore.OAuthToken{RefreshToken: "fake-r1"})
+		var old []driver.Secret
+		for name, err := range b.List(b.Context(), "tokenstore/index/") {
+			if err != nil {
+				b.Fatal(err)
+			}
+			secret, err := b.Get(b.Context(), name)
+			if err != nil {
+				b.Fatal(err)
+			}
+			old = append(old, secret)
+		}
+		second := b.save(tokenstore.OAuthToken{RefreshToken: "fake-r2"})
+		for _, secret := range old {
+			b.restore(secret)
+		}
+		b.listed("put back", []tokenstore.OAuthToken{first, second})
+		third := b.save(tokenstore.OAuthToken{RefreshToken: "fake-r3"}) // The service forgets what was restored.
+		all := []tokenstore.OAuthToken{first, second, third}
+		b.listed("put back, and written", all)
+
+		root := func(s driver.Secret) bool { return s.Name == "tokenstore/index/root" }
+		if got, want := b.indexLacks(), slices.ContainsFunc(old, root); got != want {
+			b.Errorf("the check warns: %v, want %v", got, want)
+		}
+		b.repair()
+		if b.indexLacks() {
+			b.Error("the check warns after a repair")
+		}
+		b.listed("repaired", all)
+		for _, token := range all {
+			b.foundByAll("repaired", token)
+		}
+	})
+}
+
+// indexLacks reports whether a check warns of an index that was put back.
+func (b *bench) indexLacks() bool {
+	b.Helper()
+	report, err := b.process().Check(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	return slices.ContainsFunc(report.Warnings, func(w string) bool { return strings.Contains(w, "an older version was put back") })
+}

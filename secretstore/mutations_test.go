@@ -27,6 +27,11 @@ const (
 // finds tokens without transactions, then those of the contract.
 var mutations = []mutation{
 	{
+		"an index that was put back counts as whole", "index/page.go",
+		"p.lacking = p.restored || lacking > 0", "p.lacking = false",
+		races + "TestRestoredIndexHidesNoToken", false,
+	},
+	{
 		"the token is written before its keys are claimed", "secretstore/save.go",
 		"\tif len(p.claims) > 0 {\n\t\tothers, err := a.view.Claim",
 		"\tearly, err := a.s.write(ctx, p.next)\n\tif err != nil {\n\t\treturn err\n\t}\n\tp.next = early\n\tif len(p.claims) > 0 {\n\t\tothers, err := a.view.Claim",

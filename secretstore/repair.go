@@ -182,6 +182,11 @@ func (r *repair) index(ctx context.Context) error {
 			return err
 		}
 	}
+	for _, stat := range r.report.Index {
+		if stat.Lacking {
+			r.report.Warnings = append(r.report.Warnings, stat.Name+": an older version was put back, so some tokens are not found by all their keys; run reindex")
+		}
+	}
 	other, err := r.s.hasOtherForm(ctx)
 	if other {
 		r.report.Warnings = append(r.report.Warnings, otherForm)
