@@ -62,8 +62,8 @@ type page struct {
 	// lacking says that an older version of the page was put back, and no repair has run
 	// since: hints that were claimed in between are missing.
 	lacking bool
-	sealed int64
-	writes writes
+	sealed  int64
+	writes  writes
 }
 
 // frozen reports whether the page takes no more hints.

@@ -28,7 +28,7 @@ const (
 var mutations = []mutation{
 	{
 		"an index that was put back counts as whole", "index/page.go",
-		"p.lacking = p.restored || lacking > 0", "p.lacking = false",
+		"p.lacking = p.restored || lacking > 0", "p.lacking = lacking < 0",
 		races + "TestRestoredIndexHidesNoToken", false,
 	},
 	{
