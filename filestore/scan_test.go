@@ -50,7 +50,7 @@ func sameScan(t *testing.T, text string) {
 
 // TestScannerForgetsNothing reads every text of a few characters that mean something.
 func TestScannerForgetsNothing(t *testing.T) {
-	longest := 9
+	longest := 8
 	if testing.Short() {
 		longest = 7
 	}
