@@ -152,6 +152,7 @@ type jsonStat struct {
 	MaxSize     int    `json:"max_size"`
 	WritesToday int    `json:"writes_today"`
 	MaxWrites   int    `json:"max_writes"`
+	Lacking     bool   `json:"lacking,omitempty"`
 }
 
 func newJSONReport(r secretstore.Report) jsonReport {
