@@ -10,8 +10,10 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
@@ -85,9 +87,14 @@ func urlOptions(u *url.URL) ([]Option, error) {
 	return options, nil
 }
 
+// urlTimeout is far longer than a call takes that is answered at all.
+const urlTimeout = 30 * time.Second
+
 // urlClient returns a client from the SDK's default configuration chain.
 func urlClient(ctx context.Context, query url.Values) (*secretsmanager.Client, error) {
-	var load []func(*config.LoadOptions) error
+	// Without a timeout, a server that accepts and never answers would be waited for
+	// without an end.
+	load := []func(*config.LoadOptions) error{config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(urlTimeout))}
 	if region := query.Get("region"); region != "" {
 		load = append(load, config.WithRegion(region))
 	}

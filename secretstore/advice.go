@@ -11,9 +11,6 @@ import (
 	"example.com/tokenstore/driver"
 )
 
-// unseenSettings is the warning if the role may not read the service's settings.
-const unseenSettings = "the settings of the service could not be checked: give this role permission to read them"
-
 // advice returns the driver's advice about the service's settings.
 func (s *Store) advice(ctx context.Context) ([]string, error) {
 	advisor, ok := driver.As[driver.Advisor](s.secrets)
@@ -22,7 +19,7 @@ func (s *Store) advice(ctx context.Context) ([]string, error) {
 	}
 	advice, err := advisor.Advice(ctx)
 	if errors.Is(err, tokenstore.ErrDenied) {
-		return append(advice, unseenSettings), nil
+		return advice, nil
 	}
 	return advice, err
 }
@@ -38,8 +35,6 @@ func (s *Store) warnOfSettings(ctx context.Context) {
 		return
 	}
 	for _, warning := range advice {
-		if warning != unseenSettings {
-			s.log.WarnContext(ctx, warning, "store", s.name)
-		}
+		s.log.WarnContext(ctx, warning, "store", s.name)
 	}
 }

@@ -391,6 +391,23 @@ func TestDamagedTokenWithoutAUser(t *testing.T) {
 	}
 }
 
+// TestScanMeetsDamage types a refresh token over a user's secret: whoever looks for it
+// hears of the damage, also where no hint leads to it.
+func TestScanMeetsDamage(t *testing.T) {
+	for name, form := range forms {
+		b := &bench{t, newRestorable(), time.Unix(1_700_000_000, 0), append([]secretstore.Option{secretstore.WithScanLimit(10)}, form...)}
+		token := b.save(tokenstore.OAuthToken{UserName: "fake-user", RefreshToken: "fake-refresh"})
+		b.write(token, map[string]string{"refresh_token": "fake-typed"})
+		store := open(t, b, append([]secretstore.Option{noWait}, b.form...)...)
+		if _, err := store.FindToken(t.Context(), client(tokenstore.OAuthToken{RefreshToken: "fake-typed"})); !errors.Is(err, tokenstore.ErrUnreadable) {
+			t.Errorf("%s: a find by what was typed gives %v", name, err)
+		}
+		if _, err := store.FindToken(t.Context(), client(tokenstore.OAuthToken{RefreshToken: "fake-other"})); !errors.Is(err, tokenstore.ErrNotFound) {
+			t.Errorf("%s: a find by another key gives %v", name, err)
+		}
+	}
+}
+
 // TestStrangersSecretsAreLeftAlone has foreign secrets under names that a token could
 // have, without hints that point to them.
 func TestStrangersSecretsAreLeftAlone(t *testing.T) {

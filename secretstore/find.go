@@ -337,7 +337,8 @@ func (a *attempt) searchAll(ctx context.Context, k tokenstore.Key, ownerless, al
 	var barred error
 	ids = slices.DeleteFunc(ids, func(id string) bool {
 		r := a.rows[id]
-		if r.barred() && !errors.Is(r.err, tokenstore.ErrUnreadable) {
+		// One that holds the key is the answer, and not "not found".
+		if r.barred() && (!errors.Is(r.err, tokenstore.ErrUnreadable) || r.state == damaged && tokenstore.Holds(r.token, k)) {
 			barred = r.fault()
 		}
 		return r.barred()

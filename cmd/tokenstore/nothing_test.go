@@ -49,6 +49,7 @@ func TestAPlaceWhereNothingIsIsNoEmptyStore(t *testing.T) {
 		{[]string{"get", here, "1"}, exitNotFound, ""},
 		{[]string{"find", here, "--user", "u"}, exitNotFound, ""},
 		{[]string{"check", here}, exitOK, "{"},
+		{[]string{"reindex", here}, exitOK, ""},
 		{[]string{"import", here, "--to", "memory:"}, exitOK, "{"},
 	} {
 		for _, asJSON := range []bool{false, true} {

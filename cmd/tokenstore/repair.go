@@ -101,6 +101,9 @@ func withRepairable(command *cobra.Command, url string, do func(repairable) (sec
 		if !ok {
 			return &usageError{errors.New("this store has no index to repair; only stores in secret managers have one")}
 		}
+		if err := orNothing(command.Context(), store, url, nil); err != nil {
+			return err
+		}
 		return repair(command, r, do)
 	})
 }

@@ -64,7 +64,7 @@ func TestLookingMakesNoFile(t *testing.T) {
 
 // Programs read lists that are empty as lists, and find names of one form.
 func TestJSONHasListsAndNamesOfOneForm(t *testing.T) {
-	for _, args := range [][]string{{"import", used(t), "--to", "memory:"}, {"check", used(t)}, {"reindex", "memory:"}} {
+	for _, args := range [][]string{{"import", used(t), "--to", "memory:"}, {"check", used(t)}, {"reindex", used(t)}} {
 		code, out, _ := try(t, "", append(args, "--json")...)
 		var object map[string]any
 		if err := json.Unmarshal([]byte(out), &object); err != nil || code != exitOK {

@@ -4,6 +4,7 @@ package importer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -13,7 +14,12 @@ import (
 // look decides what becomes of each row, and writes nothing.
 func (im *importing) look(ctx context.Context) error {
 	there, err := im.destination.GetTokens(ctx)
-	if err != nil {
+	switch {
+	case errors.Is(err, tokenstore.ErrUnreadable) && len(there) > 0:
+		// The others can be compared. A row of an unreadable token is saved like a new
+		// one: the store completes the token or refuses the row.
+		im.report.Remarks = append(im.report.Remarks, "the destination has tokens that cannot be read and were not compared; tokenstore check names them")
+	case err != nil:
 		return fmt.Errorf("read the destination: %w", err)
 	}
 	if len(there) > 0 {
@@ -141,7 +147,7 @@ func (im *importing) again(i int, there *held, t tokenstore.OAuthToken) {
 func (im *importing) compare(row *Row, there, t tokenstore.OAuthToken) (save tokenstore.OAuthToken) {
 	other, merged := givenUp(there, t), fill(there, t)
 	differs := tokenstore.Update(merged, t) != merged
-	later := t.AccessToken != "" && t.Expiry.After(there.Expiry)
+	later := expiresLater(t, there, other)
 	switch {
 	case tokenstore.Update(there, t) == there:
 		row.Outcome = Present
@@ -165,6 +171,20 @@ func (im *importing) compare(row *Row, there, t tokenstore.OAuthToken) (save tok
 		row.Outcome, row.Reason = Folded, "into the store's own, whose access token expires later"
 	}
 	return tokenstore.OAuthToken{}
+}
+
+// expiresLater reports whether the source's token is the newer one by its access token.
+// Where the store's is of unknown expiry it is not, nor where the store has none beside
+// another refresh token: that is how a person leaves a token whose refresh token was
+// rotated by hand.
+func expiresLater(t, there tokenstore.OAuthToken, other string) bool {
+	switch {
+	case t.AccessToken == "" || t.Expiry.IsZero():
+		return false
+	case there.AccessToken == "":
+		return other == ""
+	}
+	return !there.Expiry.IsZero() && t.Expiry.After(there.Expiry)
 }
 
 // additions returns what a token has and another one lacks.

@@ -40,6 +40,12 @@ func TestUpdate(t *testing.T) {
 		"the source is later and has another refresh token": {token(func(*tokenstore.OAuthToken) {}),
 			token(func(t *tokenstore.OAuthToken) { later(t); t.RefreshToken = "r2" }), importer.Updated,
 			func(t *tokenstore.OAuthToken) { later(t); t.RefreshToken = "r2" }},
+		"the store's refresh token was rotated by hand": {token(func(t *tokenstore.OAuthToken) { t.RefreshToken, t.AccessToken, t.Expiry = "r2", "", time.Time{} }),
+			token(later), importer.Undecided, func(*tokenstore.OAuthToken) {}},
+		"the store's expiry is unknown": {token(func(t *tokenstore.OAuthToken) { t.AccessToken, t.Expiry = "b", time.Time{} }),
+			token(later), importer.Undecided, func(*tokenstore.OAuthToken) {}},
+		"the store has no access token": {token(func(t *tokenstore.OAuthToken) { t.AccessToken, t.Expiry = "", time.Time{} }),
+			token(later), importer.Updated, later},
 		"the source is later and of another client": {token(func(*tokenstore.OAuthToken) {}),
 			token(func(t *tokenstore.OAuthToken) { later(t); t.ClientID = "c2" }), importer.Undecided, func(*tokenstore.OAuthToken) {}},
 	} {
