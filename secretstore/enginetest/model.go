@@ -104,7 +104,7 @@ func newModelWorld(t *testing.T, rt *rapid.T, s *site, options ModelOptions) *mo
 		site: s, ctx: t.Context(), clients: make([]*secretstore.Store, modelClients), planted: map[string]string{}, kept: map[string]version{},
 		scan: rapid.SampledFrom([]int{0, 1000}).Draw(rt, "scan limit"),
 	}
-	w.rows = &modelRows{pepper: options.Pepper, withoutAccess: options.WithoutAccessIndex, scan: w.scan > 0, foreign: map[string]bool{}}
+	w.rows = &modelRows{pepper: options.Pepper, withoutAccess: options.WithoutAccessIndex, scan: w.scan > 0, foreign: map[string]bool{}, left: map[string]bool{}}
 	for i := range w.clients {
 		w.restart(rt, i)
 	}

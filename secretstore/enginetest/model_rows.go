@@ -22,6 +22,9 @@ type modelRows struct {
 	withoutAccess bool
 	scan          bool            // a find searches all rows if the index has no hit
 	foreign       map[string]bool // IDs under which others keep secrets
+	// left are the IDs of deleted tokens. The deletion of a token that a person had
+	// edited or damaged leaves hints, which would make a secret of that name the store's.
+	left map[string]bool
 }
 
 // modelRow is a token, with a person's changes to it.
@@ -331,11 +334,15 @@ func (m *modelRows) insert(token, got tokenstore.OAuthToken, err error) (fits bo
 }
 
 func (m *modelRows) remove(id string) {
+	m.left[id] = true
 	m.rows = slices.DeleteFunc(m.rows, func(r *modelRow) bool { return r.token.ID == id && !r.stray })
 }
 
 // removeAll records that all tokens were deleted.
 func (m *modelRows) removeAll() {
+	for _, r := range m.rows {
+		m.left[r.token.ID] = true
+	}
 	m.rows = slices.DeleteFunc(m.rows, func(r *modelRow) bool { return !r.stray })
 }
 
