@@ -51,6 +51,9 @@ func lookedFor(k tokenstore.Key) evidence {
 // recognise decides what an unmarked row is, if its content or the evidence shows whose it
 // is. Otherwise it stays unmarked.
 func (s *Store) recognise(r *row, e evidence) {
+	if r.state == foreign && (e.hinted || e.derived != "") {
+		r.state = unmarked // It was foreign for lack of evidence.
+	}
 	if r.state != unmarked {
 		return
 	}
@@ -162,7 +165,7 @@ func (s *Store) shownName(r *row) string { return s.tokens + shownID(r.id) }
 // recognise decides what an unmarked row is, by the evidence and by the hint that its name
 // may have in the index.
 func (a *attempt) recognise(ctx context.Context, r *row, e evidence) error {
-	if r.state != unmarked {
+	if r.state != unmarked && r.state != foreign {
 		return nil
 	}
 	if e.derived == "" && derivable(r.id) {

@@ -928,3 +928,17 @@ func (b *bench) indexLacks() bool {
 	}
 	return slices.ContainsFunc(report.Warnings, func(w string) bool { return strings.Contains(w, "an older version was put back") })
 }
+
+// TestBatchTakesADerivedName: a secret that one token of a batch takes for a stranger's is
+// the store's for another token, from whose user its name is derived, as in single saves.
+func TestBatchTakesADerivedName(t *testing.T) {
+	onEachForm(t, func(b *bench) {
+		tokens := []tokenstore.OAuthToken{{AccessToken: "fake-a1"}, {UserName: "fake-user", AccessToken: "fake-a2"}}
+		derived := (&bench{b.T, newRestorable(), b.now, b.form}).save(tokens[1]).ID
+		b.Edit(b.process().SecretName(derived), []byte(`{"password":"fake"}`))
+		saved, err := b.process().SaveTokens(b.Context(), tokens)
+		if err != nil || len(saved) != 2 || saved[1].ID != derived {
+			b.Errorf("saved %v, %v, want the second as %s", saved, err, derived)
+		}
+	})
+}

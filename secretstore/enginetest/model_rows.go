@@ -205,9 +205,10 @@ func (m *modelRows) sure(r *modelRow) map[tokenstore.Key]bool {
 	if r.damaged {
 		return r.hinted
 	}
-	keys := map[tokenstore.Key]bool{}
-	for _, k := range tokenstore.KeysOf(r.token) {
-		if !r.edited[k] && !r.unlisted {
+	keys, all := map[tokenstore.Key]bool{}, tokenstore.KeysOf(r.token)
+	for _, k := range all {
+		leftOut := m.withoutAccess && k.Kind == tokenstore.AccessKey && len(all) > 1
+		if !r.edited[k] && !r.unlisted && !leftOut {
 			keys[k] = true
 		}
 	}
