@@ -122,9 +122,14 @@ func withDestination(ctx context.Context, to string, dryRun bool, do func(tokens
 	return err
 }
 
-// showProgress shows a bar while rows are written, if a person is looking.
+// showProgress shows while rows are written how many there are: as a bar on a terminal,
+// else as lines, for a log.
 func showProgress(w io.Writer, asJSON bool, options *importer.Options) (done func()) {
-	if _, ok := terminal(w); asJSON || !ok {
+	if asJSON {
+		return func() {}
+	}
+	if _, ok := terminal(w); !ok {
+		options.Progress = progressLines(w)
 		return func() {}
 	}
 	var bar *progressbar.ProgressBar
@@ -143,6 +148,20 @@ func showProgress(w io.Writer, asJSON bool, options *importer.Options) (done fun
 		if bar != nil {
 			_ = bar.Finish()
 		}
+	}
+}
+
+// progressLines prints a line after the first rows and after each tenth of them, unless
+// there are so few that nobody waits.
+func progressLines(w io.Writer) func(n, total int) {
+	const few, parts = 100, 10
+	next := 1
+	return func(n, total int) {
+		if total < few || n < next {
+			return
+		}
+		_, _ = fmt.Fprintf(w, "importing: %d of %d rows\n", n, total)
+		next = (n*parts/total + 1) * total / parts
 	}
 }
 
