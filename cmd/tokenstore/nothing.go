@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	"example.com/tokenstore"
 )
@@ -16,6 +17,16 @@ type nothingError struct{ url string }
 func (e *nothingError) Error() string {
 	return "nothing of a store is at " + printable(e.url) +
 		"; check the URL, and what the environment adds to it, such as an address, a region or a namespace"
+}
+
+// ifNothing returns a nothingError if nothing of a store is where this one looks. A fault
+// is left to the verb, which meets it too.
+func ifNothing(ctx context.Context, store tokenstore.Store, url string) error {
+	var nothing *nothingError
+	if err := orNothing(ctx, store, url, nil); errors.As(err, &nothing) {
+		return err
+	}
+	return nil
 }
 
 // orNothing returns a nothingError in the place of err, which may be nil, if nothing of

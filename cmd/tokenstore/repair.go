@@ -46,7 +46,7 @@ that other users of this machine may read or write.`,
 		ValidArgsFunction: completeStore,
 		RunE: func(command *cobra.Command, args []string) error {
 			return withStore(command.Context(), readOnly(args[0]), func(store tokenstore.OpenStore) error {
-				nothing := orNothing(command.Context(), store, args[0], nil)
+				nothing := ifNothing(command.Context(), store, args[0])
 				r, ok := store.(repairable)
 				if !ok {
 					return cmp.Or(nothing, checkRows(command, store))
@@ -101,7 +101,7 @@ func withRepairable(command *cobra.Command, url string, do func(repairable) (sec
 		if !ok {
 			return &usageError{errors.New("this store has no index to repair; only stores in secret managers have one")}
 		}
-		if err := orNothing(command.Context(), store, url, nil); err != nil {
+		if err := ifNothing(command.Context(), store, url); err != nil {
 			return err
 		}
 		return repair(command, r, do)
