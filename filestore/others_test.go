@@ -4,7 +4,6 @@ package filestore_test
 
 import (
 	"bytes"
-	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -12,18 +11,15 @@ import (
 	"testing"
 
 	"example.com/tokenstore/filestore"
+	"example.com/tokenstore/internal/unprivileged"
 )
 
 // TestAFileThatOthersMayReadIsNamed opens a file as the SDKs create it, in a folder that
 // everybody may enter.
 func TestAFileThatOthersMayReadIsNamed(t *testing.T) {
-	dir, err := os.MkdirTemp("/tmp", "tokenstore") //nolint:usetesting // The folder of a test is its owner's alone.
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	dir := unprivileged.OpenFolder(t)
 	path := filepath.Join(dir, "tokens.txt")
-	if err := errors.Join(os.Chmod(dir, 0o755), os.WriteFile(path, sample(t, "java.txt"), 0o600)); err != nil {
+	if err := os.WriteFile(path, sample(t, "java.txt"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for mode, want := range map[os.FileMode]int{0o600: 0, 0o640: 0, 0o644: 1, 0o666: 1} {

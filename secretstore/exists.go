@@ -6,10 +6,8 @@ package secretstore
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"example.com/tokenstore"
-	"example.com/tokenstore/index"
 )
 
 var _ tokenstore.Exister = (*Store)(nil)
@@ -27,14 +25,8 @@ func (s *Store) exists(ctx context.Context) (bool, error) {
 	if _, ok, err := s.indexed(ctx); ok || err != nil {
 		return ok, err
 	}
-	folder := s.prefix + indexFolder
-	for name, err := range s.secrets.List(ctx, folder) {
-		if err != nil {
-			return false, noAbsence(err)
-		}
-		if index.FormOf(strings.TrimPrefix(name, folder)) != "" {
-			return true, nil
-		}
+	if indexed, err := s.hasForm(ctx, func(string) bool { return true }); indexed || err != nil {
+		return indexed, err
 	}
 	ids, err := s.listSecrets(ctx)
 	if err != nil {

@@ -38,16 +38,21 @@ func (s *Store) warnOfOtherForm(ctx context.Context) {
 // hasOtherForm reports whether the prefix has an index of the other form. An index of
 // documents has a root.
 func (s *Store) hasOtherForm(ctx context.Context) (bool, error) {
-	folder := s.prefix + indexFolder
 	if s.form() == index.EntriesForm {
-		_, err := s.secrets.Get(ctx, folder+index.RootName)
+		_, err := s.secrets.Get(ctx, s.prefix+indexFolder+index.RootName)
 		return err == nil, nil
 	}
+	return s.hasForm(ctx, func(form string) bool { return form != s.form() })
+}
+
+// hasForm reports whether the service lists a secret of an index whose form is wanted.
+func (s *Store) hasForm(ctx context.Context, wanted func(form string) bool) (bool, error) {
+	folder := s.prefix + indexFolder
 	for name, err := range s.secrets.List(ctx, folder) {
 		if err != nil {
 			return false, noAbsence(err)
 		}
-		if form := index.FormOf(strings.TrimPrefix(name, folder)); form != "" && form != s.form() {
+		if form := index.FormOf(strings.TrimPrefix(name, folder)); form != "" && wanted(form) {
 			return true, nil
 		}
 	}

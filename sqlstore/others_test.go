@@ -10,20 +10,14 @@ import (
 	"strings"
 	"testing"
 
+	"example.com/tokenstore/internal/unprivileged"
 	"example.com/tokenstore/sqlstore"
 )
 
 // TestADatabaseThatOthersMayReadIsNamed opens a database as the SDKs create it, in a
 // folder that everybody may enter.
 func TestADatabaseThatOthersMayReadIsNamed(t *testing.T) {
-	dir, err := os.MkdirTemp("/tmp", "tokenstore") //nolint:usetesting // The folder of a test is its owner's alone.
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	dir := unprivileged.OpenFolder(t)
 	path := filepath.Join(dir, "tokens.db")
 	run(t, raw(t, path), sdkTable)
 	for mode, want := range map[os.FileMode]int{0o600: 0, 0o640: 0, 0o644: 1, 0o666: 1} {

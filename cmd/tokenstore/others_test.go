@@ -9,19 +9,13 @@ import (
 	"testing"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/internal/unprivileged"
 )
 
 // TestCheckNamesAFileThatOthersMayRead checks a file and a database, closed to others and
 // then open to them.
 func TestCheckNamesAFileThatOthersMayRead(t *testing.T) {
-	dir, err := os.MkdirTemp("/tmp", "tokenstore") //nolint:usetesting // The folder of a test is its owner's alone.
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	dir := unprivileged.OpenFolder(t)
 	for scheme, name := range map[string]string{"file:": "tokens.txt", "sqlite:": "tokens.db"} {
 		path := filepath.Join(dir, name)
 		store, err := tokenstore.Open(t.Context(), scheme+path)

@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -19,22 +18,10 @@ func TestMain(m *testing.M) { os.Exit(need.Main(m)) }
 // source is a token file that the SDK for Python has written.
 const source = "file:../../filestore/testdata/python-sdk-8.0-filestore.txt"
 
-// build builds the command.
-func build(t *testing.T) string {
-	t.Helper()
-	program := filepath.Join(t.TempDir(), "tokenstore")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./cmd/tokenstore") // #nosec G204 -- this project's own.
-	cmd.Dir = "../.."
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	return program
-}
-
 // TestImport imports the SDK's file into a secret manager, twice, and finds the tokens
 // again.
 func TestImport(t *testing.T) {
-	program := build(t)
+	program := need.Command(t)
 	for name, store := range map[string]func(t *testing.T) string{
 		"localstack": func(t *testing.T) string {
 			t.Setenv("AWS_ACCESS_KEY_ID", "test")

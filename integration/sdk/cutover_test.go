@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/integration/internal/need"
 	"example.com/tokenstore/sqlstore"
 )
 
@@ -67,22 +68,11 @@ func (a *application) during(t *testing.T, program string, arguments ...string) 
 	}
 }
 
-func buildCommand(t *testing.T) string {
-	t.Helper()
-	program := filepath.Join(t.TempDir(), "tokenstore")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./cmd/tokenstore") // #nosec G204 -- this project's own.
-	cmd.Dir = "../.."
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	return program
-}
-
 // TestCutOver: an application refreshes tokens and gets new users all the time. Its
 // tokens are imported again and again, a part of it moves to the new store, and after
 // the last import the new store has every token as it was refreshed last.
 func TestCutOver(t *testing.T) {
-	program := buildCommand(t)
+	program := need.Command(t)
 	eachSDK(t, func(t *testing.T, s *sdk) {
 		app := &application{sdk: s, path: filepath.Join(t.TempDir(), "sdk_tokens.txt"), users: 5}
 		for range 10 {

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"example.com/tokenstore/internal/plainfile"
+	"example.com/tokenstore/internal/unprivileged"
 )
 
 // TestOnlyRegularFilesAreOpened tries everything else that may have a name. What waits
@@ -69,12 +70,7 @@ func TestTheFlagsAloneAreEnough(t *testing.T) {
 }
 
 func TestOpenToOthers(t *testing.T) {
-	// The folder of a test is its owner's alone, so that this needs one of its own.
-	dir, err := os.MkdirTemp("/tmp", "tokenstore") //nolint:usetesting // See above.
-	if err != nil {
-		t.Skip(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	dir := unprivileged.OpenFolder(t)
 	path := filepath.Join(dir, "tokens.txt")
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)

@@ -50,3 +50,18 @@ func Run(t *testing.T) {
 	}
 	t.SkipNow()
 }
+
+// OpenFolder returns a new folder that every user may enter, unlike t.TempDir. It is
+// removed at the end of the test.
+func OpenFolder(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/tmp", "tokenstore") //nolint:usetesting // The folder of a test is its owner's alone.
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // That is what it is for.
+		t.Fatal(err)
+	}
+	return dir
+}

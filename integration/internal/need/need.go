@@ -43,6 +43,19 @@ func Main(m *testing.M) int {
 	return status
 }
 
+// Command builds the operator's command and returns the path of the program. It is for
+// packages two folders below the module's root.
+func Command(t testing.TB) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "tokenstore")
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./cmd/tokenstore") // #nosec G204 -- this project's own.
+	cmd.Dir = "../.."
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return program
+}
+
 // AWS returns the endpoint of a LocalStack with Secrets Manager. It accepts any region
 // and the credentials "test" and "test".
 func AWS(t testing.TB) string {
