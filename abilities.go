@@ -4,7 +4,10 @@
 
 package tokenstore
 
-import "context"
+import (
+	"context"
+	"iter"
+)
 
 // Exister is an optional ability of a [Store]: to tell a store that holds no token
 // from a place where nothing of a store is, such as a wrong prefix, region or mount.
@@ -23,4 +26,48 @@ type Warner interface {
 	// is what concerns the store as a whole: a file that other users may read. It
 	// quotes no value, and only reads.
 	Warnings(ctx context.Context) (map[string][]string, error)
+}
+
+// Streamer is an optional ability of a [Store]: to yield its tokens one by one, for
+// stores that are too large to hold in memory.
+type Streamer interface {
+	// Tokens yields every token, in no particular order, and each once. It holds only a
+	// bounded part of the store in memory. A token that cannot be read yields an
+	// error that matches ErrUnreadable and names it, and the others follow; any other error
+	// ends the sequence. A token that is stored from the first step to the last is
+	// yielded; one that is saved or deleted meanwhile may be.
+	Tokens(ctx context.Context) iter.Seq2[OAuthToken, error]
+}
+
+// Pinger is an optional ability of a [Store]: to tell whether a service that uses it is
+// ready.
+type Pinger interface {
+	// Ping returns nil if the store answers, reading is permitted, and something of a store
+	// is there. If the last alone is not so, the error matches ErrNotFound: a service
+	// whose first login creates the store takes that as ready. It only reads.
+	Ping(ctx context.Context) error
+}
+
+// Unwrapper is implemented by a wrapper around a [Store], so that [As] finds the optional
+// abilities of the store that it wraps.
+type Unwrapper interface {
+	Unwrap() Store
+}
+
+// As returns the first of s and the stores that it wraps that implements T, one of the
+// optional abilities of this package. A wrapper that changes what an ability does
+// implements it itself.
+func As[T any](s Store) (T, bool) {
+	for s != nil {
+		if a, ok := s.(T); ok {
+			return a, true
+		}
+		u, ok := s.(Unwrapper)
+		if !ok {
+			break
+		}
+		s = u.Unwrap()
+	}
+	var none T
+	return none, false
 }
