@@ -49,6 +49,7 @@ var internals = map[string][]string{
 	"internal/fsfault":       {"."},
 	"internal/importer":      {".", "internal/rowstore"},
 	"internal/keylock":       {},
+	"internal/pace":          {"driver"},
 	"internal/parallel":      {},
 	"internal/pause":         {},
 	"internal/plainfile":     {},

@@ -42,7 +42,7 @@ func (v *documentView) Claim(ctx context.Context, claims ...Claim) ([][]Hint, er
 	if err := v.run(ctx, b, true); err != nil {
 		return nil, err
 	}
-	return b.others, nil
+	return b.others, refused(b.faults)
 }
 
 // Release writes the documents that have such a hint.
@@ -66,7 +66,10 @@ func (v *documentView) Release(ctx context.Context, claims ...Claim) error {
 		}
 		return true, nil
 	}
-	return v.run(ctx, b, false)
+	if err := v.run(ctx, b, false); err != nil {
+		return err
+	}
+	return refused(b.faults)
 }
 
 // withinQuota returns an error if the page has reached the service's limit of daily writes.
@@ -83,7 +86,8 @@ type batch struct {
 	claims  []Claim
 	keys    []string
 	others  [][]Hint
-	pending []int // Places in claims.
+	pending []int   // Places in claims.
+	faults  []error // By place in claims: why a page could not take them.
 	// change changes a page and reports whether it did; an unchanged page is not
 	// written.
 	change func(p *page, keys []string, claims []Claim) (bool, error)
@@ -93,7 +97,7 @@ type batch struct {
 }
 
 func newBatch(claims []Claim) (*batch, error) {
-	b := &batch{claims: claims, others: make([][]Hint, len(claims)), done: func(*page, []int) {}}
+	b := &batch{claims: claims, others: make([][]Hint, len(claims)), faults: make([]error, len(claims)), done: func(*page, []int) {}}
 	for i, c := range claims {
 		if err := c.check(shortHash); err != nil {
 			return nil, err
@@ -163,16 +167,23 @@ func (v *documentView) run(ctx context.Context, b *batch, create bool) error {
 	return errorIn(v.x.root(), fmt.Errorf("%w: gave up: the index layout changed repeatedly; retry later", driver.ErrConflict))
 }
 
-// runPages applies the pending claims of a batch.
+// runPages applies the pending claims of a batch. A page that cannot take its claims does
+// not keep the others from being written.
 func (v *documentView) runPages(ctx context.Context, b *batch) error {
 	l := v.layout
 	for _, name := range v.x.namesOf(l, b.pendingKeys()) {
 		at, rest := b.of(func(key string) bool { return v.x.name(l, l.part(key)) == name })
 		p, err := v.write(ctx, b, name, at)
-		if err != nil {
+		switch {
+		case err == nil:
+			b.done(p, at)
+		case concernsOne(err):
+			for _, i := range at {
+				b.faults[i] = err
+			}
+		default:
 			return err
 		}
-		b.done(p, at)
 		b.pending = rest
 	}
 	return nil

@@ -81,7 +81,7 @@ func New(secrets driver.Secrets, options ...Option) (*Store, error) {
 // newStore returns the store for checked settings.
 func newStore(secrets driver.Secrets, c settings) *Store {
 	s := &Store{settings: c, known: newKnown(c.now), tokens: c.prefix + "tokens/", pepperMark: markOf(c.pepper)}
-	s.secrets = observe(secrets, s.observer, s.now)
+	s.secrets = newPaced(observe(secrets, s.observer, s.now), c, s.wall)
 	s.batch, _ = driver.As[driver.BatchGetter](s.secrets)
 	s.retirer, _ = driver.As[driver.Retirer](s.secrets)
 	s.pruner, _ = driver.As[driver.Pruner](s.secrets)
