@@ -59,19 +59,24 @@ func (p *paced) Delete(ctx context.Context, name, revision string) error {
 	return p.do(ctx, p.create, func() error { return p.Secrets.Delete(ctx, name, revision) })
 }
 
-// do makes a write at once or, for a bulk operation, in its turn. If the turn comes so late
-// that what the write rests on may be out of date, it is a conflict.
+// do makes a write in its turn. If the turn comes so late that what the write rests on may be
+// out of date, it is a conflict.
 func (p *paced) do(ctx context.Context, cost float64, write func() error) error {
-	if ctx.Value(bulkKey{}) == nil {
-		return write()
-	}
 	begun := p.wall()
-	return p.limiter.Do(ctx, cost, func() error {
+	return p.inTurn(ctx, cost, func() error {
 		if p.wall().Sub(begun) > maxAge {
 			return errAgain
 		}
 		return write()
 	})
+}
+
+// inTurn makes a write at once or, for a bulk operation, in its turn.
+func (p *paced) inTurn(ctx context.Context, cost float64, write func() error) error {
+	if ctx.Value(bulkKey{}) == nil {
+		return write()
+	}
+	return p.limiter.Do(ctx, cost, write)
 }
 
 // most returns how many tokens a bulk operation handles together: so few that the writes
@@ -85,5 +90,5 @@ func (s *Store) most() int {
 	if rate == 0 {
 		return bulkChunk
 	}
-	return max(min(bulkChunk, int(rate*maxAge.Seconds()*3/5)), 1)
+	return max(min(bulkChunk, int(rate*maxAge.Seconds()*7/10)), 1)
 }

@@ -10,6 +10,10 @@ import (
 	"example.com/tokenstore"
 )
 
+// existsChunk is how many secrets are read at a time until one is the store's. Usually the
+// first one is.
+const existsChunk = 100
+
 var _ tokenstore.Exister = (*Store)(nil)
 
 // Exists implements tokenstore.Exister. It reports whether there is any secret of a store
@@ -33,7 +37,7 @@ func (s *Store) exists(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	witness := s.witness()
-	for some := range slices.Chunk(ids, reindexChunk) {
+	for some := range slices.Chunk(ids, existsChunk) {
 		rows, err := s.readListed(ctx, some)
 		if err == nil {
 			err = witness.recognise(ctx, rows...)

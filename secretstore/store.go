@@ -35,7 +35,7 @@ import (
 type Store struct {
 	settings
 
-	secrets driver.Secrets
+	secrets *paced
 	batch   driver.BatchGetter // nil if the service reads one secret at a time
 	retirer driver.Retirer     // nil if the service keeps no older versions
 	pruner  driver.Pruner      // nil if older versions cost nothing, or expire
