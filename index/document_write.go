@@ -52,8 +52,9 @@ type batch struct {
 	pending  []int    // Places in claims.
 	written  bool     // A document was written.
 
-	grown   int   // The fan-out that the index needs first, with errCrowded.
-	ungrown error // Why the index could not get a larger fan-out; the batch goes on without.
+	crowded string // With errCrowded: the document's name
+	grown   int    // and the fan-out that the index needs first.
+	ungrown error  // Why the index could not get a larger fan-out; the batch goes on without.
 }
 
 func newBatch(claims []Claim) (*batch, error) {
@@ -162,7 +163,9 @@ func (v *documentView) follow(ctx context.Context, b *batch, err error, attempt 
 		err = v.x.passSeal(ctx, v.layout.epoch, attempt)
 		v.Forget()
 	case errors.Is(err, errCrowded):
-		b.ungrown = v.x.grow(ctx, v.layout, b.grown)
+		if b.ungrown = v.x.grow(ctx, v.layout, b.grown); b.ungrown != nil {
+			v.x.leaveAlone(b.crowded)
+		}
 		v.Forget()
 		err = ctx.Err()
 	case errors.Is(err, errMoved):

@@ -52,10 +52,13 @@ func (x *Document) Expect(ctx context.Context, tokens, hints int) error {
 			tokens, hints = tokens+1, hints+len(hintsOf(idOf(f), textOf(f)))
 		}
 	}
-	return x.change(ctx, func(l layout) (int, error) {
-		enough := x.enough(cmp.Or(l.fanout, x.initial), tokens, hints)
-		if l.fanout == 0 && enough == 1 {
+	return x.change(ctx, func(root *page) (int, error) {
+		enough := x.enough(cmp.Or(root.fanout, x.initial), tokens, hints)
+		switch {
+		case !root.exists() && enough == 1:
 			return 0, nil // The first claim creates it.
+		case root.exists() && enough > root.fanout:
+			return enough, x.hasWritesToGrow(root)
 		}
 		return enough, nil
 	})
@@ -92,15 +95,19 @@ func (x *Document) permitted(ctx context.Context, l layout, b *batch, p *page, c
 		return nil, nil
 	}
 	if b.ungrown == nil {
-		if b.grown = x.outgrown(ctx, l, b, p); b.grown > l.fanout {
+		if fanout := x.outgrown(ctx, l, b, p); fanout > l.fanout {
+			b.crowded, b.grown = p.name, fanout
 			return nil, errCrowded
 		}
 	}
 	if err := x.withinQuota(p); err != nil {
-		if b.claiming {
-			return nil, cmp.Or(b.ungrown, err)
+		switch {
+		case !b.claiming:
+			return nil, nil // The hint is left behind, which is harmless.
+		case b.ungrown != nil && !errors.Is(b.ungrown, driver.ErrQuota):
+			return nil, b.ungrown
 		}
-		return nil, nil // The hint is left behind, which is harmless.
+		return nil, err
 	}
 	return changing, nil
 }
@@ -136,10 +143,11 @@ func (x *Document) overflow(l layout, b *batch, p *page, err error) error {
 	if b.ungrown != nil {
 		return b.ungrown
 	}
-	b.grown = cmp.Or(x.divided(l, p, x.limits.MaxSize/4*3), x.divided(l, p, x.room()))
-	if b.grown == 0 {
+	fanout := cmp.Or(x.divided(l, p, x.limits.MaxSize/4*3), x.divided(l, p, x.room()))
+	if fanout == 0 {
 		return err
 	}
+	b.crowded, b.grown = p.name, fanout
 	return errCrowded
 }
 
@@ -174,7 +182,7 @@ func (x *Document) spread(ctx context.Context, l layout) bool {
 	return 8*total >= 3*l.fanout*x.limits.WritesPerDay
 }
 
-// leaveAlone remembers that growth would not help a document now.
+// leaveAlone remembers that growth would not help a document now, or has just failed.
 func (x *Document) leaveAlone(name string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -193,12 +201,23 @@ func (x *Document) leftAlone(name string) bool {
 // crowded. Of many writers that meet that document, the first to announce the change
 // decides, and the others finish it with that one.
 func (x *Document) grow(ctx context.Context, seen layout, fanout int) error {
-	return x.change(ctx, func(l layout) (int, error) {
-		if l != seen {
-			return l.fanout, nil
+	return x.change(ctx, func(root *page) (int, error) {
+		if root.layout != seen {
+			return root.fanout, nil
 		}
-		return fanout, nil
+		return fanout, x.hasWritesToGrow(root)
 	})
+}
+
+// hasWritesToGrow returns an error unless the root has the writes of the day that a change
+// of the fan-out takes: without the second one, all documents would stay sealed.
+func (x *Document) hasWritesToGrow(root *page) error {
+	const announceAndSwap = 2
+	limit, now := x.limits.WritesPerDay, x.config.Now()
+	if limit == 0 || root.writes.total(now)+announceAndSwap <= limit {
+		return nil
+	}
+	return errorIn(root.name, fmt.Errorf("%w: the index cannot grow until %s", driver.ErrQuota, root.writes.below(limit-1, now).UTC().Format(time.RFC3339)))
 }
 
 // withinQuota returns an error if the page has reached the service's limit of daily writes.

@@ -37,17 +37,17 @@ func (x *Document) Reshard(ctx context.Context, fanout int) error {
 	if err := CheckFanout(fanout); err != nil {
 		return fmt.Errorf("%w: %w", driver.ErrInvalid, err)
 	}
-	return x.change(ctx, func(l layout) (int, error) {
-		if l.fanout == 0 || l.fanout == fanout {
+	return x.change(ctx, func(root *page) (int, error) {
+		if !root.exists() || root.fanout == fanout {
 			return fanout, nil
 		}
 		return fanout, x.wouldFit(ctx, fanout)
 	})
 }
 
-// change gives the index the fan-out that wanted returns for the present layout, which is
+// change gives the index the fan-out that wanted returns for the root, whose fan-out is
 // zero if there is no index. It first finishes a change that is under way.
-func (x *Document) change(ctx context.Context, wanted func(layout) (int, error)) error {
+func (x *Document) change(ctx context.Context, wanted func(root *page) (int, error)) error {
 	var err error
 	for attempt := range writeAttempts {
 		var done bool
@@ -69,7 +69,7 @@ func (x *Document) change(ctx context.Context, wanted func(layout) (int, error))
 
 // changeOnce takes the next step, depending on the root, and reports whether it was
 // the last one.
-func (x *Document) changeOnce(ctx context.Context, wanted func(layout) (int, error)) (done bool, err error) {
+func (x *Document) changeOnce(ctx context.Context, wanted func(root *page) (int, error)) (done bool, err error) {
 	root, err := x.readRoot(ctx)
 	if err != nil {
 		return false, err
@@ -77,7 +77,7 @@ func (x *Document) changeOnce(ctx context.Context, wanted func(layout) (int, err
 	if root.next != nil {
 		return false, x.finish(ctx, root)
 	}
-	fanout, err := wanted(root.layout)
+	fanout, err := wanted(root)
 	switch {
 	case err != nil:
 		return false, err

@@ -192,6 +192,9 @@ func (x *Document) forgetRetired(ctx context.Context, old retirement) error {
 	if i < 0 || root.next != nil {
 		return nil
 	}
+	if crowded(root.writes.total(x.config.Now()), x.limits.WritesPerDay) {
+		return driver.ErrQuota // The last writes of the day are kept for growth.
+	}
 	root.retired = slices.Delete(slices.Clone(root.retired), i, i+1)
 	return x.save(ctx, root, x.limits.MaxSize)
 }
