@@ -27,6 +27,7 @@ type attempt struct {
 	started time.Time
 	finding bool // the operation is a find: it may search all tokens, and repairs nothing
 	witness *witness
+	before  map[string]string // by hash of a key: the revisions of its rows at an earlier look
 }
 
 func (s *Store) attempt() *attempt {
@@ -174,7 +175,7 @@ func (a *attempt) byKey(ctx context.Context, k tokenstore.Key, ownerless bool) (
 			return r, nil
 		}
 	}
-	var before string
+	before := a.before[a.s.hash(k)]
 	for range maxLooks {
 		ids, err := a.candidates(ctx, k)
 		if err != nil {
