@@ -202,10 +202,10 @@ func (x *Document) leftAlone(name string) bool {
 // decides, and the others finish it with that one.
 func (x *Document) grow(ctx context.Context, seen layout, fanout int) error {
 	return x.change(ctx, func(root *page) (int, error) {
-		if root.layout != seen {
+		if root.exists() && root.layout != seen {
 			return root.fanout, nil
 		}
-		return fanout, x.hasWritesToGrow(root)
+		return fanout, x.hasWritesToGrow(root) // If there is no root, claims did not fit into a new one.
 	})
 }
 
