@@ -20,7 +20,7 @@ func TestPageRoundTrip(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	ids := []string{"a", "generation", strings.Repeat("x", 128), Hash(tokenstore.Key{Kind: tokenstore.UserKey, Value: "fake"}, nil)}
 	for range 500 {
-		p := &page{object: absent("index/root"), layout: layout{5, 16}, sealed: random.Int64N(3)}
+		p := &page{object: absent("index/root"), layout: layout{5, 16, random.IntN(2) == 0}, sealed: random.Int64N(3)}
 		p.revision, p.generation = "1", 7
 		for range random.IntN(20) {
 			key := Hash(tokenstore.Key{Kind: tokenstore.UserKey, Value: []string{"fake", "a", "b"}[random.IntN(3)]}, nil)[:shortHash]

@@ -59,7 +59,7 @@ const (
 // Unknown fields survive writes of a document, but not a change of the fan-out.
 type Document struct {
 	source
-	initial int
+	initial layout // Of a new index, without its epoch.
 
 	mu     sync.Mutex
 	known  layout // The layout seen last; fan-out 0 if none.
@@ -72,13 +72,13 @@ type DocumentOption func(*Document)
 // WithFanout sets the fan-out of a new index; the default is 1. Values below 1 count
 // as 1, values above [MaxFanout] as MaxFanout. An existing index keeps its fan-out.
 func WithFanout(fanout int) DocumentOption {
-	return func(x *Document) { x.initial = min(max(fanout, 1), MaxFanout) }
+	return func(x *Document) { x.initial.fanout = min(max(fanout, 1), MaxFanout) }
 }
 
-// NewDocument returns an index of documents. It also implements [Lister] and
-// [Resharder].
+// NewDocument returns an index of documents. It also implements [Lister], [Resharder] and
+// [Omitter].
 func NewDocument(secrets driver.Secrets, c Config, options ...DocumentOption) Index {
-	x := &Document{source: newSource(secrets, c), initial: 1}
+	x := &Document{source: newSource(secrets, c), initial: layout{fanout: 1}}
 	for _, o := range options {
 		o(x)
 	}
@@ -226,10 +226,10 @@ func (x *Document) save(ctx context.Context, p *page, limit int) error {
 }
 
 // create writes the first root, or returns the one that another process has written.
-func (x *Document) create(ctx context.Context, fanout int) (*page, error) {
+func (x *Document) create(ctx context.Context, first layout) (*page, error) {
 	root := &page{object: absent(x.root())}
 	for attempt := 0; ; attempt++ {
-		x.begin(root, fanout)
+		x.begin(root, first)
 		err := x.save(ctx, root, x.limits.MaxSize)
 		if err == nil || !errors.Is(err, driver.ErrConflict) {
 			return root, err
@@ -247,6 +247,7 @@ func (x *Document) create(ctx context.Context, fanout int) (*page, error) {
 
 // begin gives a new root its first layout. The epoch is the clock's seconds, so that
 // it differs from the epochs of an earlier root that was lost.
-func (x *Document) begin(root *page, fanout int) {
-	root.layout = layout{max(seconds(x.config.Now()), 1), fanout}
+func (x *Document) begin(root *page, first layout) {
+	root.layout = first
+	root.epoch = max(seconds(x.config.Now()), 1)
 }

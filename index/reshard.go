@@ -36,10 +36,18 @@ func (x *Document) Reshard(ctx context.Context, fanout int) error {
 	if err := CheckFanout(fanout); err != nil {
 		return fmt.Errorf("%w: %w", driver.ErrInvalid, err)
 	}
+	return x.change(ctx, func(l layout) layout {
+		l.fanout = fanout
+		return l
+	})
+}
+
+// change changes the layout to what to returns for it.
+func (x *Document) change(ctx context.Context, to func(layout) layout) error {
 	var err error
 	for attempt := range writeAttempts {
 		var done bool
-		if done, err = x.reshardOnce(ctx, fanout); done {
+		if done, err = x.changeOnce(ctx, to); done {
 			return err
 		}
 		if err == nil {
@@ -55,25 +63,27 @@ func (x *Document) Reshard(ctx context.Context, fanout int) error {
 	return err
 }
 
-// reshardOnce takes the next step, depending on the root, and reports whether it was
+// changeOnce takes the next step, depending on the root, and reports whether it was
 // the last one.
-func (x *Document) reshardOnce(ctx context.Context, fanout int) (done bool, err error) {
+func (x *Document) changeOnce(ctx context.Context, to func(layout) layout) (done bool, err error) {
 	root, err := x.readRoot(ctx)
 	switch {
 	case err != nil:
 		return false, err
 	case !root.exists():
-		_, err := x.create(ctx, fanout)
-		return false, err // Another process may have created it with a different fan-out.
+		_, err := x.create(ctx, to(x.initial))
+		return false, err // Another process may have created it with a different layout.
 	case root.next != nil:
 		return false, x.finish(ctx, root)
-	case root.fanout == fanout:
+	case root.layout == to(root.layout):
 		return true, nil
 	}
-	if err := x.wouldFit(ctx, fanout); err != nil {
+	next := to(root.layout)
+	if err := x.wouldFit(ctx, next.fanout); err != nil {
 		return false, err
 	}
-	root.next = &layout{root.epoch + 1, fanout}
+	next.epoch++
+	root.next = &next
 	if root.fanout == 1 {
 		root.sealed = x.sealTime()
 	}
@@ -92,7 +102,7 @@ func (x *Document) wouldFit(ctx context.Context, fanout int) error {
 	if err != nil {
 		return err
 	}
-	for _, p := range x.split(pages, layout{1, fanout}) {
+	for _, p := range x.split(pages, layout{epoch: 1, fanout: fanout}) {
 		if err := fits(len(p.stored().encode()), x.room()); err != nil {
 			return errorIn(x.root(), fmt.Errorf("fan-out %d: %w", fanout, err))
 		}
@@ -189,7 +199,8 @@ func (x *Document) finishOnce(ctx context.Context, root *page) error {
 // since the announcement and no longer fit.
 func (x *Document) raise(ctx context.Context, root *page) error {
 	raised := *root
-	raised.next = &layout{root.next.epoch + 1, root.next.fanout * 2}
+	next := root.next.followed(root.next.fanout * 2)
+	raised.next = &next
 	if raised.next.fanout > MaxFanout {
 		return errorIn(root.name, fmt.Errorf("fan-out %d: %w: %w", raised.next.fanout, ErrFull, driver.ErrTooLarge))
 	}
