@@ -156,10 +156,17 @@ func (x *Document) namesOf(l layout, keys []string) []string {
 // remembered returns the layout that this process has seen last. It does not return
 // a layout of the root alone: reading the hints means reading the root anyway.
 func (x *Document) remembered() (layout, bool) {
+	l, ok := x.seenLately()
+	return l, ok && l.fanout > 1
+}
+
+// seenLately returns the layout that this process has seen last, if that is recent enough to
+// rely on.
+func (x *Document) seenLately() (layout, bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	fresh := x.config.Now().Sub(x.seenAt) < rootLife
-	return x.known, x.known.fanout > 1 && fresh
+	return x.known, x.known.fanout > 0 && fresh
 }
 
 // remember keeps the layout of a root that was just read or written. The documents

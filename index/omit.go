@@ -14,19 +14,23 @@ import (
 	"example.com/tokenstore/driver"
 )
 
-// Omitter is implemented by an index that may lack keys of some kinds, for all programs
+// Omitter is implemented by an index that can leave out keys of some kinds, for all programs
 // that use it. The caller decides of which tokens it leaves them out, and has to find those
-// tokens without the index.
+// tokens without the index. Its views implement [OmittingView].
 type Omitter interface {
-	// Omits reports whether the index may lack keys of that kind. It reads the root if
-	// the answer depends on it and the process does not remember it. What a View has
-	// looked up before the call, it has looked up in an index of which the answer is true.
-	Omits(ctx context.Context, kind tokenstore.KeyKind) (bool, error)
-
 	// Omit makes the index one that may lack keys of that kind, while readers and writers
 	// go on. Called again after a failure, it continues where it stopped. It cannot be
-	// undone: a program that stalled would leave out a key of an index that must have it.
+	// undone: a program that stalled would leave a key out of an index that must have it.
 	Omit(ctx context.Context, kind tokenstore.KeyKind) error
+}
+
+// OmittingView is implemented by the views of an [Omitter].
+type OmittingView interface {
+	View
+	// Omits reports whether the index may lack keys of that kind: the very index in which
+	// the view has looked keys up, if it has. It reads the root only if neither the view
+	// nor the process knows the answer.
+	Omits(ctx context.Context, kind tokenstore.KeyKind) (bool, error)
 }
 
 // WithoutRefreshTokens makes a new index leave out refresh tokens, as [Omitter.Omit] does to
@@ -35,13 +39,12 @@ func WithoutRefreshTokens() DocumentOption {
 	return func(x *Document) { x.initial.rotating = true }
 }
 
-// Omits implements [Omitter]. Any index of documents may lack access tokens: some of its
+// Omits implements [OmittingView]. Any index of documents may lack access tokens: some of its
 // programs leave them out. Refresh tokens are left out if the root says so.
 //
-// The index says so from the moment when its layout changes, see [Document.Reshard]. A
-// look-up with the layout before that meets a sealed document, or misses one, and reads the
-// root; the process then remembers the new layout.
-func (x *Document) Omits(ctx context.Context, kind tokenstore.KeyKind) (bool, error) {
+// The root says so from the moment when the layout changes, see [Document.Reshard]. A look-up
+// with the layout before that meets a sealed document, or misses one, and reads the root.
+func (v *documentView) Omits(ctx context.Context, kind tokenstore.KeyKind) (bool, error) {
 	switch kind {
 	case tokenstore.AccessKey:
 		return true, nil
@@ -49,17 +52,15 @@ func (x *Document) Omits(ctx context.Context, kind tokenstore.KeyKind) (bool, er
 	default:
 		return false, nil
 	}
-	x.mu.Lock()
-	known, fresh := x.known, x.config.Now().Sub(x.seenAt) < rootLife
-	x.mu.Unlock()
-	if known.fanout > 0 && fresh {
-		return known.rotating, nil
+	if v.layout.fanout == 0 && v.pages[v.x.root()] == nil {
+		if l, ok := v.x.seenLately(); ok {
+			return l.rotating, nil
+		}
+		if _, err := v.readRoot(ctx); err != nil {
+			return false, err
+		}
 	}
-	root, err := x.readRoot(ctx)
-	if err != nil {
-		return false, err
-	}
-	return root.rotating, nil
+	return v.layout.rotating, nil
 }
 
 // Omit implements [Omitter].

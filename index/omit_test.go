@@ -21,7 +21,12 @@ import (
 
 func omits(t *testing.T, x index.Index) bool {
 	t.Helper()
-	rotating, err := x.(index.Omitter).Omits(ctx, tokenstore.RefreshKey)
+	return viewOmits(t, x.View())
+}
+
+func viewOmits(t *testing.T, v index.View) bool {
+	t.Helper()
+	rotating, err := v.(index.OmittingView).Omits(ctx, tokenstore.RefreshKey)
 	if err != nil {
 		t.Fatalf("Omits: %v", err)
 	}
@@ -73,12 +78,12 @@ func TestOmitsOtherKinds(t *testing.T) {
 		calls++
 		return do(ctx)
 	})
-	x := document(1).make(counting, newClock().config()).(index.Omitter)
+	x := document(1).make(counting, newClock().config())
 	for kind, want := range map[tokenstore.KeyKind]bool{tokenstore.AccessKey: true, tokenstore.UserKey: false, tokenstore.GrantKey: false} {
-		if got, err := x.Omits(ctx, kind); err != nil || got != want {
+		if got, err := x.View().(index.OmittingView).Omits(ctx, kind); err != nil || got != want {
 			t.Errorf("Omits(%s): %v, %v", kind, got, err)
 		}
-		if err := x.Omit(ctx, kind); want != (err == nil) || !want && !errors.Is(err, driver.ErrInvalid) {
+		if err := x.(index.Omitter).Omit(ctx, kind); want != (err == nil) || !want && !errors.Is(err, driver.ErrInvalid) {
 			t.Errorf("Omit(%s): %v", kind, err)
 		}
 	}
@@ -100,15 +105,24 @@ func TestOmitsCostsNoCall(t *testing.T) {
 		if calls != 1 {
 			t.Errorf("fan-out %d: %d calls of a process that remembers nothing", fanout, calls)
 		}
-		mustLookup(t, x.View(), hash(1))
+		v := x.View()
+		mustLookup(t, v, hash(1))
 		calls = 0
-		omits(t, x)
-		if calls != 0 {
-			t.Errorf("fan-out %d: %d calls after a look-up", fanout, calls)
+		if omits(t, x); calls != 0 {
+			t.Errorf("fan-out %d: %d calls of a process that remembers", fanout, calls)
 		}
 		c.Advance(2 * time.Hour)
+		if viewOmits(t, v); calls != 0 {
+			t.Errorf("fan-out %d: %d calls of a view that has looked a key up", fanout, calls)
+		}
 		if omits(t, x); calls != 1 {
 			t.Errorf("fan-out %d: %d calls two hours later", fanout, calls)
+		}
+		// What the view has read for it serves its look-ups and claims.
+		v, calls = document(1).make(counting, c.config()).View(), 0
+		viewOmits(t, v)
+		if mustLookup(t, v, hash(1)); calls != min(fanout, 2) {
+			t.Errorf("fan-out %d: %d calls of a look-up behind it", fanout, calls)
 		}
 	}
 }
@@ -134,8 +148,9 @@ func TestOmitMeetsOldMemory(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			mustLookup(t, reader.View(), hash(999))
-			if !omits(t, reader) {
+			v := reader.View()
+			mustLookup(t, v, hash(999))
+			if !viewOmits(t, v) || !omits(t, reader) {
 				t.Errorf("fan-out %d, swept %v: a reader relies on the layout from before", fanout, swept)
 			}
 			mustClaim(t, writer.View(), index.Claim{Hash: hash(500), ID: "late", Generation: 1})
@@ -204,8 +219,8 @@ func TestDamagedOmits(t *testing.T) {
 		c := newClock()
 		secrets := filled(t, c, 4, 3)
 		secrets.Edit(prefix+"root", []byte(strings.Replace(string(data(t, secrets, "root")), `"fanout"`, damage+`,"fanout"`, 1)))
-		x := document(1).make(secrets, c.config())
-		if _, err := x.(index.Omitter).Omits(ctx, tokenstore.RefreshKey); !errors.Is(err, driver.ErrUnreadable) {
+		v := document(1).make(secrets, c.config()).View()
+		if _, err := v.(index.OmittingView).Omits(ctx, tokenstore.RefreshKey); !errors.Is(err, driver.ErrUnreadable) {
 			t.Errorf("%s: %v", damage, err)
 		}
 	}
@@ -233,10 +248,11 @@ func TestOmitSchedules(t *testing.T) {
 			reader := process{"reader", func(ctx context.Context, x index.Index) error {
 				for range 4 { // The first look-up remembers.
 					before := complete.Load()
-					if _, err := x.View().Lookup(ctx, hash(999)); err != nil {
+					v := x.View()
+					if _, err := v.Lookup(ctx, hash(999)); err != nil {
 						return err
 					}
-					rotating, err := x.(index.Omitter).Omits(ctx, tokenstore.RefreshKey)
+					rotating, err := v.(index.OmittingView).Omits(ctx, tokenstore.RefreshKey)
 					if err != nil {
 						return err
 					}

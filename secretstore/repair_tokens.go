@@ -186,7 +186,11 @@ func (r *repair) claim(ctx context.Context, tokens []*row) (done []*row, err err
 func (r *repair) claims(row *row) []index.Claim {
 	switch {
 	case row.state != damaged:
-		return r.s.claims(r.s.keys(row.token), row)
+		keys := r.s.keys(row.token)
+		if r.rotating && row.token.UserName != "" {
+			keys = withoutRefresh(keys)
+		}
+		return r.s.claims(keys, row)
 	case derivable(row.id):
 		return []index.Claim{{Hash: row.id, ID: row.id, Generation: row.generation}}
 	}
