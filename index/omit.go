@@ -29,7 +29,8 @@ type OmittingView interface {
 	View
 	// Omits reports whether the index may lack keys of that kind: the very index in which
 	// the view has looked keys up, if it has. It reads the root only if neither the view
-	// nor the process knows the answer.
+	// nor the process knows the answer, and once: a claim by this view needs no other read
+	// of the root.
 	Omits(ctx context.Context, kind tokenstore.KeyKind) (bool, error)
 }
 
@@ -53,7 +54,8 @@ func (v *documentView) Omits(ctx context.Context, kind tokenstore.KeyKind) (bool
 		return false, nil
 	}
 	if v.layout.fanout == 0 && v.pages[v.x.root()] == nil {
-		if l, ok := v.x.seenLately(); ok {
+		// With a single document, a claim or look-up reads the root anyway.
+		if l, ok := v.x.seenLately(); ok && (l.rotating || l.fanout > 1) {
 			return l.rotating, nil
 		}
 		if _, err := v.readRoot(ctx); err != nil {

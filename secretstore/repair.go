@@ -99,7 +99,7 @@ func (s *Store) Reindex(ctx context.Context, options ReindexOptions) (Report, er
 }
 
 func (s *Store) reindex(ctx context.Context, options ReindexOptions) (Report, error) {
-	r := &repair{s: s, options: options, witness: s.witness(), keys: map[string][]string{}, passed: map[string]bool{}}
+	r := &repair{s: s, options: options, witness: s.witness(), keys: map[string][]string{}, passed: map[string]bool{}, rotations: newRotations(s)}
 	for _, step := range []func(context.Context) error{r.emptied, r.fanOut, r.omit, r.tokens, r.hints, r.index, r.versions} {
 		if err := step(ctx); err != nil {
 			if len(r.broken) > 0 { // The error that ended the repair decides the kind.
@@ -123,6 +123,8 @@ type repair struct {
 	passed map[string]bool
 	// rotating says that the index may lack the refresh tokens of tokens with a user.
 	rotating bool
+	// rotations are what speaks for leaving them out.
+	rotations rotations
 	// indexed are the escaped IDs that have a hint, if the index lists them all.
 	indexed map[string]bool
 	lists   bool
@@ -211,6 +213,9 @@ func (r *repair) index(ctx context.Context) error {
 		if stat.Lacking {
 			r.report.Warnings = append(r.report.Warnings, stat.Name+": an older version was put back, so some tokens are not found by all their keys; run reindex")
 		}
+	}
+	if advice := r.rotations.advice(r.report.Index); advice != "" && !r.rotating {
+		r.report.Warnings = append(r.report.Warnings, advice)
 	}
 	other, err := r.s.hasOtherForm(ctx)
 	if other {

@@ -129,6 +129,7 @@ func (r *repair) see(row *row) {
 		hashes = append(hashes, r.s.hash(k))
 	}
 	r.keys[row.id] = hashes
+	r.rotations.see(r.s, row)
 	r.passed[row.id] = !r.options.ChangePepper && r.s.otherPepper(row)
 }
 
