@@ -244,6 +244,22 @@ func TestRotatedTokenLosesItsUser(t *testing.T) {
 	}
 }
 
+// A token without a user always has its refresh token in the index, where an adoption looks.
+func TestTokenWithoutAUserIsIndexed(t *testing.T) {
+	s := open(t, memory.New(), documents(1, secretstore.WithRotating())...)
+	saves(t, s, client(tokenstore.OAuthToken{ID: "x", RefreshToken: "r1"}))
+	saves(t, s, client(tokenstore.OAuthToken{ID: "x", RefreshToken: "rotated"}))
+	adopted := saves(t, s, client(tokenstore.OAuthToken{UserName: "u1", RefreshToken: "rotated"}))
+	if adopted.ID != "x" {
+		t.Errorf("a user's save inserts %v", adopted)
+	}
+	// A user's token that holds it is not adopted, though a find finds it.
+	saves(t, s, tokenstore.OAuthToken{UserName: "u1", RefreshToken: "rotated again"})
+	if other := saves(t, s, client(tokenstore.OAuthToken{UserName: "u2", RefreshToken: "rotated again"})); other.ID == "x" {
+		t.Errorf("a user's save takes over another user's token: %v", other)
+	}
+}
+
 // The error of a rotation that the index has no writes left for says what to do; that of an
 // insert does not.
 func TestQuotaErrorOfARotation(t *testing.T) {

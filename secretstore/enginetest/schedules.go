@@ -263,6 +263,8 @@ func scenarios(options ScheduleOptions) []scenario {
 func rotatingPairs() []scenario {
 	rotated := []operation{saveU1R1, saveU1R2}
 	return []scenario{
+		{nil, []operation{saveR1, saveU1R1}}, // an insert without a user, and one of a user by the same token
+		{nil, []operation{saveG1R1, saveU1R1}},
 		{[]operation{saveU1R1}, []operation{saveU1R2, saveR2}},         // a rotation, and an insert without a user by the same token
 		{[]operation{saveU1R1}, []operation{saveU1R2, saveU2R2}},       // the same, of another user
 		{[]operation{saveU1R1}, []operation{saveU1R2, saveG2R2}},       // the same, with a key that is looked up first
