@@ -54,10 +54,11 @@ type Store struct {
 	createdMu   sync.Mutex
 	lastCreated int64
 
-	pepperMark      string      // of the pepper, in digests
-	pepperWarned    atomic.Bool // whether another one was seen
-	formChecked     atomic.Bool // whether the other form was looked for
-	settingsChecked atomic.Bool // whether the service's settings were checked
+	pinged          atomic.Pointer[string] // the secret of the index that Ping has read
+	pepperMark      string                 // of the pepper, in digests
+	pepperWarned    atomic.Bool            // whether another one was seen
+	formChecked     atomic.Bool            // whether the other form was looked for
+	settingsChecked atomic.Bool            // whether the service's settings were checked
 }
 
 var _ tokenstore.OpenStore = (*Store)(nil)
