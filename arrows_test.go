@@ -38,6 +38,7 @@ var arrows = map[string][]string{
 	"sqlstore":               {".", "internal/..."},
 	"filestore":              {".", "internal/..."},
 	"conformance":            {".", "driver/..."},
+	"tokensource":            {"."},
 	"cmd/tokenstore":         {"..."},
 }
 
@@ -90,6 +91,7 @@ func TestStoresOfFilesLinkNoEngine(t *testing.T) {
 		{".", []string{"internal", "index", "secretstore"}},
 		{"sqlstore", []string{"index", "secretstore"}},
 		{"filestore", []string{"index", "secretstore"}},
+		{"tokensource", []string{"index", "secretstore"}},
 	} {
 		var all []string
 		var visit func(string)
