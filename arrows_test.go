@@ -38,6 +38,7 @@ var arrows = map[string][]string{
 	"sqlstore":               {".", "internal/..."},
 	"filestore":              {".", "internal/..."},
 	"conformance":            {".", "driver/..."},
+	"accountstest":           {"."},
 	"cmd/tokenstore":         {"..."},
 }
 
