@@ -39,6 +39,7 @@ var arrows = map[string][]string{
 	"filestore":              {".", "internal/..."},
 	"conformance":            {".", "driver/..."},
 	"accountstest":           {"."},
+	"tokensource":            {"."},
 	"cmd/tokenstore":         {"..."},
 }
 
@@ -91,6 +92,7 @@ func TestStoresOfFilesLinkNoEngine(t *testing.T) {
 		{".", []string{"internal", "index", "secretstore"}},
 		{"sqlstore", []string{"index", "secretstore"}},
 		{"filestore", []string{"index", "secretstore"}},
+		{"tokensource", []string{"index", "secretstore"}},
 	} {
 		var all []string
 		var visit func(string)
