@@ -40,6 +40,8 @@ var arrows = map[string][]string{
 	"conformance":            {".", "driver/..."},
 	"accountstest":           {"."},
 	"tokensource":            {"."},
+	"tokensource/oauth2":     {".", "tokensource"},
+	"tokensource/otel":       {".", "driver", "secretstore", "tokensource"},
 	"cmd/tokenstore":         {"..."},
 }
 
