@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -301,9 +302,10 @@ func TestCancelledCallerCancelsNobodyElse(t *testing.T) {
 func TestNotSavedIsSavedLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, p := newFakeStore(stored(-time.Second)), &provider{}
-		down := true
+		var down atomic.Bool
+		down.Store(true)
 		store.fault = func(_ context.Context, op string) error {
-			if down && op == "swap" && p.asked() > 0 {
+			if down.Load() && op == "swap" && p.asked() > 0 {
 				return &tokenstore.Error{Store: "fake", Op: op, Kind: tokenstore.ErrUnavailable}
 			}
 			return nil
@@ -316,7 +318,7 @@ func TestNotSavedIsSavedLater(t *testing.T) {
 			}
 			time.Sleep(time.Minute)
 		}
-		down = false
+		down.Store(false)
 		time.Sleep(2 * time.Minute)
 		if store.row().RefreshToken != "refresh-1" {
 			t.Error("not saved in the background")
@@ -328,9 +330,10 @@ func TestNotSavedIsSavedLater(t *testing.T) {
 func TestCloseSaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, p := newFakeStore(stored(-time.Second)), &provider{}
-		down := true
+		var down atomic.Bool
+		down.Store(true)
 		store.fault = func(_ context.Context, op string) error {
-			if down && op == "swap" && p.asked() > 0 {
+			if down.Load() && op == "swap" && p.asked() > 0 {
 				return &tokenstore.Error{Store: "fake", Op: op, Kind: tokenstore.ErrUnavailable}
 			}
 			return nil
@@ -344,7 +347,7 @@ func TestCloseSaves(t *testing.T) {
 		if err := s.Close(ctx); !errors.Is(err, tokensource.ErrNotSaved) {
 			t.Errorf("Close with the store down: %v", err)
 		}
-		down = false
+		down.Store(false)
 		if err := s.Close(t.Context()); err != nil || store.row().RefreshToken != "refresh-1" {
 			t.Errorf("Close: %v", err)
 		}
