@@ -43,6 +43,10 @@ const callers = 32
 // claim is how long a claim lasts: the least that a Source accepts.
 const claim = 30 * time.Second
 
+// calm is how long a process's other goroutines have to come to rest before it is stopped: one that holds
+// a lock of SQLite's would stop the whole fleet.
+const calm = time.Second / 2
+
 // orders are the instructions for a process.
 type orders struct {
 	Place   place
@@ -215,8 +219,10 @@ func (w *worker) step(_ context.Context, e tokensource.Event) {
 		return // Another was first.
 	}
 	_ = file.Close()
+	time.Sleep(calm)
 	tell(report{What: "stopping"})
 	_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+	time.Sleep(calm) // The signal may take a moment to stop this thread too.
 }
 
 func (w *worker) count() {
