@@ -9,9 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"example.com/tokenstore"
@@ -19,6 +21,7 @@ import (
 
 const (
 	ruleNoted       = "FindNoted finds what FindToken finds, with its note; the note shows in no token"
+	ruleNotedWhole  = "FindNoted returns a token and its note as they were at one moment"
 	ruleSwap        = "a swap sets the note and the fields that are set in next, as a save does, and keeps everything else"
 	ruleSwapLost    = "a swap happens only if the grant, refresh and access token and the note are those of old; else nothing changes, and it returns the token as it is"
 	ruleSwapContent = "a swap compares content: saves and edits of other fields, and saves that were undone, do not make it fail, and stay"
@@ -215,6 +218,9 @@ func swapCases() []Case {
 				t.fails("a swap of what another handle has read has not happened")
 			}
 			t.swapFails(old, now.OAuthToken, "n")
+			if after, swapped, err := t.patientSwap(t.store, old, token{}, ""); err != nil || swapped || after.OAuthToken != now.OAuthToken {
+				t.breaks(ruleSwapLost, "a swap that changes nothing, of what is out of date: swapped is %v, with %s", swapped, safe(err))
+			}
 			old.Read = nil
 			t.swapFails(old, now.OAuthToken, "n")
 			t.swaps(noted{OAuthToken: now.OAuthToken, Note: "n"}, token{}, "n2", now.OAuthToken)
@@ -266,6 +272,7 @@ func swapCases() []Case {
 		}},
 		{Name: "concurrent-swap", Rule: ruleSwapOnce, run: swapOnce},
 		{Name: "concurrent-swap-chain", Rule: ruleSwapOnce, run: swapChain},
+		{Name: "concurrent-swap-find", Rule: ruleNotedWhole, run: findWhileSwapping},
 		{Name: "swap-note-edited", Rule: ruleSwapEdit, run: noteEdited},
 		{Name: "swap-edited", Rule: ruleSwapEdit, run: swapEdited},
 		{Name: "swap-damaged", Rule: ruleDamaged, run: func(t *trial) {
@@ -493,6 +500,42 @@ func (t *trial) countIn(h *handle) {
 		}
 	}
 	t.fails("count in the note: %s", safe(err))
+}
+
+// findWhileSwapping swaps the access token and the note together, and finds them.
+func findWhileSwapping(t *trial) {
+	t.seed(r1, r2)
+	handles := t.handles()
+	const swaps, finders, finds = 40, 4, 2000
+	var done atomic.Bool
+	together(1+finders, func(i int) {
+		if i == 0 {
+			defer done.Store(true)
+			old, err := t.store.FindNoted(t.ctx, token{UserName: "u1"})
+			for n := 0; n < swaps && err == nil; n++ {
+				swapped := true
+				if old, swapped, err = t.patientSwap(t.store, old, token{AccessToken: secret(fmt.Sprint("access-", n))}, fmt.Sprint("access-", n)); !swapped && err == nil {
+					t.fails("a swap has not happened, although nobody else writes")
+					return
+				}
+			}
+			if err != nil {
+				t.fails("swap: %s", safe(err))
+			}
+			return
+		}
+		for n := 0; n < finds && !done.Load(); n++ {
+			found, err := handles[(i+n)%len(handles)].FindNoted(t.ctx, token{UserName: "u1"})
+			switch {
+			case tokenstore.Retryable(err):
+			case err != nil:
+				t.fails("find noted while others swap: %s", safe(err))
+			case found.OAuthToken != r1 && found.AccessToken != secret(found.Note):
+				t.fails("find noted while others swap: the note is that of another access token")
+			}
+			runtime.Gosched()
+		}
+	})
 }
 
 func noteEdited(t *trial) {

@@ -132,6 +132,12 @@ func wrongSwaps() []wrongStore {
 			}
 			return old, false, nil
 		})},
+		{"does not compare if nothing changes", "handles-swap", wrongMethods(wrong{swap: func(ctx context.Context, s *reference, old noted, next token, note string) (noted, bool, error) {
+			if tokenstore.Update(old.OAuthToken, next) == old.OAuthToken && note == old.Note && old.ID != "" {
+				return old, true, nil
+			}
+			return s.SwapToken(ctx, old, next, note)
+		}})},
 		{"does not write what changes nothing but the note", "swap-note", wrongMethods(wrong{swap: func(ctx context.Context, s *reference, old noted, next token, note string) (noted, bool, error) {
 			if next == (token{}) && note != "" {
 				old.Note = note
@@ -245,6 +251,16 @@ func wrongNotes() []wrongStore {
 		{"finds no note", "swap-note", wrongMethods(wrong{findNoted: func(ctx context.Context, s *reference, q token) (noted, error) {
 			n, err := s.FindNoted(ctx, q)
 			n.Note = ""
+			return n, err
+		}})},
+		{"reads the note after the token", "concurrent-swap-find", wrongMethods(wrong{findNoted: func(ctx context.Context, s *reference, q token) (noted, error) {
+			found, err := s.FindToken(ctx, q)
+			if err != nil {
+				return noted{}, err
+			}
+			wait(50_000)
+			n, err := s.FindNoted(ctx, q)
+			n.OAuthToken = found
 			return n, err
 		}})},
 		{"finds an arbitrary noted token", "swap-find", wrongMethods(wrong{findNoted: func(ctx context.Context, s *reference, q token) (noted, error) {

@@ -5,6 +5,7 @@
 package filestore
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -166,11 +167,14 @@ func readNotes(ctx context.Context, path string) (notes, error) {
 
 // writeNotes replaces the notes of the file path, which was seen so.
 func writeNotes(path string, n notes, seen stamp) error {
-	data, err := json.MarshalIndent(n, "", "  ")
-	if err != nil {
+	var data bytes.Buffer
+	e := json.NewEncoder(&data)
+	e.SetEscapeHTML(false) // A person may read it.
+	e.SetIndent("", "  ")
+	if err := e.Encode(n); err != nil {
 		return err
 	}
 	always := func() (bool, error) { return true, nil }
-	_, err = replace(path+notesSuffix, append(data, '\n'), path, seen, always)
+	_, err := replace(path+notesSuffix, data.Bytes(), path, seen, always)
 	return err
 }

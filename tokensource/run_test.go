@@ -279,6 +279,12 @@ func (s gatedStore) SwapToken(_ context.Context, old tokenstore.Noted, next toke
 	return a.row, a.swapped, a.err
 }
 
+// SaveToken is called by nobody: a Source that did would insert what was deleted.
+func (s gatedStore) SaveToken(_ context.Context, t tokenstore.OAuthToken) (tokenstore.OAuthToken, error) {
+	a := s.r.wait(s.w, &call{op: "insert", query: t})
+	return a.row.OAuthToken, a.err
+}
+
 func (s gatedStore) WritesPerDay() int { return s.r.sc.perDay }
 
 type gatedRedeemer struct {
@@ -518,6 +524,10 @@ func (r *run) do(w *worker, c *call, how byte) reply {
 		row.OAuthToken = tokenstore.Update(row.OAuthToken, c.query)
 		r.write(row)
 		return reply{row: row}
+	case "insert":
+		r.deleted = false
+		r.write(tokenstore.Noted{OAuthToken: c.query})
+		return reply{row: r.cur}
 	}
 	return r.doRedeem(w, c, how)
 }
