@@ -92,7 +92,7 @@ func newStore(secrets driver.Secrets, c settings) *Store {
 		s.maxSize, s.writesPerDay = limited.Limits().MaxSize, limited.Limits().WritesPerDay
 	}
 	s.reader = s.newReader()
-	s.index = s.newIndex(s.secrets, index.Config{Prefix: s.prefix + indexFolder, Now: s.wall, Sleep: s.sleep, Jitter: s.random, Parallelism: s.parallelism})
+	s.index = s.newIndex(s.secrets, index.Config{Prefix: s.prefix + indexFolder, Now: s.wall, Sleep: s.sleep, Jitter: s.random, Parallelism: s.parallelism, Grace: s.grace})
 	return s
 }
 
