@@ -53,7 +53,8 @@ func Kinds() []Kind { return []Kind{Keep, Overlap, SameAnswer, Refuse, RevokeFam
 // Limits are the limits of a provider. A limit of 0 does not exist.
 //
 // The figures of Zoho CRM are those of "Token Validity" of its API v8 and of "Kaizen #43,
-// Tokens and Limitations". Pages of other Zoho products say 30 access tokens in place of 15.
+// Tokens and Limitations". "OAuth token limits" of Zoho Accounts says 10 live access tokens in
+// place of 15, and pages of other Zoho products 30.
 type Limits struct {
 	// Refreshes is how many access tokens one refresh token gives within Window; then it
 	// is throttled for the rest of the window. (Zoho: 10 in a span of 10 minutes; "if the

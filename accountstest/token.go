@@ -39,8 +39,8 @@ const (
 	// Zoho200 is status 200 with the error "Access Denied". (Kaizen #43: the status code
 	// remains 200, however the message says "Access Denied".)
 	Zoho200
-	// Zoho400 is status 400 with the error "Access Denied" and a description. (Seen in
-	// public logs.)
+	// Zoho400 is status 400 with the error "Access Denied" and a description. (Zoho Accounts,
+	// OAuth token limits, shows the body; the status was seen in public logs.)
 	Zoho400
 )
 

@@ -376,12 +376,6 @@ func TestStoppedBeforeSave(t *testing.T) {
 		f.redeemed(func(process int) {
 			time.Sleep(calm)
 			f.signal(process, syscall.SIGSTOP)
-			time.Sleep(100 * time.Millisecond)
-			for i, m := range f.members {
-				f.Logf("process %d pid %d stopped %v", i, m.cmd.Process.Pid, i == process)
-			}
-			locks, _ := os.ReadFile("/proc/locks")
-			f.Logf("self %d\n%s", os.Getpid(), locks)
 			stopped <- process
 		})
 		begun := time.Now()
