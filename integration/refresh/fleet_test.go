@@ -178,14 +178,19 @@ func others(but int) (all []int) {
 	return all
 }
 
-// stored returns the token as it is stored now.
+// stored returns the token as it is stored now. On a busy machine the processes may keep SQLite to
+// themselves for a while.
 func (f *fleet) stored() tokenstore.OAuthToken {
 	f.Helper()
-	now, err := f.store.FindToken(f.Context(), tokenstore.OAuthToken{UserName: f.token.UserName})
-	if err != nil {
-		f.Fatal(err)
+	for over := time.Now().Add(time.Minute); ; {
+		now, err := f.store.FindToken(f.Context(), tokenstore.OAuthToken{UserName: f.token.UserName})
+		if err == nil {
+			return now
+		}
+		if !tokenstore.Retryable(err) || time.Now().After(over) {
+			f.Fatal(err)
+		}
 	}
-	return now
 }
 
 // wantToken checks that every caller of a process got the token that is stored, and that it is good.
