@@ -53,6 +53,7 @@ var internals = map[string][]string{
 	"internal/fsfault":       {"."},
 	"internal/importer":      {".", "internal/rowstore"},
 	"internal/keylock":       {},
+	"internal/pace":          {"driver"},
 	"internal/parallel":      {},
 	"internal/pause":         {},
 	"internal/plainfile":     {},

@@ -37,6 +37,10 @@ const (
 	// writesPerDay is how many writes a secret accepts: about 100 versions are kept,
 	// and none younger than 24 hours is dropped.
 	writesPerDay = 96
+	// createsPerSecond and updatesPerSecond are what an account sustains in a region: 50
+	// CreateSecret a second, and 50 PutSecretValue and UpdateSecretVersionStage together,
+	// of which a write of an existing secret makes one each.
+	createsPerSecond, updatesPerSecond = 50, 25
 
 	// noCurrent is the revision of a secret without a current version.
 	noCurrent = "no-current-version"
@@ -104,10 +108,10 @@ func newSecrets(api API, set *settings) *secrets {
 	return s
 }
 
-// Limits returns the maximum size of a secret value and the writes that a secret accepts
-// per day.
+// Limits returns the maximum size of a secret value, the writes that a secret accepts per
+// day, and those that an account makes per second.
 func (s *secrets) Limits() driver.Limits {
-	return driver.Limits{MaxSize: maxSize, WritesPerDay: writesPerDay}
+	return driver.Limits{MaxSize: maxSize, WritesPerDay: writesPerDay, CreatesPerSecond: createsPerSecond, UpdatesPerSecond: updatesPerSecond}
 }
 
 // Get reads the current version. A secret that is scheduled for deletion, or marked as
