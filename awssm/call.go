@@ -361,6 +361,12 @@ func (f *fault) isParameter() bool {
 	return errors.As(f.err, &p)
 }
 
+// isTaken reports whether the name of a new secret, or the ID of a new version, is in use.
+func (f *fault) isTaken() bool {
+	var e *types.ResourceExistsException
+	return errors.As(f.err, &e)
+}
+
 // isRequest reports whether the state of the secret forbids the call; usually it is
 // scheduled for deletion.
 func (f *fault) isRequest() bool {

@@ -92,9 +92,9 @@ func TestErrorsAreToldApart(t *testing.T) {
 	if !errors.As(err, &missing) {
 		t.Errorf("the SDK's error is not reachable: %v", err)
 	}
-	for range 60 { // Within a second: the clock moves less than that.
+	for i := range 60 { // Within a second: the clock moves less than that.
 		b.clock.Advance(-25 * time.Millisecond)
-		if _, err = b.secrets.Put(t.Context(), driver.Secret{Name: "a/x", Data: []byte(`{"n":"2"}`), Revision: "no such revision, but long enough"}); errors.Is(err, driver.ErrThrottled) {
+		if _, err = b.secrets.Put(t.Context(), driver.Secret{Name: "a/x", Data: []byte(`{"n":"2"}`), Revision: fmt.Sprint("no such revision, but long enough ", i)}); errors.Is(err, driver.ErrThrottled) {
 			break
 		}
 		b.clock.Advance(-25 * time.Millisecond)

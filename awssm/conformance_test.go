@@ -173,7 +173,7 @@ func driverConformance(t *testing.T, config awssmtest.Config, options ...conform
 
 // atOnce are the cases that expect one process to see another's writes at once, which the
 // service does not promise.
-var atOnce = []string{"handles*", "O0*", "S40"}
+var atOnce = []string{"handles*", "O0*", "S40", "long-all-fields"}
 
 // busy are the cases that write one secret more often than its daily limit.
 var busy = []string{"concurrent-*", "context-cancelled-midway"}

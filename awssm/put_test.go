@@ -227,7 +227,7 @@ func TestConcurrentCounter(t *testing.T) {
 	wg.Wait()
 	value, _ := b.service.Value("a/x")
 	var n int
-	_, _ = fmt.Sscanf(value, `{"n":"%d"}`, &n)
+	_, _ = fmt.Sscanf(string(decode([]byte(value))), `{"n":"%d"}`, &n)
 	if n < successes || n > successes+doubtful {
 		t.Fatalf("%d, after %d successes and %d in doubt", n, successes, doubtful)
 	}
