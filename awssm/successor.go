@@ -25,6 +25,10 @@ import (
 	"example.com/tokenstore/driver"
 )
 
+// patience is how often a writer looks whether another one, which has stored its version,
+// moves AWSCURRENT to it. With pauses that double, that is for about three seconds.
+const patience = 6
+
 // errTaken is the reason of a put that was refused because a version has its ID.
 var errTaken = errors.New("the version has been replaced, or is about to be")
 
@@ -137,7 +141,7 @@ func (s *secrets) outlast(ctx context.Context, encoded, base string, taken error
 			return f.give()
 		case !gone && (d.replaced(base) || d.current != base && s.isNewer(ctx, encoded, base)):
 			return taken
-		case look < looks: // A description without base may be out of date.
+		case look < patience: // A description without base may be out of date.
 		case gone:
 			return fmt.Errorf("%w: %w", errGone, taken)
 		case d.current != base:
