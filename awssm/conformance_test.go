@@ -29,7 +29,6 @@ import (
 type world struct {
 	clock   *awssmtest.Clock
 	service *awssmtest.Service
-	count   int
 	fanout  int
 	calm    bool
 }
@@ -41,8 +40,7 @@ func newWorldOn(config awssmtest.Config, clock *awssmtest.Clock) *world {
 }
 
 func (w *world) options() []awssm.Option {
-	w.count++
-	return []awssm.Option{awssm.WithClock(w.clock.Now, w.clock.Sleep), awssm.WithCandidate(w.count % 8)}
+	return []awssm.Option{awssm.WithClock(w.clock.Now, w.clock.Sleep)}
 }
 
 // client returns a client set up for heavy load, or the service itself where it neither

@@ -52,8 +52,9 @@ func (s *secrets) sight(encoded string, v version) (restored bool) {
 	return false
 }
 
-// acquire waits until this process has no other write to the secret in progress. Writers
-// of one process share a candidate label, and would take it from each other.
+// acquire waits until this process has no other write to the secret in progress. The
+// later one then learns from outdated, without a call, that its revision was replaced; and
+// with an emulator a process's writers would take their label from each other.
 func (s *secrets) acquire(ctx context.Context, encoded string) (release func(), err error) {
 	return s.locks.Lock(ctx, encoded)
 }

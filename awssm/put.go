@@ -1,6 +1,6 @@
-// A write takes two calls: a version is stored under a candidate label, and AWSCURRENT is
-// moved to it. This file makes the second a compare-and-swap, and finds out whether a
-// write with a lost reply was applied.
+// A write stores a version under a candidate label, and moves AWSCURRENT to it. This file
+// makes the move a compare-and-swap, and finds out whether a write with a lost reply was
+// applied.
 
 package awssm
 
@@ -74,7 +74,7 @@ func (s *secrets) replace(ctx context.Context, encoded, base string, value []byt
 	s.cleanUp(ctx, encoded)
 	id, err := s.exchange(ctx, encoded, base, value)
 	if err == nil && s.private {
-		s.takeOff(ctx, encoded, id, s.candidate)
+		s.takeOff(ctx, encoded, id, s.label)
 	}
 	return id, err
 }

@@ -37,11 +37,11 @@ const (
 
 // secrets is the driver.
 type secrets struct {
-	api       API
-	set       *settings
-	candidate string       // the label under which this process writes
-	private   bool         // no other process writes under it
-	noBatch   atomic.Int64 // nanoseconds: do not read in batches until then, as the role may not
+	api     API
+	set     *settings
+	label   string       // under which this process stores candidates
+	private bool         // no other process writes under it
+	noBatch atomic.Int64 // nanoseconds: do not read in batches until then, as the role may not
 
 	mu      sync.Mutex
 	locks   keylock.Locks
@@ -68,7 +68,7 @@ var (
 
 func newSecrets(api API, set *settings) *secrets {
 	s := &secrets{api: api, set: set, recent: map[string]write{}}
-	s.candidate, s.private = candidateFor(api, set.slot)
+	s.label, s.private = labelFor(api)
 	return s
 }
 

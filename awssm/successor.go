@@ -32,8 +32,9 @@ const patience = 6
 // errTaken is the reason of a put that was refused because a version has its ID.
 var errTaken = errors.New("the version has been replaced, or is about to be")
 
-// successor returns the ID of the version that replaces base, which is empty for a
-// secret's first version. Fleets of several releases derive the same.
+// successor returns the ID of the version that replaces base. All releases derive the
+// same. The ID of a version is new to its secret, as every driver's revisions have to be:
+// the service keeps a version for a day at least, and no operation takes that long.
 func successor(base string) string {
 	sum := sha256.Sum256([]byte("tokenstore successor of " + base))
 	return versionID([16]byte(sum[:16]), 8)
@@ -63,12 +64,18 @@ type candidate struct {
 // Format writes the version's ID and none of its value.
 func (c candidate) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "candidate "+c.id) }
 
-// exchange stores a value as a candidate and moves AWSCURRENT from base to it. If the
-// successor of base is taken, and base stays current all the same, its writer has ended
-// in between, or a person has moved AWSCURRENT back to base. Then the candidate gets a
-// random ID. That version is left alone: to move AWSCURRENT to it would repeat a write
-// that was given up, perhaps long ago.
+// exchange stores a value as a candidate and moves AWSCURRENT from base to it.
+//
+// If the successor of base is taken, and base stays current all the same, its writer has
+// ended in between, or a person has moved AWSCURRENT back to base. Then the candidate gets
+// a random ID. That version is left alone: to move AWSCURRENT to it would repeat a write
+// that was given up, perhaps long ago. The first version of a secret has a random ID too,
+// since the secret may have been deleted and created again.
 func (s *secrets) exchange(ctx context.Context, encoded, base string, value []byte) (string, error) {
+	if base == "" {
+		c := candidate{encoded, base, newVersion(), value}
+		return c.id, s.replaceBy(ctx, c)
+	}
 	c := candidate{encoded, base, successor(base), value}
 	err := s.replaceBy(ctx, c)
 	if !errors.Is(err, errTaken) {
@@ -103,7 +110,7 @@ func (s *secrets) replaceBy(ctx context.Context, c candidate) error {
 func (s *secrets) propose(ctx context.Context, c candidate) (first bool, err error) {
 	out, f := call(ctx, "PutSecretValue", s.api.PutSecretValue, &secretsmanager.PutSecretValueInput{
 		SecretId: aws.String(c.encoded), ClientRequestToken: aws.String(c.id),
-		SecretString: aws.String(string(c.value)), VersionStages: []string{s.candidate},
+		SecretString: aws.String(string(c.value)), VersionStages: []string{s.label},
 	})
 	switch {
 	case f == nil:
@@ -159,7 +166,7 @@ func (s *secrets) outlast(ctx context.Context, encoded, base string, taken error
 // replaced reports whether a description shows that a version has been replaced.
 func (d description) replaced(base string) bool {
 	next := successor(base)
-	return d.current != base && (base == "" || d.previous == base || d.current == next || d.previous == next)
+	return d.current != base && (d.previous == base || d.current == next || d.previous == next)
 }
 
 // isNewer reports whether the current version was stored after base.
