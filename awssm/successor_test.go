@@ -152,13 +152,13 @@ func TestManyWritersAfterADeadOne(t *testing.T) {
 }
 
 // A person moves AWSCURRENT back to a version that has been replaced, so its successor
-// exists for good. Writes go on from there, twice.
+// exists for good. Writes go on from there, each time.
 func TestWritesAfterARollback(t *testing.T) {
 	b := newBench(t, awssmtest.Real())
 	old := b.put("a/x", `{"n":"0"}`, "")
-	for i := range 2 {
+	for i := range 3 {
 		now := old
-		for n := range 3 {
+		for n := range 1 + i {
 			now = b.put("a/x", fmt.Sprintf(`{"n":"%d-%d"}`, i, n), now)
 		}
 		if _, err := b.service.UpdateSecretVersionStage(t.Context(), &secretsmanager.UpdateSecretVersionStageInput{
@@ -238,6 +238,36 @@ func TestLostCandidateIsOurs(t *testing.T) {
 			t.Errorf("%v: %v, %d versions", answers, err, b.service.Versions("a/x"))
 		}
 		b.wantData("a/x", `{"n":"1"}`)
+	}
+}
+
+// Replies of one operation are lost, as many as the SDK repeats or fewer: the write
+// succeeds, also over the version of a dead writer, and stores one version.
+func TestRepliesLostAtEachCall(t *testing.T) {
+	for _, op := range []string{"PutSecretValue", "UpdateSecretVersionStage", "DescribeSecret", "GetSecretValue"} {
+		for lost := 1; lost <= 3; lost++ {
+			for _, dead := range []bool{false, true} {
+				b := newBench(t, awssmtest.Real())
+				r := b.put("a/x", `{"n":"0"}`, "")
+				if dead {
+					b.abandon(r)
+				}
+				versions := b.service.Versions("a/x")
+				s := b.script(op, slices.Repeat([]string{"lost"}, lost)...)
+				next, err := s.Put(t.Context(), driver.Secret{Name: "a/x", Data: []byte(`{"n":"1"}`), Revision: r})
+				if dead && lost == 3 && op == "DescribeSecret" {
+					// Nothing is known of the base then, and nothing is stored.
+					if !errors.Is(err, driver.ErrUnavailable) || b.service.Versions("a/x") != versions {
+						t.Errorf("%s lost %d times over a dead writer's version: %v", op, lost, err)
+					}
+					continue
+				}
+				if err != nil || b.get("a/x").Revision != next || b.service.Versions("a/x") != versions+1 {
+					t.Errorf("%s lost %d times, a dead writer %v: %v, %d versions", op, lost, dead, err, b.service.Versions("a/x")-versions)
+				}
+				b.wantData("a/x", `{"n":"1"}`)
+			}
+		}
 	}
 }
 
