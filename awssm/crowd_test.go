@@ -1,3 +1,5 @@
+// A crowd of processes that save one token at once, in the time that their calls take.
+
 package awssm_test
 
 import (

@@ -1,3 +1,6 @@
+// The rules by which losers leave no version: who stores one, who waits, and who tries
+// again under a random ID.
+
 package awssm
 
 import (

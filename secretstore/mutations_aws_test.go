@@ -1,3 +1,5 @@
+// Faults in package awssm, for TestMutations.
+
 package secretstore_test
 
 const onAWS = "./awssm "

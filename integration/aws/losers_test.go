@@ -1,3 +1,6 @@
+// The rule for a used request token on LocalStack, and what the losers of a race leave
+// there.
+
 package aws
 
 import (
