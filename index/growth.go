@@ -43,7 +43,7 @@ func (x *Document) Expect(ctx context.Context, tokens, hints int) error {
 	if x.limits.MaxSize == 0 && x.limits.WritesPerDay == 0 || hints < 1 {
 		return nil
 	}
-	_, pages, err := x.present(ctx)
+	root, pages, err := x.present(ctx)
 	if err != nil {
 		return err
 	}
@@ -52,15 +52,16 @@ func (x *Document) Expect(ctx context.Context, tokens, hints int) error {
 			tokens, hints = tokens+1, hints+len(hintsOf(idOf(f), textOf(f)))
 		}
 	}
-	return x.change(ctx, func(root *page) (int, error) {
-		enough := x.enough(cmp.Or(root.fanout, x.initial), tokens, hints)
-		switch {
-		case !root.exists() && enough == 1:
-			return 0, nil // The first claim creates it.
-		case root.exists() && enough > root.fanout:
-			return enough, x.hasWritesToGrow(root)
+	if root == nil && x.enough(x.initial.fanout, tokens, hints) == 1 {
+		return nil // The first claim creates it.
+	}
+	return x.change(ctx, func(root *page, l layout) (layout, error) {
+		enough := x.enough(l.fanout, tokens, hints)
+		if enough == l.fanout {
+			return l, nil
 		}
-		return enough, nil
+		l.fanout = enough
+		return l, x.hasWritesToGrow(root)
 	})
 }
 
@@ -156,7 +157,7 @@ func (x *Document) overflow(l layout, b *batch, p *page, err error) error {
 func (x *Document) divided(l layout, p *page, size int) int {
 	for fanout := l.fanout; fanout < MaxFanout; {
 		fanout = doubled(fanout)
-		parts := x.split([]*page{p}, layout{l.epoch + 1, fanout})
+		parts := x.split([]*page{p}, layout{epoch: l.epoch + 1, fanout: fanout})
 		if len(parts) > 1 && !slices.ContainsFunc(parts, func(part *page) bool { return len(part.stored().encode()) > size }) {
 			return fanout
 		}
@@ -201,11 +202,12 @@ func (x *Document) leftAlone(name string) bool {
 // crowded. Of many writers that meet that document, the first to announce the change
 // decides, and the others finish it with that one.
 func (x *Document) grow(ctx context.Context, seen layout, fanout int) error {
-	return x.change(ctx, func(root *page) (int, error) {
-		if root.layout != seen {
-			return root.fanout, nil
+	return x.change(ctx, func(root *page, l layout) (layout, error) {
+		if root.exists() && l != seen { // If there is no root, a new one had no room.
+			return l, nil
 		}
-		return fanout, x.hasWritesToGrow(root)
+		l.fanout = fanout
+		return l, x.hasWritesToGrow(root)
 	})
 }
 

@@ -37,21 +37,24 @@ func (x *Document) Reshard(ctx context.Context, fanout int) error {
 	if err := CheckFanout(fanout); err != nil {
 		return fmt.Errorf("%w: %w", driver.ErrInvalid, err)
 	}
-	return x.change(ctx, func(root *page) (int, error) {
-		if !root.exists() || root.fanout == fanout {
-			return fanout, nil
+	return x.change(ctx, func(root *page, l layout) (layout, error) {
+		var err error
+		if root.exists() && l.fanout != fanout {
+			err = x.wouldFit(ctx, fanout)
 		}
-		return fanout, x.wouldFit(ctx, fanout)
+		l.fanout = fanout
+		return l, err
 	})
 }
 
-// change gives the index the fan-out that wanted returns for the root, whose fan-out is
-// zero if there is no index. It first finishes a change that is under way.
-func (x *Document) change(ctx context.Context, wanted func(root *page) (int, error)) error {
+// change gives the index the layout that to returns for the root and its layout or, if
+// there is no index, for the layout of a new one. It first finishes a change that is under
+// way.
+func (x *Document) change(ctx context.Context, to func(root *page, l layout) (layout, error)) error {
 	var err error
 	for attempt := range writeAttempts {
 		var done bool
-		if done, err = x.changeOnce(ctx, wanted); done {
+		if done, err = x.changeOnce(ctx, to); done {
 			return err
 		}
 		if err == nil {
@@ -69,7 +72,7 @@ func (x *Document) change(ctx context.Context, wanted func(root *page) (int, err
 
 // changeOnce takes the next step, depending on the root, and reports whether it was
 // the last one.
-func (x *Document) changeOnce(ctx context.Context, wanted func(root *page) (int, error)) (done bool, err error) {
+func (x *Document) changeOnce(ctx context.Context, to func(root *page, l layout) (layout, error)) (done bool, err error) {
 	root, err := x.readRoot(ctx)
 	if err != nil {
 		return false, err
@@ -77,17 +80,22 @@ func (x *Document) changeOnce(ctx context.Context, wanted func(root *page) (int,
 	if root.next != nil {
 		return false, x.finish(ctx, root)
 	}
-	fanout, err := wanted(root)
+	present := root.layout
+	if !root.exists() {
+		present = x.initial
+	}
+	next, err := to(root, present)
 	switch {
 	case err != nil:
 		return false, err
-	case fanout == root.fanout:
-		return true, nil
 	case !root.exists():
-		_, err := x.create(ctx, fanout)
-		return false, err // Another process may have created it with a different fan-out.
+		_, err := x.create(ctx, next)
+		return false, err // Another process may have created it with a different layout.
+	case next == present:
+		return true, nil
 	}
-	root.next = &layout{root.epoch + 1, fanout}
+	next.epoch++
+	root.next = &next
 	if root.fanout == 1 {
 		root.sealed = x.sealTime()
 	}
@@ -106,7 +114,7 @@ func (x *Document) wouldFit(ctx context.Context, fanout int) error {
 	if err != nil {
 		return err
 	}
-	for _, p := range x.split(pages, layout{1, fanout}) {
+	for _, p := range x.split(pages, layout{epoch: 1, fanout: fanout}) {
 		if err := fits(len(p.stored().encode()), x.room()); err != nil {
 			return errorIn(x.root(), fmt.Errorf("fan-out %d: %w", fanout, err))
 		}
@@ -210,7 +218,8 @@ func (x *Document) finishOnce(ctx context.Context, root *page) error {
 // since the announcement and no longer fit.
 func (x *Document) raise(ctx context.Context, root *page) error {
 	raised := *root
-	raised.next = &layout{root.next.epoch + 1, root.next.fanout * 2}
+	next := root.next.followed(root.next.fanout * 2)
+	raised.next = &next
 	if raised.next.fanout > MaxFanout {
 		return errorIn(root.name, fmt.Errorf("fan-out %d: %w: %w", raised.next.fanout, ErrFull, driver.ErrTooLarge))
 	}

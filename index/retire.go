@@ -33,8 +33,9 @@ const (
 // retirement is an older layout of which the root does not know that the documents are
 // deleted.
 type retirement struct {
-	layout
-	since int64 // when another layout took its place, in Unix seconds
+	epoch  int64
+	fanout int
+	since  int64 // when another layout took its place, in Unix seconds
 }
 
 // retirements are stored as "epoch fanout since", separated by ";", the oldest first.
@@ -45,7 +46,7 @@ func (r retirements) add(l layout, now time.Time) retirements {
 	if l.fanout == 1 {
 		return r
 	}
-	added := append(slices.Clone(r), retirement{l, seconds(now)})
+	added := append(slices.Clone(r), retirement{l.epoch, l.fanout, seconds(now)})
 	return added[max(0, len(added)-maxRetirements):]
 }
 
@@ -89,7 +90,7 @@ func (x *Document) retire(ctx context.Context) {
 	if !ok {
 		return
 	}
-	done, err := x.retireSome(ctx, old.layout, first)
+	done, err := x.retireSome(ctx, old, first)
 	if err == nil && done == old.fanout {
 		err = x.forgetRetired(ctx, old)
 	}
@@ -124,9 +125,9 @@ func (x *Document) beginRetiring() (old retirement, first int, ok bool) {
 // retireSome deletes the next documents of a layout, from number first on, and returns the
 // number up to which they are deleted. A document that is not sealed was created by a
 // process that slept, or a person broke it; the repair decides about it.
-func (x *Document) retireSome(ctx context.Context, l layout, first int) (done int, err error) {
-	end := min(first+atATime, l.fanout)
-	names := x.names(l)[first:end]
+func (x *Document) retireSome(ctx context.Context, old retirement, first int) (done int, err error) {
+	end := min(first+atATime, old.fanout)
+	names := x.names(layout{epoch: old.epoch, fanout: old.fanout})[first:end]
 	stored, err := x.glance(ctx, names)
 	if err != nil {
 		return first, err

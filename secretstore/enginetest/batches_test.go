@@ -33,6 +33,7 @@ func TestBatches(t *testing.T) {
 		{"document", batched, engineWith(secretstore.WithDocument(1)), enginetest.BatchOptions{MaxSize: size}},
 		{"document 16", newMemory, engineWith(secretstore.WithDocument(16)), enginetest.BatchOptions{}},
 		{"without access index", batched, engineWith(secretstore.WithDocument(1), secretstore.WithoutAccessIndex(), secretstore.WithPepper(pepper)), enginetest.BatchOptions{Pepper: pepper, WithoutAccessIndex: true, MaxSize: size}},
+		{"rotating", batched, engineWith(secretstore.WithDocument(1), secretstore.WithRotating()), enginetest.BatchOptions{Rotating: true, MaxSize: size}},
 		{"in chunks", chunks, engineWith(secretstore.WithDocument(1)), enginetest.BatchOptions{}},
 		{"too old", newMemory, engineWith(secretstore.WithEntries()), enginetest.BatchOptions{WriteTime: 15 * time.Second}},
 		{"too old document", batched, engineWith(secretstore.WithDocument(1), parallel), enginetest.BatchOptions{WriteTime: 40 * time.Second}},
