@@ -32,9 +32,9 @@ func (s *Store) exists(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	witness := s.witness()
+	witness, permission := s.witness(), &permission{}
 	for some := range slices.Chunk(ids, reindexChunk) {
-		rows, err := s.readListed(ctx, some)
+		rows, err := s.readListed(ctx, some, permission)
 		if err == nil {
 			err = witness.recognise(ctx, rows...)
 		}

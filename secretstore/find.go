@@ -149,7 +149,7 @@ func (a *attempt) keep(ctx context.Context, r *row) {
 // load reads the rows that this attempt has not read yet.
 func (a *attempt) load(ctx context.Context, ids []string) error {
 	missing := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { _, ok := a.rows[id]; return ok })
-	rows, err := a.s.readAll(ctx, missing)
+	rows, err := a.s.readAll(ctx, missing, &permission{})
 	if err != nil {
 		return err
 	}
