@@ -3,6 +3,7 @@ package conformance
 import (
 	"context"
 	"errors"
+	"iter"
 	"slices"
 	"strings"
 	"testing"
@@ -190,6 +191,7 @@ type wrong struct {
 	deleteOne  func(ctx context.Context, s *reference, id string) error
 	list       func(ctx context.Context, s *reference) ([]token, error)
 	deleteAll  func(ctx context.Context, s *reference) error
+	stream     func(ctx context.Context, s *reference, yield func(token, error) bool)
 	changeWith func(*wrong) // Sets functions that share the state of a handle.
 }
 
@@ -233,6 +235,13 @@ func (s *wrong) GetTokens(ctx context.Context) ([]token, error) {
 		return s.list(ctx, s.reference)
 	}
 	return s.reference.GetTokens(ctx)
+}
+
+func (s *wrong) Tokens(ctx context.Context) iter.Seq2[token, error] {
+	if s.stream != nil {
+		return func(yield func(token, error) bool) { s.stream(ctx, s.reference, yield) }
+	}
+	return s.reference.Tokens(ctx)
 }
 
 func (s *wrong) DeleteTokens(ctx context.Context) error {
@@ -305,7 +314,7 @@ func outcomeOf(t *testing.T, name string, open func(*data) tokenstore.Store, opt
 func TestWrongStores(t *testing.T) {
 	stores := slices.Concat(wrongFinds(), wrongKeys(), wrongSaves(), wrongAdoptions(), wrongValues(), wrongDeletes(),
 		wrongLists(), wrongErrors(), wrongContexts(), wrongHandles(), wrongConcurrency(),
-		wrongBatches(), wrongWaits(), wrongWithPersons())
+		wrongBatches(), wrongStreams(), wrongWaits(), wrongWithPersons())
 	const least = 40
 	if len(stores) < least {
 		t.Errorf("only %d wrong stores", len(stores))
