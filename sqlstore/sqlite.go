@@ -45,8 +45,8 @@ func (d sqliteDialect) begin(ctx context.Context, db *sql.DB, table string, writ
 // place is the rowid, which grows with every insert.
 func (sqliteDialect) place() string { return "rowid" }
 
-// layout is the version of the schema: VACUUM, which may give all rows other rowids, raises
-// it, as does every change of a table.
+// layout is the version of the schema. VACUUM, which may give all rows other rowids, raises
+// it, and so does every change of a table.
 func (d sqliteDialect) layout(ctx context.Context, tx *sql.Tx) (version int64, err error) {
 	err = tx.QueryRowContext(ctx, "PRAGMA schema_version").Scan(&version)
 	return version, told(d, err)
