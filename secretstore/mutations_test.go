@@ -377,6 +377,11 @@ var mutations = []mutation{
 		races + "TestTokensOfWhichALaterPartIsDenied", false,
 	},
 	{
+		"many finds believe an absence that a batch reports", "secretstore/findmany.go",
+		"\t\tif r.state == absent {\n", "\t\tif r.state == live {\n",
+		races + "TestFindTokensDoubtsAbsence", false,
+	},
+	{
 		"an expiry outlives its access token", "rules.go",
 		"\t\tupdated.Expiry = time.Time{}\n", "",
 		contract, false,

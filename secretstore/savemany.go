@@ -11,6 +11,7 @@ import (
 	"example.com/tokenstore"
 	"example.com/tokenstore/driver"
 	"example.com/tokenstore/index"
+	"example.com/tokenstore/internal/progress"
 )
 
 // saveChunk is the maximum number of tokens that SaveTokens handles at a time.
@@ -146,6 +147,7 @@ func (s *Store) saveGroup(ctx context.Context, tokens, stored []tokenstore.OAuth
 		if do == alone {
 			stored[i], g.faults[i] = s.save(ctx, tokens[i])
 		}
+		progress.Step(ctx)
 		g.written[stored[i].ID] = true
 		g.edited = g.edited || p != nil && p.mends
 	}
