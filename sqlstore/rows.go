@@ -188,19 +188,6 @@ func (r *rows) token(values []any) (t tokenstore.OAuthToken, oddExpiry bool, err
 	return t, oddExpiry, nil
 }
 
-// each calls do with every row that can be read, oldest first, and returns what is
-// wrong with each of the others.
-func (r *rows) each(do func(tokenstore.OAuthToken, readRow)) (unreadable []*unreadableError, err error) {
-	err = r.scanAll(r.selection(""), nil, func(t tokenstore.OAuthToken, row readRow, fault *unreadableError) {
-		if fault != nil {
-			unreadable = append(unreadable, fault)
-			return
-		}
-		do(t, row)
-	})
-	return unreadable, err
-}
-
 // scanAll calls do with every row of a selection, or with what is wrong with it.
 func (r *rows) scanAll(selection string, args []any, do func(tokenstore.OAuthToken, readRow, *unreadableError)) error {
 	found, err := r.tx.QueryContext(r.ctx, selection, args...)
