@@ -58,6 +58,7 @@ var internals = map[string][]string{
 	"internal/rowstoretest":  {"."},
 	"internal/staleness":     {"driver", "internal/parallel", "internal/recent"},
 	"internal/storedforms":   {},
+	"internal/streams":       {"."},
 	"internal/unprivileged":  {},
 }
 

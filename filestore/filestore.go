@@ -146,6 +146,7 @@ import (
 	"example.com/tokenstore"
 	"example.com/tokenstore/internal/plainfile"
 	"example.com/tokenstore/internal/rowstore"
+	"example.com/tokenstore/internal/streams"
 )
 
 // Store is a tokenstore.Store over one file. It is safe for concurrent use, and
@@ -253,8 +254,11 @@ func (s *Store) Tokens(ctx context.Context) iter.Seq2[tokenstore.OAuthToken, err
 	return func(yield func(tokenstore.OAuthToken, error) bool) {
 		const op = "list tokens"
 		doc, err := s.view(ctx)
+		if err == nil && doc.foreign != "" {
+			err = doc.unreadable()
+		}
 		if err != nil {
-			yield(tokenstore.OAuthToken{}, failure(op, "", err))
+			yield(tokenstore.OAuthToken{}, streams.End(failure(op, "", err)))
 			return
 		}
 		for t := range doc.tokens() {

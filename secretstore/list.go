@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/internal/streams"
 )
 
 var _ tokenstore.Streamer = (*Store)(nil)
@@ -29,7 +30,7 @@ func (s *Store) GetTokens(ctx context.Context) ([]tokenstore.OAuthToken, error) 
 		case r != nil:
 			faults = append(faults, err)
 		default:
-			return nil, err
+			return nil, s.fail("get tokens", "", err)
 		}
 	}
 	slices.SortFunc(rows, older)
@@ -44,9 +45,13 @@ func (s *Store) GetTokens(ctx context.Context) ([]tokenstore.OAuthToken, error) 
 // tokens at a time.
 func (s *Store) Tokens(ctx context.Context) iter.Seq2[tokenstore.OAuthToken, error] {
 	return func(yield func(tokenstore.OAuthToken, error) bool) {
-		for r, err := range s.listed(ctx, "list tokens") {
+		const op = "list tokens"
+		for r, err := range s.listed(ctx, op) {
 			token := tokenstore.OAuthToken{}
-			if err == nil {
+			switch {
+			case r == nil:
+				err = streams.End(s.fail(op, "", err))
+			case err == nil:
 				token = r.token
 			}
 			if !yield(token, err) {
@@ -62,7 +67,7 @@ func (s *Store) listed(ctx context.Context, op string) iter.Seq2[*row, error] {
 	return func(yield func(*row, error) bool) {
 		ids, err := s.list(ctx)
 		if err != nil {
-			yield(nil, s.fail(op, "", err))
+			yield(nil, err)
 			return
 		}
 		witness, permission := s.witness(), &permission{}
@@ -72,7 +77,7 @@ func (s *Store) listed(ctx context.Context, op string) iter.Seq2[*row, error] {
 				err = witness.recognise(ctx, rows...)
 			}
 			if err != nil {
-				yield(nil, s.fail(op, "", err))
+				yield(nil, err)
 				return
 			}
 			if !s.yieldRows(ctx, op, rows, yield) {
@@ -88,7 +93,7 @@ func (s *Store) yieldRows(ctx context.Context, op string, rows []*row, yield fun
 		goOn := true
 		switch err := ctx.Err(); {
 		case err != nil:
-			yield(nil, s.fail(op, "", err))
+			yield(nil, err)
 			return false
 		case r.state == live:
 			s.known.learn(s, r)

@@ -160,3 +160,25 @@ func TestTokensWhileATokenRotates(t *testing.T) {
 		}
 	}
 }
+
+// TestTokensOfABrokenIndex: the error is not that of a token, after which others follow.
+func TestTokensOfABrokenIndex(t *testing.T) {
+	store := open(t, drivertest.Inject(stored(t, 3, secretstore.WithDocument(1)), func(c drivertest.Call) drivertest.Outcome {
+		if strings.HasPrefix(c.Name, "tokenstore/index/") {
+			return drivertest.Outcome{Err: driver.ErrUnreadable}
+		}
+		return drivertest.Outcome{}
+	}), secretstore.WithDocument(1))
+	n := 0
+	for _, err := range store.Tokens(t.Context()) {
+		if n++; !errors.Is(err, tokenstore.ErrUnavailable) || errors.Is(err, tokenstore.ErrUnreadable) {
+			t.Errorf("yields %v", err)
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d steps", n)
+	}
+	if _, err := store.GetTokens(t.Context()); !errors.Is(err, tokenstore.ErrUnreadable) {
+		t.Errorf("GetTokens: %v", err)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"iter"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/internal/streams"
 )
 
 var _ tokenstore.Streamer = (*Store)(nil)
@@ -80,7 +81,7 @@ func stream[T any](ctx context.Context, s *Store, op string, read func(*rows, *p
 				return read(r, p)
 			})
 			if err != nil {
-				yield(none, s.failed(ctx, op, "", err))
+				yield(none, streams.End(s.failed(ctx, op, "", err)))
 				return
 			}
 			for _, i := range p.items {
