@@ -110,6 +110,7 @@ type plan struct {
 	next      *row // the row to write
 	unchanged bool // nothing needs to be written
 	mends     bool // a person has edited the row, so the index may lack some of its keys
+	rotates   bool // the row's refresh token changes, and the index must have it
 	claims    []tokenstore.Key
 	releases  []tokenstore.Key
 	// rests are the keys that were looked up without a hit, and on which the decision
@@ -138,7 +139,7 @@ func (a *attempt) plan(ctx context.Context, token tokenstore.OAuthToken) (*plan,
 	case r.state == damaged:
 		return p, a.planMending(p, r, token)
 	}
-	return p, a.planUpdate(p, r, token)
+	return p, a.planUpdate(ctx, p, r, token)
 }
 
 func (p *plan) restOn(keys []tokenstore.Key, ownerless bool) {
@@ -147,7 +148,7 @@ func (p *plan) restOn(keys []tokenstore.Key, ownerless bool) {
 	}
 }
 
-func (a *attempt) planUpdate(p *plan, r *row, token tokenstore.OAuthToken) error {
+func (a *attempt) planUpdate(ctx context.Context, p *plan, r *row, token tokenstore.OAuthToken) error {
 	updated := tokenstore.Update(r.token, token)
 	edited := a.s.edited(r)
 	if updated == r.token && !edited {
@@ -163,6 +164,9 @@ func (a *attempt) planUpdate(p *plan, r *row, token tokenstore.OAuthToken) error
 	}
 	p.claims = without(after, before)
 	p.releases = without(a.s.keys(r.token), after)
+	if err := a.leaveOut(ctx, p, r); err != nil {
+		return err
+	}
 	return a.s.checkSize(p.next)
 }
 
@@ -209,7 +213,7 @@ func (a *attempt) planInsert(ctx context.Context, p *plan, token tokenstore.OAut
 	case damaged:
 		return a.planMending(p, target, token)
 	case live:
-		return a.planUpdate(p, target, token)
+		return a.planUpdate(ctx, p, target, token)
 	}
 	if err := a.awaitRetirement(ctx, target); err != nil {
 		return err
@@ -304,7 +308,7 @@ func (a *attempt) carryOut(ctx context.Context, p *plan) error {
 	if len(p.claims) > 0 {
 		others, err := a.view.Claim(ctx, a.s.claims(p.claims, p.next)...)
 		if err != nil {
-			return err
+			return p.advise(err)
 		}
 		if err := a.settle(ctx, p, others); err != nil {
 			return err
