@@ -139,3 +139,28 @@ func TestTheReportIsGivenInParts(t *testing.T) {
 		t.Errorf("%v, want %v", err, full)
 	}
 }
+
+// expecting is a store that notes what it is told to expect, and cannot prepare for it.
+type expecting struct {
+	tokenstore.Store
+	told []int
+}
+
+func (s *expecting) Expect(_ context.Context, n int) error {
+	s.told = append(s.told, n)
+	return tokenstore.ErrQuota
+}
+
+// TestTheDestinationIsToldWhatComes once, before the first of many batches, and not by a dry
+// run.
+func TestTheDestinationIsToldWhatComes(t *testing.T) {
+	destination := &expecting{Store: store(t, many(100)[:30]...)}
+	for _, dry := range []bool{true, false, false} {
+		if _, err := importer.Import(t.Context(), &streamed{tokens: many(100)}, destination, importer.WithLimits(importer.Options{DryRun: dry}, 1, 20)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !slices.Equal(destination.told, []int{70}) {
+		t.Errorf("told %v, want 70 once", destination.told)
+	}
+}
