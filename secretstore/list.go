@@ -97,6 +97,7 @@ func (s *Store) yieldRows(ctx context.Context, op string, rows []*row, yield fun
 			return false
 		case r.state == live:
 			s.known.learn(s, r)
+			s.warnOfPepper(ctx, r)
 			goOn = yield(r, nil)
 		case r.barred():
 			goOn = yield(r, &tokenstore.Error{Store: s.name, Op: op, Name: tokenstore.Redact(r.id), Kind: tokenstore.ErrUnreadable, Err: r.err})

@@ -149,6 +149,12 @@ func checked(rows iter.Seq2[rowstore.Row, error]) iter.Seq2[rowstore.Row, error]
 	}
 }
 
+// peppered is a store whose keys may be hashed with a secret value, the pepper.
+type peppered interface {
+	// OtherPepper reports whether it has read a token of another pepper.
+	OtherPepper() bool
+}
+
 // surveyDestination reads all tokens of the destination, and keeps those that have a key
 // in common with a row.
 func (im *importing) surveyDestination(ctx context.Context, s *survey) error {
@@ -176,6 +182,9 @@ func (im *importing) surveyDestination(ctx context.Context, s *survey) error {
 	}
 	if unread != nil && n == 0 {
 		return unread
+	}
+	if p, ok := im.destination.(peppered); ok && p.OtherPepper() {
+		im.remark("the destination has tokens that were stored under another pepper, or without one: programs with that pepper do not find the new ones by most of their keys; import with their pepper, pepper_file=PATH in the URL")
 	}
 	if unread != nil {
 		// The others can be compared. A row of an unreadable token is saved like a new
