@@ -513,6 +513,27 @@ var mutations = []mutation{
 		races + "TestAbsenceOfABatch", false,
 	},
 	{
+		"each part of a list learns again whether the role may read", "secretstore/list.go",
+		"\t\tfor chunk := range slices.Chunk(ids, listChunk) {\n",
+		"\t\tfor chunk := range slices.Chunk(ids, listChunk) {\n\t\t\tpermission.allowed.Store(false)\n",
+		races + "TestTokensOfWhichALaterPartIsDenied", false,
+	},
+	{
+		"a list reads all tokens at once", "secretstore/list.go",
+		"const listChunk = 500", "const listChunk = 1 << 30",
+		races + "TestTokensReadsAPartAtATime", false,
+	},
+	{
+		"a token that cannot be read ends a list", "secretstore/list.go",
+		"\t\tif !goOn {\n", "\t\tif !goOn || r.barred() {\n",
+		races + "TestTokensOfWhichALaterPartIsDenied", false,
+	},
+	{
+		"many finds believe an absence that a batch reports", "secretstore/findmany.go",
+		"\t\tif r.state == absent {\n", "\t\tif r.state == live {\n",
+		races + "TestFindTokensDoubtsAbsence", false,
+	},
+	{
 		"an expiry outlives its access token", "rules.go",
 		"\t\tupdated.Expiry = time.Time{}\n", "",
 		contract, false,

@@ -109,10 +109,11 @@ func (s *Store) reindex(ctx context.Context, options ReindexOptions) (Report, er
 }
 
 type repair struct {
-	s       *Store
-	options ReindexOptions
-	witness *witness
-	report  Report
+	s          *Store
+	options    ReindexOptions
+	witness    *witness
+	permission permission
+	report     Report
 	// keys are the hashes of the keys of each token, by escaped ID.
 	keys map[string][]string
 	// passed are the escaped IDs of rows that the repair leaves alone: their keys, or the

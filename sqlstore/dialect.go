@@ -22,6 +22,8 @@ type dialect interface {
 	begin(ctx context.Context, db *sql.DB, table string, write bool) (*sql.Tx, error)
 	// place returns the expression that orders rows by age and identifies a row.
 	place() string
+	// layout returns a number that changes whenever rows may have got other places.
+	layout(ctx context.Context, tx *sql.Tx) (int64, error)
 	// equals returns a condition with two parameters, both the same string, that
 	// is true if the column holds exactly that string, and that can use an index.
 	equals(column string) string

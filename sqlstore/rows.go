@@ -190,28 +190,22 @@ func (r *rows) token(values []any) (t tokenstore.OAuthToken, oddExpiry bool, err
 	return t, oddExpiry, nil
 }
 
-// each calls do with every row that can be read, oldest first, and returns what is
-// wrong with each of the others.
-func (r *rows) each(do func(tokenstore.OAuthToken, readRow)) ([]*unreadableError, error) {
-	found, err := r.tx.QueryContext(r.ctx, r.selection(""))
+// scanAll calls do with every row of a selection, or with what is wrong with it.
+func (r *rows) scanAll(selection string, args []any, do func(tokenstore.OAuthToken, readRow, *unreadableError)) error {
+	found, err := r.tx.QueryContext(r.ctx, selection, args...)
 	if err != nil {
-		return nil, r.told(err)
+		return r.told(err)
 	}
 	defer func() { _ = found.Close() }()
-	var unreadable []*unreadableError
 	for found.Next() {
 		t, row, err := r.scan(found)
 		var bad *unreadableError
-		switch {
-		case errors.As(err, &bad):
-			unreadable = append(unreadable, bad)
-		case err != nil:
-			return nil, err
-		default:
-			do(t, row)
+		if err != nil && !errors.As(err, &bad) {
+			return err
 		}
+		do(t, row, bad)
 	}
-	return unreadable, r.told(found.Err())
+	return r.told(found.Err())
 }
 
 // NewID returns the number after the highest that is or ever was an ID.

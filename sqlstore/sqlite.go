@@ -45,6 +45,13 @@ func (d sqliteDialect) begin(ctx context.Context, db *sql.DB, table string, writ
 // place is the rowid, which grows with every insert.
 func (sqliteDialect) place() string { return "rowid" }
 
+// layout is the version of the schema. VACUUM, which may give all rows other rowids, raises
+// it, and so does every change of a table.
+func (d sqliteDialect) layout(ctx context.Context, tx *sql.Tx) (version int64, err error) {
+	err = tx.QueryRowContext(ctx, "PRAGMA schema_version").Scan(&version)
+	return version, told(d, err)
+}
+
 // equals compares twice: with the column's own collation, for the index, and
 // byte for byte, since that collation may fold case and its type may make
 // numbers of strings.
