@@ -38,6 +38,10 @@ var arrows = map[string][]string{
 	"sqlstore":               {".", "internal/..."},
 	"filestore":              {".", "internal/..."},
 	"conformance":            {".", "driver/..."},
+	"accountstest":           {"."},
+	"tokensource":            {"."},
+	"tokensource/oauth2":     {".", "tokensource"},
+	"tokensource/otel":       {".", "driver", "secretstore", "tokensource"},
 	"cmd/tokenstore":         {"..."},
 }
 
@@ -90,6 +94,7 @@ func TestStoresOfFilesLinkNoEngine(t *testing.T) {
 		{".", []string{"internal", "index", "secretstore"}},
 		{"sqlstore", []string{"index", "secretstore"}},
 		{"filestore", []string{"index", "secretstore"}},
+		{"tokensource", []string{"index", "secretstore"}},
 	} {
 		var all []string
 		var visit func(string)

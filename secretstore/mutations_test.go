@@ -125,7 +125,7 @@ var mutations = []mutation{
 	},
 	{
 		"a conflict counts as success", "secretstore/save.go",
-		"\t_, err := a.s.write(ctx, p.next)\n", "\t_, err := a.s.write(ctx, p.next)\n\tif errors.Is(err, driver.ErrConflict) {\n\t\treturn nil\n\t}\n",
+		"\tstored, err := a.s.write(ctx, p.next)\n", "\tstored, err := a.s.write(ctx, p.next)\n\tif errors.Is(err, driver.ErrConflict) {\n\t\treturn nil\n\t}\n",
 		scheduled + "^from_nothing:_save_r1_._save_r1_a4$", true,
 	},
 	{
