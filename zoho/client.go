@@ -5,9 +5,7 @@ package zoho
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -57,7 +55,7 @@ var _ http.RoundTripper = (*Transport)(nil)
 func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	ctx := request.Context()
 	token, err := t.Source.Token(ctx, t.Query)
-	if err != nil {
+	if err != nil && !errors.Is(err, tokensource.ErrNotSaved) { // Such a token is valid all the same.
 		closeBody(request)
 		return nil, err
 	}
@@ -67,10 +65,11 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	}
 	switch response.StatusCode {
 	case http.StatusUnauthorized:
-		if token, err = t.Source.Renew(ctx, token); err != nil {
-			drain(response)
-			return nil, err
+		renewed, err := t.Source.Renew(ctx, token)
+		if err != nil && !errors.Is(err, tokensource.ErrNotSaved) || renewed.AccessToken == token.AccessToken {
+			return response, nil // The API's own answer says more.
 		}
+		token = renewed
 	case http.StatusTooManyRequests:
 	default:
 		return response, nil
@@ -106,7 +105,7 @@ func (t *Transport) send(request *http.Request, token tokenstore.OAuthToken, aga
 func (t *Transport) prepare(request *http.Request, token tokenstore.OAuthToken, again bool) (*http.Request, error) {
 	d, err := ByAPIDomain(token.APIDomain)
 	if err != nil {
-		return nil, fmt.Errorf("zoho: the token's %w", err)
+		return nil, misconfigured("the token's %v", err)
 	}
 	own := request.Clone(request.Context())
 	if again && request.GetBody != nil {
@@ -117,12 +116,12 @@ func (t *Transport) prepare(request *http.Request, token tokenstore.OAuthToken, 
 	if own.URL.Host == "" {
 		base, err := url.Parse(token.APIDomain)
 		if err != nil {
-			return nil, errors.New("zoho: the token's API domain is not a URL")
+			return nil, misconfigured("the token's API domain is not a URL")
 		}
 		own.URL.Scheme, own.URL.Host, own.Host = base.Scheme, base.Host, ""
 	}
 	if own.URL.Scheme != "https" || !d.serves(own.URL.Hostname()) {
-		return nil, fmt.Errorf("zoho: a token of data centre %q is not sent to %s://%s", d, own.URL.Scheme, own.URL.Host)
+		return nil, faultf("a token of data centre %q is not sent to %s://%s", d, own.URL.Scheme, own.URL.Host)
 	}
 	authorize(own, token)
 	return own, nil
@@ -171,7 +170,7 @@ func (t *Transport) wait(ctx context.Context) error {
 		longest = time.Minute
 	}
 	if left > longest {
-		return &tokensource.Error{Kind: tokensource.ErrThrottled, Next: until, Err: errors.New("zoho: the API refuses requests for now")}
+		return throttled(until, "the API refuses requests for now")
 	}
 	timer := time.NewTimer(left)
 	defer timer.Stop()
@@ -193,21 +192,4 @@ func closeBody(request *http.Request) {
 	if request.Body != nil {
 		_ = request.Body.Close()
 	}
-}
-
-// sendError returns the error of a request that got no answer. One that never left this
-// machine matches tokensource.ErrNotSent.
-func sendError(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	var outer *url.Error // It quotes the URL.
-	if errors.As(err, &outer) {
-		err = outer.Err
-	}
-	var dial *net.OpError
-	if errors.As(err, &dial) && dial.Op == "dial" {
-		return &tokensource.Error{Kind: tokensource.ErrNotSent, Err: fmt.Errorf("zoho: %w", err)}
-	}
-	return fmt.Errorf("zoho: no answer: %w", err)
 }

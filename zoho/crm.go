@@ -5,8 +5,7 @@ package zoho
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
+	"io"
 	"net/http"
 
 	"example.com/tokenstore"
@@ -36,7 +35,7 @@ func CRMUserName(ctx context.Context, client *http.Client, t tokenstore.OAuthTok
 		return "", err
 	}
 	if len(users.Users) != 1 || users.Users[0].Email == "" || len(organisation.Org) != 1 || organisation.Org[0].ZGID == "" {
-		return "", errors.New("zoho: CRM did not answer with one user and one organisation")
+		return "", fault("CRM did not answer with one user and one organisation")
 	}
 	return users.Users[0].Email + ":" + organisation.Org[0].ZGID.String(), nil
 }
@@ -44,23 +43,23 @@ func CRMUserName(ctx context.Context, client *http.Client, t tokenstore.OAuthTok
 // read makes one call of the API with a token.
 func read(ctx context.Context, client *http.Client, t tokenstore.OAuthToken, path string, into any) error {
 	if _, err := ByAPIDomain(t.APIDomain); err != nil {
-		return fmt.Errorf("zoho: %w", err)
+		return faultf("%v", err)
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, t.APIDomain+path, nil)
+	request, err := http.NewRequest(http.MethodGet, t.APIDomain+path, nil) //nolint:noctx // send sets it.
 	if err != nil {
-		return errors.New("zoho: cannot build the request")
+		return fault("the request cannot be built")
 	}
 	authorize(request, t)
-	response, err := withoutRedirects(client).Do(request)
+	response, err := send(ctx, client, request)
 	if err != nil {
-		return sendError(ctx, err)
+		return err
 	}
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("zoho: %s answered HTTP %d; the token needs the scopes %v", request.URL.Path, response.StatusCode, CRMScopes())
+		return faultf("%s answered HTTP %d; the token needs the scopes %v", request.URL.Path, response.StatusCode, CRMScopes())
 	}
-	if err := json.NewDecoder(http.MaxBytesReader(nil, response.Body, 1<<20)).Decode(into); err != nil {
-		return fmt.Errorf("zoho: %s did not answer with the expected JSON", request.URL.Path)
+	if err := json.NewDecoder(io.LimitReader(response.Body, 1<<20)).Decode(into); err != nil {
+		return faultf("%s did not answer with the expected JSON", request.URL.Path)
 	}
 	return nil
 }

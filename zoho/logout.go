@@ -12,7 +12,6 @@ import (
 	"net/url"
 
 	"example.com/tokenstore"
-	"example.com/tokenstore/tokensource"
 )
 
 // Logout revokes tokens and deletes them. The zero value needs only a store.
@@ -84,7 +83,7 @@ func (l Logout) Revoke(ctx context.Context, t tokenstore.OAuthToken) error {
 	}
 	d, err := Redeemer{DataCenter: l.DataCenter}.dataCenterOf(t)
 	if err != nil {
-		return &tokensource.Error{Kind: tokensource.ErrMisconfigured, Err: fmt.Errorf("zoho: %w", err)}
+		return misconfigured("%v", err)
 	}
 	response, err := post(ctx, l.HTTP, d.AccountsURL()+"/oauth/v2/token/revoke", url.Values{"token": {credential}})
 	if err != nil {
@@ -100,7 +99,7 @@ func revoked(response *http.Response) error {
 	var r struct{ Status, Error string }
 	data, err := io.ReadAll(io.LimitReader(response.Body, maxReply))
 	if err != nil || json.Unmarshal(data, &r) != nil {
-		return fmt.Errorf("zoho: the accounts server answered the revocation with HTTP %d and without JSON", response.StatusCode)
+		return faultf("the accounts server answered the revocation with HTTP %d and without JSON", response.StatusCode)
 	}
 	switch {
 	case r.Status == "success" && response.StatusCode < 300:
@@ -108,5 +107,5 @@ func revoked(response *http.Response) error {
 	case r.Error == "invalid_token" || r.Error == "invalid_code":
 		return nil
 	}
-	return fmt.Errorf("zoho: the accounts server answered the revocation with HTTP %d", response.StatusCode)
+	return faultf("the accounts server answered the revocation with HTTP %d", response.StatusCode)
 }

@@ -5,13 +5,13 @@ package zoho
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/internal/unsent"
 	"example.com/tokenstore/tokensource"
 )
 
@@ -40,12 +40,12 @@ func (Redeemer) Reuse() time.Duration { return tokensource.Forever }
 func (r Redeemer) Redeem(ctx context.Context, t tokenstore.OAuthToken) (tokenstore.OAuthToken, error) {
 	d, err := r.dataCenterOf(t)
 	if err != nil {
-		return tokenstore.OAuthToken{}, &tokensource.Error{Kind: tokensource.ErrMisconfigured, Err: fmt.Errorf("zoho: %w", err)}
+		return tokenstore.OAuthToken{}, misconfigured("%v", err)
 	}
 	form := url.Values{"client_id": {t.ClientID}, "client_secret": {t.ClientSecret}}
 	switch {
 	case t.ClientID == "" || t.ClientSecret == "":
-		return tokenstore.OAuthToken{}, &tokensource.Error{Kind: tokensource.ErrMisconfigured, Err: errors.New("zoho: the token has no client ID or no client secret")}
+		return tokenstore.OAuthToken{}, misconfigured("the token has no client ID or no client secret")
 	case t.RefreshToken != "":
 		form.Set("grant_type", "refresh_token")
 		form.Set("refresh_token", t.RefreshToken)
@@ -56,7 +56,7 @@ func (r Redeemer) Redeem(ctx context.Context, t tokenstore.OAuthToken) (tokensto
 			form.Set("redirect_uri", t.RedirectURL)
 		}
 	default:
-		return tokenstore.OAuthToken{}, &tokensource.Error{Kind: tokensource.ErrNeedsConsent, Err: errors.New("zoho: the token has neither a refresh token nor a grant")}
+		return tokenstore.OAuthToken{}, needsConsent("the token has neither a refresh token nor a grant")
 	}
 	began := r.now() // The access token's life counts from here, so that it never ends too late.
 	response, err := post(ctx, r.HTTP, d.AccountsURL()+"/oauth/v2/token", form)
@@ -94,14 +94,22 @@ func (r Redeemer) now() time.Time {
 
 // post sends a form. Redirects are not followed: they would carry credentials elsewhere.
 func post(ctx context.Context, client *http.Client, to string, form url.Values) (*http.Response, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, to, strings.NewReader(form.Encode()))
+	request, err := http.NewRequest(http.MethodPost, to, strings.NewReader(form.Encode())) //nolint:noctx // send sets it.
 	if err != nil {
-		return nil, errors.New("zoho: cannot build the request")
+		return nil, fault("the request cannot be built")
 	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	response, err := withoutRedirects(client).Do(request)
+	// net/http must not send it again by itself once the server may have received it.
+	request.GetBody = nil
+	return send(ctx, client, request)
+}
+
+// send sends a request, once.
+func send(ctx context.Context, client *http.Client, request *http.Request) (*http.Response, error) {
+	traced, connection := unsent.Trace(ctx)
+	response, err := withoutRedirects(client).Do(request.WithContext(traced))
 	if err != nil {
-		return nil, sendError(ctx, err)
+		return nil, sendError(ctx, connection, err)
 	}
 	return response, nil
 }

@@ -6,7 +6,6 @@ package zoho
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -21,7 +20,7 @@ const (
 	// maxReply is the largest reply that is read.
 	maxReply = 64 << 10
 	// blockedFor is how long Zoho refuses further redemptions of a refresh token after ten
-	// in ten minutes: https://help.zoho.com/portal/en/community/topic/kaizen-43.
+	// in ten minutes (Zoho CRM v8, Token Validity).
 	blockedFor = 10 * time.Minute
 	// longestLife separates seconds from milliseconds: an access token lives for an hour,
 	// which is 3,600 of the one and 3,600,000 of the other.
@@ -71,20 +70,20 @@ func (r reply) life() time.Duration {
 func readReply(response *http.Response, now time.Time) (reply, error) {
 	data, err := io.ReadAll(io.LimitReader(response.Body, maxReply))
 	if err != nil {
-		return reply{}, errors.New("zoho: the reply was cut off")
+		return reply{}, fault("the reply was cut off")
 	}
 	var r reply
 	bad := json.Unmarshal(data, &r) // Its text could quote a credential.
 	if response.StatusCode == http.StatusTooManyRequests {
-		return reply{}, throttled(response, now)
+		return reply{}, tooMany(response, now)
 	}
 	switch {
 	case bad != nil:
-		return reply{}, fmt.Errorf("zoho: the accounts server answered HTTP %d without JSON", response.StatusCode)
+		return reply{}, faultf("the accounts server answered HTTP %d without JSON", response.StatusCode)
 	case r.Error != "":
 		return reply{}, refusal(response, r.Error, now)
 	case r.AccessToken == "" || response.StatusCode >= 300:
-		return reply{}, fmt.Errorf("zoho: the accounts server answered HTTP %d without an access token", response.StatusCode)
+		return reply{}, faultf("the accounts server answered HTTP %d without an access token", response.StatusCode)
 	}
 	return r, nil
 }
@@ -111,23 +110,21 @@ func refusal(response *http.Response, code string, now time.Time) error {
 	code = strings.ReplaceAll(strings.ToLower(strings.TrimSpace(code)), " ", "_")
 	kind, known := refusals[code]
 	switch {
-	case !known:
-		return errors.New("zoho: refused with an error code that is not known")
+	case !known || response.StatusCode >= http.StatusInternalServerError:
+		return faultf("the accounts server refused with HTTP %d and an error code that is not known", response.StatusCode)
 	case errors.Is(kind, tokensource.ErrThrottled):
-		return throttled(response, now)
+		return tooMany(response, now)
+	case errors.Is(kind, tokensource.ErrNeedsConsent):
+		return needsConsent("refused: %s", code)
 	}
-	err := fmt.Errorf("zoho: refused: %s", code)
-	if errors.Is(kind, tokensource.ErrMisconfigured) {
-		err = fmt.Errorf("%w; check the client's ID and secret, which differ from one data centre to another, and its redirect URL", err)
-	}
-	return &tokensource.Error{Kind: kind, Err: err}
+	return misconfigured("refused: %s; check the client's ID and secret, which differ from one data centre to another, and its redirect URL", code)
 }
 
-// throttled returns the error for too many redemptions, with the time of the next try.
-func throttled(response *http.Response, now time.Time) error {
+// tooMany returns the error for too many redemptions, with the time of the next try.
+func tooMany(response *http.Response, now time.Time) error {
 	wait := blockedFor
 	if seconds, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil && seconds > 0 {
 		wait = time.Duration(seconds) * time.Second
 	}
-	return &tokensource.Error{Kind: tokensource.ErrThrottled, Next: now.Add(wait), Err: errors.New("zoho: too many requests; ten redemptions of a refresh token are allowed in ten minutes")}
+	return throttled(now.Add(wait), "too many requests; Zoho allows ten redemptions of a refresh token in ten minutes")
 }
