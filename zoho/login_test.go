@@ -40,8 +40,7 @@ type world struct {
 // EU.
 func newWorld(t testing.TB, change func(*accountstest.Config)) *world {
 	t.Helper()
-	config := accountstest.Zoho()
-	config.Location, config.AccountsServer, config.APIDomain = "eu", zoho.EU.AccountsURL(), zoho.EU.APIDomain()
+	config := zohoIn(zoho.EU)
 	config.Users = []accountstest.User{{Email: "a@zylker.example", Name: "A", Org: "61"}, {Email: "b@zylker.example", Name: "B", Org: "61"}}
 	if change != nil {
 		change(&config)
