@@ -47,7 +47,7 @@ func Example() {
 	}))
 
 	// What the callback does, here without a browser:
-	token, err := login.Exchange(ctx, url.Values{"code": {accounts.Grant(accountstest.User{}).GrantToken}, "location": {"eu"}})
+	token, err := login.Exchange(ctx, consent(accounts, login.AuthURL("state")))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -73,6 +73,28 @@ func zohoIn(d zoho.DataCenter) accountstest.Config {
 	config := accountstest.Zoho()
 	config.Location, config.AccountsServer, config.APIDomain = string(d), d.AccountsURL(), d.APIDomain()
 	return config
+}
+
+// consent accepts on the consent page, and returns the parameters of the callback.
+func consent(accounts *accountstest.Server, authURL string) url.Values {
+	page, err := url.Parse(authURL)
+	if err != nil {
+		log.Fatal(err)
+	}
+	form := page.Query()
+	form.Set("answer", "accept")
+	client := accounts.Client()
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	response, err := client.PostForm(authURL, form)
+	if err != nil {
+		log.Fatal(err)
+	}
+	_ = response.Body.Close()
+	back, err := response.Location()
+	if err != nil {
+		log.Fatal(err)
+	}
+	return back.Query()
 }
 
 func ExampleLogout() {
