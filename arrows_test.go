@@ -40,8 +40,9 @@ var arrows = map[string][]string{
 	"conformance":            {".", "driver/..."},
 	"accountstest":           {"."},
 	"tokensource":            {"."},
-	"tokensource/oauth2":     {".", "tokensource"},
+	"tokensource/oauth2":     {".", "internal/unsent", "tokensource"},
 	"tokensource/otel":       {".", "driver", "secretstore", "tokensource"},
+	"zoho":                   {".", "internal/unsent", "tokensource"},
 	"cmd/tokenstore":         {"..."},
 }
 
@@ -65,6 +66,7 @@ var internals = map[string][]string{
 	"internal/storedforms":   {},
 	"internal/streams":       {"."},
 	"internal/unprivileged":  {},
+	"internal/unsent":        {},
 }
 
 // TestArrowsRunOneWay checks that no package imports one that it may not.
