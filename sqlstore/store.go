@@ -154,8 +154,8 @@ func (s *Store) GetTokens(ctx context.Context) ([]tokenstore.OAuthToken, error) 
 func (s *Store) Exists(ctx context.Context) (bool, error) {
 	var exists bool
 	err := s.transaction(ctx, false, func(r *rows) error {
-		columns, _, err := s.dialect.look(ctx, r.tx, s.config.table)
-		exists = len(columns) > 0
+		f, err := s.dialect.look(ctx, r.tx, s.config.table)
+		exists = len(f.columns) > 0
 		return err
 	})
 	return exists, s.failed(ctx, "look for the table", "", err)
