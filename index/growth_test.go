@@ -1,6 +1,8 @@
 package index_test
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -291,6 +293,39 @@ func TestGrowthFails(t *testing.T) {
 	checkTokens(t, stored, c, n-1, "full")
 	mustClaim(t, document(1).make(stored, c.config()).View(), tokenClaims(n-1)...)
 	checkTokens(t, stored, c, n, "grown")
+}
+
+// A root that has no writes left for both steps of a change announces none: it would leave
+// all documents sealed. The claims use up their document instead.
+func TestGrowthNeedsWrites(t *testing.T) {
+	const limit = 20
+	for left, grown := range map[int]bool{1: false, 2: true} {
+		c := newClock()
+		secrets := memory.New(memory.WithLimits(driver.Limits{WritesPerDay: limit}))
+		x := document(2).make(secrets, c.config())
+		mustClaim(t, x.View(), tokenClaims(0)...)
+		root := data(t, secrets, "root")
+		if !bytes.Contains(root, []byte(`:1"`)) {
+			t.Fatalf("root %s, want one write", root)
+		}
+		secrets.Edit(prefix+"root", bytes.Replace(root, []byte(`:1"`), fmt.Appendf(nil, `:%d"`, limit-left), 1))
+		n, err := 0, error(nil)
+		for ; err == nil && n < limit; n++ {
+			_, err = document(1).make(secrets, c.config()).View().Claim(ctx, tokenClaims(n)[1])
+			_, err2 := document(1).make(secrets, c.config()).View().Claim(ctx, tokenClaims(n)[0])
+			err = cmp.Or(err, err2)
+		}
+		if got := fanoutOf(t, secrets); (got == "4") != grown {
+			t.Errorf("with %d writes left: fan-out %s", left, got)
+		}
+		switch {
+		case grown && err != nil:
+			t.Errorf("with %d writes left: %v", left, err)
+		case !grown && (!errors.Is(err, driver.ErrQuota) || !strings.Contains(err.Error(), prefix+epochOf(t, secrets)+"-")):
+			t.Errorf("with %d writes left: %v, want ErrQuota with the document's name", left, err)
+		}
+		checkTokens(t, secrets, c, n-1, "in the end")
+	}
 }
 
 // crowdedIndex returns a service with an index of the given fan-out of which a document is

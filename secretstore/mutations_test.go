@@ -534,6 +534,76 @@ var mutations = []mutation{
 		races + "TestFindTokensDoubtsAbsence", false,
 	},
 	{
+		"each of many writers that find a document crowded doubles the fan-out", "index/growth.go",
+		"if root.exists() && l != seen {", "if root.exists() && l.fanout >= 8*seen.fanout {",
+		"./index TestGrowthSchedules", false,
+	},
+	{
+		"a change begins without the writes that it takes", "index/growth.go",
+		"limit == 0 || root.writes.total(now)+announceAndSwap <= limit", "limit == 0 || root.writes.total(now) <= limit+announceAndSwap",
+		"./index TestGrowthNeedsWrites", false,
+	},
+	{
+		"one key that is written again and again makes the index grow", "index/growth.go",
+		"if busy && x.spread(ctx, l) {", "if busy {",
+		"./index TestWritesOfADay", false,
+	},
+	{
+		"a key that many tokens share makes the index grow", "index/growth.go",
+		"if len(parts) > 1 && !slices", "if !slices",
+		"./index TestFullDocument", false,
+	},
+	{
+		"claims that have no room fail though a larger fan-out has", "index/growth.go",
+		"if !errors.Is(err, ErrFull) ||", "if err != nil ||",
+		"./index TestGrowthOfABatch", false,
+	},
+	{
+		"writes do not make the index grow", "index/growth.go",
+		"busy := crowded(", "busy := l.fanout < 0 && crowded(",
+		"./secretstore TestGrowthByItself", false,
+	},
+	{
+		"a claim fails though only growth has failed", "index/document_write.go",
+		"		v.Forget()\n\t\terr = ctx.Err()\n", "		v.Forget()\n\t\terr = b.ungrown\n",
+		"./index TestGrowthFails", false,
+	},
+	{
+		"a missing document of a layout that was read long ago is evidence", "index/document_view.go",
+		"case !p.exists() && !v.rootFresh() &&", "case !p.exists() && v.rootAt.IsZero() &&",
+		"./index TestSleptThroughGrowth", false,
+	},
+	{
+		"old documents are deleted within the grace period", "index/retire.go",
+		"<= max(x.config.Grace, shortestGrace)", "< 0",
+		"./index TestRetire$", false,
+	},
+	{
+		"the root does not remember the old documents", "index/reshard.go",
+		"	swapped.retired = root.retired.add(root.layout, x.config.Now())\n", "",
+		"./index TestRetire$", false,
+	},
+	{
+		"the root forgets old documents before all are deleted", "index/retire.go",
+		"if err == nil && done == old.fanout {", "if err == nil && done > 0 {",
+		"./index TestRetire$", false,
+	},
+	{
+		"an old document that is not sealed is deleted", "index/retire.go",
+		"err != nil || !p.frozen() {", "err != nil {",
+		"./index TestRetireLeavesWhatItDoesNotKnow", false,
+	},
+	{
+		"a process goes on trying to delete what it may not", "index/retire.go",
+		"		x.retiring.after = x.config.Now().Add(retryRetiring)\n", "		x.retiring.after = x.config.Now()\n",
+		"./index TestRetireDenied", false,
+	},
+	{
+		"an index is not made large enough in advance", "index/growth.go",
+		"for ; fanout < MaxFanout; fanout = doubled(fanout) {", "for fanout < 0 {",
+		"./index TestExpect", false,
+	},
+	{
 		"an expiry outlives its access token", "rules.go",
 		"\t\tupdated.Expiry = time.Time{}\n", "",
 		contract, false,
