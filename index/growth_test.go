@@ -401,6 +401,29 @@ func TestGrowthSchedules(t *testing.T) {
 	}
 }
 
+// A writer that was about to double the fan-out while others made it larger than that leaves
+// it as it is.
+func TestGrowthOfASlowWriter(t *testing.T) {
+	c := newClock()
+	secrets, n := crowdedIndex(t, c, 2)
+	reads := 0
+	slow := drivertest.Intercept(secrets, func(ctx context.Context, call drivertest.Call, do func(context.Context) error) error {
+		if call.Method == drivertest.Get && call.Name == prefix+"root" {
+			if reads++; reads == 2 { // The first was to learn the layout.
+				if err := reshard(ctx, document(1).make(secrets, c.config()), 8); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		return do(ctx)
+	})
+	mustClaim(t, document(1).make(slow, c.config()).View(), tokenClaims(n)...)
+	if got := fanoutOf(t, secrets); got != "8" || reads < 2 {
+		t.Errorf("fan-out %s after %d reads of the root, want 8", got, reads)
+	}
+	checkTokens(t, secrets, c, n+1, "in the end")
+}
+
 // checkGrown checks the errors, that the claims of those that succeeded are found, and
 // that the index has grown once.
 func checkGrown(t *testing.T, secrets driver.Secrets, c *clock, errs map[string]error, fanout, n int) {
