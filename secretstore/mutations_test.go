@@ -590,7 +590,7 @@ var mutations = []mutation{
 	},
 	{
 		"an old document that is not sealed is deleted", "index/retire.go",
-		"err != nil || !p.frozen() {", "err != nil {",
+		"err != nil || !p.frozen() {", "err != nil || p == nil {",
 		"./index TestRetireLeavesWhatItDoesNotKnow", false,
 	},
 	{
