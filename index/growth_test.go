@@ -473,7 +473,7 @@ func TestGrowthExplored(t *testing.T) {
 			t.Run(fmt.Sprintf("%s while %d grow", other, fanout), func(t *testing.T) {
 				c := newClock()
 				base, n := crowdedIndex(t, c, fanout)
-				runs := explore(long(1000, 200_000), func(choose func(int) int) {
+				runs := explore(long(1000, 50_000), func(choose func(int) int) {
 					secrets := base.Clone()
 					claim := func(w int) process {
 						return process{fmt.Sprint("w", w), func(ctx context.Context, x index.Index) error {
