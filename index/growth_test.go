@@ -326,3 +326,27 @@ func TestGrowthNeedsWrites(t *testing.T) {
 		checkTokens(t, secrets, c, n-1, "in the end")
 	}
 }
+
+// A few keys that are written again and again use up the writes of their documents, and do
+// not make the index grow without end.
+func TestGrowthOfFewKeys(t *testing.T) {
+	for keys, most := range map[int]int{2: 8, 10: 64} {
+		c := newClock()
+		secrets := memory.New(memory.WithLimits(driver.Limits{WritesPerDay: 90}))
+		x := document(1).make(secrets, c.config())
+		refused := map[int]bool{}
+		for range 1000 {
+			for n := range keys {
+				if _, err := x.View().Claim(ctx, index.Claim{Hash: hash(n), ID: "a", Generation: 1}); errors.Is(err, driver.ErrQuota) {
+					refused[n] = true
+				} else if err != nil {
+					t.Fatal(err)
+				}
+			}
+			c.Advance(time.Second)
+		}
+		if got := fanoutOf(t, secrets); atoi(t, got) > most || len(refused) != keys {
+			t.Errorf("%d keys: fan-out %s, %d refused", keys, got, len(refused))
+		}
+	}
+}
