@@ -263,6 +263,34 @@ func TestGrowthEnds(t *testing.T) {
 	}
 }
 
+// A service that asks for fewer calls delays growth and does not make the claim fail, unless
+// it never stops asking.
+func TestGrowthThrottled(t *testing.T) {
+	for _, always := range []bool{false, true} {
+		c := newClock()
+		stored, n := crowdedIndex(t, c, 4)
+		puts := 0
+		secrets := drivertest.Intercept(stored, func(ctx context.Context, call drivertest.Call, do func(context.Context) error) error {
+			if call.Method == drivertest.Put && call.Name != prefix+"root" {
+				if puts++; always || puts%2 > 0 {
+					return driver.ErrThrottled
+				}
+			}
+			return do(ctx)
+		})
+		_, err := document(1).make(secrets, c.config()).View().Claim(ctx, tokenClaims(n)...)
+		switch {
+		case always && !errors.Is(err, driver.ErrThrottled):
+			t.Errorf("Claim: %v, want ErrThrottled", err)
+		case !always && err != nil && !errors.Is(err, driver.ErrThrottled): // The claim itself may be throttled.
+			t.Errorf("Claim: %v", err)
+		case !always && fanoutOf(t, stored) != "8":
+			t.Errorf("fan-out %s, %v, %d puts", fanoutOf(t, stored), err, puts)
+		}
+		checkTokens(t, stored, c, n, "throttled")
+	}
+}
+
 // noChange refuses to announce a change of the fan-out.
 type noChange struct{ *memory.Secrets }
 
