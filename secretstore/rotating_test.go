@@ -237,7 +237,8 @@ func TestRotatedTokenLosesItsUser(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		adopted := saves(t, s, client(tokenstore.OAuthToken{UserName: "u2", RefreshToken: "rotated"}))
+		// By a process that has not seen the token.
+		adopted := saves(t, open(t, secrets, documents(1)...), client(tokenstore.OAuthToken{UserName: "u2", RefreshToken: "rotated"}))
 		if adopted.ID != "x" {
 			t.Errorf("after the %s, a user's save inserts %v", by, adopted)
 		}
@@ -246,9 +247,11 @@ func TestRotatedTokenLosesItsUser(t *testing.T) {
 
 // A token without a user always has its refresh token in the index, where an adoption looks.
 func TestTokenWithoutAUserIsIndexed(t *testing.T) {
-	s := open(t, memory.New(), documents(1, secretstore.WithRotating())...)
+	secrets := memory.New()
+	s := open(t, secrets, documents(1, secretstore.WithRotating())...)
 	saves(t, s, client(tokenstore.OAuthToken{ID: "x", RefreshToken: "r1"}))
 	saves(t, s, client(tokenstore.OAuthToken{ID: "x", RefreshToken: "rotated"}))
+	s = open(t, secrets, documents(1)...)
 	adopted := saves(t, s, client(tokenstore.OAuthToken{UserName: "u1", RefreshToken: "rotated"}))
 	if adopted.ID != "x" {
 		t.Errorf("a user's save inserts %v", adopted)
