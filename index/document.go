@@ -14,10 +14,11 @@ import (
 	"time"
 
 	"example.com/tokenstore/driver"
+	"example.com/tokenstore/internal/recent"
 )
 
 // MaxFanout is the largest fan-out of a document index.
-const MaxFanout = 1024
+const MaxFanout = 4096
 
 // CheckFanout returns an error if a document index cannot have that fan-out.
 func CheckFanout(n int) error {
@@ -61,9 +62,11 @@ type Document struct {
 	source
 	initial layout // Of a new index, without its epoch.
 
-	mu     sync.Mutex
-	known  layout // The layout seen last; fan-out 0 if none.
-	seenAt time.Time
+	mu       sync.Mutex
+	known    layout // The layout seen last; fan-out 0 if none.
+	seenAt   time.Time
+	alone    recent.Map[time.Time] // When growth would not have helped a document, by name.
+	retiring retiring
 }
 
 // DocumentOption is an option of [NewDocument].
@@ -180,7 +183,7 @@ func (x *Document) remember(root *page) {
 		}
 	}
 	if root.epoch >= x.known.epoch || !root.exists() {
-		x.known, x.seenAt = root.layout, x.config.Now()
+		x.known, x.seenAt, x.retiring.known = root.layout, x.config.Now(), root.retired
 	}
 }
 

@@ -74,9 +74,9 @@ func (x *Document) Omit(ctx context.Context, kind tokenstore.KeyKind) error {
 	default:
 		return fmt.Errorf("%w: an index can leave out access and refresh tokens, but no key of kind %s", driver.ErrInvalid, kind)
 	}
-	return x.change(ctx, func(l layout) layout {
+	return x.change(ctx, func(_ *page, l layout) (layout, error) {
 		l.rotating = true
-		return l
+		return l, nil
 	})
 }
 

@@ -22,6 +22,8 @@ const (
 	filledField = "filled" // Root: the documents created by the last change of the fan-out.
 	sealedField = "sealed" // When the document was sealed, in Unix seconds.
 	writesField = "writes" // The writes of the last day, see writes.
+	// Root: older layouts whose documents are to be deleted, see retirements.
+	retiredField = "retired"
 	// 1: an older version of the document was put back, and no repair has run since.
 	lackingField = "lacking"
 )
@@ -63,10 +65,11 @@ func (l layout) followed(fanout int) layout {
 // encoded one by one, since most operations touch very few of them.
 type page struct {
 	object
-	layout         // Root only.
-	next   *layout // Root only.
-	filled []int   // Root only: the numbers of the documents, in order.
-	part   int     // Its number, in split only.
+	layout              // Root only.
+	next    *layout     // Root only.
+	filled  []int       // Root only: the numbers of the documents, in order.
+	retired retirements // Root only.
+	part    int         // Its number, in split only.
 	// lacking says that an older version of the page was put back, and no repair has run
 	// since: hints that were claimed in between are missing.
 	lacking bool
@@ -189,6 +192,7 @@ func (p *page) decodeRoot() error {
 	}
 	p.layout = layout{epoch, int(fanout), rotating}
 	p.takeFilled()
+	p.takeRetired()
 	text, err := p.Text(nextField)
 	if err != nil || text == "" {
 		return err
@@ -243,6 +247,15 @@ func (p *page) takeFilled() {
 	p.Set(filledField, "")
 }
 
+// takeRetired parses which layouts await deletion. If it cannot be parsed, their documents
+// are left to the repair.
+func (p *page) takeRetired() {
+	if text, err := p.Text(retiredField); err == nil {
+		p.retired = parseRetirements(text, p.epoch)
+	}
+	p.Set(retiredField, "")
+}
+
 // filledText returns the string that takeFilled parses.
 func (p *page) filledText() string {
 	if len(p.filled) == 0 {
@@ -276,6 +289,7 @@ func (p *page) stored() object {
 	}
 	o.Set(writesField, p.writes.String())
 	o.Set(filledField, p.filledText())
+	o.Set(retiredField, p.retired.String())
 	o.SetNumber(epochField, p.epoch)
 	o.SetNumber(fanoutField, int64(p.fanout))
 	o.Set(omitsField, p.omits())

@@ -99,7 +99,7 @@ var mutations = []mutation{
 	},
 	{
 		"another fan-out forgets what is left out", "index/reshard.go",
-		"\t\tl.fanout = fanout\n\t\treturn l\n", "\t\treturn layout{epoch: l.epoch, fanout: fanout}\n",
+		"\t\tl.fanout = fanout\n\t\treturn l, err\n", "\t\treturn layout{epoch: l.epoch, fanout: fanout}, err\n",
 		"./index TestOmitsFollowsTheRoot", false,
 	},
 	{
@@ -109,7 +109,7 @@ var mutations = []mutation{
 	},
 	{
 		"what is left out is changed without a new layout", "index/omit.go",
-		"\treturn x.change(ctx, func(l layout) layout {\n\t\tl.rotating = true\n\t\treturn l\n\t})\n",
+		"\treturn x.change(ctx, func(_ *page, l layout) (layout, error) {\n\t\tl.rotating = true\n\t\treturn l, nil\n\t})\n",
 		"\troot, err := x.readRoot(ctx)\n\tif err != nil {\n\t\treturn err\n\t}\n\troot.rotating = true\n\treturn x.save(ctx, root, x.limits.MaxSize)\n",
 		"./index TestOmitMeetsOldMemory", false,
 	},
@@ -212,7 +212,7 @@ var mutations = []mutation{
 	},
 	{
 		"a conflict counts as success", "secretstore/save.go",
-		"\t_, err := a.s.write(ctx, p.next)\n", "\t_, err := a.s.write(ctx, p.next)\n\tif errors.Is(err, driver.ErrConflict) {\n\t\treturn nil\n\t}\n",
+		"\tstored, err := a.s.write(ctx, p.next)\n", "\tstored, err := a.s.write(ctx, p.next)\n\tif errors.Is(err, driver.ErrConflict) {\n\t\treturn nil\n\t}\n",
 		scheduled + "^from_nothing:_save_r1_._save_r1_a4$", true,
 	},
 	{

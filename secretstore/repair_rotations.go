@@ -64,12 +64,13 @@ func (n *rotations) hint(hash string, h index.Hint) {
 const insertWrites = 3
 
 // advice recommends that the index leave out refresh tokens: if tokens got another one within
-// the day, and more than a third of the day's writes have been used for something other than
-// new tokens.
+// the day, and the index was written for something other than new tokens more often than a
+// third of what the service allows for one secret. An index that has grown has more
+// secrets for more writes, but each of them costs.
 func (n *rotations) advice(stats []index.Stat) string {
 	used, limit := 0, 0
 	for _, s := range stats {
-		used, limit = used+s.WritesToday, limit+s.MaxWrites
+		used, limit = used+s.WritesToday, max(limit, s.MaxWrites)
 	}
 	rotated := 0
 	for _, t := range n.tokens {
@@ -80,6 +81,6 @@ func (n *rotations) advice(stats []index.Stat) string {
 	if limit == 0 || rotated == 0 || used-insertWrites*n.young <= limit/3 {
 		return ""
 	}
-	return fmt.Sprintf("the index was written %d times in 24 hours, of %d that the service allows, and %d of %d tokens of users got another refresh token: "+
+	return fmt.Sprintf("the index was written %d times in 24 hours, of %d that the service allows for one secret, and %d of %d tokens of users got another refresh token: "+
 		"if the provider replaces refresh tokens at every refresh, run reindex --rotating, after which that does not write the index", used, limit, rotated, len(n.tokens))
 }

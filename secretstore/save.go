@@ -150,24 +150,28 @@ func (p *plan) restOn(keys []tokenstore.Key, ownerless bool) {
 
 func (a *attempt) planUpdate(ctx context.Context, p *plan, r *row, token tokenstore.OAuthToken) error {
 	updated := tokenstore.Update(r.token, token)
-	edited := a.s.edited(r)
-	if updated == r.token && !edited {
+	if updated == r.token && !a.s.edited(r) {
 		p.unchanged, p.next = true, r
 		return nil
 	}
+	if err := a.rewrite(ctx, p, r, updated); err != nil {
+		return err
+	}
+	return a.s.checkSize(p.next)
+}
+
+// rewrite plans to replace the token of a live row.
+func (a *attempt) rewrite(ctx context.Context, p *plan, r *row, updated tokenstore.OAuthToken) error {
 	p.target, p.next = r, a.s.written(r, updated)
 	before, after := a.s.keys(r.token), a.s.keys(updated)
-	if edited {
+	if a.s.edited(r) {
 		// A person has changed the row, so it is unknown which of its keys are in the
 		// index: claim them all.
 		before, p.mends = nil, true
 	}
 	p.claims = without(after, before)
 	p.releases = without(a.s.keys(r.token), after)
-	if err := a.leaveOut(ctx, p, r); err != nil {
-		return err
-	}
-	return a.s.checkSize(p.next)
+	return a.leaveOut(ctx, p, r)
 }
 
 // planMending repairs a damaged row whose name belongs to the token: the fields that are
@@ -368,8 +372,12 @@ func (a *attempt) commit(ctx context.Context, p *plan) error {
 	if err := a.tooOld(); err != nil {
 		return err
 	}
-	_, err := a.s.write(ctx, p.next)
-	return err
+	stored, err := a.s.write(ctx, p.next)
+	if err != nil {
+		return err
+	}
+	p.next = stored
+	return nil
 }
 
 // release removes from the index the keys that the written tokens no longer have. The saves

@@ -139,7 +139,7 @@ func repair(command *cobra.Command, r repairable, do func(repairable) (secretsto
 	}
 	checking := command.Name() == "check"
 	toRepair := report.KeysAdded+report.HintsRemoved+report.TombstonesSwept+report.IndexSwept > 0
-	if broken || len(report.Unreadable)+report.OtherPepper > 0 || checking && (toRepair || len(report.Warnings) > 0 || index.GrowthDue(report.Index)) {
+	if broken || len(report.Unreadable)+report.OtherPepper > 0 || checking && (toRepair || len(report.Warnings) > 0) {
 		return &incompleteError{}
 	}
 	return nil
@@ -224,15 +224,10 @@ func printReport(command *cobra.Command, r secretstore.Report) error {
 	if err := t.flush(); err != nil {
 		return err
 	}
-	if len(r.Warnings) > 0 {
-		if _, err := fmt.Fprintln(w, "\n"+printableLines(r.Warnings)); err != nil {
-			return err
-		}
-	}
-	if !index.GrowthDue(r.Index) {
+	if len(r.Warnings) == 0 {
 		return nil
 	}
-	_, err := fmt.Fprintln(w, "\nThe index has used three quarters of a limit: spread it with reindex --fanout N.")
+	_, err := fmt.Fprintln(w, "\n"+printableLines(r.Warnings))
 	return err
 }
 
