@@ -85,7 +85,7 @@ var mutations = []mutation{
 	{
 		"a process relies on a single document that it remembers", "index/omit.go",
 		"ok && (l.rotating || l.fanout > 1)", "ok",
-		"./awssm TestRotatingLater", false,
+		races + "TestQuotaErrorOfARotation", false,
 	},
 	{
 		"a look-up's layout does not say what is left out", "index/omit.go",
