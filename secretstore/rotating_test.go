@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -126,11 +127,14 @@ func TestRotatingNeedsDocuments(t *testing.T) {
 // A search stops at the hit, and a miss names no token.
 func TestSearchStopsAtTheHit(t *testing.T) {
 	const tokens = 1000
+	var mu sync.Mutex
 	read := map[string]bool{}
 	secrets := drivertest.Intercept(memory.New().Batched(), func(ctx context.Context, c drivertest.Call, do func(context.Context) error) error {
+		mu.Lock()
 		for _, name := range append(c.Names, c.Name) {
 			read[name] = true
 		}
+		mu.Unlock()
 		return do(ctx)
 	})
 	s := open(t, secrets, documents(1, secretstore.WithRotating())...)
