@@ -226,7 +226,7 @@ func (g *group) claimAll(ctx context.Context, writing []*member) []*member {
 	for _, m := range writing {
 		n := len(m.plan.claims)
 		if fault := first(faults[:n]); fault != nil {
-			g.failed(m, fault, claimTries)
+			g.failed(m, m.plan.advise(fault), claimTries)
 		} else {
 			m.others = hints[:n]
 			claimed = append(claimed, m)

@@ -55,7 +55,7 @@ var mutations = []mutation{
 	{
 		"a save without a user does not search before it inserts", "secretstore/search.go",
 		"\t\tif leftOut {\n", "\t\tif leftOut && a.finding {\n",
-		rotated + "^from_save_u1_r1_save_u1_r2:_save_r2_a5_._save_r2$", true,
+		races + "TestRotatingLater", false,
 	},
 	{
 		"an adoption searches among users' tokens", "secretstore/search.go",
@@ -85,7 +85,7 @@ var mutations = []mutation{
 	{
 		"a process relies on a single document that it remembers", "index/omit.go",
 		"ok && (l.rotating || l.fanout > 1)", "ok",
-		"./awssm TestRotatingLater", false,
+		races + "TestQuotaErrorOfARotation", false,
 	},
 	{
 		"a look-up's layout does not say what is left out", "index/omit.go",
