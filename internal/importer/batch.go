@@ -153,13 +153,16 @@ func (im *importing) thereOf(ctx context.Context, rows []numbered, s *survey) ([
 		}
 		done[root] = true
 		for _, t := range s.thereOf(root) {
-			tokens, queries = append(tokens, t.token), append(queries, tokenstore.OAuthToken{ID: t.id})
+			if s.tokens {
+				tokens = append(tokens, *t.token)
+			} else {
+				queries = append(queries, tokenstore.OAuthToken{ID: t.id})
+			}
 		}
 	}
 	if s.tokens {
 		return tokens, nil
 	}
-	tokens = nil
 	finds := im.findTogether(ctx, queries)
 	for _, q := range queries {
 		t, err := finds.find(ctx, q)
