@@ -21,7 +21,7 @@ const (
 	// kills is how often the import is killed.
 	kills = 10
 	// moment bounds how long after its progress was seen.
-	moment = 100 * time.Millisecond
+	moment = 30 * time.Millisecond
 )
 
 // TestImportKilled imports hundreds of tokens, and kills the command again and again, at a
@@ -29,7 +29,7 @@ const (
 // once, found by every key.
 func TestImportKilled(t *testing.T) {
 	program := need.Command(t)
-	for name, n := range map[string]int{"localstack": 200, "vault": 400} {
+	for name, n := range map[string]int{"localstack": 200, "vault": 800} {
 		t.Run(name, func(t *testing.T) {
 			to := servers[name](t)
 			source := "file:" + tokenFile(t, n)

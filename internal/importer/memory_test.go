@@ -100,7 +100,7 @@ func held(t *testing.T, n int, destination *shelf) int {
 // with its report is of 800 bytes, as is a token of the destination; what is held of both
 // is hashes and numbers.
 func TestAnImportHoldsLittleOfEachRow(t *testing.T) {
-	const n, most = 20_000, 300
+	const n, most = 5_000, 300
 	destinations := map[int]*shelf{}
 	for _, what := range []string{"new", "already there"} {
 		var held2 [2]int
