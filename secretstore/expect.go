@@ -2,12 +2,11 @@
 
 package secretstore
 
-import "context"
+import (
+	"context"
 
-// sizer is an index that can be made large enough in advance.
-type sizer interface {
-	Expect(ctx context.Context, tokens, hints int) error
-}
+	"example.com/tokenstore/index"
+)
 
 // keysExpected is how many keys a token has in an index of documents: its user and its
 // refresh token.
@@ -17,9 +16,9 @@ const keysExpected = 2
 // that its index grows once for all of them. It is never necessary: the index grows with
 // each call too. After an error the tokens can be saved all the same.
 func (s *Store) Expect(ctx context.Context, n int) error {
-	index, ok := s.index.(sizer)
+	sizer, ok := s.index.(index.Sizer)
 	if !ok || n < 1 {
 		return nil
 	}
-	return s.fail("prepare the index", "", index.Expect(ctx, n, n*keysExpected))
+	return s.fail("prepare the index", "", sizer.Expect(ctx, n, n*keysExpected))
 }

@@ -42,16 +42,21 @@ func (s *Store) wall() time.Time { return s.now().Round(0) }
 // of user, access token, or grant and refresh token that applies decides; see package
 // tokenstore.
 func (s *Store) FindToken(ctx context.Context, query tokenstore.OAuthToken) (tokenstore.OAuthToken, error) {
+	r, err := s.find(ctx, query)
+	if err != nil {
+		return tokenstore.OAuthToken{}, s.fail("find token", query.ID, err)
+	}
+	return r.token, nil
+}
+
+func (s *Store) find(ctx context.Context, query tokenstore.OAuthToken) (*row, error) {
 	a := s.attempt()
 	a.finding = true
 	r, _, err := a.resolve(ctx, query, tokenstore.FindKeys(query))
 	if err == nil && r == nil {
 		err = tokenstore.ErrNotFound
 	}
-	if err != nil {
-		return tokenstore.OAuthToken{}, s.fail("find token", query.ID, err)
-	}
-	return r.token, nil
+	return r, err
 }
 
 // FindTokenByID returns the token with the given ID, or an error that matches

@@ -35,11 +35,13 @@ import (
 type Store struct {
 	settings
 
-	secrets driver.Secrets
+	secrets *paced
 	batch   driver.BatchGetter // nil if the service reads one secret at a time
 	retirer driver.Retirer     // nil if the service keeps no older versions
 	pruner  driver.Pruner      // nil if older versions cost nothing, or expire
-	maxSize int                // of a secret's data in bytes; 0 if unknown
+	// The service's limits for one secret; 0 if there are none.
+	maxSize      int // of its data in bytes
+	writesPerDay int
 
 	index   index.Index
 	omitter index.Omitter // nil if the index has every key that a program's options let it have
@@ -54,10 +56,11 @@ type Store struct {
 	createdMu   sync.Mutex
 	lastCreated int64
 
-	pepperMark      string      // of the pepper, in digests
-	pepperWarned    atomic.Bool // whether another one was seen
-	formChecked     atomic.Bool // whether the other form was looked for
-	settingsChecked atomic.Bool // whether the service's settings were checked
+	pinged          atomic.Pointer[string] // the secret of the index that Ping has read
+	pepperMark      string                 // of the pepper, in digests
+	pepperWarned    atomic.Bool            // whether another one was seen
+	formChecked     atomic.Bool            // whether the other form was looked for
+	settingsChecked atomic.Bool            // whether the service's settings were checked
 }
 
 var _ tokenstore.OpenStore = (*Store)(nil)
@@ -83,12 +86,12 @@ func New(secrets driver.Secrets, options ...Option) (*Store, error) {
 // newStore returns the store for checked settings.
 func newStore(secrets driver.Secrets, c settings) *Store {
 	s := &Store{settings: c, known: newKnown(c.now), tokens: c.prefix + "tokens/", pepperMark: markOf(c.pepper)}
-	s.secrets = observe(secrets, s.observer, s.now)
+	s.secrets = newPaced(observe(secrets, s.observer, s.now), c, s.wall)
 	s.batch, _ = driver.As[driver.BatchGetter](s.secrets)
 	s.retirer, _ = driver.As[driver.Retirer](s.secrets)
 	s.pruner, _ = driver.As[driver.Pruner](s.secrets)
 	if limited, ok := driver.As[driver.Limited](s.secrets); ok {
-		s.maxSize = limited.Limits().MaxSize
+		s.maxSize, s.writesPerDay = limited.Limits().MaxSize, limited.Limits().WritesPerDay
 	}
 	s.reader = s.newReader()
 	s.index = s.newIndex(s.secrets, index.Config{Prefix: s.prefix + indexFolder, Now: s.wall, Sleep: s.sleep, Jitter: s.random, Parallelism: s.parallelism, Grace: s.grace})

@@ -26,7 +26,7 @@ func (s *Store) SamePlace(other tokenstore.Store) bool {
 	if !ok || !strings.EqualFold(s.config.table, o.config.table) {
 		return false
 	}
-	if s.db == o.db {
+	if s.db == o.db || s.address != "" && s.address == o.address {
 		return true
 	}
 	a, errA := os.Stat(s.path)
@@ -82,12 +82,12 @@ func (r *rows) source(p *page[rowstore.Row]) (filled []int, err error) {
 		known := len(values) - len(filled)
 		row, err := r.imported(values[1:known])
 		if err != nil {
-			p.unread(&unreadableError{values[0], row.Token.ID, err.Error()})
+			p.unread(r.unreadable(values[0], row.Token.ID, err))
 		} else {
 			p.add(values[0], row.Token.ID, row)
 		}
 		for i, value := range values[known:] {
-			if s, ok := importedText(value); !ok || s != "" && !rowstore.IsNull(s) {
+			if s, ok := r.importedText(value); !ok || s != "" && !rowstore.IsNull(s) {
 				filled[i]++
 			}
 		}
@@ -102,7 +102,7 @@ func (r *rows) imported(values []any) (row rowstore.Row, err error) {
 		if r.table.names[i] == "" {
 			continue
 		}
-		s, ok := importedText(values[0])
+		s, ok := r.importedText(values[0])
 		values = values[1:]
 		if rowstore.IsNull(s) {
 			s = ""
@@ -134,11 +134,11 @@ func (r *rows) imported(values []any) (row rowstore.Row, err error) {
 
 // importedText returns the string that a value stands for, also that of a number with
 // a fraction.
-func importedText(value any) (string, bool) {
+func (r *rows) importedText(value any) (string, bool) {
 	if f, ok := value.(float64); ok {
 		return strconv.FormatFloat(f, 'f', -1, 64), true
 	}
-	return textOf(value)
+	return r.store.dialect.text(value)
 }
 
 // withPlaces gives a table that has no column for IDs the rows' places as IDs. It can

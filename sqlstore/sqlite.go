@@ -52,10 +52,20 @@ func (d sqliteDialect) layout(ctx context.Context, tx *sql.Tx) (version int64, e
 	return version, told(d, err)
 }
 
+func (d sqliteDialect) order(*table) string { return d.place() }
+
+func (d sqliteDialect) after(*table) (condition, order string) { return d.place() + " > ?", d.place() }
+
+// The rowid keeps the age of rows.
+func (sqliteDialect) placed(context.Context, *sql.Tx, *table, string) error  { return nil }
+func (sqliteDialect) removed(context.Context, *sql.Tx, *table, string) error { return nil }
+
+func (sqliteDialect) text(value any) (string, bool) { return textOf(value) }
+
 // equals compares twice: with the column's own collation, for the index, and
 // byte for byte, since that collation may fold case and its type may make
 // numbers of strings.
-func (d sqliteDialect) equals(column string) string {
+func (d sqliteDialect) equals(_ *table, column string) string {
 	c := d.quote(column)
 	return c + " = ? AND CAST(" + c + " AS TEXT) COLLATE BINARY = ?"
 }
@@ -79,30 +89,27 @@ func (d sqliteDialect) remember() string {
 		"ON CONFLICT (table_name) DO UPDATE SET highest = max(highest, excluded.highest)"
 }
 
-func (d sqliteDialect) look(ctx context.Context, tx *sql.Tx, table string) ([]string, bool, error) {
+func (d sqliteDialect) look(ctx context.Context, tx *sql.Tx, table string) (form, error) {
 	columns, err := texts(ctx, tx, "SELECT name FROM pragma_table_info(?) ORDER BY cid", table)
 	if err != nil || len(columns) == 0 {
-		return nil, false, err
+		return form{}, err
 	}
 	if _, err := texts(ctx, tx, "SELECT rowid FROM "+d.quote(table)+" LIMIT 0"); err != nil {
 		if d.outdated(err) {
 			err = fmt.Errorf("%w: %s is not an ordinary rowid table; name another table: %w", tokenstore.ErrInvalidArgument, table, err)
 		}
-		return nil, false, err
+		return form{}, err
 	}
 	has, err := texts(ctx, tx, "SELECT name FROM sqlite_master WHERE type IN ('table', 'index')")
 	if err != nil {
-		return nil, false, err
+		return form{}, err
 	}
-	wanted, err := d.indices(ctx, tx, tableOf(table, columns))
-	if err != nil {
-		return nil, false, err
-	}
-	complete := slices.Contains(has, counterTable)
+	f := form{columns: columns, complete: slices.Contains(has, counterTable), aged: true}
+	wanted, err := d.indices(ctx, tx, tableOf(table, f))
 	for _, i := range wanted {
-		complete = complete && slices.Contains(has, i.name)
+		f.complete = f.complete && slices.Contains(has, i.name)
 	}
-	return columns, complete, nil
+	return f, err
 }
 
 // texts returns the first column of a query's rows.
@@ -159,11 +166,11 @@ func (d sqliteDialect) create(ctx context.Context, tx *sql.Tx, name string) erro
 	if err := execute(ctx, tx, statements...); err != nil {
 		return err
 	}
-	columns, _, err := d.look(ctx, tx, name)
+	f, err := d.look(ctx, tx, name)
 	if err != nil {
 		return err
 	}
-	indices, err := d.indices(ctx, tx, tableOf(name, columns))
+	indices, err := d.indices(ctx, tx, tableOf(name, f))
 	if err != nil {
 		return err
 	}
@@ -173,6 +180,21 @@ func (d sqliteDialect) create(ctx context.Context, tx *sql.Tx, name string) erro
 		}
 	}
 	return nil
+}
+
+func (sqliteDialect) has(ctx context.Context, tx *sql.Tx, table string) (bool, error) {
+	names, err := texts(ctx, tx, "SELECT name FROM sqlite_master WHERE type = 'table' AND lower(name) = lower(?)", table)
+	return len(names) > 0, err
+}
+
+func (d sqliteDialect) createNotes() string {
+	return "CREATE TABLE IF NOT EXISTS " + d.quote(notesTable) +
+		" (table_name varchar(64) NOT NULL, id varchar(255) NOT NULL, note varchar(512) NOT NULL, content varchar(24) NOT NULL, PRIMARY KEY (table_name, id))"
+}
+
+func (d sqliteDialect) keepNote() string {
+	return "INSERT INTO " + d.quote(notesTable) + " (table_name, id, note, content) VALUES (?, ?, ?, ?) " +
+		"ON CONFLICT (table_name, id) DO UPDATE SET note = excluded.note, content = excluded.content"
 }
 
 // sqliteColumns returns the columns as the SDKs declare them.

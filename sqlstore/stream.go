@@ -16,8 +16,7 @@ var _ tokenstore.Streamer = (*Store)(nil)
 // pageRows is how many rows one transaction reads.
 const pageRows = 500
 
-// Tokens implements tokenstore.Streamer. It reads 500 rows in a transaction, oldest
-// first, and holds these rows and the IDs of all rows before them.
+// Tokens implements tokenstore.Streamer. It reads 500 rows in a transaction, and holds these rows and the IDs of all rows before them.
 func (s *Store) Tokens(ctx context.Context) iter.Seq2[tokenstore.OAuthToken, error] {
 	return stream(ctx, s, "list tokens", func(r *rows, p *page[tokenstore.OAuthToken]) error {
 		return r.scanAll(r.pageSelection(p.after), r.pageArgs(p.after), func(t tokenstore.OAuthToken, row readRow, fault *unreadableError) {
@@ -117,11 +116,11 @@ func errorOf(fault *unreadableError) error {
 
 // pageSelection returns a query for a page of rows, and pageArgs its parameters.
 func (r *rows) pageSelection(after any, others ...string) string {
-	condition := ""
-	if after != nil {
-		condition = r.store.dialect.place() + " > ?"
+	condition, order := r.store.dialect.after(r.table)
+	if after == nil {
+		condition = ""
 	}
-	return r.selection(condition, others...) + " LIMIT ?"
+	return r.ordered(condition, order, others...) + " LIMIT ?"
 }
 
 func (r *rows) pageArgs(after any) []any {

@@ -5,6 +5,7 @@ package enginetest
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/driver"
@@ -50,8 +51,8 @@ func tokenOf(user, name string) tokenstore.OAuthToken {
 }
 
 // prepare creates the starting state: tokens with and without a user, one with a given
-// ID, one that has lost the refresh token from which its ID is derived, a deleted one,
-// and the leftovers of an insert whose process died.
+// ID, one with a note, one that has lost the refresh token from which its ID is derived, a
+// deleted one, and the leftovers of an insert whose process died.
 func (s *site) prepare(ctx context.Context) error {
 	store, err := s.process(nil)
 	if err != nil {
@@ -61,6 +62,9 @@ func (s *site) prepare(ctx context.Context) error {
 		if _, err := store.SaveToken(ctx, token); err != nil {
 			return err
 		}
+	}
+	if err := note(ctx, store, user1, firstNote); err != nil {
+		return err
 	}
 	moved := tokenOf("", "moved")
 	moved.ID, moved.RefreshToken = derivedID(moved), "r-moved-on"
@@ -90,6 +94,33 @@ func (s *site) dieInInsert(ctx context.Context) error {
 		return errors.New("a save that could not write its token returned another error or none")
 	}
 	return s.settle(ctx)
+}
+
+// firstNote is the note of user1's token in the starting state.
+const firstNote = "claim 1"
+
+// note sets the note of a user's token.
+func note(ctx context.Context, s *secretstore.Store, user, text string) error {
+	return swapping("", user, tokenstore.OAuthToken{}, text).do(ctx, s)
+}
+
+// swapping swaps a user's token as it reads it, unless it is as wanted: then a swap before
+// it, of which it does not know, has happened.
+func swapping(name, user string, next tokenstore.OAuthToken, text string) interruption {
+	return interruption{name: name, do: func(ctx context.Context, s *secretstore.Store) error {
+		old, err := s.FindNoted(ctx, tokenstore.OAuthToken{UserName: user})
+		if err != nil {
+			return err
+		}
+		if old.Note == text && tokenstore.Update(old.OAuthToken, next) == old.OAuthToken {
+			return nil
+		}
+		now, swapped, err := s.SwapToken(ctx, old, next, text)
+		if err == nil && !swapped {
+			return fmt.Errorf("the token was not swapped, although nobody else writes: %s", reply{token: now.OAuthToken, note: now.Note})
+		}
+		return err
+	}}
 }
 
 func saving(name string, token tokenstore.OAuthToken) interruption {
@@ -133,6 +164,12 @@ func interruptions(options CrashOptions) []interruption {
 		saving("adoption by refresh token", adoption),
 		saving("adoption by grant token", byGrant),
 		editedSave(),
+		swapping("swap of the note", user1, tokenstore.OAuthToken{}, "claim 2"),
+		swapping("swap of the access token", user1, tokenstore.OAuthToken{AccessToken: "a-renewed"}, ""),
+		swapping("swap of all keys", user1, tokenstore.OAuthToken{AccessToken: "a-rotated", RefreshToken: "r-rotated", GrantToken: "g-rotated"}, ""),
+		swapping("swap to another's key", user1, tokenstore.OAuthToken{RefreshToken: "r-two"}, "claim 2"),
+		swapping("swap to a key that a crash claimed", user2, tokenstore.OAuthToken{RefreshToken: "r-dead"}, ""),
+		editedSwap(),
 		{name: "delete", do: func(ctx context.Context, s *secretstore.Store) error {
 			return s.DeleteToken(ctx, derivedID(tokenOf(user1, "")))
 		}},
@@ -174,6 +211,13 @@ func editedSave() interruption {
 	i.before = func(ctx context.Context, s *site) error {
 		return s.editToken(ctx, derivedID(tokenOf(user1, "")), map[string]string{"refresh_token": "r-edited", "grant_token": ""})
 	}
+	return i
+}
+
+// editedSwap is a swap of a token whose keys a person has changed.
+func editedSwap() interruption {
+	i := swapping("swap of an edited token", user1, tokenstore.OAuthToken{AccessToken: "a-renewed"}, "claim 2")
+	i.edited, i.before = true, editedSave().before
 	return i
 }
 

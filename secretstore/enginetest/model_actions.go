@@ -31,7 +31,7 @@ var (
 
 const (
 	foreignID = "theirs"
-	noteField = "note" // a field that the store does not know
+	noteField = "note" // which only swaps and people set
 
 	bookkeepingFields = 3 // in a live token's secret
 )
@@ -41,11 +41,12 @@ func (w *modelWorld) actions() map[string]func(*rapid.T) {
 	return map[string]func(*rapid.T){
 		"find": w.findAny, "find again": w.findAny, "find by key": w.findKey, "find by id": w.findID,
 		"save": w.saveAny, "save again": w.saveAny, "save more": w.saveAny, "save tokens": w.saveMany,
+		"find noted": w.findNoted, "swap token": w.swapToken, "swap token again": w.swapToken,
 		"list":   func(rt *rapid.T) { w.list(rt, w.client(rt)) },
 		"delete": w.deleteOne, "delete tokens": w.deleteAll,
 		"restart": w.startAgain,
 		"reindex": w.reindex, "lose index": w.lose, "die": w.die, "edit": w.edit, "edit again": w.edit, "plant": w.plant,
-		"overwrite": w.overwrite, "overwrite again": w.overwrite, "scribble": w.scribble, "copy": w.copyContent, "swap": w.swap, "keep": w.keep, "put back": w.putBack,
+		"overwrite": w.overwrite, "overwrite again": w.overwrite, "scribble": w.scribble, "copy": w.copyContent, "swap": w.exchange, "keep": w.keep, "put back": w.putBack,
 	}
 }
 

@@ -35,7 +35,7 @@ type modelRow struct {
 	created int64
 	// edited are keys that a person has written: the index may or may not have them.
 	edited map[tokenstore.Key]bool
-	note   string // a field that the store does not know
+	note   string
 
 	// damaged says that the secret holds no usable token; token has the remaining fields.
 	damaged bool
@@ -290,6 +290,12 @@ func (r *modelRow) update(token, got tokenstore.OAuthToken, err error) (fits boo
 	}
 	r.token, r.edited, r.unlisted, r.overwritten = updated, nil, false, false
 	return true, ""
+}
+
+// swapped records a swap.
+func (r *modelRow) swapped(now tokenstore.Noted) {
+	r.token, r.note, r.edited, r.unlisted, r.overwritten = now.OAuthToken, now.Note, nil, false, false
+	r.clean, r.unmarked, r.lacks = true, false, nil
 }
 
 // mend reports whether the answer is that of a save that repairs the row, and if so

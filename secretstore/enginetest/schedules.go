@@ -76,8 +76,36 @@ func Schedules(t *testing.T, engine NewEngine, options ScheduleOptions) {
 // operation is one call of a store, by one process.
 type operation struct {
 	name string
-	// do returns what the caller sees, except for errors.
-	do func(context.Context, *secretstore.Store) (tokenstore.OAuthToken, error)
+	// first, if set, is called before any of the operations begins.
+	first func(context.Context, *secretstore.Store) (tokenstore.Noted, error)
+	// do gets what first has returned, and returns what the caller sees, except for errors.
+	do func(ctx context.Context, s *secretstore.Store, read tokenstore.Noted) (reply, error)
+}
+
+// prepare calls first.
+func (op operation) prepare(ctx context.Context, s *secretstore.Store) (read tokenstore.Noted, err error) {
+	if op.first != nil {
+		read, err = op.first(ctx, s)
+	}
+	return read, err
+}
+
+// reply is what the caller of an operation sees.
+type reply struct {
+	token tokenstore.OAuthToken
+	note  string
+	lost  bool // a swap that did not happen
+}
+
+func (r reply) String() string {
+	text := describeToken(r.token)
+	if r.note != "" {
+		text += fmt.Sprintf(" note %q", r.note)
+	}
+	if r.lost {
+		text = "not swapped: " + text
+	}
+	return text
 }
 
 // scenario is a starting state and operations that run at the same time.
@@ -153,29 +181,58 @@ const (
 )
 
 func save(name string, token tokenstore.OAuthToken) operation {
-	return operation{"save " + name, func(ctx context.Context, s *secretstore.Store) (tokenstore.OAuthToken, error) {
-		return s.SaveToken(ctx, token)
+	return operation{name: "save " + name, do: func(ctx context.Context, s *secretstore.Store, _ tokenstore.Noted) (reply, error) {
+		saved, err := s.SaveToken(ctx, token)
+		return reply{token: saved}, err
 	}}
 }
 
 func find(name string, query tokenstore.OAuthToken) operation {
-	return operation{"find " + name, func(ctx context.Context, s *secretstore.Store) (tokenstore.OAuthToken, error) {
-		return s.FindToken(ctx, query)
+	return operation{name: "find " + name, do: func(ctx context.Context, s *secretstore.Store, _ tokenstore.Noted) (reply, error) {
+		found, err := s.FindToken(ctx, query)
+		return reply{token: found}, err
 	}}
 }
 
 // remove deletes the token that query finds, as an application does: it first looks up
 // the ID.
 func remove(name string, query tokenstore.OAuthToken) operation {
-	return operation{"delete " + name, func(ctx context.Context, s *secretstore.Store) (tokenstore.OAuthToken, error) {
-		return tokenstore.OAuthToken{}, s.DeleteToken(ctx, derivedID(query))
+	return operation{name: "delete " + name, do: func(ctx context.Context, s *secretstore.Store, _ tokenstore.Noted) (reply, error) {
+		return reply{}, s.DeleteToken(ctx, derivedID(query))
 	}}
 }
 
+// swap replaces the token of user1 if it is still old.
+func swap(name string, old tokenstore.Noted, next tokenstore.OAuthToken, note string) operation {
+	old.ID = derivedID(old.OAuthToken)
+	return operation{name: "swap " + name, do: func(ctx context.Context, s *secretstore.Store, _ tokenstore.Noted) (reply, error) {
+		now, swapped, err := s.SwapToken(ctx, old, next, note)
+		return reply{now.OAuthToken, now.Note, err == nil && !swapped}, err
+	}}
+}
+
+// swapRead is swap of what the process has read before the operations begin.
+func swapRead(name string, next tokenstore.OAuthToken, note string) operation {
+	return operation{
+		name: "swap read " + name,
+		first: func(ctx context.Context, s *secretstore.Store) (tokenstore.Noted, error) {
+			read, err := s.FindNoted(ctx, tokenstore.OAuthToken{UserName: user1})
+			if errors.Is(err, tokenstore.ErrNotFound) { // The starting state has no such user.
+				return tokenstore.Noted{OAuthToken: tokenstore.OAuthToken{ID: derivedID(tokenstore.OAuthToken{UserName: user1})}}, nil
+			}
+			return read, err
+		},
+		do: func(ctx context.Context, s *secretstore.Store, read tokenstore.Noted) (reply, error) {
+			now, swapped, err := s.SwapToken(ctx, read, next, note)
+			return reply{now.OAuthToken, now.Note, err == nil && !swapped}, err
+		},
+	}
+}
+
 func repair(name string, options secretstore.ReindexOptions) operation {
-	return operation{name, func(ctx context.Context, s *secretstore.Store) (tokenstore.OAuthToken, error) {
+	return operation{name: name, do: func(ctx context.Context, s *secretstore.Store, _ tokenstore.Noted) (reply, error) {
 		_, err := s.Reindex(ctx, options)
-		return tokenstore.OAuthToken{}, err
+		return reply{}, err
 	}}
 }
 
@@ -205,6 +262,17 @@ var (
 	deleteR1   = remove("r1", tokenstore.OAuthToken{RefreshToken: "r1"})
 	deleteG1   = remove("g1", tokenstore.OAuthToken{GrantToken: "g1"})
 	reindex    = repair("reindex", secretstore.ReindexOptions{})
+
+	// The swaps are of the token that saveU1R1 stores, as it is then, and after claim1.
+	oldR1      = tokenstore.Noted{OAuthToken: tokenstore.OAuthToken{UserName: user1, RefreshToken: "r1", AccessToken: "a1"}}
+	claimedR1  = tokenstore.Noted{OAuthToken: oldR1.OAuthToken, Note: "claim 1"}
+	toR2       = tokenstore.OAuthToken{RefreshToken: "r2", AccessToken: "a5"}
+	saveU1D    = save("u1 d", tokenstore.OAuthToken{UserName: user1, APIDomain: "d"})
+	claim1     = swap("u1 claim 1", oldR1, tokenstore.OAuthToken{}, "claim 1")
+	claim2     = swapRead("u1 claim 2", tokenstore.OAuthToken{}, "claim 2")
+	rotate     = swap("u1 r2 a5", oldR1, toR2, "")
+	rotateRead = swapRead("u1 r2 a5", toR2, "")
+	finish     = swap("u1 claimed r2 a5", claimedR1, toR2, "")
 )
 
 // What races with rotations.
@@ -220,7 +288,7 @@ var (
 func allOperations() []operation {
 	return []operation{
 		saveU1R1, saveU1R2, saveU2R1, saveU1A3, saveR1, saveR1A4, saveG1, saveG1R1, saveU1G1R2, saveA1, saveXU1, saveXR2,
-		findU1, findR1, findA1, deleteU1, deleteR1, deleteG1, reindex,
+		findU1, findR1, findA1, deleteU1, deleteR1, deleteG1, reindex, claim1, rotateRead, finish,
 	}
 }
 
@@ -229,7 +297,7 @@ func allOperations() []operation {
 func allStarts() [][]operation {
 	return [][]operation{
 		{}, {saveU1R1}, {saveR1}, {saveG1R1}, {saveU1R1, deleteU1}, {saveR1, deleteR1}, {saveU2R1, saveR1},
-		{saveU1R1, saveU1R2}, {saveXU1}, {saveA1},
+		{saveU1R1, saveU1R2}, {saveXU1}, {saveA1}, {saveU1R1, claim1},
 	}
 }
 
@@ -307,6 +375,22 @@ func namedPairs() []scenario {
 		{[]operation{saveR1}, []operation{saveU1R1, findR1}},
 		{[]operation{saveU1R1}, []operation{deleteU1, saveU1R1}},
 		{[]operation{saveU1R1}, []operation{saveU1R2, reindex}},
+
+		{[]operation{saveU1R1}, []operation{claim1, claim2}}, // two claims
+		{[]operation{saveU1R1}, []operation{claim2, rotate}},
+		{[]operation{saveU1R1, claim1}, []operation{finish, rotateRead}},                 // a claim that was taken over
+		{[]operation{saveU1R1}, []operation{rotateRead, saveU1R2}},                       // a rotation and a login
+		{[]operation{saveU1R1}, []operation{rotateRead, saveU1A3}},                       // a program that saves without a swap
+		{[]operation{saveU1R1}, []operation{rotateRead, saveU1D}},                        // another field
+		{[]operation{saveU1R1}, []operation{claim2, saveU1R1}},                           // a save that changes nothing
+		{[]operation{saveU1R1}, []operation{rotateRead, saveXR2}},                        // an insert with the same new key
+		{[]operation{saveU1R1, saveR1}, []operation{rotateRead, saveU2R1}},               // an adoption by the old one
+		{[]operation{saveU1R1}, []operation{rotateRead, deleteU1}},                       // a deletion
+		{[]operation{saveU1R1, deleteU1}, []operation{claim1, saveU1R1}},                 // a deletion, and the same again
+		{[]operation{saveU1R1}, []operation{rotateRead, findR1}},                         // a key that goes
+		{[]operation{saveU1R1, claim1}, []operation{finish, reindex}},                    // a repair
+		{[]operation{saveU1R1, claim1, saveU1D}, []operation{finish, claim2}},            // a save that keeps the note
+		{[]operation{saveU1R1, claim1, deleteU1, saveU1R1}, []operation{finish, claim2}}, // a deletion that drops it
 	}
 }
 

@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"strings"
 
-	"example.com/tokenstore"
 	"example.com/tokenstore/driver"
 	"example.com/tokenstore/driver/drivertest"
 	"example.com/tokenstore/secretstore"
@@ -176,7 +175,11 @@ func (e *explorer) prepare(ctx context.Context, secrets driver.Secrets) error {
 		if err != nil {
 			return err
 		}
-		if _, err := op.do(ctx, store); err != nil {
+		read, err := op.prepare(ctx, store)
+		if err == nil {
+			_, err = op.do(ctx, store, read)
+		}
+		if err != nil {
 			return fmt.Errorf("starting state: %s: %w", op.name, err)
 		}
 	}
@@ -186,7 +189,7 @@ func (e *explorer) prepare(ctx context.Context, secrets driver.Secrets) error {
 // result is how one operation of a race ended.
 type result struct {
 	process int
-	token   tokenstore.OAuthToken
+	seen    reply
 	err     error
 }
 
@@ -222,19 +225,33 @@ func (e *explorer) newRace(ctx context.Context, l *ledger, dead crash) (*race, e
 	for i := range n {
 		r.ended[i] = -1
 	}
+	var begin []func()
 	for i, op := range e.scenario.ops {
 		name := fmt.Sprint(i)
-		store, err := e.open(r.gate.Wrap(name, l.process(name)), "p"+name, runTime, func() { l.restart(name) })
+		service := &gateway{l.process(name)}
+		store, err := e.open(service, "p"+name, runTime, func() { l.restart(name) })
 		if err != nil {
 			return nil, err
 		}
-		go func() {
-			token, err := op.do(ctx, store)
-			r.done <- result{i, token, err}
-		}()
+		read, err := op.prepare(ctx, store)
+		if err != nil {
+			return nil, err
+		}
+		service.Secrets = r.gate.Wrap(name, service.Secrets)
+		begin = append(begin, func() {
+			seen, err := op.do(ctx, store, read)
+			r.done <- result{i, seen, err}
+		})
+	}
+	for _, op := range begin {
+		go op()
 	}
 	return r, nil
 }
+
+// gateway is the service of a process, which is put behind the gate when the operations
+// begin.
+type gateway struct{ driver.Secrets }
 
 // run makes one call after another, as the chooser says, until all operations have
 // returned.

@@ -1,0 +1,106 @@
+package secretstore_test
+
+const (
+	sourceSchedules = "./tokensource TestSchedules$"
+	sourceUnits     = "./tokensource "
+)
+
+// sourceMutations are the rules of package tokensource, each taken away: those that the
+// interleavings find, by the names of their effects, and then the others.
+var sourceMutations = []mutation{
+	{
+		"source: redeems without a claim", "tokensource/claim.go",
+		"\t\tstart := f.s.now()\n\t\twon, err", "\t\tif true {\n\t\t\tf.e.claim = ownClaim{}\n\t\t\treturn f.redeem\n\t\t}\n\t\tstart := f.s.now()\n\t\twon, err",
+		sourceSchedules, false,
+	},
+	{
+		"source: claims without looking at what has changed", "tokensource/claim.go",
+		"\t\twon, err := f.writeClaim(", "\t\t_ = f.fetch(ctx)\n\t\twon, err := f.writeClaim(",
+		sourceSchedules, false,
+	},
+	{
+		"source: the loser of a claim redeems", "tokensource/claim.go",
+		"tokenstore.ErrConflict)\n\t\t\treturn f.look", "tokenstore.ErrConflict)\n\t\t\treturn f.redeem",
+		sourceSchedules, false,
+	},
+	{
+		"source: a claim has ended when the reader's clock says so", "tokensource/look.go",
+		">= n.lasts+trust", ">= n.lasts",
+		sourceSchedules, false,
+	},
+	{
+		"source: a holder does not look at its clock", "tokensource/redeem.go",
+		"if elapsed(c.begun, start) > budget {", "if elapsed(c.begun, start) > time.Hour {",
+		sourceSchedules, false,
+	},
+	{
+		"source: a note counts whatever it is about", "tokensource/note.go",
+		"if n.kind == noNote || n.fit !=", "if n.kind == noNote || n.fit == \"\" && n.fit !=",
+		sourceSchedules, false,
+	},
+	{
+		"source: a claim is about the refresh token only", "tokensource/note.go",
+		"about = []string{t.GrantToken, t.RefreshToken, t.AccessToken}", "about = []string{t.GrantToken, t.RefreshToken}",
+		sourceSchedules, false,
+	},
+	{
+		"source: a save counts only under one's own claim", "tokensource/save.go",
+		"\t\tcase differs(&f.row, &redeemed):\n", "\t\tcase true:\n",
+		sourceSchedules, false,
+	},
+	{
+		"source: a save overwrites whatever is stored", "tokensource/save.go",
+		"\t\tcase differs(&f.row, &redeemed):\n", "\t\tcase differs(&f.row, &redeemed) && false:\n",
+		sourceSchedules, false,
+	},
+	{
+		"source: a save inserts what was deleted", "tokensource/save.go",
+		"\t\t\treturn f.gone(err) // It was", "\t\t\t_, _ = f.s.store.SaveToken(ctx, tokenstore.Update(redeemed.OAuthToken, got))\n\t\t\treturn f.gone(err) // It was",
+		sourceSchedules, false,
+	},
+	{
+		"source: a save of unknown outcome is not looked after", "tokensource/save.go",
+		"&& f.isSaved(ctx, redeemed) {", "{",
+		sourceSchedules, false,
+	},
+	{
+		"source: takes over while the access token is good", "tokensource/look.go",
+		"case ended && good && !forever:", "case ended && good && !forever && now.IsZero():",
+		sourceSchedules, false,
+	},
+	{
+		"source: takes over while the access token is good, within the reuse", "tokensource/look.go",
+		"case ended && good && !forever:", "case ended && good && f.reuse() == 0:",
+		sourceSchedules, false,
+	},
+	{
+		"source: sends again at once what may have been received", "tokensource/redeem.go",
+		"\treturn reuse == Forever ||", "\treturn reuse >= 0 ||",
+		sourceSchedules, false,
+	},
+	{
+		"source: removes its claim when the outcome is unknown", "tokensource/redeem.go",
+		"\t\tif kind == tokenstore.ErrUnavailable && ctx.Err() == nil {\n", "\t\tif kind == tokenstore.ErrUnavailable && ctx.Err() == nil {\n\t\t\t_, _ = f.swap(ctx, tokenstore.OAuthToken{}, \"\")\n",
+		sourceSchedules, false,
+	},
+	{
+		"source: believes a refusal at once", "tokensource/refuse.go",
+		"\tstart := f.s.now()\n", "\tif ctx.Err() == nil {\n\t\treturn f.fail(&Error{Kind: ErrNeedsConsent})\n\t}\n\tstart := f.s.now()\n",
+		sourceSchedules, false,
+	},
+	{
+		"source: records a refusal under anybody's claim", "tokensource/refuse.go",
+		"\tif err == nil && !swapped {\n", "\tif err == nil && !swapped && fitting(&f.row).kind == claimed {\n\t\treturn f.refuse\n\t}\n\tif err == nil && !swapped {\n",
+		sourceSchedules, false,
+	},
+	{
+		"source: does not record a refusal", "tokensource/refuse.go",
+		"f.swap(ctx, tokenstore.OAuthToken{}, text.String())", "f.swap(ctx, tokenstore.OAuthToken{}, text.String()[:0]+f.row.Note)",
+		sourceSchedules, false,
+	},
+	{
+		"source: never takes over", "tokensource/look.go",
+		"\treturn now.Sub(f.e.seenAt) >= n.lasts ||", "\treturn false && now.Sub(f.e.seenAt) >= n.lasts ||",
+		sourceSchedules, false,
+	},
+}

@@ -1,0 +1,167 @@
+// A call that memory cannot answer: it finds the token's entry, joins the refresh that is running
+// or begins one (step 2: one for each token and process), and waits only if it must.
+
+package tokensource
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"example.com/tokenstore"
+)
+
+// find is a query that is being looked up, for all that ask the same.
+type find struct {
+	done  chan struct{}
+	entry *entry
+	err   error
+}
+
+// obtain returns a valid token. An access token equal to dead counts as ended.
+func (s *Source) obtain(ctx context.Context, query tokenstore.OAuthToken, dead string) (tokenstore.OAuthToken, error) {
+	k := keyOf(&query)
+	for try := 0; ; try++ {
+		if err := ctx.Err(); err != nil {
+			return tokenstore.OAuthToken{}, err
+		}
+		if s.closed.Load() {
+			return tokenstore.OAuthToken{}, ErrClosed
+		}
+		e := s.entries.get(&k)
+		fresh := e == nil
+		var before *remembered
+		if fresh {
+			var err error
+			if e, err = s.find(ctx, k, query); err != nil {
+				return tokenstore.OAuthToken{}, err
+			}
+		}
+		before = e.memory.Load()
+		t, err := s.join(ctx, e, dead)
+		// The row may have gone, or changed so that the query finds another one, or none, by now.
+		gone := errors.Is(err, tokenstore.ErrNotFound)
+		moved := !fresh && t.ID != "" && !k.holds(&t) && !(before != nil && k.holds(&before.token))
+		if gone || moved {
+			s.entries.forget(k, e)
+		}
+		if !gone && !moved || fresh || try > 0 {
+			return t, err
+		}
+	}
+}
+
+// find looks a query up in the store, once for all that ask at the same time.
+func (s *Source) find(ctx context.Context, k key, query tokenstore.OAuthToken) (*entry, error) {
+	s.mu.Lock()
+	if s.closed.Load() {
+		s.mu.Unlock()
+		return nil, ErrClosed
+	}
+	f := s.finds[k]
+	if f == nil {
+		f = &find{done: make(chan struct{})}
+		s.finds[k] = f
+		s.running.Add(1)
+		go func() {
+			defer s.running.Done()
+			f.entry, f.err = s.lookUp(context.WithoutCancel(ctx), k, query)
+			s.mu.Lock()
+			delete(s.finds, k)
+			s.mu.Unlock()
+			close(f.done)
+		}()
+	}
+	s.mu.Unlock()
+	select {
+	case <-f.done:
+		return f.entry, f.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// lookUp reads the token that a query finds.
+func (s *Source) lookUp(ctx context.Context, k key, query tokenstore.OAuthToken) (*entry, error) {
+	ctx, cancel := s.ownContext(ctx, budget)
+	defer cancel()
+	defer context.AfterFunc(s.calm, cancel)()
+	start := s.now()
+	row, err := s.read(ctx, query)
+	if err != nil {
+		s.report(ctx, nil, StepRead, start, err)
+		return nil, s.storeError(err)
+	}
+	e := s.entryOf(row.ID)
+	s.report(ctx, e, StepRead, start, nil)
+	e.mu.Lock()
+	if e.flight == nil && e.unsaved == nil {
+		e.found = &reading{row, s.now()}
+		s.remember(e, row.OAuthToken, false)
+	}
+	e.mu.Unlock()
+	s.know(k, e)
+	return e, nil
+}
+
+// read reads a row with its note, if the store has notes.
+func (s *Source) read(ctx context.Context, query tokenstore.OAuthToken) (tokenstore.Noted, error) {
+	if s.swapper != nil {
+		return s.swapper.FindNoted(ctx, query)
+	}
+	t, err := s.store.FindToken(ctx, query)
+	return tokenstore.Noted{OAuthToken: t}, err
+}
+
+// ownContext returns a context with the values of ctx that outlives it, but not the Source.
+func (s *Source) ownContext(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+	stop := context.AfterFunc(s.hard, cancel)
+	return ctx, func() { stop(); cancel() }
+}
+
+// join returns the token from memory or from a flight: the one that is running, or a new one.
+func (s *Source) join(ctx context.Context, e *entry, dead string) (tokenstore.OAuthToken, error) {
+	for {
+		e.mu.Lock()
+		now := s.now()
+		m := e.memory.Load()
+		good := m != nil && s.good(&m.token, dead)
+		if good && (now.Before(m.until) || now.Before(e.quiet)) && e.unsaved == nil {
+			e.mu.Unlock()
+			return m.token, nil
+		}
+		f, began, err := e.flight, false, error(nil)
+		if u := e.unsaved; f == nil && !(u != nil && good && now.Before(u.next)) {
+			f, err = s.begin(ctx, e, dead)
+			began = true
+		}
+		var notSaved error
+		if u := e.unsaved; u != nil {
+			notSaved = &Error{Kind: ErrNotSaved, Next: u.next, Err: u.err}
+		}
+		wait := f != nil && (!good || began && s.foreground)
+		if wait {
+			f.waiting++
+		}
+		e.mu.Unlock()
+		if err != nil {
+			return tokenstore.OAuthToken{}, err
+		}
+		if !wait {
+			return m.token, notSaved
+		}
+		select {
+		case <-f.done:
+		case <-ctx.Done():
+			e.mu.Lock()
+			f.waiting--
+			e.mu.Unlock()
+			return tokenstore.OAuthToken{}, ctx.Err()
+		}
+		// A flight that began with another idea of what has ended says nothing about this call.
+		if f.dead == dead || f.token.AccessToken != "" && f.token.AccessToken != dead {
+			return f.token, f.err
+		}
+	}
+}
