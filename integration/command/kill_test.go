@@ -39,7 +39,7 @@ func TestImportKilled(t *testing.T) {
 					killed++
 				}
 			}
-			if killed < kills-2 { // The last ones may be too late.
+			if killed < kills/2 { // The last ones may be too late.
 				t.Errorf("it was killed %d times of %d", killed, kills)
 			}
 			for _, again := range []bool{false, true} {
