@@ -33,8 +33,8 @@ var swapMutations = []mutation{
 	},
 	{
 		"a swap that changes nothing is not compared", "secretstore/swap.go",
-		"\t\tp, err := a.planSwap(r, want)\n",
-		"\t\tif want.OAuthToken == r.token && want.Note == noteOf(r) {\n\t\t\tnow, swapped = want, true\n\t\t\treturn nil\n\t\t}\n\t\tp, err := a.planSwap(r, want)\n",
+		"\t\tp, err := a.planSwap(ctx, r, want)\n",
+		"\t\tif want.OAuthToken == r.token && want.Note == noteOf(r) {\n\t\t\tnow, swapped = want, true\n\t\t\treturn nil\n\t\t}\n\t\tp, err := a.planSwap(ctx, r, want)\n",
 		races + "TestSwapOfNothingIsAComparison", false,
 	},
 	{
@@ -49,7 +49,7 @@ var swapMutations = []mutation{
 	},
 	{
 		"a swap claims no keys", "secretstore/swap.go",
-		"\ta.rewrite(p, r, want.OAuthToken)\n", "\ta.rewrite(p, r, want.OAuthToken)\n\tp.claims = nil\n",
+		"\tif noteOf(r) != want.Note {\n", "\tp.claims = nil\n\tif noteOf(r) != want.Note {\n",
 		contract + "^swap-key$", false,
 	},
 	{
