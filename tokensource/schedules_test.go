@@ -98,9 +98,9 @@ func (rep *report) fail(t *testing.T, sc *scenario) bool {
 
 // TestRandomSchedules draws ways through scenarios of three workers and more faults.
 func TestRandomSchedules(t *testing.T) {
-	runs := 20
+	runs := 300
 	if long {
-		runs = 2000
+		runs = 20000
 	}
 	n := 0
 	for _, p := range providers {
