@@ -36,9 +36,10 @@ type flight struct {
 	cause   error                 // why the last redemption failed
 	waiting int                   // calls that wait for the result; guarded by e.mu
 
-	done  chan struct{}
-	token tokenstore.OAuthToken // result
-	err   error                 // result
+	done     chan struct{}
+	token    tokenstore.OAuthToken // result
+	err      error                 // result
+	firstRow tokenstore.OAuthToken // result: the row as it was first read
 }
 
 // step is what a flight does next; nil ends it.

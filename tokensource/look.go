@@ -56,6 +56,9 @@ func (f *flight) fetch(ctx context.Context) error {
 	}
 	f.row = row
 	f.observe()
+	if f.firstRow.ID == "" {
+		f.firstRow = row.OAuthToken
+	}
 	return nil
 }
 
