@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -186,24 +187,23 @@ func TestColdHerd(t *testing.T) {
 		store, p := newFakeStore(stored(-time.Second)), &provider{delay: time.Second}
 		store.perDay = 96
 		start := time.Now()
-		var swaps, n float64
-		for range 64 {
-			n++
-			u := n / 65
-			s := open(t, store, p, tokensource.WithRandom(func() float64 { return u }))
-			go func() { _, _ = s.Token(t.Context(), byUser) }()
-		}
+		var swaps atomic.Int64
 		store.fault = func(_ context.Context, op string) error {
 			if op == "swap" {
-				swaps++
+				swaps.Add(1)
 				time.Sleep(10 * time.Millisecond)
 			}
 			return nil
 		}
+		for i := range 64 {
+			u := float64(i+1) / 65
+			s := open(t, store, p, tokensource.WithRandom(func() float64 { return u }))
+			go func() { _, _ = s.Token(t.Context(), byUser) }()
+		}
 		synctest.Wait()
 		time.Sleep(10 * time.Second)
-		if swaps > 4 || p.asked() != 1 {
-			t.Errorf("%.0f swaps and %d redemptions in %s", swaps, p.asked(), time.Since(start))
+		if swaps.Load() > 4 || p.asked() != 1 {
+			t.Errorf("%d swaps and %d redemptions in %s", swaps.Load(), p.asked(), time.Since(start))
 		}
 	})
 }
