@@ -38,7 +38,10 @@ var arrows = map[string][]string{
 	"sqlstore":               {".", "internal/..."},
 	"filestore":              {".", "internal/..."},
 	"conformance":            {".", "driver/..."},
+	"accountstest":           {"."},
 	"tokensource":            {"."},
+	"tokensource/oauth2":     {".", "tokensource"},
+	"tokensource/otel":       {".", "driver", "secretstore", "tokensource"},
 	"cmd/tokenstore":         {"..."},
 }
 

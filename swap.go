@@ -3,7 +3,13 @@
 
 package tokenstore
 
-import "context"
+import (
+	"context"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
 
 // Noted is a token as [Swapper.FindNoted] read it, with its note. Printing it shows no
 // credential, as with the token itself.
@@ -29,18 +35,66 @@ type Swapper interface {
 	// SaveToken sets them: those that are empty in next stay as stored, as does
 	// everything else; an access token that changes without an expiry drops the old
 	// expiry. next's ID and UserName are ignored: a swap never sets or changes them. An
-	// empty note removes the note.
+	// empty note removes the note. Any other note is one line of printable text of at
+	// most [MaxNote] bytes without a credential; else the error matches
+	// ErrInvalidArgument.
 	//
 	// The comparison is of content. A save of other fields, a save that changed nothing,
 	// and an edit of other fields do not make a swap fail; they stay.
 	//
-	// If the token was swapped, now is the token as stored. If one of the four differs,
-	// swapped is false, nothing has changed, and now is the token as it is. A token that
-	// does not exist is never inserted: the error matches ErrNotFound. After an error that
-	// matches ErrUnavailable the swap may have happened.
+	// If the token was swapped, now is the token as stored, and can be the old token of
+	// the next swap. It was compared with the current state, never with a stale read,
+	// also if the swap changed nothing. If one of the four differs, swapped is false,
+	// nothing has changed, and now is the token as it is.
+	//
+	// A token that does not exist is never inserted: the error matches ErrNotFound. After
+	// an error that matches ErrUnavailable the swap may have happened; a note that is
+	// unique to this swap tells, when the token is read again.
 	SwapToken(ctx context.Context, old Noted, next OAuthToken, note string) (now Noted, swapped bool, err error)
 
 	// WritesPerDay returns how often one token can be written in 24 hours, or 0 if there
 	// is no limit.
 	WritesPerDay() int
+}
+
+// MaxNote is the length of the longest note, in bytes.
+const MaxNote = 512
+
+// leastSecret is the length from which a credential is looked for in a note: a shorter
+// one occurs in a text by chance.
+const leastSecret = 8
+
+// CheckSwap returns the error of a swap that no store makes: old has no ID, next is not
+// valid, or the note is not one. It is for implementations of [Swapper].
+func CheckSwap(old Noted, next OAuthToken, note string) error {
+	if old.ID == "" {
+		return fmt.Errorf("%w: the old token has no ID; pass what FindNoted returned", ErrInvalidArgument)
+	}
+	if err := next.Validate(); err != nil {
+		return err
+	}
+	switch {
+	case len(note) > MaxNote:
+		return fmt.Errorf("%w: the note has %d bytes; at most %d are allowed", ErrInvalidArgument, len(note), MaxNote)
+	case !utf8.ValidString(note) || strings.ContainsFunc(note, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return fmt.Errorf("%w: the note must be one line of printable text", ErrInvalidArgument)
+	}
+	for _, t := range []OAuthToken{old.OAuthToken, next} {
+		for _, f := range fields {
+			if text := *f.of(&t); f.credential && f.name != "client_id" && len(text) >= leastSecret && strings.Contains(note, text) {
+				return fmt.Errorf("%w: the note must not contain the %s: notes are shown and logged", ErrInvalidArgument, f.name)
+			}
+		}
+	}
+	return nil
+}
+
+// Swap returns what a swap makes of the stored token, and whether it applies: if it does
+// not, now is stored. It is for implementations of [Swapper].
+func Swap(stored, old Noted, next OAuthToken, note string) (now Noted, applies bool) {
+	if stored.GrantToken != old.GrantToken || stored.RefreshToken != old.RefreshToken || stored.AccessToken != old.AccessToken || stored.Note != old.Note {
+		return stored, false
+	}
+	next.UserName = "" // Update ignores the ID.
+	return Noted{OAuthToken: Update(stored.OAuthToken, next), Note: note}, true
 }

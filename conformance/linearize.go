@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -32,7 +33,7 @@ type LinearizableOptions struct {
 // historyLength is the number of operations of one client in one history.
 const historyLength = 25
 
-// Linearizable has clients find, save and delete the tokens of the same users
+// Linearizable has clients find, save, swap and delete the tokens of the same users
 // concurrently, and checks whether some order of the operations that agrees with real
 // time explains every answer. newClient returns another client of the same service, which
 // shares nothing else with the others; the service's reads must not be stale. The users
@@ -93,7 +94,7 @@ func (h *history) run(ctx context.Context, clients []tokenstore.Store) {
 	var running sync.WaitGroup
 	for i, store := range clients {
 		running.Go(func() {
-			c := &historyClient{history: h, number: i, store: store, seen: map[string]tokenstore.OAuthToken{}}
+			c := &historyClient{history: h, number: i, store: store, seen: map[string]noted{}}
 			c.random = rand.New(rand.NewPCG(h.seed, h.number<<16|uint64(i)))
 			for n := range historyLength {
 				c.step(ctx, n)
@@ -136,15 +137,24 @@ type historyClient struct {
 	number int
 	store  tokenstore.Store
 	random *rand.Rand
-	seen   map[string]tokenstore.OAuthToken
+	seen   map[string]noted
 }
 
 // action is one operation on the token of one user. Find and save have a token.
 type action struct {
-	kind  string // "find", "save" or "delete"
+	kind  string // "find", "find noted", "save", "swap" or "delete"
 	user  string // the user concerned, even if the token does not name one
 	token tokenstore.OAuthToken
 	id    string
+	old   noted  // of a swap
+	note  string // of a swap
+}
+
+// answer is what the caller of an action sees. Finding nothing, and swapping nothing, is an
+// empty token.
+type answer struct {
+	noted
+	swapped bool
 }
 
 // step runs one operation and records when it began and ended. An operation that gave up
@@ -155,8 +165,9 @@ func (c *historyClient) step(ctx context.Context, n int) {
 	out, err := in.do(ctx, c.store)
 	ended := time.Since(c.start).Nanoseconds()
 	if out.ID != "" {
-		c.seen[in.user] = out
+		c.seen[in.user] = out.noted
 	}
+	out.Read = nil // Only the next swap needs it.
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
@@ -184,7 +195,26 @@ func (c *historyClient) choose(n int) action {
 	if rotates {
 		refresh = value
 	}
+	_, swaps := tokenstore.As[tokenstore.Swapper](c.store)
 	switch p := c.random.IntN(24); {
+	case swaps && known && p%4 == 3:
+		in.kind, in.old = "swap", last
+		switch c.random.IntN(4) {
+		case 0:
+			in.token = tokenstore.OAuthToken{AccessToken: value}
+		case 1:
+			in.token, in.note = tokenstore.OAuthToken{AccessToken: value, GrantToken: value}, last.Note
+		case 2:
+			in.note = "claim " + strconv.Itoa(c.number) + " " + strconv.Itoa(n)
+			in.old.Read = nil
+		default:
+			in.note = "claim " + strconv.Itoa(c.number) + " " + strconv.Itoa(n)
+			if rotates {
+				in.token.RefreshToken = value
+			}
+		}
+	case swaps && p%4 == 0:
+		in.kind, in.token = "find noted", tokenstore.OAuthToken{UserName: in.user}
 	case p < 5 || !known && p < 12:
 		in.token = tokenstore.OAuthToken{UserName: in.user}
 	case p < 7:
@@ -205,20 +235,25 @@ func (c *historyClient) choose(n int) action {
 	return in
 }
 
-// do runs the operation. Finding nothing is an answer, given as an empty token.
-func (a action) do(ctx context.Context, store tokenstore.Store) (token tokenstore.OAuthToken, err error) {
+// do runs the operation.
+func (a action) do(ctx context.Context, store tokenstore.Store) (out answer, err error) {
+	swapper, _ := tokenstore.As[tokenstore.Swapper](store) // Else no swap is chosen.
 	switch a.kind {
 	case "find":
-		token, err = store.FindToken(ctx, a.token)
+		out.OAuthToken, err = store.FindToken(ctx, a.token)
+	case "find noted":
+		out.noted, err = swapper.FindNoted(ctx, a.token)
 	case "save":
-		token, err = store.SaveToken(ctx, a.token)
+		out.OAuthToken, err = store.SaveToken(ctx, a.token)
+	case "swap":
+		out.noted, out.swapped, err = swapper.SwapToken(ctx, a.old, a.token, a.note)
 	default:
 		err = store.DeleteToken(ctx, a.id)
 	}
 	if errors.Is(err, tokenstore.ErrNotFound) {
 		err = nil
 	}
-	return token, err
+	return out, err
 }
 
 func withClient(t tokenstore.OAuthToken) tokenstore.OAuthToken {

@@ -11,16 +11,20 @@ import (
 )
 
 // oneUser is the contract for the only token of one user, as a sequential program. The
-// state is the token; an empty one means that there is none.
+// state is the token with its note; an empty one means that there is none.
 var oneUser = porcupine.Model{
 	Partition: byUser,
-	Init:      func() any { return tokenstore.OAuthToken{} },
+	Init:      func() any { return noted{} },
 	Step: func(state, input, output any) (bool, any) {
-		return input.(action).step(state.(tokenstore.OAuthToken), output.(tokenstore.OAuthToken))
+		return input.(action).step(state.(noted), output.(answer))
 	},
 	DescribeOperation: func(input, output any) string {
-		in := input.(action)
-		return fmt.Sprintf("%s %s %s gives %s", in.kind, in.id, described(in.token), described(output.(tokenstore.OAuthToken)))
+		in, out := input.(action), output.(answer)
+		text := fmt.Sprintf("%s %s %s gives %s", in.kind, in.id, described(in.token), described(out.OAuthToken))
+		if in.kind == "swap" {
+			text += fmt.Sprintf(" note %q, swapped: %v, from %s note %q to note %q", out.Note, out.swapped, described(in.old.OAuthToken), in.old.Note, in.note)
+		}
+		return text
 	},
 }
 
@@ -39,24 +43,30 @@ func byUser(operations []porcupine.Operation) [][]porcupine.Operation {
 
 // step reports whether the answer is possible if the stored token is now, and returns the
 // token stored after it.
-func (a action) step(now, out tokenstore.OAuthToken) (bool, tokenstore.OAuthToken) {
+func (a action) step(now noted, out answer) (bool, noted) {
 	switch a.kind {
-	case "find":
-		if a.finds(now) {
-			return out == now, now
+	case "find", "find noted":
+		if a.finds(now.OAuthToken) {
+			return out.OAuthToken == now.OAuthToken && (out.Note == now.Note || a.kind == "find"), now
 		}
 		return out.ID == "", now
 	case "delete":
 		if now.ID == a.id {
-			now = tokenstore.OAuthToken{}
+			now = noted{}
 		}
 		return true, now
+	case "swap":
+		if now.ID != a.old.ID {
+			return out.ID == "", now
+		}
+		want, swapped := tokenstore.Swap(now, a.old, a.token, a.note)
+		return out.noted == want && out.swapped == swapped, want
 	}
-	want := a.token.Normal()
+	want := noted{OAuthToken: a.token.Normal()}
 	if want.ID = out.ID; now.ID != "" {
-		want = tokenstore.Update(now, a.token)
+		want = noted{OAuthToken: tokenstore.Update(now.OAuthToken, a.token), Note: now.Note}
 	}
-	return out == want && out.ID != "", want
+	return out.OAuthToken == want.OAuthToken && out.ID != "", want
 }
 
 // finds reports whether a find of a.token finds the token that is stored.

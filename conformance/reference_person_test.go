@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/driver"
 )
 
 // desk has the secrets that a person has edited so that they are no longer rows of the
@@ -44,7 +45,15 @@ func (d *data) personReads(id string) ([]byte, error) {
 	if !ok {
 		return nil, tokenstore.ErrNotFound
 	}
-	return tokenstore.EncodeToken(r)
+	data, err := tokenstore.EncodeToken(r)
+	if note := d.notes[id]; err == nil && note != "" {
+		var object driver.Object
+		if object, err = driver.DecodeObject(data); err == nil {
+			object.Set("note", note)
+			data = object.Encode()
+		}
+	}
+	return data, err
 }
 
 func (d *data) personWrites(id string, text []byte) error {
@@ -66,7 +75,12 @@ func (d *data) personWrites(id string, text []byte) error {
 	}
 	delete(d.secrets, id)
 	d.rows = slices.Insert(d.rows, max(0, place), s.put)
-	return nil
+	object, err := driver.DecodeObject(text)
+	if err != nil {
+		return err
+	}
+	note, _ := object.Text("note") // Anything but a string is no note.
+	return d.SetNote(s.put, note)
 }
 
 // readWritten parses a secret that a person has written, and reports whether it is a row.

@@ -24,10 +24,11 @@ type data struct {
 	last int
 	// foreign are rows of others, for stores that do not leave them alone.
 	foreign []token
-	desk             // a person's edits
-	blind   bool     // reads never return written data
-	keeps   bool     // removals remove nothing
-	wrongs  handling // how a wrong store treats a person's edits
+	notes   map[string]string // by ID
+	desk                      // a person's edits
+	blind   bool              // reads never return written data
+	keeps   bool              // removals remove nothing
+	wrongs  handling          // how a wrong store treats a person's edits
 }
 
 func newReference() *reference { return &reference{data: &data{}} }
@@ -61,7 +62,12 @@ func (d *data) shown() []token {
 // remove removes rows and checks that they are gone.
 func (d *data) remove(gone func(token) bool) error {
 	if !d.keeps {
-		d.rows = slices.DeleteFunc(d.rows, gone)
+		d.rows = slices.DeleteFunc(d.rows, func(r token) bool {
+			if gone(r) {
+				delete(d.notes, r.ID)
+			}
+			return gone(r)
+		})
 	}
 	if slices.ContainsFunc(d.rows, gone) {
 		return fmt.Errorf("%w: the row is still there", tokenstore.ErrUnavailable)
@@ -107,6 +113,53 @@ func (s *reference) SaveToken(ctx context.Context, t token) (token, error) {
 		return saved, nil
 	}
 	return rowstore.Save(s.data, t)
+}
+
+func (d *data) Note(r token) (string, error) { return d.notes[r.ID], nil }
+
+func (d *data) SetNote(r token, note string) error {
+	if d.notes == nil {
+		d.notes = map[string]string{}
+	}
+	if d.notes[r.ID] = note; note == "" {
+		delete(d.notes, r.ID)
+	}
+	return nil
+}
+
+func (*reference) WritesPerDay() int { return 0 }
+
+func (s *reference) FindNoted(ctx context.Context, query token) (noted, error) {
+	if err := ctx.Err(); err != nil {
+		return noted{}, err
+	}
+	s.data.mu.Lock()
+	defer s.data.mu.Unlock()
+	if s.data.damagedFor(query) {
+		return noted{}, tokenstore.ErrUnreadable
+	}
+	return rowstore.FindNoted(s.data, query)
+}
+
+func (s *reference) SwapToken(ctx context.Context, old noted, next token, note string) (now noted, swapped bool, err error) {
+	if err := ctx.Err(); err != nil {
+		return noted{}, false, err
+	}
+	s.data.mu.Lock()
+	defer s.data.mu.Unlock()
+	if s.data.damagedFor(token{ID: old.ID}) {
+		return noted{}, false, tokenstore.ErrUnreadable
+	}
+	return rowstore.Swap(s.data, old, next, note)
+}
+
+func (s *reference) Ping(ctx context.Context) error {
+	s.data.mu.Lock()
+	defer s.data.mu.Unlock()
+	if len(s.data.rows) == 0 && ctx.Err() == nil {
+		return tokenstore.ErrNotFound
+	}
+	return ctx.Err()
 }
 
 // SaveTokens saves one token after the other.

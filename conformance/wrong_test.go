@@ -190,6 +190,9 @@ type wrong struct {
 	deleteOne  func(ctx context.Context, s *reference, id string) error
 	list       func(ctx context.Context, s *reference) ([]token, error)
 	deleteAll  func(ctx context.Context, s *reference) error
+	findNoted  func(ctx context.Context, s *reference, q token) (noted, error)
+	swap       func(ctx context.Context, s *reference, old noted, next token, note string) (noted, bool, error)
+	ping       func(ctx context.Context, s *reference) error
 	changeWith func(*wrong) // Sets functions that share the state of a handle.
 }
 
@@ -240,6 +243,27 @@ func (s *wrong) DeleteTokens(ctx context.Context) error {
 		return s.deleteAll(ctx, s.reference)
 	}
 	return s.reference.DeleteTokens(ctx)
+}
+
+func (s *wrong) FindNoted(ctx context.Context, q token) (noted, error) {
+	if s.findNoted != nil {
+		return s.findNoted(ctx, s.reference, q)
+	}
+	return s.reference.FindNoted(ctx, q)
+}
+
+func (s *wrong) SwapToken(ctx context.Context, old noted, next token, note string) (noted, bool, error) {
+	if s.swap != nil {
+		return s.swap(ctx, s.reference, old, next, note)
+	}
+	return s.reference.SwapToken(ctx, old, next, note)
+}
+
+func (s *wrong) Ping(ctx context.Context) error {
+	if s.ping != nil {
+		return s.ping(ctx, s.reference)
+	}
+	return s.reference.Ping(ctx)
 }
 
 // wrongMethods returns the maker of a store with methods replaced.
@@ -305,7 +329,7 @@ func outcomeOf(t *testing.T, name string, open func(*data) tokenstore.Store, opt
 func TestWrongStores(t *testing.T) {
 	stores := slices.Concat(wrongFinds(), wrongKeys(), wrongSaves(), wrongAdoptions(), wrongValues(), wrongDeletes(),
 		wrongLists(), wrongErrors(), wrongContexts(), wrongHandles(), wrongConcurrency(),
-		wrongBatches(), wrongWaits(), wrongWithPersons())
+		wrongBatches(), wrongWaits(), wrongWithPersons(), wrongSwaps(), wrongNotes())
 	const least = 40
 	if len(stores) < least {
 		t.Errorf("only %d wrong stores", len(stores))

@@ -63,17 +63,30 @@ func (s *Store) attempt(ctx context.Context, path string, do func(*rows) error) 
 		return false, err
 	}
 	var kept int64
+	var noted notes
 	if !s.config.inPlace { // Else there is no file beside it.
 		if kept, err = readLastID(ctx, path); err != nil {
 			return false, err
 		}
+		if noted, err = readNotes(ctx, path); err != nil {
+			return false, err
+		}
 	}
-	r := &rows{doc: snap.doc.clone(), config: s.config, highest: max(kept, s.highest.Load(), snap.doc.highest())}
-	if err := do(r); err != nil || !r.changed {
+	r := &rows{doc: snap.doc.clone(), config: s.config, highest: max(kept, s.highest.Load(), snap.doc.highest()), notes: noted}
+	if err := do(r); err != nil || !r.changed && len(r.noted) == 0 {
 		return true, err
 	}
 	if err := ctx.Err(); err != nil {
 		return false, err
+	}
+	between, after := noted.change(snap.doc, r.doc, r.noted)
+	if !between.equal(noted) {
+		if err := writeNotes(path, between, snap.stamp); err != nil {
+			return false, orInPlace(err)
+		}
+	}
+	if !r.changed {
+		return true, nil
 	}
 	// What the rows no longer show is noted before it is gone from them.
 	s.raiseHighest(r.highest)
@@ -86,6 +99,9 @@ func (s *Store) attempt(ctx context.Context, path string, do func(*rows) error) 
 		}
 	}
 	done, err = replace(path, r.doc.bytes(), path, snap.stamp, func() (bool, error) { return s.still(ctx, path, snap) })
+	if err == nil && done && !after.equal(between) {
+		_ = writeNotes(path, after, snap.stamp) // What is left there too long does no harm.
+	}
 	return done, orInPlace(err)
 }
 

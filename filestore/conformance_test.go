@@ -36,12 +36,13 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-func conform(t *testing.T, newStore func(testing.TB) tokenstore.Store) {
+func conform(t *testing.T, newStore func(testing.TB) tokenstore.Store, options ...conformance.Option) {
 	t.Helper()
-	conformance.Store(t, newStore, conformance.WithReopen(reopen), conformance.WithForeign(plant),
+	options = append(options, conformance.WithReopen(reopen), conformance.WithForeign(plant),
 		conformance.WithMissing("the store has no secret for each token", "damaged-*", "swapped", "pasted", "edited", "put-back", "expiry-by-hand", "stranger"),
 		conformance.WithMissing("the store has no service that answers late", "unseen-*"),
 		conformance.WithMissing("nothing ignores a removal: the file is replaced", "delete-ignored", "delete-all-ignored"))
+	conformance.Store(t, newStore, options...)
 }
 
 // quickFolder returns a folder, in memory if there is such a place: the suite

@@ -19,10 +19,12 @@ var (
 	errChanging = fmt.Errorf("%w: the file kept changing while it was read; retry when the program that writes it is done", tokenstore.ErrConflict)
 	errEmptied  = fmt.Errorf("%w: the file was emptied a moment ago, as the SDKs do before they write it; "+
 		"retry, or remove the file if it is meant to be empty", tokenstore.ErrConflict)
-	errNoFile     = fmt.Errorf("%w: the path must name a regular file", tokenstore.ErrInvalidArgument)
-	errLockNoFile = fmt.Errorf("%w: what is in the place of the lock file (%s after the file's name) is not a regular file; remove it", tokenstore.ErrInvalidArgument, lockSuffix)
-	errLastNoFile = fmt.Errorf("%w: what is in the place of the file with the last ID (%s after the file's name) is not a regular file; remove it", tokenstore.ErrInvalidArgument, lastIDSuffix)
-	errNoFolder   = fmt.Errorf("%w: there is no such folder; create it first", tokenstore.ErrInvalidArgument)
+	errNoFile      = fmt.Errorf("%w: the path must name a regular file", tokenstore.ErrInvalidArgument)
+	errLockNoFile  = fmt.Errorf("%w: what is in the place of the lock file (%s after the file's name) is not a regular file; remove it", tokenstore.ErrInvalidArgument, lockSuffix)
+	errLastNoFile  = fmt.Errorf("%w: what is in the place of the file with the last ID (%s after the file's name) is not a regular file; remove it", tokenstore.ErrInvalidArgument, lastIDSuffix)
+	errNotesNoFile = fmt.Errorf("%w: what is in the place of the file with the notes (%s after the file's name) is not a regular file; remove it", tokenstore.ErrInvalidArgument, notesSuffix)
+	errNoNotes     = fmt.Errorf("%w: a file that is written in place has no notes, which need a file beside it; open it without WithInPlace", tokenstore.ErrInvalidArgument)
+	errNoFolder    = fmt.Errorf("%w: there is no such folder; create it first", tokenstore.ErrInvalidArgument)
 )
 
 // LineError says what is wrong with one line of a file. It quotes nothing of

@@ -2,6 +2,7 @@ package filestore
 
 import (
 	"context"
+	"os"
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/internal/rowstore"
@@ -98,4 +99,22 @@ func Saved(data []byte, tokens []tokenstore.OAuthToken, options ...Option) ([]by
 		}
 	}
 	return r.doc.bytes(), all, nil
+}
+
+// SwapNotesAlone does what a swap does before it writes the token file.
+func SwapNotesAlone(path string, old tokenstore.Noted, next tokenstore.OAuthToken, note string) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	noted, err := readNotes(context.Background(), path)
+	if err != nil {
+		return err
+	}
+	r := &rows{doc: parsed(data).clone(), notes: noted}
+	if _, _, err := rowstore.Swap(r, old, next, note); err != nil {
+		return err
+	}
+	between, _ := noted.change(parsed(data), r.doc, r.noted)
+	return writeNotes(path, between, stamp{})
 }

@@ -98,6 +98,14 @@
 // ".last-id" after the name. An SDK does reuse the ID of a token that it deleted; so does
 // this package if it has not seen the row since the program started.
 //
+// # Notes
+//
+// The notes of tokens (see tokenstore.Swapper) are in a JSON file with ".notes" after the
+// name, which is created with the first note, with the mode of the token file: for the ID
+// of a token and a digest of its grant, refresh and access token, a note. A note that
+// belongs to another content, because an SDK has written the row since, does not count. A
+// file that is written in place ([WithInPlace]) has no notes.
+//
 // # Sharing the file
 //
 // Any number of processes may use a file. Writers hold an advisory lock on a file beside
@@ -117,8 +125,8 @@
 // even if its folder would allow it: the error matches tokenstore.ErrDenied. Nor is one
 // whose owner the new file cannot be given: only that owner and root can save. To give
 // the store to another user, change the owner of the folder, the token file, and the
-// files with ".lock" and ".last-id" after its name. What is no regular file, as a link
-// or a FIFO, is never opened in the place of these two: the error matches
+// files with ".lock", ".last-id" and ".notes" after its name. What is no regular file, as a
+// link or a FIFO, is never opened in the place of these three: the error matches
 // tokenstore.ErrInvalidArgument.
 //
 // The SDKs take no lock, and write in place after emptying the file. A file that seems
@@ -171,6 +179,7 @@ type Store struct {
 var (
 	_ tokenstore.OpenStore = (*Store)(nil)
 	_ tokenstore.Exister   = (*Store)(nil)
+	_ tokenstore.Pinger    = (*Store)(nil)
 	_ tokenstore.Warner    = (*Store)(nil)
 )
 
@@ -315,6 +324,19 @@ func (s *Store) Exists(ctx context.Context) (bool, error) {
 		return false, failure("look for the file", "", err)
 	}
 	return len(doc.records) > 0, nil
+}
+
+// Ping implements tokenstore.Pinger: it reads the file, unless it is as it was read last.
+func (s *Store) Ping(ctx context.Context) error {
+	doc, err := s.view(ctx)
+	switch {
+	case err != nil:
+	case doc.foreign != "":
+		err = doc.unreadable()
+	case len(doc.records) == 0:
+		err = tokenstore.ErrNotFound
+	}
+	return failure("ping", "", err)
 }
 
 // Warnings implements tokenstore.Warner.

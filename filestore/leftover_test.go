@@ -13,7 +13,7 @@ import (
 func TestLeftovers(t *testing.T) {
 	store, path := opened(t, "java.txt")
 	var ours []string
-	for _, of := range []string{path, path + ".last-id"} {
+	for _, of := range []string{path, path + ".last-id", path + ".notes"} {
 		ours = append(ours, temporary(t, of))
 	}
 	others := []string{".tokens.txt12", ".tokens.txt.tmp", ".tokens.txt.tmpx", ".tokens.txt.swp", "tokens.txt.bak", "tokens.txt.tmp12"}
@@ -49,7 +49,7 @@ func temporary(t *testing.T, path string) string {
 // TestTemporariesOfOtherFilesStay: a writer of another file in the folder may be
 // at work, whatever that file's name.
 func TestTemporariesOfOtherFilesStay(t *testing.T) {
-	for _, other := range []string{"tokens1", "tokens123456789", "tokens.tmp", "tokens.tmp1", "tokens1.tmp", "tokens.last-id1", "token"} {
+	for _, other := range []string{"tokens1", "tokens123456789", "tokens.tmp", "tokens.tmp1", "tokens1.tmp", "tokens.last-id1", "tokens.notes1", "token"} {
 		dir := t.TempDir()
 		var names []string
 		for range 20 { // Their numbers are random.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -85,7 +86,7 @@ func (s *Store) sweep(path string) {
 	}
 	file := filepath.Base(path)
 	for _, e := range entries {
-		if e.Type().IsRegular() && (isTemporary(e.Name(), file) || isTemporary(e.Name(), file+lastIDSuffix)) {
+		if e.Type().IsRegular() && slices.ContainsFunc([]string{"", lastIDSuffix, notesSuffix}, func(suffix string) bool { return isTemporary(e.Name(), file+suffix) }) {
 			_ = os.Remove(filepath.Join(filepath.Dir(path), e.Name())) // A later writer tries again.
 		}
 	}

@@ -18,6 +18,8 @@ type rows struct {
 	config  config
 	highest int64 // The highest number that ever was an ID.
 	changed bool
+	notes   notes             // as they are stored
+	noted   map[string]string // the notes that are set, by ID; an empty one is removed
 }
 
 // ByID implements rowstore.Rows.
@@ -62,6 +64,21 @@ func (r *rows) Update(row tokenstore.OAuthToken) error {
 		return err
 	}
 	return r.doc.replace(row, r.doc.quotes(r.config))
+}
+
+// Note implements rowstore.Notes.
+func (r *rows) Note(row tokenstore.OAuthToken) (string, error) { return r.notes.of(row), nil }
+
+// SetNote implements rowstore.Notes.
+func (r *rows) SetNote(row tokenstore.OAuthToken, note string) error {
+	if r.config.inPlace {
+		return errNoNotes
+	}
+	if r.noted == nil {
+		r.noted = map[string]string{}
+	}
+	r.noted[row.ID] = note
+	return nil
 }
 
 // remove removes the rows that match.

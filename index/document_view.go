@@ -118,11 +118,18 @@ func (v *documentView) readMissing(ctx context.Context, names []string) (doubt *
 		switch {
 		case p.frozen():
 			doubt = p
-		case !p.exists() && v.rootAt.IsZero() && doubt == nil:
+		case !p.exists() && !v.rootFresh() && doubt == nil:
 			doubt = p
 		}
 	}
 	return doubt, nil
+}
+
+// rootFresh reports whether this view has read the root so short a time ago that the
+// documents of its layout cannot have been deleted since. Otherwise a missing document is
+// no evidence.
+func (v *documentView) rootFresh() bool {
+	return !v.rootAt.IsZero() && v.x.config.Now().Sub(v.rootAt) < freshLife
 }
 
 // checkLayout reads the root because a page casts doubt on the layout, and reports

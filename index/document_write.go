@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"example.com/tokenstore/driver"
 )
@@ -16,6 +17,8 @@ var (
 	errFrozen = errors.New("index document is sealed")
 	// errMoved means that the root has another layout than the view.
 	errMoved = errors.New("the index layout has changed")
+	// errCrowded means that the index needs a larger fan-out before the batch goes on.
+	errCrowded = errors.New("index document is crowded")
 )
 
 // Claim writes each document that its keys belong to, once.
@@ -24,22 +27,8 @@ func (v *documentView) Claim(ctx context.Context, claims ...Claim) ([][]Hint, er
 	if err != nil {
 		return nil, err
 	}
-	b.change = func(p *page, keys []string, claims []Claim) (bool, error) {
-		if err := v.x.withinQuota(p); err != nil {
-			return false, err
-		}
-		now := v.x.config.Now()
-		for i, c := range claims {
-			p.claim(keys[i], c, now)
-		}
-		return true, nil
-	}
-	b.done = func(p *page, at []int) {
-		for _, i := range at {
-			b.others[i] = p.marks(b.keys[i]).others(claims[i].ID)
-		}
-	}
-	if err := v.run(ctx, b, true); err != nil {
+	b.claiming = true
+	if err := v.run(ctx, b); err != nil {
 		return nil, err
 	}
 	return b.others, nil
@@ -51,49 +40,25 @@ func (v *documentView) Release(ctx context.Context, claims ...Claim) error {
 	if err != nil {
 		return err
 	}
-	b.change = func(p *page, keys []string, claims []Claim) (bool, error) {
-		var at []int
-		for i, c := range claims {
-			if p.marks(keys[i]).releases(c) {
-				at = append(at, i)
-			}
-		}
-		if len(at) == 0 || v.x.withinQuota(p) != nil {
-			return false, nil //nolint:nilerr // At the limit the hint is left behind, which is harmless.
-		}
-		for _, i := range at {
-			p.release(keys[i], claims[i])
-		}
-		return true, nil
-	}
-	return v.run(ctx, b, false)
+	return v.run(ctx, b)
 }
 
-// withinQuota returns an error if the page has reached the service's limit of daily writes.
-func (x *Document) withinQuota(p *page) error {
-	limit := x.limits.WritesPerDay
-	if limit == 0 || p.writes.total(x.config.Now()) < limit {
-		return nil
-	}
-	return errorIn(p.name, fmt.Errorf("%w: %d writes in 24 hours; give the index a larger fan-out", driver.ErrQuota, limit))
-}
-
-// batch is the claims of one call, and what to do with them.
+// batch is the claims of one call, which all claim or all release.
 type batch struct {
-	claims  []Claim
-	keys    []string
-	others  [][]Hint
-	pending []int // Places in claims.
-	// change changes a page and reports whether it did; an unchanged page is not
-	// written.
-	change func(p *page, keys []string, claims []Claim) (bool, error)
-	// done is called with the places of the claims and the page, as written or, if
-	// there was nothing to write, as read.
-	done func(p *page, at []int)
+	claiming bool
+	claims   []Claim
+	keys     []string
+	others   [][]Hint // of a claim
+	pending  []int    // Places in claims.
+	written  bool     // A document was written.
+
+	crowded string // With errCrowded: the document's name
+	grown   int    // and the fan-out that the index needs first.
+	ungrown error  // Why the index could not get a larger fan-out; the batch goes on without.
 }
 
 func newBatch(claims []Claim) (*batch, error) {
-	b := &batch{claims: claims, others: make([][]Hint, len(claims)), done: func(*page, []int) {}}
+	b := &batch{claims: claims, others: make([][]Hint, len(claims))}
 	for i, c := range claims {
 		if err := c.check(shortHash); err != nil {
 			return nil, err
@@ -102,6 +67,42 @@ func newBatch(claims []Claim) (*batch, error) {
 		b.pending = append(b.pending, i)
 	}
 	return b, nil
+}
+
+// changing returns those of the places in claims that change the page. A claim always
+// does.
+func (b *batch) changing(p *page, at []int) []int {
+	if b.claiming {
+		return at
+	}
+	var changing []int
+	for _, i := range at {
+		if p.marks(b.keys[i]).releases(b.claims[i]) {
+			changing = append(changing, i)
+		}
+	}
+	return changing
+}
+
+// change applies the claims at the given places to the page.
+func (b *batch) change(p *page, at []int, now time.Time) {
+	for _, i := range at {
+		if b.claiming {
+			p.claim(b.keys[i], b.claims[i], now)
+		} else {
+			p.release(b.keys[i], b.claims[i])
+		}
+	}
+}
+
+// finish takes the hints of others from the page as it was written.
+func (b *batch) finish(p *page, at []int) {
+	if !b.claiming {
+		return
+	}
+	for _, i := range at {
+		b.others[i] = p.marks(b.keys[i]).others(b.claims[i].ID)
+	}
 }
 
 // pendingKeys returns the keys of the pending claims.
@@ -126,18 +127,18 @@ func (b *batch) of(in func(key string) bool) (at, rest []int) {
 }
 
 // run applies a batch, document by document. It follows, and if necessary finishes, a
-// change of the fan-out that it meets. If there is no index, it creates one if create
-// is set, and otherwise does nothing.
-func (v *documentView) run(ctx context.Context, b *batch, create bool) error {
-	for attempt := range moves {
-		if len(b.pending) == 0 {
-			return nil
+// change of the fan-out that it meets, and begins one if a document is crowded. If there
+// is no index, a claim creates one, and a release does nothing.
+func (v *documentView) run(ctx context.Context, b *batch) error {
+	for attempt := 0; len(b.pending) > 0; attempt++ {
+		if attempt == moves {
+			return errorIn(v.x.root(), fmt.Errorf("%w: gave up: the index layout changed repeatedly; retry later", driver.ErrConflict))
 		}
 		if err := v.open(ctx, v.holding(b.pendingKeys())); err != nil {
 			return err
 		}
 		if v.layout.fanout == 0 {
-			if !create {
+			if !b.claiming {
 				return nil
 			}
 			if err := v.create(ctx); err != nil {
@@ -145,22 +146,32 @@ func (v *documentView) run(ctx context.Context, b *batch, create bool) error {
 			}
 			continue
 		}
-		err := v.runPages(ctx, b)
-		switch {
-		case errors.Is(err, errFrozen):
-			err = v.x.passSeal(ctx, v.layout.epoch, attempt)
-			v.Forget()
-		case errors.Is(err, errMoved):
-			err = nil
-		}
-		if err != nil {
+		if err := v.follow(ctx, b, v.runPages(ctx, b), attempt); err != nil {
 			return err
 		}
 	}
-	if len(b.pending) == 0 {
-		return nil
+	if b.written {
+		v.x.retire(ctx)
 	}
-	return errorIn(v.x.root(), fmt.Errorf("%w: gave up: the index layout changed repeatedly; retry later", driver.ErrConflict))
+	return nil
+}
+
+// follow decides how a batch goes on after the result of runPages.
+func (v *documentView) follow(ctx context.Context, b *batch, err error, attempt int) error {
+	switch {
+	case errors.Is(err, errFrozen):
+		err = v.x.passSeal(ctx, v.layout.epoch, attempt)
+		v.Forget()
+	case errors.Is(err, errCrowded):
+		if b.ungrown = v.x.grow(ctx, v.layout, b.grown); b.ungrown != nil {
+			v.x.leaveAlone(b.crowded)
+		}
+		v.Forget()
+		err = ctx.Err()
+	case errors.Is(err, errMoved):
+		err = nil
+	}
+	return err
 }
 
 // runPages applies the pending claims of a batch.
@@ -172,29 +183,29 @@ func (v *documentView) runPages(ctx context.Context, b *batch) error {
 		if err != nil {
 			return err
 		}
-		b.done(p, at)
+		b.finish(p, at)
 		b.pending = rest
 	}
 	return nil
 }
 
-// write changes one page by compare-and-swap and returns it as stored.
+// write applies a part of a batch to one page by compare-and-swap, and returns the page
+// as stored or, if there was nothing to change, as read.
 func (v *documentView) write(ctx context.Context, b *batch, name string, at []int) (*page, error) {
-	var keys []string
-	var claims []Claim
-	for _, i := range at {
-		keys, claims = append(keys, b.keys[i]), append(claims, b.claims[i])
-	}
 	for attempt := 0; ; attempt++ {
 		p, err := v.writable(ctx, name)
 		if err != nil {
 			return nil, err
 		}
-		// If anything fails from here on, the view must read the page again.
-		delete(v.pages, name)
-		changed, err := b.change(p, keys, claims)
-		if err == nil && changed {
-			err = v.x.save(ctx, p, v.x.room())
+		changing, err := v.x.permitted(ctx, v.layout, b, p, b.changing(p, at))
+		if err == nil && len(changing) > 0 {
+			// If this fails, the view must read the page again.
+			delete(v.pages, name)
+			b.change(p, changing, v.x.config.Now())
+			if err = v.x.save(ctx, p, v.x.room()); err == nil {
+				b.written = true
+			}
+			err = v.x.overflow(v.layout, b, p, err)
 		}
 		if err == nil {
 			v.pages[name] = p
@@ -246,7 +257,7 @@ func (v *documentView) known(ctx context.Context, name string) (*page, error) {
 // mayCreate returns errMoved unless the layout was just read from the root: no process
 // would find the hints in a new document of an old layout.
 func (v *documentView) mayCreate(ctx context.Context) error {
-	if !v.rootAt.IsZero() && v.x.config.Now().Sub(v.rootAt) < freshLife {
+	if v.rootFresh() {
 		return nil
 	}
 	before := v.layout
@@ -263,8 +274,8 @@ func (v *documentView) mayCreate(ctx context.Context) error {
 // root that holds the hints itself is written together with the first ones.
 func (v *documentView) create(ctx context.Context) error {
 	root := &page{object: absent(v.x.root())}
-	if v.x.initial == 1 {
-		v.x.begin(root, 1)
+	if v.x.initial.fanout == 1 {
+		v.x.begin(root, v.x.initial)
 	} else {
 		var err error
 		if root, err = v.x.create(ctx, v.x.initial); err != nil {

@@ -64,9 +64,11 @@ type Claim struct {
 }
 
 // ErrFull is matched by the error of a Claim that would make a secret of the index too
-// large for its service. For a document the remedy is a larger fan-out, which a repair
-// gives it; an entry is full only if far too many tokens share one key.
-var ErrFull = errors.New("this secret of the index is full; run reindex with a larger fan-out")
+// large for its service. Entries are full only if far too many tokens share one key. A
+// document index grows before its documents are full, so the same is true for it, unless it
+// already has [MaxFanout] documents. A Reshard to a fan-out that is too small fails with it
+// too.
+var ErrFull = errors.New("a secret of the index has no room: the fan-out is too small, or too many tokens share one key")
 
 // Index is a map from hashes of keys to hints. It is safe for concurrent use
 // by goroutines, processes and machines.
@@ -158,6 +160,9 @@ type Config struct {
 	// math/rand/v2.Float64. With a Parallelism above 1, Jitter and Sleep are called by
 	// several goroutines at the same time.
 	Jitter func() float64
+	// Grace is how long the documents of an older fan-out are kept before a later writer
+	// deletes them; less than two hours counts as two hours.
+	Grace time.Duration
 	// Parallelism limits the concurrent calls to the service of one call of the index;
 	// zero means 1.
 	Parallelism int

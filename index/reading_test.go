@@ -426,7 +426,7 @@ func TestInvalidArguments(t *testing.T) {
 			t.Errorf("Claim of nothing: %v, %v", others, err)
 		}
 	})
-	for _, fanout := range []int{0, -1, 1025} {
+	for _, fanout := range []int{0, -1, index.MaxFanout + 1} {
 		if err := reshard(ctx, document(1).make(memory.New(), newClock().config()), fanout); !errors.Is(err, driver.ErrInvalid) {
 			t.Errorf("Reshard(%d): %v, want ErrInvalid", fanout, err)
 		}

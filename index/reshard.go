@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"example.com/tokenstore/driver"
+	"example.com/tokenstore/internal/parallel"
 )
 
 // Resharder is implemented by an index whose fan-out can be changed.
@@ -36,10 +37,24 @@ func (x *Document) Reshard(ctx context.Context, fanout int) error {
 	if err := CheckFanout(fanout); err != nil {
 		return fmt.Errorf("%w: %w", driver.ErrInvalid, err)
 	}
+	return x.change(ctx, func(root *page, l layout) (layout, error) {
+		var err error
+		if root.exists() && l.fanout != fanout {
+			err = x.wouldFit(ctx, fanout)
+		}
+		l.fanout = fanout
+		return l, err
+	})
+}
+
+// change gives the index the layout that to returns for the root and its layout or, if
+// there is no index, for the layout of a new one. It first finishes a change that is under
+// way.
+func (x *Document) change(ctx context.Context, to func(root *page, l layout) (layout, error)) error {
 	var err error
 	for attempt := range writeAttempts {
 		var done bool
-		if done, err = x.reshardOnce(ctx, fanout); done {
+		if done, err = x.changeOnce(ctx, to); done {
 			return err
 		}
 		if err == nil {
@@ -55,25 +70,32 @@ func (x *Document) Reshard(ctx context.Context, fanout int) error {
 	return err
 }
 
-// reshardOnce takes the next step, depending on the root, and reports whether it was
+// changeOnce takes the next step, depending on the root, and reports whether it was
 // the last one.
-func (x *Document) reshardOnce(ctx context.Context, fanout int) (done bool, err error) {
+func (x *Document) changeOnce(ctx context.Context, to func(root *page, l layout) (layout, error)) (done bool, err error) {
 	root, err := x.readRoot(ctx)
+	if err != nil {
+		return false, err
+	}
+	if root.next != nil {
+		return false, x.finish(ctx, root)
+	}
+	present := root.layout
+	if !root.exists() {
+		present = x.initial
+	}
+	next, err := to(root, present)
 	switch {
 	case err != nil:
 		return false, err
 	case !root.exists():
-		_, err := x.create(ctx, fanout)
-		return false, err // Another process may have created it with a different fan-out.
-	case root.next != nil:
-		return false, x.finish(ctx, root)
-	case root.fanout == fanout:
+		_, err := x.create(ctx, next)
+		return false, err // Another process may have created it with a different layout.
+	case next == present:
 		return true, nil
 	}
-	if err := x.wouldFit(ctx, fanout); err != nil {
-		return false, err
-	}
-	root.next = &layout{root.epoch + 1, fanout}
+	next.epoch++
+	root.next = &next
 	if root.fanout == 1 {
 		root.sealed = x.sealTime()
 	}
@@ -92,7 +114,7 @@ func (x *Document) wouldFit(ctx context.Context, fanout int) error {
 	if err != nil {
 		return err
 	}
-	for _, p := range x.split(pages, layout{1, fanout}) {
+	for _, p := range x.split(pages, layout{epoch: 1, fanout: fanout}) {
 		if err := fits(len(p.stored().encode()), x.room()); err != nil {
 			return errorIn(x.root(), fmt.Errorf("fan-out %d: %w", fanout, err))
 		}
@@ -124,7 +146,7 @@ func (x *Document) finish(ctx context.Context, root *page) error {
 		if root.next == nil || root.epoch != epoch {
 			return nil
 		}
-		if err = x.finishOnce(ctx, root); err != nil && !errors.Is(err, driver.ErrConflict) && !errors.Is(err, errMoved) {
+		if err = x.finishOnce(ctx, root); err != nil && !passing(err) {
 			return err
 		}
 		if err != nil {
@@ -137,6 +159,12 @@ func (x *Document) finish(ctx context.Context, root *page) error {
 		}
 	}
 	return errorIn(x.root(), fmt.Errorf("%w: gave up: other processes keep changing the fan-out; retry later", driver.ErrConflict))
+}
+
+// passing reports whether a step of a change may succeed if it is taken again: others took
+// it at the same time, it took too long, or the service asks for fewer calls.
+func passing(err error) bool {
+	return errors.Is(err, driver.ErrConflict) || errors.Is(err, errMoved) || errors.Is(err, driver.ErrThrottled)
 }
 
 // readAfter returns the root as finishOnce has left it, or reads it again if
@@ -158,6 +186,7 @@ func (x *Document) finishOnce(ctx context.Context, root *page) error {
 	pages := x.split(old, *root.next)
 	swapped := *root
 	swapped.layout, swapped.next, swapped.filled, swapped.sealed = *root.next, nil, nil, 0
+	swapped.retired = root.retired.add(root.layout, x.config.Now())
 	swapped.SetPrefix(idMark, nil)
 	if swapped.fanout == 1 {
 		swapped.SetPrefix(idMark, pages[0].ids())
@@ -189,7 +218,8 @@ func (x *Document) finishOnce(ctx context.Context, root *page) error {
 // since the announcement and no longer fit.
 func (x *Document) raise(ctx context.Context, root *page) error {
 	raised := *root
-	raised.next = &layout{root.next.epoch + 1, root.next.fanout * 2}
+	next := root.next.followed(root.next.fanout * 2)
+	raised.next = &next
 	if raised.next.fanout > MaxFanout {
 		return errorIn(root.name, fmt.Errorf("fan-out %d: %w: %w", raised.next.fanout, ErrFull, driver.ErrTooLarge))
 	}
@@ -205,16 +235,45 @@ func (x *Document) sealAll(ctx context.Context, root *page) ([]*page, error) {
 	if root.fanout == 1 {
 		return []*page{root}, nil // Sealed by the announcement.
 	}
-	pages, err := x.readPages(ctx, x.names(root.layout))
-	if err != nil {
-		return nil, err
+	names := x.names(root.layout)
+	sealed := make([]*page, len(names))
+	return sealed, x.inTurn(ctx, len(names), func(ctx context.Context, turn []int) error {
+		pages, err := x.readPages(ctx, namesAt(names, turn))
+		if err != nil {
+			return err
+		}
+		return parallel.Each(ctx, len(turn), x.config.Parallelism, func(ctx context.Context, i int) (err error) {
+			sealed[turn[i]], err = x.seal(ctx, pages[i])
+			return err
+		})
+	})
+}
+
+// inTurn calls do with the numbers 0 to n-1, some at a time, beginning anywhere: processes
+// that finish one change together then do different parts of it.
+func (x *Document) inTurn(ctx context.Context, n int, do func(ctx context.Context, turn []int) error) error {
+	first := int(x.config.Jitter() * float64(n))
+	numbers := make([]int, n)
+	for i := range numbers {
+		numbers[i] = (first + i) % n
 	}
-	for i, p := range pages {
-		if pages[i], err = x.seal(ctx, p); err != nil {
-			return nil, err
+	for turn := range slices.Chunk(numbers, atATime) {
+		if err := do(ctx, turn); err != nil {
+			return err
 		}
 	}
-	return pages, nil
+	return nil
+}
+
+// atATime is how many documents a change of the fan-out reads at a time.
+const atATime = 20
+
+func namesAt(names []string, turn []int) []string {
+	some := make([]string, len(turn))
+	for i, n := range turn {
+		some[i] = names[n]
+	}
+	return some
 }
 
 // seal seals one document. A missing one is created as a sealed one, so that no
@@ -277,34 +336,37 @@ func (x *Document) split(old []*page, next layout) []*page {
 // createAll creates the new documents that do not exist yet. It gives up with errMoved
 // if it has taken so long that the layout may be out of date.
 func (x *Document) createAll(ctx context.Context, pages []*page, began time.Time) error {
-	there, err := x.existing(ctx, pages)
-	if err != nil {
-		return err
+	names := make([]string, len(pages))
+	for i, p := range pages {
+		names[i] = p.name
 	}
-	for _, p := range pages {
-		if there[p.name] {
-			continue
-		}
-		if x.config.Now().Sub(began) > freshLife {
-			return errMoved
-		}
-		if _, err := x.putExact(ctx, p.stored(), 0); err != nil && !errors.Is(err, driver.ErrConflict) {
+	return x.inTurn(ctx, len(pages), func(ctx context.Context, turn []int) error {
+		there, err := x.existing(ctx, namesAt(names, turn))
+		if err != nil {
 			return err
 		}
-	}
-	return nil
+		return parallel.Each(ctx, len(turn), x.config.Parallelism, func(ctx context.Context, i int) error {
+			p := pages[turn[i]]
+			if there[p.name] {
+				return nil
+			}
+			if x.config.Now().Sub(began) > freshLife {
+				return errMoved
+			}
+			if _, err := x.putExact(ctx, p.stored(), 0); err != nil && !errors.Is(err, driver.ErrConflict) {
+				return err
+			}
+			return nil
+		})
+	})
 }
 
 // existing returns which of the documents have been created already, as far as one
 // call can show.
-func (x *Document) existing(ctx context.Context, pages []*page) (map[string]bool, error) {
+func (x *Document) existing(ctx context.Context, names []string) (map[string]bool, error) {
 	there := map[string]bool{}
 	if _, ok := driver.As[driver.BatchGetter](x.secrets); !ok {
 		return there, nil
-	}
-	names := make([]string, len(pages))
-	for i, p := range pages {
-		names[i] = p.name
 	}
 	objects, err := x.reader.ReadMany(ctx, names)
 	for _, o := range objects {

@@ -221,12 +221,3 @@ func (x *Document) stat(p *page) Stat {
 		WritesToday: p.writes.total(x.config.Now()), MaxWrites: x.limits.WritesPerDay, Lacking: p.lacking,
 	}
 }
-
-// GrowthDue reports whether the index needs a larger fan-out soon: one of its secrets has
-// used three quarters of its service's limit of size or of daily writes.
-func GrowthDue(stats []Stat) bool {
-	due := func(used, limit int) bool { return limit > 0 && used > limit/4*3 }
-	return slices.ContainsFunc(stats, func(s Stat) bool {
-		return due(s.Size, s.MaxSize) || due(s.WritesToday, s.MaxWrites)
-	})
-}

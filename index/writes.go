@@ -4,6 +4,7 @@
 package index
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -54,6 +55,21 @@ func (w writes) total(now time.Time) int {
 		}
 	}
 	return int(n)
+}
+
+// below returns when the writes of the last day will be fewer than limit, if nothing is
+// written until then.
+func (w writes) below(limit int, now time.Time) time.Time {
+	left := w.total(now)
+	for _, h := range slices.Backward(w) {
+		if h.hour < hourOf(now)-wholeDay {
+			continue
+		}
+		if left -= int(h.count); left < limit {
+			return time.Unix((h.hour+wholeDay+1)*3600, 0)
+		}
+	}
+	return now
 }
 
 // last returns the end of the hour of the last write, or the zero time.

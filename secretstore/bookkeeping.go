@@ -34,7 +34,10 @@ type bookkeepingField struct {
 	read func(*bookkeeping, driver.Object, string)
 }
 
-const deletedField = "deleted"
+const (
+	deletedField = "deleted"
+	noteField    = "note"
+)
 
 // bookkeepingFields starts with the generation, on which hasBookkeeping relies.
 var bookkeepingFields = []bookkeepingField{
@@ -42,9 +45,9 @@ var bookkeepingFields = []bookkeepingField{
 	number("created", true, func(b *bookkeeping) *int64 { return &b.created }, live),
 	number(deletedField, true, func(b *bookkeeping) *int64 { return &b.deleted }, tombstone),
 	text("keys", true, func(b *bookkeeping) *string { return &b.digest }, live),
-	// Reserved for programs that refresh tokens, to coordinate with each other. It is kept
-	// like an unknown field; the entry reserves the name.
-	kept("note", live),
+	// Only a swap sets it; see noteOf. It is no key, so a note that a person has edited
+	// leaves the row unedited.
+	kept(noteField, live),
 }
 
 // Data with driver.FormField comes from a later release; interpret refuses it.

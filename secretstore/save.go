@@ -110,6 +110,7 @@ type plan struct {
 	next      *row // the row to write
 	unchanged bool // nothing needs to be written
 	mends     bool // a person has edited the row, so the index may lack some of its keys
+	rotates   bool // the row's refresh token changes, and the index must have it
 	claims    []tokenstore.Key
 	releases  []tokenstore.Key
 	// rests are the keys that were looked up without a hit, and on which the decision
@@ -138,7 +139,7 @@ func (a *attempt) plan(ctx context.Context, token tokenstore.OAuthToken) (*plan,
 	case r.state == damaged:
 		return p, a.planMending(p, r, token)
 	}
-	return p, a.planUpdate(p, r, token)
+	return p, a.planUpdate(ctx, p, r, token)
 }
 
 func (p *plan) restOn(keys []tokenstore.Key, ownerless bool) {
@@ -147,23 +148,30 @@ func (p *plan) restOn(keys []tokenstore.Key, ownerless bool) {
 	}
 }
 
-func (a *attempt) planUpdate(p *plan, r *row, token tokenstore.OAuthToken) error {
+func (a *attempt) planUpdate(ctx context.Context, p *plan, r *row, token tokenstore.OAuthToken) error {
 	updated := tokenstore.Update(r.token, token)
-	edited := a.s.edited(r)
-	if updated == r.token && !edited {
+	if updated == r.token && !a.s.edited(r) {
 		p.unchanged, p.next = true, r
 		return nil
 	}
+	if err := a.rewrite(ctx, p, r, updated); err != nil {
+		return err
+	}
+	return a.s.checkSize(p.next)
+}
+
+// rewrite plans to replace the token of a live row.
+func (a *attempt) rewrite(ctx context.Context, p *plan, r *row, updated tokenstore.OAuthToken) error {
 	p.target, p.next = r, a.s.written(r, updated)
 	before, after := a.s.keys(r.token), a.s.keys(updated)
-	if edited {
+	if a.s.edited(r) {
 		// A person has changed the row, so it is unknown which of its keys are in the
 		// index: claim them all.
 		before, p.mends = nil, true
 	}
 	p.claims = without(after, before)
 	p.releases = without(a.s.keys(r.token), after)
-	return a.s.checkSize(p.next)
+	return a.leaveOut(ctx, p, r)
 }
 
 // planMending repairs a damaged row whose name belongs to the token: the fields that are
@@ -209,7 +217,7 @@ func (a *attempt) planInsert(ctx context.Context, p *plan, token tokenstore.OAut
 	case damaged:
 		return a.planMending(p, target, token)
 	case live:
-		return a.planUpdate(p, target, token)
+		return a.planUpdate(ctx, p, target, token)
 	}
 	if err := a.awaitRetirement(ctx, target); err != nil {
 		return err
@@ -304,7 +312,7 @@ func (a *attempt) carryOut(ctx context.Context, p *plan) error {
 	if len(p.claims) > 0 {
 		others, err := a.view.Claim(ctx, a.s.claims(p.claims, p.next)...)
 		if err != nil {
-			return err
+			return p.advise(err)
 		}
 		if err := a.settle(ctx, p, others); err != nil {
 			return err
@@ -364,8 +372,12 @@ func (a *attempt) commit(ctx context.Context, p *plan) error {
 	if err := a.tooOld(); err != nil {
 		return err
 	}
-	_, err := a.s.write(ctx, p.next)
-	return err
+	stored, err := a.s.write(ctx, p.next)
+	if err != nil {
+		return err
+	}
+	p.next = stored
+	return nil
 }
 
 // release removes from the index the keys that the written tokens no longer have. The saves

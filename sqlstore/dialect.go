@@ -36,6 +36,14 @@ type dialect interface {
 	look(ctx context.Context, tx *sql.Tx, table string) (columns []string, complete bool, err error)
 	// create creates the table, its indices and the counter if they do not exist.
 	create(ctx context.Context, tx *sql.Tx, table string) error
+	// has reports whether there is a table of that name.
+	has(ctx context.Context, tx *sql.Tx, table string) (bool, error)
+	// createNotes returns a statement that creates the table of notes if it does not
+	// exist.
+	createNotes() string
+	// keepNote returns a statement that sets a note. Its parameters are the table, the ID,
+	// the note and the content to which it belongs.
+	keepNote() string
 	// upgrade changes an older form of the table to the present one.
 	upgrade(ctx context.Context, tx *sql.Tx, t *table) error
 

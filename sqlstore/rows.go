@@ -17,7 +17,7 @@ import (
 	"example.com/tokenstore"
 )
 
-// rows is the table as one transaction sees it; it implements rowstore.Rows.
+// rows is the table as one transaction sees it; it implements rowstore.Notes.
 type rows struct {
 	ctx   context.Context //nolint:containedctx // of the one operation that rows lives for
 	tx    *sql.Tx
@@ -25,6 +25,8 @@ type rows struct {
 	table *table
 	// read holds, by ID, what else is known of the rows that were read.
 	read map[string]readRow
+	// noted says whether there is a table of notes.
+	noted known
 }
 
 // readRow is what is known of a row beside its token.
@@ -33,12 +35,12 @@ type readRow struct {
 	// oddExpiry says that the row has an expiry that cannot be understood. It
 	// stays until the token has one, or another access token.
 	oddExpiry bool
-	access    string
+	token     tokenstore.OAuthToken
 }
 
 // keepsExpiry reports whether the row keeps its expiry when it is updated to t.
 func (r readRow) keepsExpiry(t tokenstore.OAuthToken) bool {
-	return r.oddExpiry && t.Expiry.IsZero() && t.AccessToken == r.access
+	return r.oddExpiry && t.Expiry.IsZero() && t.AccessToken == r.token.AccessToken
 }
 
 // keyColumns says which column a kind of key is in.
@@ -142,7 +144,7 @@ func (r *rows) scan(from *sql.Rows) (tokenstore.OAuthToken, readRow, error) {
 	if err != nil {
 		return tokenstore.OAuthToken{}, readRow{}, &unreadableError{place, t.ID, err.Error()}
 	}
-	return t, readRow{place, oddExpiry, t.AccessToken}, nil
+	return t, readRow{place, oddExpiry, t}, nil
 }
 
 // raw returns the current row of a selection with so many other columns: its place and
@@ -285,6 +287,9 @@ func (r *rows) Insert(row tokenstore.OAuthToken) error {
 	if err := r.exec(statement, args...); err != nil {
 		return err
 	}
+	if err := r.dropNote(row.ID); err != nil { // That of a row which somebody else has deleted.
+		return err
+	}
 	return r.verify(row, r.equals(idColumn), row.ID, row.ID)
 }
 
@@ -308,6 +313,9 @@ func (r *rows) Update(row tokenstore.OAuthToken) error {
 	}
 	statement := "UPDATE " + d.quote(r.table.name) + " SET " + strings.Join(set, ", ") + " WHERE " + d.place() + " = ?"
 	if err := r.exec(statement, append(values, read.place)...); err != nil {
+		return err
+	}
+	if err := r.carryNote(read.token, row); err != nil {
 		return err
 	}
 	return r.verify(row, d.place()+" = ?", read.place)
@@ -362,6 +370,9 @@ func (r *rows) delete(id string) error {
 			return err
 		}
 	}
+	if err := r.dropNote(id); err != nil {
+		return err
+	}
 	return r.gone(r.equals(idColumn), id, id)
 }
 
@@ -380,6 +391,9 @@ func (r *rows) deleteAll() error {
 	//nolint:gosec // The table's name is checked.
 	if _, err := r.tx.ExecContext(r.ctx, "DELETE FROM "+d.quote(r.table.name)); err != nil {
 		return r.kept(err)
+	}
+	if err := r.dropNotes(); err != nil {
+		return err
 	}
 	return r.gone("")
 }

@@ -168,6 +168,21 @@ func (d sqliteDialect) create(ctx context.Context, tx *sql.Tx, name string) erro
 	return nil
 }
 
+func (sqliteDialect) has(ctx context.Context, tx *sql.Tx, table string) (bool, error) {
+	names, err := texts(ctx, tx, "SELECT name FROM sqlite_master WHERE type = 'table' AND lower(name) = lower(?)", table)
+	return len(names) > 0, err
+}
+
+func (d sqliteDialect) createNotes() string {
+	return "CREATE TABLE IF NOT EXISTS " + d.quote(notesTable) +
+		" (table_name varchar(64) NOT NULL, id varchar(255) NOT NULL, note varchar(512) NOT NULL, content varchar(24) NOT NULL, PRIMARY KEY (table_name, id))"
+}
+
+func (d sqliteDialect) keepNote() string {
+	return "INSERT INTO " + d.quote(notesTable) + " (table_name, id, note, content) VALUES (?, ?, ?, ?) " +
+		"ON CONFLICT (table_name, id) DO UPDATE SET note = excluded.note, content = excluded.content"
+}
+
 // sqliteColumns returns the columns as the SDKs declare them.
 func sqliteColumns() string {
 	var b strings.Builder

@@ -19,6 +19,9 @@
 //
 //   - indices whose names begin with "tokenstore_", so that a find does not
 //     read the whole table;
+//   - a table tokenstore_notes with the notes of tokens (see tokenstore.Swapper), created
+//     with the first note. A note that belongs to another content of a row, because an
+//     SDK has written it since, does not count;
 //   - a table tokenstore_ids with the highest number that ever was an ID. The
 //     table of tokens cannot remember it, since deleted rows are gone, and an ID
 //     that is used again would let an old reference find another user's token.
@@ -112,6 +115,7 @@ type Store struct {
 var (
 	_ tokenstore.OpenStore = (*Store)(nil)
 	_ tokenstore.Exister   = (*Store)(nil)
+	_ tokenstore.Pinger    = (*Store)(nil)
 	_ tokenstore.Warner    = (*Store)(nil)
 )
 

@@ -4,6 +4,7 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -157,6 +158,26 @@ func (s *Store) Exists(ctx context.Context) (bool, error) {
 		return err
 	})
 	return exists, s.failed(ctx, "look for the table", "", err)
+}
+
+// Ping implements tokenstore.Pinger: it reads from the table, in one transaction.
+func (s *Store) Ping(ctx context.Context) error {
+	err := s.transaction(ctx, false, func(r *rows) error {
+		has, err := s.dialect.has(ctx, r.tx, s.config.table)
+		switch {
+		case err != nil:
+			return err
+		case !has:
+			return tokenstore.ErrNotFound
+		}
+		var one int
+		err = r.tx.QueryRowContext(ctx, "SELECT 1 FROM "+s.dialect.quote(s.config.table)+" LIMIT 1").Scan(&one) //nolint:gosec // The table's name is checked.
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		return r.told(err)
+	})
+	return s.failed(ctx, "ping", "", err)
 }
 
 // Warnings implements tokenstore.Warner.

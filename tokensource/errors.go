@@ -46,7 +46,8 @@ var (
 )
 
 // Error is a failed refresh. errors.Is and errors.As find its Kind and its cause. Its message shows
-// the cause only as far as that cannot contain a credential: a Redeemer's own words are left out.
+// the cause only as far as that cannot contain a credential: a Redeemer's own words are left out, unless
+// an error has a method Reason() string, which returns what may be shown.
 type Error struct {
 	// Kind is one of the kinds of this package or, if the outcome is unknown or a wait was too
 	// long, tokenstore.ErrUnavailable.
@@ -108,6 +109,7 @@ func describe(err error) string {
 	var errno syscall.Errno
 	var dns *net.DNSError
 	var timeout interface{ Timeout() bool }
+	var given interface{ Reason() string }
 	switch {
 	case errors.As(err, &own):
 		if own.Err == nil {
@@ -120,6 +122,8 @@ func describe(err error) string {
 		return stores.Error()
 	case errors.Is(err, errNoToken), errors.Is(err, errClaimed):
 		return err.Error()
+	case errors.As(err, &given):
+		return given.Reason()
 	case errors.Is(err, context.Canceled):
 		return context.Canceled.Error()
 	case errors.As(err, &dns) && dns.IsNotFound:

@@ -139,20 +139,22 @@ func (f *flight) over(n note, now time.Time) bool {
 }
 
 // stand answers while another process's claim stands: with the access token while it is good, else
-// the flight waits, if the claim does not last longer than callers wait.
+// the flight waits, for as long as callers do. It does not begin to wait for a claim that lasts
+// longer than that; but one that was just made by a process that took over is worth the wait.
 func (f *flight) stand(n note, good bool, now time.Time) step {
 	left := n.lasts - now.Sub(f.e.seenAt)
+	waited := now.Sub(f.began)
 	switch {
 	case good:
 		return f.give(f.row.OAuthToken)
-	case now.Add(left).Sub(f.began) > f.s.patience():
+	case left > f.s.patience(), waited >= f.s.patience():
 		cause := f.cause
 		if cause == nil {
 			cause = errClaimed
 		}
 		return f.fail(unavailable(n.written, now.Add(left), cause))
 	}
-	return f.wait(min(left, f.pause(f.waits)))
+	return f.wait(min(left, f.pause(f.waits), f.s.patience()-waited))
 }
 
 // wait waits and reads again, as long as somebody wants the result.

@@ -7,6 +7,8 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
+	"strings"
 	"testing"
 
 	"example.com/tokenstore"
@@ -21,6 +23,9 @@ type CrashOptions struct {
 	// Fanout, if not zero, is a fan-out to which the repair changes the index; this is
 	// then one more operation to interrupt.
 	Fanout int
+	// Rotating adds the repair that makes the index leave out refresh tokens to the operations
+	// to interrupt.
+	Rotating bool
 	// Every, if above one, interrupts only every Every-th call of an operation.
 	Every int
 	// Only, if not empty, names the operations to interrupt.
@@ -42,7 +47,7 @@ func Crash(t *testing.T, newSecrets func(t testing.TB) driver.Secrets, engine Ne
 	for _, name := range options.Only {
 		only[name] = true
 	}
-	for _, op := range interruptions(options.Fanout) {
+	for _, op := range interruptions(options) {
 		if len(options.Only) > 0 && !only[op.name] {
 			continue
 		}
@@ -105,9 +110,13 @@ func interrupt(ctx context.Context, newSite func() *site, op interruption, every
 	return points, nil
 }
 
+// tokens are the stored tokens by ID, with their notes; what the store remembers of its reads
+// is left out.
+type tokens = map[string]tokenstore.Noted
+
 // change is the effect of an operation: the tokens before and after it.
 type change struct {
-	before, after map[string]tokenstore.OAuthToken
+	before, after tokens
 }
 
 // uninterrupted returns the effect of the operation without a fault.
@@ -210,50 +219,50 @@ func (c *crashed) inject(secrets driver.Secrets) driver.Secrets {
 // judge checks the tokens that the interrupted operation has left. The result of an
 // operation whose process died does not count.
 func (c *crashed) judge(ctx context.Context, outcome error) error {
-	tokens, err := c.stored(ctx)
+	now, err := c.stored(ctx)
 	if err != nil {
 		return err
 	}
-	happened := maps.Equal(tokens, c.want.after)
+	happened := maps.Equal(now, c.want.after)
 	if outcome == nil && !c.fault.gone && !happened {
-		return fmt.Errorf("the operation returned no error, but has not happened:\n%s", listing(tokens))
+		return fmt.Errorf("the operation returned no error, but has not happened:\n%s", listing(now))
 	}
-	if err := c.wholly(tokens); err != nil {
+	if err := c.wholly(now); err != nil {
 		return err
 	}
 	if c.op.edited {
 		return nil
 	}
-	return c.lostKey(ctx, tokens)
+	return c.lostKey(ctx, now)
 }
 
 // wholly returns an error if the operation has happened only in part.
-func (c *crashed) wholly(tokens map[string]tokenstore.OAuthToken) error {
-	if maps.Equal(tokens, c.want.before) || maps.Equal(tokens, c.want.after) {
+func (c *crashed) wholly(now tokens) error {
+	if maps.Equal(now, c.want.before) || maps.Equal(now, c.want.after) {
 		return nil
 	}
 	if !c.op.many {
-		return fmt.Errorf("the operation has happened only in part:\n%s", listing(tokens))
+		return fmt.Errorf("the operation has happened only in part:\n%s", listing(now))
 	}
 	ids := map[string]bool{}
-	for _, m := range []map[string]tokenstore.OAuthToken{tokens, c.want.before, c.want.after} {
+	for _, m := range []tokens{now, c.want.before, c.want.after} {
 		for id := range m {
 			ids[id] = true
 		}
 	}
 	for id := range ids {
-		if tokens[id] != c.want.before[id] && tokens[id] != c.want.after[id] && !c.between(tokens[id]) {
-			return fmt.Errorf("a token is neither as before the operation nor as after:\n%s", listing(tokens))
+		if now[id] != c.want.before[id] && now[id] != c.want.after[id] && !c.between(now[id]) {
+			return fmt.Errorf("a token is neither as before the operation nor as after:\n%s", listing(now))
 		}
 	}
 	return nil
 }
 
 // between reports whether a token is as after the first of two saves.
-func (c *crashed) between(token tokenstore.OAuthToken) bool {
+func (c *crashed) between(now tokenstore.Noted) bool {
 	first := tokenOf(user1, "one")
 	first.ID, first.AccessToken = derivedID(first), "a-renewed"
-	return token == first
+	return now == tokenstore.Noted{OAuthToken: first, Note: c.want.before[first.ID].Note}
 }
 
 // finished returns an error unless the tokens are as after the operation.
@@ -261,14 +270,14 @@ func (c *crashed) finished(ctx context.Context) error {
 	if err := c.settle(ctx); err != nil {
 		return err
 	}
-	tokens, err := c.stored(ctx)
+	now, err := c.stored(ctx)
 	if err != nil {
 		return err
 	}
-	if !maps.Equal(tokens, c.want.after) {
-		return fmt.Errorf("the tokens are not as after the operation:\n%s\nbut:\n%s", listing(c.want.after), listing(tokens))
+	if !maps.Equal(now, c.want.after) {
+		return fmt.Errorf("the tokens are not as after the operation:\n%s\nbut:\n%s", listing(c.want.after), listing(now))
 	}
-	return c.lostKey(ctx, tokens)
+	return c.lostKey(ctx, now)
 }
 
 // repaired runs a repair after the grace period, and after another grace period a second
@@ -309,10 +318,11 @@ func clean(ctx context.Context, store *secretstore.Store) error {
 	return nil
 }
 
-func listing(tokens map[string]tokenstore.OAuthToken) string {
-	var list []tokenstore.OAuthToken
-	for _, t := range tokens {
-		list = append(list, t)
+func listing(all tokens) string {
+	var lines []string
+	for _, t := range all {
+		lines = append(lines, reply{token: t.OAuthToken, note: t.Note}.String())
 	}
-	return describeRows(list)
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
 }

@@ -5,6 +5,7 @@ package enginetest
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/driver"
@@ -50,8 +51,8 @@ func tokenOf(user, name string) tokenstore.OAuthToken {
 }
 
 // prepare creates the starting state: tokens with and without a user, one with a given
-// ID, one that has lost the refresh token from which its ID is derived, a deleted one,
-// and the leftovers of an insert whose process died.
+// ID, one with a note, one that has lost the refresh token from which its ID is derived, a
+// deleted one, and the leftovers of an insert whose process died.
 func (s *site) prepare(ctx context.Context) error {
 	store, err := s.process(nil)
 	if err != nil {
@@ -61,6 +62,9 @@ func (s *site) prepare(ctx context.Context) error {
 		if _, err := store.SaveToken(ctx, token); err != nil {
 			return err
 		}
+	}
+	if err := note(ctx, store, user1, firstNote); err != nil {
+		return err
 	}
 	moved := tokenOf("", "moved")
 	moved.ID, moved.RefreshToken = derivedID(moved), "r-moved-on"
@@ -92,6 +96,33 @@ func (s *site) dieInInsert(ctx context.Context) error {
 	return s.settle(ctx)
 }
 
+// firstNote is the note of user1's token in the starting state.
+const firstNote = "claim 1"
+
+// note sets the note of a user's token.
+func note(ctx context.Context, s *secretstore.Store, user, text string) error {
+	return swapping("", user, tokenstore.OAuthToken{}, text).do(ctx, s)
+}
+
+// swapping swaps a user's token as it reads it, unless it is as wanted: then a swap before
+// it, of which it does not know, has happened.
+func swapping(name, user string, next tokenstore.OAuthToken, text string) interruption {
+	return interruption{name: name, do: func(ctx context.Context, s *secretstore.Store) error {
+		old, err := s.FindNoted(ctx, tokenstore.OAuthToken{UserName: user})
+		if err != nil {
+			return err
+		}
+		if old.Note == text && tokenstore.Update(old.OAuthToken, next) == old.OAuthToken {
+			return nil
+		}
+		now, swapped, err := s.SwapToken(ctx, old, next, text)
+		if err == nil && !swapped {
+			return fmt.Errorf("the token was not swapped, although nobody else writes: %s", reply{token: now.OAuthToken, note: now.Note})
+		}
+		return err
+	}}
+}
+
 func saving(name string, token tokenstore.OAuthToken) interruption {
 	return interruption{name: name, do: func(ctx context.Context, s *secretstore.Store) error {
 		_, err := s.SaveToken(ctx, token)
@@ -107,7 +138,7 @@ func repairing(name string, options secretstore.ReindexOptions) interruption {
 }
 
 // interruptions returns the operations to interrupt.
-func interruptions(fanout int) []interruption {
+func interruptions(options CrashOptions) []interruption {
 	adoption := tokenOf("adopts@zylker.example:6", "free")
 	adoption.AccessToken = "a-adopted"
 	byGrant := tokenOf("adopts@zylker.example:6", "free")
@@ -126,10 +157,19 @@ func interruptions(fanout int) []interruption {
 		saving("update by refresh token", withClient(tokenstore.OAuthToken{RefreshToken: "r-free", AccessToken: "a-renewed"})),
 		saving("update of nothing", tokenOf(user1, "one")),
 		saving("rotation", tokenstore.OAuthToken{UserName: user1, AccessToken: "a-rotated", RefreshToken: "r-rotated", GrantToken: "g-rotated"}),
+		saving("rotation of the refresh token", tokenstore.OAuthToken{UserName: user1, AccessToken: "a-rotated", RefreshToken: "r-rotated"}),
 		saving("rotation to another's key", tokenstore.OAuthToken{UserName: user1, RefreshToken: "r-two"}),
+		rotatedBefore("save by a refresh token that was rotated to", withClient(tokenstore.OAuthToken{RefreshToken: "r-rotated-before", AccessToken: "a-renewed"})),
+		rotatedBefore("insert by a refresh token that was rotated from", withClient(tokenstore.OAuthToken{RefreshToken: "r-one", AccessToken: "a-renewed"})),
 		saving("adoption by refresh token", adoption),
 		saving("adoption by grant token", byGrant),
 		editedSave(),
+		swapping("swap of the note", user1, tokenstore.OAuthToken{}, "claim 2"),
+		swapping("swap of the access token", user1, tokenstore.OAuthToken{AccessToken: "a-renewed"}, ""),
+		swapping("swap of all keys", user1, tokenstore.OAuthToken{AccessToken: "a-rotated", RefreshToken: "r-rotated", GrantToken: "g-rotated"}, ""),
+		swapping("swap to another's key", user1, tokenstore.OAuthToken{RefreshToken: "r-two"}, "claim 2"),
+		swapping("swap to a key that a crash claimed", user2, tokenstore.OAuthToken{RefreshToken: "r-dead"}, ""),
+		editedSwap(),
 		{name: "delete", do: func(ctx context.Context, s *secretstore.Store) error {
 			return s.DeleteToken(ctx, derivedID(tokenOf(user1, "")))
 		}},
@@ -141,10 +181,27 @@ func interruptions(fanout int) []interruption {
 		repairingLater(),
 		repairingLost(),
 	}
-	if fanout > 0 {
-		all = append(all, repairing("reindex to another fan-out", secretstore.ReindexOptions{Fanout: fanout}))
+	if options.Fanout > 0 {
+		all = append(all, repairing("reindex to another fan-out", secretstore.ReindexOptions{Fanout: options.Fanout}))
+	}
+	if options.Rotating {
+		all = append(all, repairing("reindex for rotating refresh tokens", secretstore.ReindexOptions{Rotating: true}))
 	}
 	return all
+}
+
+// rotatedBefore is a save after the refresh token of the first user was rotated.
+func rotatedBefore(name string, token tokenstore.OAuthToken) interruption {
+	i := saving(name, token)
+	i.before = func(ctx context.Context, s *site) error {
+		store, err := s.process(nil)
+		if err != nil {
+			return err
+		}
+		_, err = store.SaveToken(ctx, tokenstore.OAuthToken{UserName: user1, RefreshToken: "r-rotated-before"})
+		return err
+	}
+	return i
 }
 
 // editedSave is a save of a token whose keys a person has changed.
@@ -154,6 +211,13 @@ func editedSave() interruption {
 	i.before = func(ctx context.Context, s *site) error {
 		return s.editToken(ctx, derivedID(tokenOf(user1, "")), map[string]string{"refresh_token": "r-edited", "grant_token": ""})
 	}
+	return i
+}
+
+// editedSwap is a swap of a token whose keys a person has changed.
+func editedSwap() interruption {
+	i := swapping("swap of an edited token", user1, tokenstore.OAuthToken{AccessToken: "a-renewed"}, "claim 2")
+	i.edited, i.before = true, editedSave().before
 	return i
 }
 

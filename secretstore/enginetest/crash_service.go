@@ -249,36 +249,41 @@ func (s *site) loseIndex(ctx context.Context) error {
 
 // stored returns the tokens by ID, as a new process lists them. At most one of them may
 // have a random ID, since all random IDs count as one.
-func (s *site) stored(ctx context.Context) (map[string]tokenstore.OAuthToken, error) {
+func (s *site) stored(ctx context.Context) (tokens, error) {
 	store, err := s.process(nil)
 	if err != nil {
 		return nil, err
 	}
-	tokens, err := store.GetTokens(ctx)
+	listed, err := store.GetTokens(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("the tokens cannot be listed: %w", err)
 	}
-	byID := map[string]tokenstore.OAuthToken{}
-	for _, token := range tokens {
+	byID := tokens{}
+	for _, token := range listed {
+		noted, err := store.FindNoted(ctx, tokenstore.OAuthToken{ID: token.ID})
+		if err != nil {
+			return nil, fmt.Errorf("a listed token is not found by its ID: %w", err)
+		}
 		if strings.HasPrefix(token.ID, randomMark) {
 			token.ID = randomMark
 		}
 		if _, twice := byID[token.ID]; twice {
 			return nil, errors.New("two tokens have random IDs")
 		}
-		byID[token.ID] = token
+		byID[token.ID] = tokenstore.Noted{OAuthToken: token, Note: noted.Note}
 	}
 	return byID, nil
 }
 
 // lostKey returns an error unless a new process finds every token by each of its keys,
 // through the index alone.
-func (s *site) lostKey(ctx context.Context, tokens map[string]tokenstore.OAuthToken) error {
+func (s *site) lostKey(ctx context.Context, all tokens) error {
 	store, err := s.process(nil)
 	if err != nil {
 		return err
 	}
-	for _, token := range tokens {
+	for _, noted := range all {
+		token := noted.OAuthToken
 		for _, k := range tokenstore.KeysOf(token) {
 			found, err := store.FindToken(ctx, tokenstore.QueryFor(k))
 			if err != nil {

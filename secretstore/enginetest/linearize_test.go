@@ -11,6 +11,7 @@ import (
 	"example.com/tokenstore/driver/drivertest"
 	"example.com/tokenstore/driver/memory"
 	"example.com/tokenstore/secretstore"
+	"example.com/tokenstore/secretstore/enginetest"
 )
 
 func TestLinearizableEntries(t *testing.T) {
@@ -28,7 +29,16 @@ func TestLinearizableDocument16(t *testing.T) {
 	linearizable(t, secretstore.WithDocument(16))
 }
 
+func TestLinearizableGrowth(t *testing.T) {
+	t.Parallel()
+	linearizableOn(t, growing(t, 400, 0))
+}
+
 func linearizable(t *testing.T, form secretstore.Option) {
+	linearizableOn(t, engineWith(form))
+}
+
+func linearizableOn(t *testing.T, engine enginetest.NewEngine) {
 	// Each call yields to others, as a network does.
 	secrets := drivertest.Intercept(memory.New(), func(ctx context.Context, _ drivertest.Call, do func(context.Context) error) error {
 		runtime.Gosched()
@@ -43,7 +53,7 @@ func linearizable(t *testing.T, form secretstore.Option) {
 		return ctx.Err()
 	})
 	conformance.Linearizable(t, func(t testing.TB) tokenstore.Store {
-		store, err := secretstore.New(secrets, form, short, secretstore.WithScanLimit(0))
+		store, err := engine(secrets, short, secretstore.WithScanLimit(0))
 		if err != nil {
 			t.Fatal(err)
 		}

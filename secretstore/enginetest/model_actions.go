@@ -31,7 +31,7 @@ var (
 
 const (
 	foreignID = "theirs"
-	noteField = "note" // a field that the store does not know
+	noteField = "note" // which only swaps and people set
 
 	bookkeepingFields = 3 // in a live token's secret
 )
@@ -41,11 +41,12 @@ func (w *modelWorld) actions() map[string]func(*rapid.T) {
 	return map[string]func(*rapid.T){
 		"find": w.findAny, "find again": w.findAny, "find by key": w.findKey, "find by id": w.findID,
 		"save": w.saveAny, "save again": w.saveAny, "save more": w.saveAny, "save tokens": w.saveMany,
+		"find noted": w.findNoted, "swap token": w.swapToken, "swap token again": w.swapToken,
 		"list":   func(rt *rapid.T) { w.list(rt, w.client(rt)) },
 		"delete": w.deleteOne, "delete tokens": w.deleteAll,
 		"restart": w.startAgain,
 		"reindex": w.reindex, "lose index": w.lose, "die": w.die, "edit": w.edit, "edit again": w.edit, "plant": w.plant,
-		"overwrite": w.overwrite, "overwrite again": w.overwrite, "scribble": w.scribble, "copy": w.copyContent, "swap": w.swap, "keep": w.keep, "put back": w.putBack,
+		"overwrite": w.overwrite, "overwrite again": w.overwrite, "scribble": w.scribble, "copy": w.copyContent, "swap": w.exchange, "keep": w.keep, "put back": w.putBack,
 	}
 }
 
@@ -207,7 +208,7 @@ func (w *modelWorld) lose(rt *rapid.T) {
 		rt.Fatal(err)
 	}
 	w.wait(rt)
-	if _, err := w.client(rt).Reindex(w.ctx, secretstore.ReindexOptions{}); err != nil {
+	if _, err := w.client(rt).Reindex(w.ctx, w.rotating()); err != nil {
 		rt.Fatalf("reindex: %v", err)
 	}
 	w.rows.repaired()
@@ -287,11 +288,14 @@ func (w *modelWorld) edit(rt *rapid.T) {
 		return
 	}
 	r.clean, r.unmarked = false, true
+	if r.edited == nil {
+		r.edited = map[tokenstore.Key]bool{}
+	}
 	if key.Value != "" && !tokenstore.Holds(r.token, key) {
-		if r.edited == nil {
-			r.edited = map[tokenstore.Key]bool{}
-		}
 		r.edited[key] = true
+	}
+	if refresh := (tokenstore.Key{Kind: tokenstore.RefreshKey, Value: edited.RefreshToken}); edited.UserName == "" && w.rows.lacks(r, refresh) {
+		r.edited[refresh] = true // It belonged to a user.
 	}
 	r.token = edited
 }

@@ -132,8 +132,8 @@ func (w *modelWorld) copyContent(rt *rapid.T) {
 	w.rows.damage(to, from.token, from.created, from.note)
 }
 
-// swap exchanges the contents of two tokens' secrets.
-func (w *modelWorld) swap(rt *rapid.T) {
+// exchange exchanges the contents of two tokens' secrets.
+func (w *modelWorld) exchange(rt *rapid.T) {
 	a := w.rowThat(rt, "one", func(r *modelRow) bool { return r.clean && !r.unlisted })
 	b := w.rowThat(rt, "other", func(r *modelRow) bool { return r.clean && !r.unlisted && r != a })
 	ofA, ofB := w.content(rt, a), w.content(rt, b)

@@ -56,7 +56,17 @@ func (e *explorer) rows(ctx context.Context, secrets driver.Secrets) (string, er
 			}
 		}
 	}
-	return describeRows(tokens), nil
+	rows := describeRows(tokens)
+	for _, token := range tokens {
+		noted, err := store.FindNoted(ctx, tokenstore.OAuthToken{ID: token.ID})
+		if err != nil || noted.OAuthToken != token {
+			return "", fmt.Errorf("a stored token is not found with its note: %w (%s)", err, describeToken(token))
+		}
+		if noted.Note != "" {
+			rows += fmt.Sprintf("\nnote of %s: %q", token.ID, noted.Note)
+		}
+	}
+	return rows, nil
 }
 
 // derivedID returns the ID that is generated for a token.
@@ -77,7 +87,7 @@ func describeToken(t tokenstore.OAuthToken) string {
 	if strings.HasPrefix(id, randomMark) {
 		id = randomMark
 	}
-	return fmt.Sprintf("%s: user %q refresh %q access %q grant %q client %q", id, t.UserName, t.RefreshToken, t.AccessToken, t.GrantToken, t.ClientID)
+	return fmt.Sprintf("%s: user %q refresh %q access %q grant %q client %q domain %q", id, t.UserName, t.RefreshToken, t.AccessToken, t.GrantToken, t.ClientID, t.APIDomain)
 }
 
 // explained looks for an order of the operations that gives the rows and answers seen.
@@ -138,13 +148,20 @@ func (e *explorer) oneByOne(ctx context.Context, order []int) (outcome, error) {
 		return outcome{}, err
 	}
 	o := outcome{answers: make([]string, len(e.scenario.ops))}
+	stores, read := map[int]*secretstore.Store{}, map[int]tokenstore.Noted{}
 	for _, i := range order {
 		store, err := e.open(secrets, fmt.Sprint("p", i), runTime, nil)
 		if err != nil {
 			return outcome{}, err
 		}
-		token, err := e.scenario.ops[i].do(ctx, store)
-		o.answers[i] = answer(result{i, token, err})
+		stores[i] = store
+		if read[i], err = e.scenario.ops[i].prepare(ctx, store); err != nil {
+			return outcome{}, err
+		}
+	}
+	for _, i := range order {
+		seen, err := e.scenario.ops[i].do(ctx, stores[i], read[i])
+		o.answers[i] = answer(result{i, seen, err})
 	}
 	var err error
 	if o.rows, err = e.rows(ctx, secrets); err != nil {
@@ -175,7 +192,7 @@ func answer(r result) string {
 		}
 		return r.err.Error()
 	}
-	return describeToken(r.token)
+	return r.seen.String()
 }
 
 // settled checks that a repair, much later, changes no token, adds no key, and leaves

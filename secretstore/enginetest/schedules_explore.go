@@ -13,9 +13,9 @@ import (
 	"strconv"
 	"strings"
 
-	"example.com/tokenstore"
 	"example.com/tokenstore/driver"
 	"example.com/tokenstore/driver/drivertest"
+	"example.com/tokenstore/secretstore"
 )
 
 // crash says after how many of its calls a process dies.
@@ -26,6 +26,7 @@ var noCrash = crash{process: -1}
 // explorer runs one scenario many times.
 type explorer struct {
 	engine   NewEngine
+	own      func(process string) []secretstore.Option
 	scenario scenario
 	runs     int
 	switches int   // the maximum number of switches in a run; 0 means any
@@ -34,8 +35,11 @@ type explorer struct {
 	expected map[string]outcome
 }
 
-func newExplorer(engine NewEngine, s scenario, switches int) *explorer {
-	return &explorer{engine: engine, switches: switches, scenario: s, longest: make([]int, len(s.ops)), expected: map[string]outcome{}}
+func newExplorer(engine NewEngine, s scenario, own func(process string) []secretstore.Option, switches int) *explorer {
+	if own == nil {
+		own = func(string) []secretstore.Option { return nil }
+	}
+	return &explorer{engine: engine, own: own, switches: switches, scenario: s, longest: make([]int, len(s.ops)), expected: map[string]outcome{}}
 }
 
 // node is a point of a run at which several processes wait to make a call.
@@ -171,7 +175,11 @@ func (e *explorer) prepare(ctx context.Context, secrets driver.Secrets) error {
 		if err != nil {
 			return err
 		}
-		if _, err := op.do(ctx, store); err != nil {
+		read, err := op.prepare(ctx, store)
+		if err == nil {
+			_, err = op.do(ctx, store, read)
+		}
+		if err != nil {
 			return fmt.Errorf("starting state: %s: %w", op.name, err)
 		}
 	}
@@ -181,7 +189,7 @@ func (e *explorer) prepare(ctx context.Context, secrets driver.Secrets) error {
 // result is how one operation of a race ended.
 type result struct {
 	process int
-	token   tokenstore.OAuthToken
+	seen    reply
 	err     error
 }
 
@@ -217,19 +225,33 @@ func (e *explorer) newRace(ctx context.Context, l *ledger, dead crash) (*race, e
 	for i := range n {
 		r.ended[i] = -1
 	}
+	var begin []func()
 	for i, op := range e.scenario.ops {
 		name := fmt.Sprint(i)
-		store, err := e.open(r.gate.Wrap(name, l.process(name)), "p"+name, runTime, func() { l.restart(name) })
+		service := &gateway{l.process(name)}
+		store, err := e.open(service, "p"+name, runTime, func() { l.restart(name) })
 		if err != nil {
 			return nil, err
 		}
-		go func() {
-			token, err := op.do(ctx, store)
-			r.done <- result{i, token, err}
-		}()
+		read, err := op.prepare(ctx, store)
+		if err != nil {
+			return nil, err
+		}
+		service.Secrets = r.gate.Wrap(name, service.Secrets)
+		begin = append(begin, func() {
+			seen, err := op.do(ctx, store, read)
+			r.done <- result{i, seen, err}
+		})
+	}
+	for _, op := range begin {
+		go op()
 	}
 	return r, nil
 }
+
+// gateway is the service of a process, which is put behind the gate when the operations
+// begin.
+type gateway struct{ driver.Secrets }
 
 // run makes one call after another, as the chooser says, until all operations have
 // returned.

@@ -1,0 +1,71 @@
+// How long calls wait for other processes.
+
+package tokensource_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"example.com/tokenstore"
+)
+
+// crash leaves a claim, as a process does that dies while it redeems.
+func crash(t *testing.T, store tokenstore.Store) {
+	t.Helper()
+	gone := make(chan struct{})
+	crashed := open(t, store, redeemerFunc(func(context.Context, tokenstore.OAuthToken) (tokenstore.OAuthToken, error) {
+		<-gone
+		return tokenstore.OAuthToken{}, context.Canceled
+	}))
+	t.Cleanup(func() { close(gone) }) // Before the Source is closed.
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if _, err := crashed.Token(ctx, byUser); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("the caller of a process that dies got %v", err)
+	}
+}
+
+// TestTakeoverServesAllWaiters: a takeover's claim is longer than the one before it, but those who have waited
+// for that one wait for the takeover too.
+func TestTakeoverServesAllWaiters(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, p := newFakeStore(stored(-time.Second)), &provider{delay: 2 * time.Second}
+		crash(t, store)
+		start := time.Now()
+		var wg sync.WaitGroup
+		for range 8 {
+			s := open(t, store, p)
+			wg.Go(func() { want(t, s, "access-1") })
+		}
+		wg.Wait()
+		if d := time.Since(start); d < 55*time.Second || d > 75*time.Second {
+			t.Errorf("it took %s", d)
+		}
+	})
+}
+
+// TestNobodyWaitsForLongerThanTwoClaims: if takeover after takeover leads to nothing, a call ends after two claims, and
+// one that meets a claim that lasts longer than that ends at once, and says when to come back.
+func TestNobodyWaitsForLongerThanTwoClaims(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, p := newFakeStore(stored(-time.Second)), &provider{}
+		store.perDay = 96 // Claims double up to half an hour.
+		p.fail(errors.New("no answer"))
+		for i := range 4 {
+			start := time.Now()
+			err := wantError(t, open(t, store, p), tokenstore.ErrUnavailable)
+			d := time.Since(start)
+			if d > 2*time.Minute+15*time.Second {
+				t.Errorf("call %d waited for %s", i, d)
+			}
+			if i == 3 && (d > time.Minute || !err.Next.After(time.Now())) {
+				t.Errorf("call %d waited for %s, and is told to come back at %s", i, d, err.Next)
+			}
+			time.Sleep(time.Second)
+		}
+	})
+}
