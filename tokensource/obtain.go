@@ -84,11 +84,18 @@ func (s *Source) lookUp(ctx context.Context, k key, query tokenstore.OAuthToken)
 	ctx, cancel := s.ownContext(ctx, budget)
 	defer cancel()
 	defer context.AfterFunc(s.calm, cancel)()
-	start := s.now()
-	row, err := s.read(ctx, query)
-	if err != nil {
+	var row tokenstore.Noted
+	var start time.Time
+	for try := 0; ; try++ {
+		start = s.now()
+		var err error
+		if row, err = s.read(ctx, query); err == nil {
+			break
+		}
 		s.report(ctx, nil, StepRead, start, err)
-		return nil, s.storeError(err)
+		if try >= retries || !temporary(err) || s.sleep(ctx, s.pause(try)) != nil {
+			return nil, s.storeError(err)
+		}
 	}
 	e := s.entryOf(row.ID)
 	s.report(ctx, e, StepRead, start, nil)
