@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/oauth2"
+
 	"example.com/tokenstore"
 	"example.com/tokenstore/tokensource"
 )
@@ -62,11 +64,17 @@ func TestDay(t *testing.T) {
 		name  string
 		reuse time.Duration
 	}{{"forever", tokensource.Forever}, {"rotation", 0}} {
-		t.Run(kind.name, func(t *testing.T) { day(t, processes, users, kind.reuse) })
+		t.Run(kind.name, func(t *testing.T) {
+			days := 1
+			if long && kind.reuse == 0 {
+				days = 5
+			}
+			live(t, processes, users, days, kind.reuse)
+		})
 	}
 }
 
-func day(t *testing.T, processes, users int, reuse time.Duration) {
+func live(t *testing.T, processes, users, days int, reuse time.Duration) {
 	synctest.Test(t, func(t *testing.T) {
 		var rows []tokenstore.OAuthToken
 		for i := range users {
@@ -76,7 +84,7 @@ func day(t *testing.T, processes, users int, reuse time.Duration) {
 		}
 		store := newDayStore(rows)
 		p := newDayProvider(rows, reuse == tokensource.Forever)
-		end := time.Now().Add(24 * time.Hour)
+		end := time.Now().Add(time.Duration(days) * 24 * time.Hour)
 		var errs atomic.Int64
 		var sources []*tokensource.Source
 		done := make(chan struct{}, processes)
@@ -113,14 +121,14 @@ func day(t *testing.T, processes, users int, reuse time.Duration) {
 		redeemed, most := p.count()
 		// A token is refreshed before its end: by the margin, and by the luck of the first of all
 		// processes. The ideal counts that too.
-		ideal := float64(users) * 24 / (1 - p.lead().Hours())
+		ideal := float64(users*days) * 24 / (1 - p.lead().Hours())
 		writes, worst := store.count()
 		t.Logf("%d redemptions (ideal %.0f), at most %d in ten minutes of one token; %d writes, at most %d of one token; %d faults", redeemed, ideal, most, writes, worst, store.faults.Load())
 		if float64(redeemed) > 1.05*ideal {
 			t.Errorf("%d redemptions, ideal %.0f", redeemed, ideal)
 		}
-		if worst > 96 {
-			t.Errorf("%d writes of one token in a day", worst)
+		if worst > 96*days {
+			t.Errorf("%d writes of one token in %d days", worst, days)
 		}
 		if most > 10 {
 			t.Errorf("%d redemptions of one token in ten minutes", most)
@@ -128,5 +136,42 @@ func day(t *testing.T, processes, users int, reuse time.Duration) {
 		if store.faults.Load() == 0 {
 			t.Error("no fault happened")
 		}
+	})
+}
+
+// naive redeems for one process, which remembers the refresh token that it got.
+type naive struct {
+	p     *dayProvider
+	token tokenstore.OAuthToken
+}
+
+func (n *naive) Token() (*oauth2.Token, error) {
+	got, err := n.p.Redeem(context.Background(), n.token)
+	if err != nil {
+		return nil, err
+	}
+	n.token = got
+	return &oauth2.Token{AccessToken: got.AccessToken, Expiry: got.Expiry}, nil
+}
+
+// TestWithoutASource shows what the same fleet does with an oauth2.ReuseTokenSource in each process: the
+// first process that refreshes spends the refresh token of all others.
+func TestWithoutASource(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		row := stored(time.Minute)
+		p := newDayProvider([]tokenstore.OAuthToken{row}, false)
+		var refused int
+		for range 64 {
+			first := &oauth2.Token{AccessToken: row.AccessToken, Expiry: row.Expiry}
+			source := oauth2.ReuseTokenSource(first, &naive{p, row})
+			time.Sleep(time.Minute)
+			if _, err := source.Token(); errors.Is(err, tokensource.ErrNeedsConsent) {
+				refused++
+			}
+		}
+		if refused < 50 {
+			t.Errorf("%d of 64 processes were refused", refused)
+		}
+		t.Logf("%d of 64 processes were refused: the login is revoked", refused)
 	})
 }
