@@ -281,7 +281,13 @@ func TestUnknownEnd(t *testing.T) {
 		if got, err := s.Renew(t.Context(), token); err != nil || got.AccessToken != "access-1" {
 			t.Errorf("Renew: %q, %v", got.AccessToken, err)
 		}
-		time.Sleep(time.Minute)
+	})
+	synctest.Test(t, func(t *testing.T) {
+		row := stored(0)
+		row.Expiry = time.Time{}
+		store := newFakeStore(row)
+		s := open(t, store, &provider{})
+		want(t, s, "access-0")
 		_ = store.DeleteToken(t.Context(), "1")
 		time.Sleep(time.Hour)
 		wantError(t, s, tokenstore.ErrNotFound)
