@@ -13,7 +13,8 @@
 // has none, come from the SDK's default chain: environment, shared files (profile
 // names one of their profiles), and the roles of containers, functions and machines.
 // kms_key, recovery_days and fanout are as in the options of [New];
-// recovery_days=0 deletes by force. pepper_file is as in [secretstore.URLOptions].
+// recovery_days=0 deletes by force. pepper_file and rotating are as in
+// [secretstore.URLOptions].
 // endpoint is the base URL of an emulator; without TLS it must be on this machine,
 // unless insecure is true.
 //
@@ -27,7 +28,8 @@
 //
 // The service accepts about 100 new versions of a secret per day. So the access
 // token, which changes hourly, is not indexed; see
-// [secretstore.WithoutAccessIndex].
+// [secretstore.WithoutAccessIndex], and [secretstore.WithRotating] for refresh
+// tokens that change as often.
 //
 // # Deletion
 //

@@ -27,7 +27,7 @@ func init() {
 }
 
 // The parameters of a URL.
-var parameters = []string{"region", "profile", "endpoint", "insecure", "kms_key", "recovery_days", "fanout", secretstore.ParamPepperFile}
+var parameters = []string{"region", "profile", "endpoint", "insecure", "kms_key", "recovery_days", "fanout", secretstore.ParamPepperFile, secretstore.ParamRotating}
 
 // open opens the store that a URL names; see the package comment.
 func open(ctx context.Context, u *url.URL) (tokenstore.OpenStore, error) {

@@ -13,8 +13,8 @@
 // Credentials are the application default credentials. location selects regional
 // secrets; replicas lists the locations of global ones, separated by commas, and
 // cannot be combined with location or kms_key. kms_key and fanout are as in the
-// options of [New], pepper_file as in [secretstore.URLOptions]. transport is
-// "grpc", or "rest" where only HTTP gets through. endpoint is the host:port of an
+// options of [New], pepper_file and rotating as in [secretstore.URLOptions].
+// transport is "grpc", or "rest" where only HTTP gets through. endpoint is the host:port of an
 // emulator: the connection to it is not encrypted, and no credentials are used. If
 // it is on another machine, insecure=true is required.
 //

@@ -25,7 +25,7 @@ func init() {
 }
 
 // The parameters of a URL.
-var parameters = []string{"location", "replicas", "kms_key", "fanout", "transport", "endpoint", "insecure", secretstore.ParamPepperFile}
+var parameters = []string{"location", "replicas", "kms_key", "fanout", "transport", "endpoint", "insecure", secretstore.ParamPepperFile, secretstore.ParamRotating}
 
 const (
 	transportGRPC = "grpc"

@@ -20,7 +20,7 @@ func TestPageRoundTrip(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	ids := []string{"a", "generation", strings.Repeat("x", 128), Hash(tokenstore.Key{Kind: tokenstore.UserKey, Value: "fake"}, nil)}
 	for range 500 {
-		p := &page{object: absent("index/root"), layout: layout{5, 16}, sealed: random.Int64N(3)}
+		p := &page{object: absent("index/root"), layout: layout{5, 16, random.IntN(2) == 0}, sealed: random.Int64N(3)}
 		p.revision, p.generation = "1", 7
 		for range random.IntN(20) {
 			key := Hash(tokenstore.Key{Kind: tokenstore.UserKey, Value: []string{"fake", "a", "b"}[random.IntN(3)]}, nil)[:shortHash]
@@ -36,8 +36,14 @@ func TestPageRoundTrip(t *testing.T) {
 				p.filled = append(p.filled, n)
 			}
 		}
+		if random.IntN(2) == 0 {
+			p.next = &layout{6, 1 + random.IntN(MaxFanout), random.IntN(2) == 0}
+		}
 		data := p.stored().encode()
 		again := mustPage(t, data)
+		if (p.next == nil) != (again.next == nil) || p.next != nil && *again.next != *p.next {
+			t.Fatalf("%s announces %v, want %v", data, again.next, p.next)
+		}
 		if !slices.Equal(again.all(), p.all()) || again.layout != p.layout || again.sealed != p.sealed || !slices.Equal(again.filled, p.filled) {
 			t.Fatalf("%s read as %+v", data, again)
 		}
@@ -66,6 +72,7 @@ func FuzzPage(f *testing.F) {
 	for _, seed := range []string{
 		`{"epoch":"1","fanout":"1","generation":"1800000000","writes":"ahcw:12 1:3","@` + own + `":"t1x2y3 = ` + key + `;t1x2y9+5a ` + key[:15] + `a.1"}`,
 		`{"epoch":"1800000000","fanout":"16","filled":"ffff","next":"1800000001 1","sealed":"1"}`,
+		`{"epoch":"1800000000","fanout":"1","omits":"access refresh","next":"1800000001 4 access refresh","sealed":"1"}`,
 		`{"epoch":1,"fanout":2,"x":{"y":[null]},"@a":"1-5 ` + key + `.zz"}`,
 		`{"epoch":"1","fanout":"1","@a":"1 ` + key + `;2 ` + key + `"}`,
 		`{"epoch":"1","fanout":"1024","filled":"` + strings.Repeat("f", 256) + `"}`,

@@ -60,7 +60,7 @@ const (
 // Unknown fields survive writes of a document, but not a change of the fan-out.
 type Document struct {
 	source
-	initial int
+	initial layout // Of a new index, without its epoch.
 
 	mu       sync.Mutex
 	known    layout // The layout seen last; fan-out 0 if none.
@@ -75,13 +75,13 @@ type DocumentOption func(*Document)
 // WithFanout sets the fan-out of a new index; the default is 1. Values below 1 count
 // as 1, values above [MaxFanout] as MaxFanout. An existing index keeps its fan-out.
 func WithFanout(fanout int) DocumentOption {
-	return func(x *Document) { x.initial = min(max(fanout, 1), MaxFanout) }
+	return func(x *Document) { x.initial.fanout = min(max(fanout, 1), MaxFanout) }
 }
 
-// NewDocument returns an index of documents. It also implements [Lister] and
-// [Resharder].
+// NewDocument returns an index of documents. It also implements [Lister], [Resharder] and
+// [Omitter].
 func NewDocument(secrets driver.Secrets, c Config, options ...DocumentOption) Index {
-	x := &Document{source: newSource(secrets, c), initial: 1}
+	x := &Document{source: newSource(secrets, c), initial: layout{fanout: 1}}
 	for _, o := range options {
 		o(x)
 	}
@@ -159,10 +159,17 @@ func (x *Document) namesOf(l layout, keys []string) []string {
 // remembered returns the layout that this process has seen last. It does not return
 // a layout of the root alone: reading the hints means reading the root anyway.
 func (x *Document) remembered() (layout, bool) {
+	l, ok := x.seenLately()
+	return l, ok && l.fanout > 1
+}
+
+// seenLately returns the layout that this process has seen last, if that is recent enough to
+// rely on.
+func (x *Document) seenLately() (layout, bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	fresh := x.config.Now().Sub(x.seenAt) < rootLife
-	return x.known, x.known.fanout > 1 && fresh
+	return x.known, x.known.fanout > 0 && fresh
 }
 
 // remember keeps the layout of a root that was just read or written. The documents
@@ -229,10 +236,10 @@ func (x *Document) save(ctx context.Context, p *page, limit int) error {
 }
 
 // create writes the first root, or returns the one that another process has written.
-func (x *Document) create(ctx context.Context, fanout int) (*page, error) {
+func (x *Document) create(ctx context.Context, first layout) (*page, error) {
 	root := &page{object: absent(x.root())}
 	for attempt := 0; ; attempt++ {
-		x.begin(root, fanout)
+		x.begin(root, first)
 		err := x.save(ctx, root, x.limits.MaxSize)
 		if err == nil || !errors.Is(err, driver.ErrConflict) {
 			return root, err
@@ -250,6 +257,7 @@ func (x *Document) create(ctx context.Context, fanout int) (*page, error) {
 
 // begin gives a new root its first layout. The epoch is the clock's seconds, so that
 // it differs from the epochs of an earlier root that was lost.
-func (x *Document) begin(root *page, fanout int) {
-	root.layout = layout{max(seconds(x.config.Now()), 1), fanout}
+func (x *Document) begin(root *page, first layout) {
+	root.layout = first
+	root.epoch = max(seconds(x.config.Now()), 1)
 }

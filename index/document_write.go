@@ -274,8 +274,8 @@ func (v *documentView) mayCreate(ctx context.Context) error {
 // root that holds the hints itself is written together with the first ones.
 func (v *documentView) create(ctx context.Context) error {
 	root := &page{object: absent(v.x.root())}
-	if v.x.initial == 1 {
-		v.x.begin(root, 1)
+	if v.x.initial.fanout == 1 {
+		v.x.begin(root, v.x.initial)
 	} else {
 		var err error
 		if root, err = v.x.create(ctx, v.x.initial); err != nil {

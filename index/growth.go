@@ -52,7 +52,7 @@ func (x *Document) Expect(ctx context.Context, tokens, hints int) error {
 			tokens, hints = tokens+1, hints+len(hintsOf(idOf(f), textOf(f)))
 		}
 	}
-	if root == nil && x.enough(x.initial, tokens, hints) == 1 {
+	if root == nil && x.enough(x.initial.fanout, tokens, hints) == 1 {
 		return nil // The first claim creates it.
 	}
 	return x.change(ctx, func(root *page, l layout) (layout, error) {

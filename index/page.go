@@ -17,7 +17,8 @@ import (
 const (
 	epochField  = "epoch"  // Root: counts the changes of the fan-out.
 	fanoutField = "fanout" // Root: the number of documents; 1 means the root alone.
-	nextField   = "next"   // Root: "epoch fanout" while the fan-out is being changed.
+	omitsField  = "omits"  // Root: the kinds of key that are left out, see omit.go.
+	nextField   = "next"   // Root: the next layout, while it is being changed.
 	filledField = "filled" // Root: the documents created by the last change of the fan-out.
 	sealedField = "sealed" // When the document was sealed, in Unix seconds.
 	writesField = "writes" // The writes of the last day, see writes.
@@ -35,10 +36,17 @@ const (
 	ownKey = "="
 )
 
-// layout says in which documents the hints are.
+// layout says in which documents the hints are, and of which keys.
 type layout struct {
-	epoch  int64
-	fanout int
+	epoch    int64
+	fanout   int
+	rotating bool // Refresh tokens are left out, see Omitter.
+}
+
+// followed returns the layout with another fan-out that follows l.
+func (l layout) followed(fanout int) layout {
+	l.epoch, l.fanout = l.epoch+1, fanout
+	return l
 }
 
 // page is one document: the root, which holds all hints if the fan-out is 1, or
@@ -178,7 +186,11 @@ func (p *page) decodeRoot() error {
 	if epoch == 0 || fanout < 1 || fanout > MaxFanout {
 		return fmt.Errorf("%w: index root has no valid epoch or fan-out", driver.ErrUnreadable)
 	}
-	p.layout = layout{epoch, int(fanout)}
+	rotating, err := p.takeOmits()
+	if err != nil {
+		return err
+	}
+	p.layout = layout{epoch, int(fanout), rotating}
 	p.takeFilled()
 	p.takeRetired()
 	text, err := p.Text(nextField)
@@ -186,13 +198,36 @@ func (p *page) decodeRoot() error {
 		return err
 	}
 	p.Set(nextField, "")
-	var next layout
-	if _, err := fmt.Sscanf(text, "%d %d", &next.epoch, &next.fanout); err != nil ||
-		next.epoch <= epoch || next.fanout < 1 || next.fanout > MaxFanout {
+	next, ok := parseNext(text)
+	if !ok || next.epoch <= epoch {
 		return fmt.Errorf("%w: field %q", driver.ErrUnreadable, nextField)
 	}
 	p.next = &next
 	return nil
+}
+
+// String returns the layout as the root announces it: epoch, fan-out and, unless it is the
+// default, what is left out.
+func (l layout) String() string {
+	return strings.TrimSpace(fmt.Sprintf("%d %d %s", l.epoch, l.fanout, l.omits()))
+}
+
+// parseNext parses what String returns.
+func parseNext(text string) (l layout, ok bool) {
+	parts := strings.SplitN(text, " ", 3)
+	if len(parts) < 2 {
+		return layout{}, false
+	}
+	var err1, err2 error
+	l.epoch, err1 = strconv.ParseInt(parts[0], 10, 64)
+	l.fanout, err2 = strconv.Atoi(parts[1])
+	ok = err1 == nil && err2 == nil && l.fanout >= 1 && l.fanout <= MaxFanout
+	if len(parts) == 3 {
+		var known bool
+		l.rotating, known = parseOmits(parts[2])
+		ok = ok && known
+	}
+	return l, ok
 }
 
 // takeFilled parses which documents were created: a bit for each, in hexadecimal, the
@@ -257,8 +292,9 @@ func (p *page) stored() object {
 	o.Set(retiredField, p.retired.String())
 	o.SetNumber(epochField, p.epoch)
 	o.SetNumber(fanoutField, int64(p.fanout))
+	o.Set(omitsField, p.omits())
 	if p.next != nil {
-		o.Set(nextField, fmt.Sprintf("%d %d", p.next.epoch, p.next.fanout))
+		o.Set(nextField, p.next.String())
 	}
 	return o
 }

@@ -82,15 +82,15 @@ func (x *Document) changeOnce(ctx context.Context, to func(root *page, l layout)
 	}
 	present := root.layout
 	if !root.exists() {
-		present.fanout = x.initial
+		present = x.initial
 	}
 	next, err := to(root, present)
 	switch {
 	case err != nil:
 		return false, err
 	case !root.exists():
-		_, err := x.create(ctx, next.fanout)
-		return false, err // Another process may have created it with a different fan-out.
+		_, err := x.create(ctx, next)
+		return false, err // Another process may have created it with a different layout.
 	case next == present:
 		return true, nil
 	}
@@ -114,7 +114,7 @@ func (x *Document) wouldFit(ctx context.Context, fanout int) error {
 	if err != nil {
 		return err
 	}
-	for _, p := range x.split(pages, layout{1, fanout}) {
+	for _, p := range x.split(pages, layout{epoch: 1, fanout: fanout}) {
 		if err := fits(len(p.stored().encode()), x.room()); err != nil {
 			return errorIn(x.root(), fmt.Errorf("fan-out %d: %w", fanout, err))
 		}
@@ -218,7 +218,8 @@ func (x *Document) finishOnce(ctx context.Context, root *page) error {
 // since the announcement and no longer fit.
 func (x *Document) raise(ctx context.Context, root *page) error {
 	raised := *root
-	raised.next = &layout{root.next.epoch + 1, root.next.fanout * 2}
+	next := root.next.followed(root.next.fanout * 2)
+	raised.next = &next
 	if raised.next.fanout > MaxFanout {
 		return errorIn(root.name, fmt.Errorf("fan-out %d: %w: %w", raised.next.fanout, ErrFull, driver.ErrTooLarge))
 	}

@@ -27,6 +27,7 @@ type attempt struct {
 	started time.Time
 	finding bool // the operation is a find: it may search all tokens, and repairs nothing
 	witness *witness
+	scan    *scan // what a search of all tokens has read; nil before it
 }
 
 func (s *Store) attempt() *attempt {
@@ -219,11 +220,9 @@ func (a *attempt) candidates(ctx context.Context, k tokenstore.Key) ([]string, e
 			ids = append(ids, hash) // It has the ID that is derived from the key, so it may have the key.
 		}
 	}
-	if k.Kind == tokenstore.AccessKey && !a.s.accessIndex {
-		for _, id := range a.s.known.holders(hash) {
-			if !slices.Contains(ids, id) {
-				ids = append(ids, id)
-			}
+	for _, id := range a.s.known.holders(hash) {
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
 		}
 	}
 	return ids, nil
@@ -298,61 +297,6 @@ func (a *attempt) forget(ids []string) {
 	for _, id := range ids {
 		delete(a.rows, id)
 	}
-}
-
-// search reads all tokens for a key that the index may lack: an access token that is not
-// indexed or, for a find, a key that a person has changed in the service's console.
-func (a *attempt) search(ctx context.Context, k tokenstore.Key, ownerless bool) (*row, error) {
-	leftOut := k.Kind == tokenstore.AccessKey && !a.s.accessIndex
-	if !leftOut && (!a.finding || a.s.scanLimit == 0) {
-		return nil, nil
-	}
-	r, err := a.searchAll(ctx, k, ownerless, leftOut)
-	if !leftOut && errors.Is(err, tokenstore.ErrDenied) {
-		// A role may be allowed to find but not to list; then the index decides.
-		return nil, nil
-	}
-	return r, err
-}
-
-// searchAll reads all tokens, or none if there are more than the scan limit and all is not
-// set. A token that cannot be parsed does not hide others; one that the role may not read
-// may be the one that is searched for.
-func (a *attempt) searchAll(ctx context.Context, k tokenstore.Key, ownerless, all bool) (*row, error) {
-	ids, err := a.s.list(ctx)
-	if err != nil || len(ids) == 0 || !all && len(ids) > a.s.scanLimit {
-		return nil, err
-	}
-	if err := a.load(ctx, ids); err != nil {
-		return nil, err
-	}
-	rows := make([]*row, len(ids))
-	for i, id := range ids {
-		rows[i] = a.rows[id]
-	}
-	if err := a.s.confirmAbsent(ctx, rows); err != nil {
-		return nil, err
-	}
-	if err := a.witness.recognise(ctx, rows...); err != nil {
-		return nil, err
-	}
-	for _, r := range rows {
-		a.keep(ctx, r)
-	}
-	var barred error
-	ids = slices.DeleteFunc(ids, func(id string) bool {
-		r := a.rows[id]
-		// One that holds the key is the answer, and not "not found".
-		if r.barred() && (!errors.Is(r.err, tokenstore.ErrUnreadable) || r.state == damaged && tokenstore.Holds(r.token, k)) {
-			barred = r.fault()
-		}
-		return r.barred()
-	})
-	r, _, err := a.pick(k, ids, ownerless)
-	if r == nil && err == nil {
-		err = barred
-	}
-	return r, err
 }
 
 // list returns the escaped IDs of all tokens, from the index if that has them all, and

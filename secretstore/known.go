@@ -8,15 +8,14 @@ import (
 	"sync"
 	"time"
 
-	"example.com/tokenstore"
 	"example.com/tokenstore/internal/recent"
 	"example.com/tokenstore/internal/staleness"
 )
 
 // known is the memory of a process: the states of tokens, so that reads never go
 // backwards; their highest generations, so that it notices when older content is put
-// back; when it first saw a tombstone; which secrets are foreign; and which rows have an
-// access token that is not indexed, so that a find by it is cheap.
+// back; when it first saw a tombstone; which secrets are foreign; and which rows have a key
+// that the index may lack, so that a find by it is cheap.
 type known struct {
 	states *staleness.Memory // by secret name
 
@@ -25,7 +24,7 @@ type known struct {
 	tombstones recent.Map[burial]   // by secret name
 	counts     recent.Map[int64]    // the highest generations, by secret name
 	strangers  recent.Map[stranger] // by secret name
-	access     recent.Map[[]string] // by hash of the access token: escaped IDs
+	keys       recent.Map[[]string] // by hash of a key that the index may lack: escaped IDs
 }
 
 // stranger is a secret that is not the store's, by what the index said of it then.
@@ -133,25 +132,28 @@ func (k *known) wrote(s *Store, r *row) {
 	}
 }
 
-// learn remembers the access token of a live row if the index leaves it out.
+// learn remembers the keys of a live row that the index may lack.
 func (k *known) learn(s *Store, r *row) {
-	if s.accessIndex || r.token.AccessToken == "" {
-		return
+	for _, key := range s.unindexed(r.token) {
+		k.hold(s.hash(key), r.id)
 	}
-	hash := s.hash(tokenstore.Key{Kind: tokenstore.AccessKey, Value: r.token.AccessToken})
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	ids, _ := k.access.Get(hash)
-	if !slices.Contains(ids, r.id) {
-		ids = append(ids, r.id)
-	}
-	k.access.Put(hash, ids)
 }
 
-// holders returns the escaped IDs of the rows that were seen with the access token.
+func (k *known) hold(hash, id string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	ids, _ := k.keys.Get(hash)
+	if !slices.Contains(ids, id) {
+		ids = append(ids, id)
+	}
+	k.keys.Put(hash, ids)
+}
+
+// holders returns the escaped IDs of the rows that were seen with a key, by its hash, that
+// the index may lack.
 func (k *known) holders(hash string) []string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	ids, _ := k.access.Get(hash)
+	ids, _ := k.keys.Get(hash)
 	return slices.Clone(ids)
 }

@@ -21,11 +21,98 @@ const (
 	staleSuite = "./secretstore TestStoreOverStaleReads/^entries$"
 	races      = "./secretstore "
 	staleness  = "internal/staleness/memory.go"
+	rotated    = "./secretstore/enginetest TestSchedulesRotating/one/"
 )
 
 // mutations are the rules of the engine, each taken away: first those by which it
 // finds tokens without transactions, then those of the contract.
 var mutations = []mutation{
+	{
+		"a rotation leaves its refresh token out of any index", "secretstore/omitted.go",
+		"\tif omitted {\n\t\tp.claims", "\tif omitted || true {\n\t\tp.claims",
+		races + "TestCheckRecommendsRotating|TestQuotaErrorOfARotation", false,
+	},
+	{
+		"a rotation releases the old refresh token", "secretstore/omitted.go",
+		"p.claims, p.releases = claims, releases", "p.claims = claims",
+		races + "TestRotatingFollowsTheIndex", false,
+	},
+	{
+		"an update of a token without a user leaves its refresh token out", "secretstore/omitted.go",
+		"r.token.UserName == \"\" || len(claims)", "len(claims)",
+		races + "TestTokenWithoutAUserIsIndexed", false,
+	},
+	{
+		"an insert of a user leaves its refresh token out", "secretstore/save.go",
+		"\tp.claims = a.s.keys(token)\n", "\tp.claims = a.s.keys(token)\n\tif token.UserName != \"\" && a.s.documents {\n\t\tp.claims = withoutRefresh(p.claims)\n\t}\n",
+		rotated + "^from_nothing:_save_r1_._save_u1_r1$", true,
+	},
+	{
+		"a find does not search for a refresh token that is left out", "secretstore/search.go",
+		"\t\tif leftOut {\n", "\t\tif leftOut && k.Kind == tokenstore.AccessKey {\n",
+		races + "TestRotatingFollowsTheIndex", false,
+	},
+	{
+		"a save without a user does not search before it inserts", "secretstore/search.go",
+		"\t\tif leftOut {\n", "\t\tif leftOut && a.finding {\n",
+		rotated + "^from_save_u1_r1_save_u1_r2:_save_r2_a5_._save_r2$", true,
+	},
+	{
+		"an adoption searches among users' tokens", "secretstore/search.go",
+		"\tif !ownerless {\n", "\tif !ownerless || k.Kind == tokenstore.RefreshKey {\n",
+		races + "TestTokenWithoutAUserIsIndexed", false,
+	},
+	{
+		"a search overlooks a token that was inserted meanwhile", "secretstore/search.go",
+		"\tfor range maxLooks {\n\t\tr, err := a.scanFor(", "\tfor range 1 {\n\t\tr, err := a.scanFor(",
+		races + "TestSearchFollowsARenamedUser", false,
+	},
+	{
+		"a search never stops before the last token", "secretstore/search.go",
+		"const searchChunk = 200", "const searchChunk = 1 << 20",
+		races + "TestSearchStopsAtTheHit", false,
+	},
+	{
+		"a repair adds what is left out", "secretstore/repair_tokens.go",
+		"if r.rotating && row.token.UserName != \"\" {", "if r.rotating && row.token.UserName == \"-\" {",
+		races + "TestRotatingLater", false,
+	},
+	{
+		"a repair leaves out the refresh token of a token without a user", "secretstore/repair_tokens.go",
+		"if r.rotating && row.token.UserName != \"\" {", "if r.rotating {",
+		races + "TestRotatedTokenLosesItsUser", false,
+	},
+	{
+		"a process relies on a single document that it remembers", "index/omit.go",
+		"ok && (l.rotating || l.fanout > 1)", "ok",
+		"./awssm TestRotatingLater", false,
+	},
+	{
+		"a look-up's layout does not say what is left out", "index/omit.go",
+		"\treturn v.layout.rotating, nil\n", "\treturn v.layout.rotating && v.layout.fanout == 1, nil\n",
+		"./index TestOmitMeetsOldMemory", false,
+	},
+	{
+		"an announcement does not say what is left out", "index/page.go",
+		"l.epoch, l.fanout, l.omits()))", "l.epoch, l.fanout, \"\"))",
+		"./index TestPageRoundTrip", false,
+	},
+	{
+		"another fan-out forgets what is left out", "index/reshard.go",
+		"\t\tl.fanout = fanout\n\t\treturn l, err\n", "\t\treturn layout{epoch: l.epoch, fanout: fanout}, err\n",
+		"./index TestOmitsFollowsTheRoot", false,
+	},
+	{
+		"a change that grows forgets what is left out", "index/page.go",
+		"\tl.epoch, l.fanout = l.epoch+1, fanout\n", "\tl = layout{epoch: l.epoch + 1, fanout: fanout}\n",
+		"./index TestOmitSurvivesGrowth", false,
+	},
+	{
+		"what is left out is changed without a new layout", "index/omit.go",
+		"\treturn x.change(ctx, func(_ *page, l layout) (layout, error) {\n\t\tl.rotating = true\n\t\treturn l, nil\n\t})\n",
+		"\troot, err := x.readRoot(ctx)\n\tif err != nil {\n\t\treturn err\n\t}\n\troot.rotating = true\n\treturn x.save(ctx, root, x.limits.MaxSize)\n",
+		"./index TestOmitMeetsOldMemory", false,
+	},
 	{
 		"an index that was put back counts as whole", "index/page.go",
 		"p.lacking = p.restored || lacking > 0", "p.lacking = lacking < 0",

@@ -63,7 +63,9 @@ func WithPrefix(prefix string) Option { return func(s *settings) { s.prefix = pr
 
 // WithEntries keeps the index as one small secret for each key, which is the default. It
 // suits services where secrets and writes cost nothing.
-func WithEntries() Option { return func(s *settings) { s.newIndex = index.NewEntries } }
+func WithEntries() Option {
+	return func(s *settings) { s.documents, s.newIndex = false, index.NewEntries }
+}
 
 // WithDocument keeps the index in a root secret or, with a fan-out above one, in that many
 // documents. It suits services that charge for each secret and each write. The fan-out, 1
@@ -71,17 +73,33 @@ func WithEntries() Option { return func(s *settings) { s.newIndex = index.NewEnt
 // existing index.
 func WithDocument(fanout int) Option {
 	return func(s *settings) {
-		s.fanout = fanout
+		s.fanout, s.documents = fanout, true
 		s.newIndex = func(secrets driver.Secrets, c index.Config) index.Index {
-			return index.NewDocument(secrets, c, index.WithFanout(fanout))
+			options := []index.DocumentOption{index.WithFanout(fanout)}
+			if s.rotating {
+				options = append(options, index.WithoutRefreshTokens())
+			}
+			return index.NewDocument(secrets, c, options...)
 		}
 	}
 }
 
 // WithoutAccessIndex does not index the access tokens of tokens with another key, so that
-// the hourly refresh does not write the index. A find by an access token that this process
-// has not seen before then reads all tokens.
+// the hourly refresh does not write the index. A find by an access token that is not in the
+// index, and that this process has not seen before, reads tokens until it has found it. In
+// an index of documents every program's find does so, with or without this option.
 func WithoutAccessIndex() Option { return func(s *settings) { s.accessIndex = false } }
+
+// WithRotating is for providers that replace the refresh token with every refresh. A save
+// that changes the refresh token of a token with a user then leaves the index alone, so that
+// it costs one read and one write. A find by a refresh token that is not in the index, and
+// that this process has not seen before, reads tokens until it has found it; so does a save
+// without a user before it inserts.
+//
+// It needs an index of documents, and applies when the index is created: all programs then
+// follow the index, whatever their options. Reindex with Rotating makes an existing index
+// one that leaves out refresh tokens. That cannot be undone.
+func WithRotating() Option { return func(s *settings) { s.rotating = true } }
 
 // WithPepper mixes a secret into the hashes of keys, so that the names of secrets do not
 // show whether a given user has a token. Every program that uses the store needs the same
@@ -150,8 +168,8 @@ func WithObserver(observer func(context.Context, Call)) Option {
 
 // WithScanLimit sets the number of tokens up to which a find reads all tokens when the
 // index has no hit: a person may have changed a key in the service's console, which does
-// not change the index. The default is 100; zero turns this off. Access tokens that are
-// not indexed are searched without a limit.
+// not change the index. The default is 100; zero turns this off. Keys that the index leaves
+// out, see [WithoutAccessIndex] and [WithRotating], are searched without a limit.
 func WithScanLimit(tokens int) Option { return func(s *settings) { s.scanLimit = tokens } }
 
 // WithParallelism limits how many concurrent calls to the service one call of the store

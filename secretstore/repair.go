@@ -26,6 +26,11 @@ type ReindexOptions struct {
 	// Fanout, if not zero, changes the number of documents of a document index, to at most
 	// index.MaxFanout. For an index of entries it is an error.
 	Fanout int
+	// Rotating makes a document index leave out the refresh tokens of tokens with a user, for
+	// all programs; see [WithRotating]. It cannot be undone: a program that stalled would
+	// leave a refresh token out of an index that must have it. For an index of entries it is
+	// an error.
+	Rotating bool
 	// ChangePepper also indexes tokens that were stored under another pepper or without
 	// one. By default they are left alone, since programs with the old pepper would no
 	// longer find them by most of their keys.
@@ -94,8 +99,8 @@ func (s *Store) Reindex(ctx context.Context, options ReindexOptions) (Report, er
 }
 
 func (s *Store) reindex(ctx context.Context, options ReindexOptions) (Report, error) {
-	r := &repair{s: s, options: options, witness: s.witness(), keys: map[string][]string{}, passed: map[string]bool{}}
-	for _, step := range []func(context.Context) error{r.emptied, r.fanOut, r.tokens, r.hints, r.index, r.versions} {
+	r := &repair{s: s, options: options, witness: s.witness(), keys: map[string][]string{}, passed: map[string]bool{}, rotations: newRotations(s)}
+	for _, step := range []func(context.Context) error{r.emptied, r.fanOut, r.omit, r.tokens, r.hints, r.index, r.versions} {
 		if err := step(ctx); err != nil {
 			if len(r.broken) > 0 { // The error that ended the repair decides the kind.
 				err = fmt.Errorf("%w (and before: %v)", err, errors.Join(r.broken...)) //nolint:errorlint // As the comment says.
@@ -116,6 +121,10 @@ type repair struct {
 	// passed are the escaped IDs of rows that the repair leaves alone: their keys, or the
 	// hashes of their keys, are unknown, so their hints stay.
 	passed map[string]bool
+	// rotating says that the index may lack the refresh tokens of tokens with a user.
+	rotating bool
+	// rotations are what speaks for leaving them out.
+	rotations rotations
 	// indexed are the escaped IDs that have a hint, if the index lists them all.
 	indexed map[string]bool
 	lists   bool
@@ -170,6 +179,24 @@ func (r *repair) fanOut(ctx context.Context) error {
 	return resharder.Reshard(ctx, r.options.Fanout)
 }
 
+// omit makes the index leave out refresh tokens if the options say so, and learns whether it
+// does.
+func (r *repair) omit(ctx context.Context) error {
+	if r.options.Rotating {
+		if r.s.omitter == nil {
+			return fmt.Errorf("%w: an index of entries has every refresh token; leave Rotating off", tokenstore.ErrInvalidArgument)
+		}
+		if !r.options.DryRun {
+			if err := r.s.omitter.Omit(ctx, tokenstore.RefreshKey); err != nil {
+				return err
+			}
+		}
+	}
+	var err error
+	r.rotating, err = r.s.leavesOut(ctx, r.s.index.View(), tokenstore.RefreshKey)
+	return r.pass(err)
+}
+
 // index removes the leftovers of the index, and collects its statistics.
 func (r *repair) index(ctx context.Context) error {
 	swept, err := r.s.index.Sweep(ctx, r.s.grace, r.options.DryRun)
@@ -186,6 +213,9 @@ func (r *repair) index(ctx context.Context) error {
 		if stat.Lacking {
 			r.report.Warnings = append(r.report.Warnings, stat.Name+": an older version was put back, so some tokens are not found by all their keys; run reindex")
 		}
+	}
+	if advice := r.rotations.advice(r.report.Index); advice != "" && !r.rotating {
+		r.report.Warnings = append(r.report.Warnings, advice)
 	}
 	other, err := r.s.hasOtherForm(ctx)
 	if other {

@@ -19,6 +19,7 @@ func (r *repair) hints(ctx context.Context) error {
 			return err
 		}
 		for _, hint := range entry.Hints {
+			r.rotations.hint(entry.Hash, hint)
 			switch {
 			case r.hit(entry.Hash, hint.ID):
 			case r.s.now().Sub(hint.Claimed) <= r.s.grace:

@@ -85,7 +85,7 @@ func TestSecretsOfOthersThatLookLikeOurs(t *testing.T) {
 
 // TestRepairRefusesAFanOut checks that an invalid fan-out is an invalid argument.
 func TestRepairRefusesAFanOut(t *testing.T) {
-	for _, fanout := range []int{-1, 1025} {
+	for _, fanout := range []int{-1, index.MaxFanout + 1} {
 		_, err := open(t, memory.New(), secretstore.WithDocument(1)).Reindex(t.Context(), secretstore.ReindexOptions{Fanout: fanout})
 		if !errors.Is(err, tokenstore.ErrInvalidArgument) {
 			t.Errorf("fan-out %d: %v", fanout, err)

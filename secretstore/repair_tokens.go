@@ -129,6 +129,7 @@ func (r *repair) see(row *row) {
 		hashes = append(hashes, r.s.hash(k))
 	}
 	r.keys[row.id] = hashes
+	r.rotations.see(r.s, row)
 	r.passed[row.id] = !r.options.ChangePepper && r.s.otherPepper(row)
 }
 
@@ -186,7 +187,11 @@ func (r *repair) claim(ctx context.Context, tokens []*row) (done []*row, err err
 func (r *repair) claims(row *row) []index.Claim {
 	switch {
 	case row.state != damaged:
-		return r.s.claims(r.s.keys(row.token), row)
+		keys := r.s.keys(row.token)
+		if r.rotating && row.token.UserName != "" {
+			keys = withoutRefresh(keys)
+		}
+		return r.s.claims(keys, row)
 	case derivable(row.id):
 		return []index.Claim{{Hash: row.id, ID: row.id, Generation: row.generation}}
 	}

@@ -110,6 +110,7 @@ type plan struct {
 	next      *row // the row to write
 	unchanged bool // nothing needs to be written
 	mends     bool // a person has edited the row, so the index may lack some of its keys
+	rotates   bool // the row's refresh token changes, and the index must have it
 	claims    []tokenstore.Key
 	releases  []tokenstore.Key
 	// rests are the keys that were looked up without a hit, and on which the decision
@@ -138,7 +139,7 @@ func (a *attempt) plan(ctx context.Context, token tokenstore.OAuthToken) (*plan,
 	case r.state == damaged:
 		return p, a.planMending(p, r, token)
 	}
-	return p, a.planUpdate(p, r, token)
+	return p, a.planUpdate(ctx, p, r, token)
 }
 
 func (p *plan) restOn(keys []tokenstore.Key, ownerless bool) {
@@ -147,18 +148,20 @@ func (p *plan) restOn(keys []tokenstore.Key, ownerless bool) {
 	}
 }
 
-func (a *attempt) planUpdate(p *plan, r *row, token tokenstore.OAuthToken) error {
+func (a *attempt) planUpdate(ctx context.Context, p *plan, r *row, token tokenstore.OAuthToken) error {
 	updated := tokenstore.Update(r.token, token)
 	if updated == r.token && !a.s.edited(r) {
 		p.unchanged, p.next = true, r
 		return nil
 	}
-	a.rewrite(p, r, updated)
+	if err := a.rewrite(ctx, p, r, updated); err != nil {
+		return err
+	}
 	return a.s.checkSize(p.next)
 }
 
 // rewrite plans to replace the token of a live row.
-func (a *attempt) rewrite(p *plan, r *row, updated tokenstore.OAuthToken) {
+func (a *attempt) rewrite(ctx context.Context, p *plan, r *row, updated tokenstore.OAuthToken) error {
 	p.target, p.next = r, a.s.written(r, updated)
 	before, after := a.s.keys(r.token), a.s.keys(updated)
 	if a.s.edited(r) {
@@ -168,6 +171,7 @@ func (a *attempt) rewrite(p *plan, r *row, updated tokenstore.OAuthToken) {
 	}
 	p.claims = without(after, before)
 	p.releases = without(a.s.keys(r.token), after)
+	return a.leaveOut(ctx, p, r)
 }
 
 // planMending repairs a damaged row whose name belongs to the token: the fields that are
@@ -213,7 +217,7 @@ func (a *attempt) planInsert(ctx context.Context, p *plan, token tokenstore.OAut
 	case damaged:
 		return a.planMending(p, target, token)
 	case live:
-		return a.planUpdate(p, target, token)
+		return a.planUpdate(ctx, p, target, token)
 	}
 	if err := a.awaitRetirement(ctx, target); err != nil {
 		return err
@@ -308,7 +312,7 @@ func (a *attempt) carryOut(ctx context.Context, p *plan) error {
 	if len(p.claims) > 0 {
 		others, err := a.view.Claim(ctx, a.s.claims(p.claims, p.next)...)
 		if err != nil {
-			return err
+			return p.advise(err)
 		}
 		if err := a.settle(ctx, p, others); err != nil {
 			return err

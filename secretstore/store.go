@@ -43,10 +43,12 @@ type Store struct {
 	maxSize      int // of its data in bytes
 	writesPerDay int
 
-	index  index.Index
-	tokens string // prefix of the tokens' secrets
-	known  *known
-	reader *staleness.Reader[*row]
+	index   index.Index
+	omitter index.Omitter // nil if the index has every key that a program's options let it have
+	rotates atomic.Bool   // whether the index is known to leave out refresh tokens
+	tokens  string        // prefix of the tokens' secrets
+	known   *known
+	reader  *staleness.Reader[*row]
 	// locks keep goroutines that save the same token from conflicts at the service, which
 	// cost calls. Only speed depends on them.
 	locks keylock.Locks
@@ -93,6 +95,7 @@ func newStore(secrets driver.Secrets, c settings) *Store {
 	}
 	s.reader = s.newReader()
 	s.index = s.newIndex(s.secrets, index.Config{Prefix: s.prefix + indexFolder, Now: s.wall, Sleep: s.sleep, Jitter: s.random, Parallelism: s.parallelism, Grace: s.grace})
+	s.omitter, _ = s.index.(index.Omitter)
 	return s
 }
 
@@ -140,7 +143,9 @@ type settings struct {
 	attempts     int
 	grace        time.Duration
 	accessIndex  bool
-	fanout       int // of a document index
+	rotating     bool // a new index leaves out refresh tokens
+	documents    bool // the index is one of documents
+	fanout       int  // of a document index
 	newIndex     func(driver.Secrets, index.Config) index.Index
 	close        func() error
 }
@@ -151,6 +156,9 @@ func (s *settings) check() error {
 	}
 	if s.parallelism < 1 || s.attempts < 1 || s.scanLimit < 0 || s.grace < 0 {
 		return errors.New("parallelism and attempts must be at least 1; scan limit and grace must not be negative")
+	}
+	if s.rotating && !s.documents {
+		return errors.New("rotating refresh tokens are left out of an index of documents only: use WithDocument, or leave WithRotating out")
 	}
 	return index.CheckFanout(s.fanout)
 }

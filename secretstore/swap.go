@@ -63,7 +63,7 @@ func (s *Store) swap(ctx context.Context, old tokenstore.Noted, next tokenstore.
 			now, swapped = want, false
 			return nil
 		}
-		p, err := a.planSwap(r, want)
+		p, err := a.planSwap(ctx, r, want)
 		if err != nil {
 			return err
 		}
@@ -80,9 +80,11 @@ func (s *Store) swap(ctx context.Context, old tokenstore.Noted, next tokenstore.
 }
 
 // planSwap plans to replace a live row.
-func (a *attempt) planSwap(r *row, want tokenstore.Noted) (*plan, error) {
+func (a *attempt) planSwap(ctx context.Context, r *row, want tokenstore.Noted) (*plan, error) {
 	p := &plan{} // It was not looked up by a key, so it rests on none.
-	a.rewrite(p, r, want.OAuthToken)
+	if err := a.rewrite(ctx, p, r, want.OAuthToken); err != nil {
+		return nil, err
+	}
 	if noteOf(r) != want.Note {
 		p.next.object.Set(noteField, want.Note)
 	}

@@ -14,32 +14,43 @@ import (
 	"example.com/tokenstore"
 )
 
-// ParamPepperFile is the URL parameter of [URLOptions].
-const ParamPepperFile = "pepper_file"
+// The URL parameters of [URLOptions]. An adapter refuses those that do not apply to it.
+const (
+	ParamPepperFile = "pepper_file"
+	ParamRotating   = "rotating" // for an index of documents
+)
 
 // maxPepper is the maximum length of a pepper in bytes.
 const maxPepper = 4096
 
 // URLOptions returns the options from the URL parameters that mean the same for every store
-// over a secret manager: pepper_file names the file that holds the pepper, see
-// [WithPepper]. A line break at the end of the file is not part of the pepper.
+// over a secret manager. pepper_file names the file that holds the pepper, see [WithPepper]; a
+// line break at the end of the file is not part of the pepper. rotating=true is
+// [WithRotating].
 func URLOptions(u *url.URL) ([]Option, error) {
 	query := u.Query()
-	if !query.Has(ParamPepperFile) {
-		return nil, nil
+	var options []Option
+	invalid := func(parameter string, err error) error {
+		return &tokenstore.Error{Op: "open " + u.Scheme, Kind: tokenstore.ErrInvalidArgument, Err: fmt.Errorf("%s: %w", parameter, err)}
 	}
-	invalid := func(err error) error {
-		return &tokenstore.Error{Op: "open " + u.Scheme, Kind: tokenstore.ErrInvalidArgument, Err: fmt.Errorf("%s: %w", ParamPepperFile, err)}
-	}
-	pepper, err := readPepper(query.Get(ParamPepperFile))
-	if err != nil {
-		var named *fs.PathError // Its message would quote the URL.
-		if errors.As(err, &named) {
-			err = named.Err
+	if query.Has(ParamPepperFile) {
+		pepper, err := readPepper(query.Get(ParamPepperFile))
+		if err != nil {
+			var named *fs.PathError // Its message would quote the URL.
+			if errors.As(err, &named) {
+				err = named.Err
+			}
+			return nil, invalid(ParamPepperFile, err)
 		}
-		return nil, invalid(err)
+		options = append(options, WithPepper(pepper))
 	}
-	return []Option{WithPepper(pepper)}, nil
+	switch text := query.Get(ParamRotating); {
+	case text == "true":
+		options = append(options, WithRotating())
+	case text != "false" && query.Has(ParamRotating):
+		return nil, invalid(ParamRotating, errors.New("must be true or false"))
+	}
+	return options, nil
 }
 
 func readPepper(path string) ([]byte, error) {

@@ -12,7 +12,7 @@ import (
 	"example.com/tokenstore/secretstore"
 )
 
-func TestURLOptionsRefuseAPepperFileThatHoldsNone(t *testing.T) {
+func TestURLOptions(t *testing.T) {
 	folder := t.TempDir()
 	file := func(name, content string) string {
 		path := filepath.Join(folder, name)
@@ -32,6 +32,12 @@ func TestURLOptionsRefuseAPepperFileThatHoldsNone(t *testing.T) {
 		_, err := secretstore.URLOptions(&url.URL{Scheme: "x", RawQuery: url.Values{secretstore.ParamPepperFile: {path}}.Encode()})
 		if !errors.Is(err, tokenstore.ErrInvalidArgument) || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), folder) {
 			t.Errorf("%q: %v", filepath.Base(path), err)
+		}
+	}
+	for text, want := range map[string]int{"true": 1, "false": 0, "": -1, "1": -1, "fake-secret": -1} {
+		options, err := secretstore.URLOptions(&url.URL{Scheme: "x", RawQuery: url.Values{secretstore.ParamRotating: {text}}.Encode()})
+		if (err != nil) != (want < 0) || err == nil && len(options) != want || err != nil && (!errors.Is(err, tokenstore.ErrInvalidArgument) || strings.Contains(err.Error(), "fake")) {
+			t.Errorf("rotating=%q: %d options, %v", text, len(options), err)
 		}
 	}
 	if options, err := secretstore.URLOptions(&url.URL{}); err != nil || len(options) != 0 {

@@ -69,17 +69,32 @@ it adds keys that are missing, for example after somebody changed a token in the
 service's console, and removes what crashes left once that is old enough. Secrets that
 cannot be read are named and left alone; the exit code is then 4.
 
+With --rotating, the index of a store on AWS or GCP stops keeping the refresh tokens of
+tokens that have a user, for providers that replace them with every refresh: that then
+does not write the index, which such a service allows only some 90 times a day. All
+programs follow at once. A find by a refresh token that a program has not seen before, and
+a save of a token without a user, then read tokens until they have found it. It cannot be
+turned off again. Put rotating=true into the programs' URLs too, for the case that the
+index is lost.
+
 If programs open the store with a pepper, give it here too: pepper_file=PATH in the
 URL. Tokens stored under another pepper, or without one, are left alone unless
 --change-pepper is set. If programs set a form of index other than the adapter's
 default, repair it from such a program (secretstore.Store.Reindex).`,
-		Example: "  tokenstore reindex awssm://crm?region=eu-west-1 --dry-run\n  tokenstore reindex awssm://crm?region=eu-west-1 --fanout 16",
+		Example: "  tokenstore reindex awssm://crm?region=eu-west-1 --dry-run\n  tokenstore reindex awssm://crm?region=eu-west-1 --fanout 16\n  tokenstore reindex awssm://crm?region=eu-west-1 --rotating",
 		Args:    exactArgs("STORE"),
 
 		ValidArgsFunction: completeStore,
 		RunE: func(command *cobra.Command, args []string) error {
+			if command.Flags().Changed("rotating") && !options.Rotating {
+				return &usageError{errors.New("--rotating cannot be turned off: a program that has not noticed yet would leave a refresh token out of an index that must have it; " +
+					"to go back, import the store into a new one under another prefix")}
+			}
 			return withRepairable(command, args[0], func(store repairable) (secretstore.Report, error) {
 				report, err := store.Reindex(command.Context(), options)
+				if err == nil && options.DryRun && options.Rotating {
+					_, _ = fmt.Fprintln(command.ErrOrStderr(), "tokenstore: dry run: the index would leave out the refresh tokens of tokens with a user")
+				}
 				if err == nil && options.DryRun && options.Fanout > 0 {
 					_, _ = fmt.Fprintf(command.ErrOrStderr(), "tokenstore: dry run: the index would be spread over %d documents\n", options.Fanout)
 				}
@@ -89,6 +104,7 @@ default, repair it from such a program (secretstore.Store.Reindex).`,
 	}
 	command.Flags().BoolVar(&options.DryRun, "dry-run", false, "report what would be done, and do nothing")
 	command.Flags().BoolVar(&options.ChangePepper, "change-pepper", false, "index tokens that were stored under another pepper, or without one")
+	command.Flags().BoolVar(&options.Rotating, "rotating", false, "leave refresh tokens of tokens with a user out of the index; cannot be undone")
 	command.Flags().IntVar(&options.Fanout, "fanout", 0, "spread a document index over `N` documents")
 	return command
 }

@@ -28,6 +28,7 @@ func TestWrongArgumentsAreExplainedAndNotShown(t *testing.T) {
 		{[]string{"find", "memory:", "--refresh-token=1000.fake-refresh"}, "--refresh-token-stdin"},
 		{[]string{"find", "memory:", "--refresh-token-stdin=1000.fake-refresh"}, "--refresh-token-stdin takes no value"},
 		{[]string{"reindex", "memory:", "--fanout", "1000.fake-refresh"}, "--fanout takes a number"},
+		{[]string{"reindex", "memory:", "--rotating=false"}, "--rotating cannot be turned off"},
 		{[]string{"import", "memory:", "--to"}, "--to needs a value"},
 		{[]string{"import", "memory:"}, "--to is missing"},
 		{[]string{"list", "tokens.txt"}, "file:tokens.txt"},

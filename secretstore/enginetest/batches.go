@@ -28,6 +28,10 @@ type BatchOptions struct {
 	// Which of several tokens it finds by an access token then depends on its earlier
 	// reads, so no two tokens get the same one.
 	WithoutAccessIndex bool
+	// Rotating says that the engine leaves refresh tokens out of its index. Tokens then get
+	// different ones, for the same reason, except that a save without a user may mean a
+	// token with a user by its refresh token.
+	Rotating bool
 	// MaxSize is the service's size limit of a secret, in bytes. If it is not zero, some
 	// tokens come close to it, and updates of them exceed it.
 	MaxSize int
@@ -69,6 +73,7 @@ type batchCase struct {
 	edits   map[int]string          // the users that a person writes into them
 	batch   []tokenstore.OAuthToken
 	drawn   int // access tokens
+	rotated int // refresh tokens
 }
 
 func (c *batchCase) draw() {
@@ -105,6 +110,15 @@ func (c *batchCase) tokens(n int) []tokenstore.OAuthToken {
 			t.ID = c.pick("x", "y / ü", "unknown")
 		case 1:
 			t.ID = c.pick(derived(tokenstore.UserKey, "u1"), derived(tokenstore.UserKey, "u2"), derived(tokenstore.RefreshKey, "r1"), derived(tokenstore.GrantKey, "g1"))
+		}
+		if c.options.Rotating && t.RefreshToken != "" {
+			if n := c.rotated; n > 0 && t.UserName == "" && t.ID == "" && c.random.IntN(3) > 0 {
+				t.RefreshToken, t.GrantToken = fmt.Sprint("r", 1+c.random.IntN(n)), ""
+				t.ClientID, t.ClientSecret = client, client
+			} else {
+				c.rotated++
+				t.RefreshToken = fmt.Sprint("r", c.rotated)
+			}
 		}
 		if long := strings.Repeat("l", c.options.MaxSize*6/10); c.random.IntN(3) == 0 && long != "" {
 			if c.random.IntN(2) == 0 {

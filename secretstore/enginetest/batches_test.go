@@ -28,6 +28,7 @@ func TestBatches(t *testing.T) {
 		{"document", batched, engineWith(secretstore.WithDocument(1)), enginetest.BatchOptions{MaxSize: size}},
 		{"document 16", newMemory, engineWith(secretstore.WithDocument(16)), enginetest.BatchOptions{}},
 		{"without access index", batched, engineWith(secretstore.WithDocument(1), secretstore.WithoutAccessIndex(), secretstore.WithPepper(pepper)), enginetest.BatchOptions{Pepper: pepper, WithoutAccessIndex: true, MaxSize: size}},
+		{"rotating", batched, engineWith(secretstore.WithDocument(1), secretstore.WithRotating()), enginetest.BatchOptions{Rotating: true, MaxSize: size}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

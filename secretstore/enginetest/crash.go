@@ -23,6 +23,9 @@ type CrashOptions struct {
 	// Fanout, if not zero, is a fan-out to which the repair changes the index; this is
 	// then one more operation to interrupt.
 	Fanout int
+	// Rotating adds the repair that makes the index leave out refresh tokens to the operations
+	// to interrupt.
+	Rotating bool
 	// Every, if above one, interrupts only every Every-th call of an operation.
 	Every int
 	// Only, if not empty, names the operations to interrupt.
@@ -44,7 +47,7 @@ func Crash(t *testing.T, newSecrets func(t testing.TB) driver.Secrets, engine Ne
 	for _, name := range options.Only {
 		only[name] = true
 	}
-	for _, op := range interruptions(options.Fanout) {
+	for _, op := range interruptions(options) {
 		if len(options.Only) > 0 && !only[op.name] {
 			continue
 		}

@@ -138,7 +138,7 @@ func repairing(name string, options secretstore.ReindexOptions) interruption {
 }
 
 // interruptions returns the operations to interrupt.
-func interruptions(fanout int) []interruption {
+func interruptions(options CrashOptions) []interruption {
 	adoption := tokenOf("adopts@zylker.example:6", "free")
 	adoption.AccessToken = "a-adopted"
 	byGrant := tokenOf("adopts@zylker.example:6", "free")
@@ -157,7 +157,10 @@ func interruptions(fanout int) []interruption {
 		saving("update by refresh token", withClient(tokenstore.OAuthToken{RefreshToken: "r-free", AccessToken: "a-renewed"})),
 		saving("update of nothing", tokenOf(user1, "one")),
 		saving("rotation", tokenstore.OAuthToken{UserName: user1, AccessToken: "a-rotated", RefreshToken: "r-rotated", GrantToken: "g-rotated"}),
+		saving("rotation of the refresh token", tokenstore.OAuthToken{UserName: user1, AccessToken: "a-rotated", RefreshToken: "r-rotated"}),
 		saving("rotation to another's key", tokenstore.OAuthToken{UserName: user1, RefreshToken: "r-two"}),
+		rotatedBefore("save by a refresh token that was rotated to", withClient(tokenstore.OAuthToken{RefreshToken: "r-rotated-before", AccessToken: "a-renewed"})),
+		rotatedBefore("insert by a refresh token that was rotated from", withClient(tokenstore.OAuthToken{RefreshToken: "r-one", AccessToken: "a-renewed"})),
 		saving("adoption by refresh token", adoption),
 		saving("adoption by grant token", byGrant),
 		editedSave(),
@@ -178,10 +181,27 @@ func interruptions(fanout int) []interruption {
 		repairingLater(),
 		repairingLost(),
 	}
-	if fanout > 0 {
-		all = append(all, repairing("reindex to another fan-out", secretstore.ReindexOptions{Fanout: fanout}))
+	if options.Fanout > 0 {
+		all = append(all, repairing("reindex to another fan-out", secretstore.ReindexOptions{Fanout: options.Fanout}))
+	}
+	if options.Rotating {
+		all = append(all, repairing("reindex for rotating refresh tokens", secretstore.ReindexOptions{Rotating: true}))
 	}
 	return all
+}
+
+// rotatedBefore is a save after the refresh token of the first user was rotated.
+func rotatedBefore(name string, token tokenstore.OAuthToken) interruption {
+	i := saving(name, token)
+	i.before = func(ctx context.Context, s *site) error {
+		store, err := s.process(nil)
+		if err != nil {
+			return err
+		}
+		_, err = store.SaveToken(ctx, tokenstore.OAuthToken{UserName: user1, RefreshToken: "r-rotated-before"})
+		return err
+	}
+	return i
 }
 
 // editedSave is a save of a token whose keys a person has changed.

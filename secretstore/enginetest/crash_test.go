@@ -1,6 +1,7 @@
 package enginetest_test
 
 import (
+	"fmt"
 	"os"
 	"testing"
 
@@ -57,6 +58,25 @@ func TestCrashBatched(t *testing.T) {
 	batched := func(testing.TB) driver.Secrets { return memory.New().Batched() }
 	engine := engineWith(secretstore.WithDocument(1), secretstore.WithoutAccessIndex())
 	enginetest.Crash(t, batched, engine, enginetest.CrashOptions{Every: every(), Fanout: 2})
+}
+
+// TestCrashRotating uses an index that leaves refresh tokens out, and interrupts the repair
+// that makes an index do so.
+func TestCrashRotating(t *testing.T) {
+	t.Parallel()
+	adaptertest.OneAtATime(t)
+	for name, own := range map[string][]secretstore.Option{"always": {secretstore.WithRotating()}, "later": nil} {
+		for _, fanout := range []int{1, 3} {
+			t.Run(fmt.Sprintf("%s, %d", name, fanout), func(t *testing.T) {
+				form := append([]secretstore.Option{secretstore.WithDocument(fanout), secretstore.WithoutAccessIndex()}, own...)
+				options := enginetest.CrashOptions{Every: every(), Rotating: true}
+				if own == nil {
+					options.Only = []string{"reindex for rotating refresh tokens"}
+				}
+				enginetest.Crash(t, newMemory, engineWith(form...), options)
+			})
+		}
+	}
 }
 
 // TestCrashOnly interrupts the operation that is named, and no later one.

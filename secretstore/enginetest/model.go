@@ -28,6 +28,9 @@ type ModelOptions struct {
 	Pepper []byte
 	// WithoutAccessIndex says that the engine leaves access tokens out of its index.
 	WithoutAccessIndex bool
+	// Rotating makes the index, one of documents, leave out refresh tokens. The processes'
+	// own options differ.
+	Rotating bool
 }
 
 // Model has several processes run random operations on one store, one after the other,
@@ -92,6 +95,12 @@ type modelWorld struct {
 	read    map[string]tokenstore.Noted // what some client has read, or swapped, by ID
 }
 
+// rotating returns the options of a repair after which the index leaves out what it is to
+// leave out, even if it was lost.
+func (w *modelWorld) rotating() secretstore.ReindexOptions {
+	return secretstore.ReindexOptions{Rotating: w.rows.rotating}
+}
+
 // version is an earlier content of a token's secret.
 type version struct {
 	data    []byte
@@ -105,16 +114,26 @@ func newModelWorld(t *testing.T, rt *rapid.T, s *site, options ModelOptions) *mo
 		site: s, ctx: t.Context(), clients: make([]*secretstore.Store, modelClients), planted: map[string]string{}, kept: map[string]version{}, read: map[string]tokenstore.Noted{},
 		scan: rapid.SampledFrom([]int{0, 1000}).Draw(rt, "scan limit"),
 	}
-	w.rows = &modelRows{pepper: options.Pepper, withoutAccess: options.WithoutAccessIndex, scan: w.scan > 0, foreign: map[string]bool{}, left: map[string]bool{}}
+	w.rows = &modelRows{pepper: options.Pepper, withoutAccess: options.WithoutAccessIndex, rotating: options.Rotating, scan: w.scan > 0, foreign: map[string]bool{}, left: map[string]bool{}}
 	for i := range w.clients {
 		w.restart(rt, i)
+	}
+	if options.Rotating {
+		if _, err := w.clients[0].Reindex(w.ctx, w.rotating()); err != nil {
+			rt.Fatalf("reindex: %v", err)
+		}
+		w.wait(rt)
 	}
 	return w
 }
 
 // restart starts a client again, with an empty memory.
 func (w *modelWorld) restart(rt *rapid.T, i int) {
-	store, err := w.process(nil, secretstore.WithScanLimit(w.scan))
+	options := []secretstore.Option{secretstore.WithScanLimit(w.scan)}
+	if w.rows.rotating && rapid.Bool().Draw(rt, "own option") {
+		options = append(options, secretstore.WithRotating())
+	}
+	store, err := w.process(nil, options...)
 	if err != nil {
 		rt.Fatalf("a client cannot be opened: %v", err)
 	}

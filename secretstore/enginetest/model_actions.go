@@ -208,7 +208,7 @@ func (w *modelWorld) lose(rt *rapid.T) {
 		rt.Fatal(err)
 	}
 	w.wait(rt)
-	if _, err := w.client(rt).Reindex(w.ctx, secretstore.ReindexOptions{}); err != nil {
+	if _, err := w.client(rt).Reindex(w.ctx, w.rotating()); err != nil {
 		rt.Fatalf("reindex: %v", err)
 	}
 	w.rows.repaired()
@@ -288,11 +288,14 @@ func (w *modelWorld) edit(rt *rapid.T) {
 		return
 	}
 	r.clean, r.unmarked = false, true
+	if r.edited == nil {
+		r.edited = map[tokenstore.Key]bool{}
+	}
 	if key.Value != "" && !tokenstore.Holds(r.token, key) {
-		if r.edited == nil {
-			r.edited = map[tokenstore.Key]bool{}
-		}
 		r.edited[key] = true
+	}
+	if refresh := (tokenstore.Key{Kind: tokenstore.RefreshKey, Value: edited.RefreshToken}); edited.UserName == "" && w.rows.lacks(r, refresh) {
+		r.edited[refresh] = true // It belonged to a user.
 	}
 	r.token = edited
 }

@@ -20,6 +20,7 @@ type modelRows struct {
 	inserts       int64
 	pepper        []byte
 	withoutAccess bool
+	rotating      bool            // the index leaves out the refresh tokens of tokens with a user
 	scan          bool            // a find searches all rows if the index has no hit
 	foreign       map[string]bool // IDs under which others keep secrets
 	// left are the IDs of deleted tokens. The deletion of a token that a person had
@@ -137,7 +138,7 @@ func (m *modelRows) hits(k tokenstore.Key, l lookup) []finding {
 	}
 	hits := []finding{{row: sure}}
 	listed := func(r *modelRow) bool { return !r.unlisted }
-	if sure == nil && slices.ContainsFunc(unsure, listed) && (l.scan || m.leftOut(k)) {
+	if sure == nil && slices.ContainsFunc(unsure, listed) && (l.scan || m.leftOut(k) && !l.ownerless) {
 		hits = nil
 	}
 	for _, r := range unsure {
@@ -161,7 +162,7 @@ func (m *modelRows) barred(k tokenstore.Key, l lookup, hits []finding) []finding
 		if !r.damaged {
 			continue
 		}
-		met := m.derived(k, r) && k.Kind == tokenstore.UserKey || r.hinted[k] && !m.leftOut(k)
+		met := m.derived(k, r) && k.Kind == tokenstore.UserKey || r.hinted[k] && !m.lacks(r, k)
 		switch {
 		case r.stray && !met:
 		case l.saving && m.derived(k, r) && !(l.ownerless && r.token.UserName != ""):
@@ -188,11 +189,17 @@ func (m *modelRows) unsure(r *modelRow, k tokenstore.Key) bool {
 	if k.Kind == tokenstore.UserKey && m.derived(k, r) {
 		return false
 	}
-	return r.edited[k] || m.leftOut(k)
+	return r.edited[k] || m.lacks(r, k)
 }
 
+// leftOut reports whether the index leaves out keys of that kind.
 func (m *modelRows) leftOut(k tokenstore.Key) bool {
-	return m.withoutAccess && k.Kind == tokenstore.AccessKey
+	return m.withoutAccess && k.Kind == tokenstore.AccessKey || m.rotating && k.Kind == tokenstore.RefreshKey
+}
+
+// lacks reports whether the index may leave out the key of a row.
+func (m *modelRows) lacks(r *modelRow, k tokenstore.Key) bool {
+	return m.leftOut(k) && (k.Kind == tokenstore.AccessKey || r.token.UserName != "")
 }
 
 // derived reports whether the ID of a row is derived from the key.
@@ -207,7 +214,7 @@ func (m *modelRows) sure(r *modelRow) map[tokenstore.Key]bool {
 	}
 	keys, all := map[tokenstore.Key]bool{}, tokenstore.KeysOf(r.token)
 	for _, k := range all {
-		leftOut := m.withoutAccess && k.Kind == tokenstore.AccessKey && len(all) > 1
+		leftOut := m.lacks(r, k) && len(all) > 1
 		if !r.edited[k] && !r.unlisted && !leftOut {
 			keys[k] = true
 		}

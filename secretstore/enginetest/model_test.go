@@ -36,3 +36,10 @@ func TestModelBatched(t *testing.T) {
 	engine := engineWith(secretstore.WithDocument(1), secretstore.WithoutAccessIndex(), secretstore.WithPepper(pepper))
 	enginetest.Model(t, newBatched, engine, enginetest.ModelOptions{Service: consoleService(), Operations: operations(), Pepper: pepper, WithoutAccessIndex: true})
 }
+
+// TestModelRotating uses an index that leaves refresh tokens out.
+func TestModelRotating(t *testing.T) {
+	t.Parallel()
+	enginetest.Model(t, newConsole, engineWith(secretstore.WithDocument(1), secretstore.WithoutAccessIndex()),
+		enginetest.ModelOptions{Service: consoleService(), Operations: operations(), WithoutAccessIndex: true, Rotating: true})
+}

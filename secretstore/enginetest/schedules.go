@@ -37,6 +37,13 @@ type ScheduleOptions struct {
 	Threes int
 	// Seed seeds the random choices.
 	Seed uint64
+	// Rotating also explores the races of rotated refresh tokens, which an index may leave
+	// out, and those of a repair that makes it do so.
+	Rotating bool
+	// Own, if not nil, returns more options of the engine of one process: "s0" and so on for
+	// those that create the starting state, "p0" and so on for those that race, and others for
+	// those that check the outcome.
+	Own func(process string) []secretstore.Option
 }
 
 // Schedules runs the interleavings of the backend calls of two operations, all of them
@@ -51,9 +58,9 @@ type ScheduleOptions struct {
 func Schedules(t *testing.T, engine NewEngine, options ScheduleOptions) {
 	t.Helper()
 	runs := 0
-	for _, s := range scenarios(options.Full) {
+	for _, s := range scenarios(options) {
 		t.Run(s.name(), func(t *testing.T) {
-			n, err := exploreAll(t.Context(), newExplorer(engine, s, options.Switches))
+			n, err := exploreAll(t.Context(), newExplorer(engine, s, options.Own, options.Switches))
 			runs += n
 			if err != nil {
 				t.Error(err)
@@ -144,12 +151,17 @@ func exploreAll(ctx context.Context, e *explorer) (runs int, err error) {
 func randomThrees(t *testing.T, engine NewEngine, options ScheduleOptions) {
 	r := rand.New(rand.NewPCG(options.Seed, 3))
 	ops, starts := allOperations(), allStarts()
+	if options.Rotating {
+		// Not those by r2: a save or find by it, next to an insert without a user and a
+		// rotation to it, has the one outcome that is not promised.
+		ops = append(ops, reindexing)
+	}
 	for range options.Threes {
 		s := scenario{start: starts[r.IntN(len(starts))]}
 		for range 3 {
 			s.ops = append(s.ops, ops[r.IntN(len(ops))])
 		}
-		e := newExplorer(engine, s, 0)
+		e := newExplorer(engine, s, options.Own, 0)
 		dead := noCrash
 		if r.IntN(3) == 0 {
 			dead = crash{r.IntN(3), r.IntN(8)}
@@ -217,9 +229,9 @@ func swapRead(name string, next tokenstore.OAuthToken, note string) operation {
 	}
 }
 
-func repair() operation {
-	return operation{name: "reindex", do: func(ctx context.Context, s *secretstore.Store, _ tokenstore.Noted) (reply, error) {
-		_, err := s.Reindex(ctx, secretstore.ReindexOptions{})
+func repair(name string, options secretstore.ReindexOptions) operation {
+	return operation{name: name, do: func(ctx context.Context, s *secretstore.Store, _ tokenstore.Noted) (reply, error) {
+		_, err := s.Reindex(ctx, options)
 		return reply{}, err
 	}}
 }
@@ -249,7 +261,7 @@ var (
 	deleteU1   = remove("u1", tokenstore.OAuthToken{UserName: user1})
 	deleteR1   = remove("r1", tokenstore.OAuthToken{RefreshToken: "r1"})
 	deleteG1   = remove("g1", tokenstore.OAuthToken{GrantToken: "g1"})
-	reindex    = repair()
+	reindex    = repair("reindex", secretstore.ReindexOptions{})
 
 	// The swaps are of the token that saveU1R1 stores, as it is then, and after claim1.
 	oldR1      = tokenstore.Noted{OAuthToken: tokenstore.OAuthToken{UserName: user1, RefreshToken: "r1", AccessToken: "a1"}}
@@ -261,6 +273,16 @@ var (
 	rotate     = swap("u1 r2 a5", oldR1, toR2, "")
 	rotateRead = swapRead("u1 r2 a5", toR2, "")
 	finish     = swap("u1 claimed r2 a5", claimedR1, toR2, "")
+)
+
+// What races with rotations.
+var (
+	saveR2     = save("r2", withClient(tokenstore.OAuthToken{RefreshToken: "r2"}))
+	saveR2A5   = save("r2 a5", withClient(tokenstore.OAuthToken{RefreshToken: "r2", AccessToken: "a5"}))
+	saveG2R2   = save("g2 r2", withClient(tokenstore.OAuthToken{GrantToken: "g2", RefreshToken: "r2"}))
+	saveU2R2   = save("u2 r2", withClient(tokenstore.OAuthToken{UserName: user2, RefreshToken: "r2"}))
+	findR2     = find("r2", withClient(tokenstore.OAuthToken{RefreshToken: "r2"}))
+	reindexing = repair("reindex --rotating", secretstore.ReindexOptions{Rotating: true})
 )
 
 func allOperations() []operation {
@@ -281,9 +303,13 @@ func allStarts() [][]operation {
 
 // scenarios returns the pairs to explore. It does not pair operations that change nothing
 // with each other.
-func scenarios(full bool) []scenario {
-	if !full {
-		return namedPairs()
+func scenarios(options ScheduleOptions) []scenario {
+	var more []scenario
+	if options.Rotating {
+		more = rotatingPairs()
+	}
+	if !options.Full {
+		return append(namedPairs(), more...)
 	}
 	reads := map[string]bool{findU1.name: true, findR1.name: true, findA1.name: true}
 	ops := allOperations()
@@ -297,7 +323,39 @@ func scenarios(full bool) []scenario {
 			}
 		}
 	}
-	return all
+	return append(all, more...)
+}
+
+// rotatingPairs are the races of refresh tokens that an index may leave out. In most of them
+// the user's token has been rotated from r1 to r2.
+func rotatingPairs() []scenario {
+	rotated := []operation{saveU1R1, saveU1R2}
+	return []scenario{
+		{nil, []operation{saveR1, saveU1R1}}, // an insert without a user, and one of a user by the same token
+		{nil, []operation{saveG1R1, saveU1R1}},
+		{[]operation{saveU1R1}, []operation{saveU1R2, saveR2}},         // a rotation, and an insert without a user by the same token
+		{[]operation{saveU1R1}, []operation{saveU1R2, saveU2R2}},       // the same, of another user
+		{[]operation{saveU1R1}, []operation{saveU1R2, saveG2R2}},       // the same, with a key that is looked up first
+		{[]operation{saveU1R1, saveR2}, []operation{saveU1R2, findR2}}, // a token without a user has it already
+		{[]operation{saveU1R1, saveR2}, []operation{saveU1R2, saveU2R2}},
+		{rotated, []operation{saveU1R1, findR2}}, // the token that is not in the index goes
+		{rotated, []operation{saveU1R1, saveR2}},
+		{rotated, []operation{saveU1R1, saveU2R2}},
+		{rotated, []operation{saveR2A5, saveR2}}, // two saves that find it only among the tokens
+		{rotated, []operation{saveR2, saveU2R2}},
+		{rotated, []operation{saveR2, deleteU1}},
+		{rotated, []operation{saveR1, saveU2R1}}, // by the token that has gone, whose hint is left
+		{rotated, []operation{saveR1, saveU1R1}},
+		{rotated, []operation{saveR2, reindex}},
+		{rotated, []operation{saveU1R1, reindex}},
+		{[]operation{saveR1}, []operation{saveU1R2, saveR1A4}}, // an adoption by another token, which is no rotation
+		{[]operation{saveR1, saveU1R1}, []operation{saveU1R2, saveR1}},
+		{[]operation{saveU1R1}, []operation{reindexing, saveU1R2}}, // the repair that makes the index leave them out
+		{[]operation{saveU1R1}, []operation{reindexing, findR1}},
+		{rotated, []operation{reindexing, saveR2}},
+		{rotated, []operation{reindexing, saveU2R2}},
+		{nil, []operation{reindexing, saveU1R1}},
+	}
 }
 
 // namedPairs are the races for which the protocol was designed.
@@ -356,14 +414,14 @@ const attempts = 2
 // the operation is retried.
 func (e *explorer) open(secrets driver.Secrets, process string, now time.Time, again func()) (*secretstore.Store, error) {
 	ids := 0
-	return e.engine(secrets,
+	return e.engine(secrets, append(e.own(process),
 		secretstore.WithClock(func() time.Time { return now }),
 		secretstore.WithSleep(func(ctx context.Context, _ time.Duration) error { return ctx.Err() }),
 		secretstore.WithRandom(func() float64 { return 0.5 }),
 		secretstore.WithRandomID(func() (string, error) { ids++; return fmt.Sprintf("%s%s%d", randomMark, process, ids), nil }),
 		secretstore.WithLogger(slog.New(restarts{slog.DiscardHandler, again})),
 		secretstore.WithScanLimit(0), secretstore.WithParallelism(1), secretstore.WithAttempts(attempts), secretstore.WithGrace(24*time.Hour),
-	)
+	)...)
 }
 
 // restarts detects in the engine's log that an operation is retried.

@@ -15,6 +15,7 @@ import (
 
 	"example.com/tokenstore/driver"
 	"example.com/tokenstore/driver/drivertest"
+	"example.com/tokenstore/secretstore"
 )
 
 // crash says after how many of its calls a process dies.
@@ -25,6 +26,7 @@ var noCrash = crash{process: -1}
 // explorer runs one scenario many times.
 type explorer struct {
 	engine   NewEngine
+	own      func(process string) []secretstore.Option
 	scenario scenario
 	runs     int
 	switches int   // the maximum number of switches in a run; 0 means any
@@ -33,8 +35,11 @@ type explorer struct {
 	expected map[string]outcome
 }
 
-func newExplorer(engine NewEngine, s scenario, switches int) *explorer {
-	return &explorer{engine: engine, switches: switches, scenario: s, longest: make([]int, len(s.ops)), expected: map[string]outcome{}}
+func newExplorer(engine NewEngine, s scenario, own func(process string) []secretstore.Option, switches int) *explorer {
+	if own == nil {
+		own = func(string) []secretstore.Option { return nil }
+	}
+	return &explorer{engine: engine, own: own, switches: switches, scenario: s, longest: make([]int, len(s.ops)), expected: map[string]outcome{}}
 }
 
 // node is a point of a run at which several processes wait to make a call.

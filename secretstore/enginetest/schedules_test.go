@@ -41,10 +41,40 @@ func TestSchedulesDocument16(t *testing.T) {
 	schedules(t, secretstore.WithDocument(16))
 }
 
-func schedules(t *testing.T, form secretstore.Option) {
+// TestSchedulesRotating uses an index that leaves refresh tokens out, by options of all
+// processes, or only of those that created it.
+func TestSchedulesRotating(t *testing.T) {
+	for name, own := range map[string]func(process string) bool{
+		"all":    func(string) bool { return true },
+		"others": func(process string) bool { return process[0] == 's' },
+		"one":    func(process string) bool { return process[0] == 's' || process == "p1" },
+		"none":   func(string) bool { return false },
+	} {
+		if !long && (name == "all" || name == "others") {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			schedules(t, secretstore.WithDocument(1), func(o *enginetest.ScheduleOptions) {
+				o.Rotating = true
+				o.Own = func(process string) []secretstore.Option {
+					if own(process) {
+						return []secretstore.Option{secretstore.WithRotating()}
+					}
+					return nil
+				}
+			})
+		})
+	}
+}
+
+func schedules(t *testing.T, form secretstore.Option, more ...func(*enginetest.ScheduleOptions)) {
 	t.Parallel()
 	adaptertest.OneAtATime(t)
+	options := enginetest.ScheduleOptions{Full: *fullSchedules, Switches: *switches, Threes: *threes, Seed: 1}
+	for _, set := range more {
+		set(&options)
+	}
 	enginetest.Schedules(t, func(secrets driver.Secrets, options ...secretstore.Option) (*secretstore.Store, error) {
 		return secretstore.New(secrets, append(options, form)...)
-	}, enginetest.ScheduleOptions{Full: *fullSchedules, Switches: *switches, Threes: *threes, Seed: 1})
+	}, options)
 }

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -157,7 +158,7 @@ func (s Suite) Store(t *testing.T) {
 func (s Suite) Schedules(t *testing.T) {
 	t.Helper()
 	options := s.ScheduleOptions
-	if options == (ScheduleOptions{}) {
+	if reflect.ValueOf(options).IsZero() {
 		options = ScheduleOptions{Switches: 1, Threes: 200, Seed: 1}
 	}
 	Schedules(t, s.Engine, options)

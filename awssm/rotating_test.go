@@ -1,0 +1,131 @@
+// Refresh tokens that rotate with every refresh, under the real quotas.
+
+package awssm_test
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/awssm"
+	"example.com/tokenstore/awssm/awssmtest"
+	"example.com/tokenstore/internal/adaptertest"
+	"example.com/tokenstore/secretstore"
+)
+
+// TestRotatingWeek rotates the refresh tokens of 500 tokens every hour, with one index
+// secret, which takes some 90 writes a day. The whole week needs TOKENSTORE_LONG=1; else it is
+// three hours, of which each would use up five days' writes of an index that has them.
+func TestRotatingWeek(t *testing.T) {
+	t.Parallel()
+	adaptertest.OneAtATime(t)
+	const tokens = 500
+	hours := 3
+	if os.Getenv("TOKENSTORE_LONG") != "" {
+		hours = 7 * 24
+	}
+	clock := awssmtest.NewClock()
+	service := awssmtest.New(awssmtest.Real(), clock)
+	process := func(options ...secretstore.Option) *secretstore.Store {
+		store, err := awssm.New(service, awssm.WithClock(clock.Now, clock.Sleep), awssm.WithStoreOptions(options...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return store
+	}
+	m := &month{T: t, clock: clock, service: service, store: process(secretstore.WithRotating())}
+	loaded := make([]tokenstore.OAuthToken, tokens)
+	for i := range loaded {
+		m.serial++
+		loaded[i] = adaptertest.Token(fmt.Sprintf("user-%d@example.com", m.serial))
+	}
+	var err error
+	if m.want, err = m.store.SaveTokens(t.Context(), loaded); err != nil {
+		t.Fatal(err)
+	}
+	// The other process has no such option, and follows the index.
+	for _, m.store = range []*secretstore.Store{m.store, process()} {
+		for range hours / 2 {
+			m.hour(tokens, 0)
+		}
+	}
+	for range hours % 2 {
+		m.hour(tokens, 0)
+	}
+	m.verify()
+	cold := process()
+	for i, want := range m.want {
+		if i%100 == 0 { // It has seen none of them; later it knows which one to read.
+			cold = process()
+		}
+		for _, query := range []tokenstore.OAuthToken{
+			{UserName: want.UserName}, {ClientID: "c", ClientSecret: "s", RefreshToken: want.RefreshToken},
+		} {
+			if found, err := cold.FindToken(t.Context(), query); err != nil || found != want {
+				t.Fatalf("token %d: %v", i, err)
+			}
+		}
+	}
+	report, err := cold.Check(t.Context())
+	if err != nil || report.KeysAdded > 0 || len(report.Warnings) > 0 {
+		t.Errorf("the check: %v, %+v", err, report)
+	}
+	for _, s := range report.Index {
+		if s.WritesToday > 2 {
+			t.Errorf("%s was written %d times in a day", s.Name, s.WritesToday)
+		}
+	}
+	clock.Advance(25 * time.Hour)
+	if report, err = cold.Reindex(t.Context(), secretstore.ReindexOptions{}); err != nil || report.HintsRemoved != tokens {
+		t.Errorf("the repair removes %d hints of the first refresh tokens: %v", report.HintsRemoved, err)
+	}
+	m.verify()
+}
+
+// TestRotatingLater has a store in use whose rotations use up the index's day. The error and
+// the check say what to do; then the rotation succeeds at once.
+func TestRotatingLater(t *testing.T) {
+	t.Parallel()
+	clock := awssmtest.NewClock()
+	service := awssmtest.New(awssmtest.Real(), clock)
+	store, err := tokenstoreAt(service, clock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := t.Context()
+	if _, err := store.SaveToken(ctx, adaptertest.Token("user")); err != nil {
+		t.Fatal(err)
+	}
+	var failed error
+	for i := 0; failed == nil && i < 200; i++ {
+		clock.Advance(20 * time.Minute)
+		_, failed = store.SaveToken(ctx, tokenstore.OAuthToken{UserName: "user", RefreshToken: fmt.Sprint("1000.refresh.", i)})
+	}
+	if failed == nil || !strings.Contains(failed.Error(), "reindex --rotating") {
+		t.Fatalf("rotations that use up the index's writes: %v", failed)
+	}
+	report, err := store.Check(ctx)
+	if err != nil || len(report.Warnings) != 1 || !strings.Contains(report.Warnings[0], "reindex --rotating") {
+		t.Errorf("the check warns %q, %v", report.Warnings, err)
+	}
+	other, err := tokenstoreAt(service, clock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := other.Reindex(ctx, secretstore.ReindexOptions{Rotating: true}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.SaveToken(ctx, tokenstore.OAuthToken{UserName: "user", RefreshToken: "1000.refresh.last"}); err != nil {
+		t.Errorf("after the reindex: %v", err)
+	}
+	if report, err = store.Check(ctx); err != nil || len(report.Warnings) > 0 {
+		t.Errorf("afterwards the check warns %q, %v", report.Warnings, err)
+	}
+}
+
+func tokenstoreAt(service *awssmtest.Service, clock *awssmtest.Clock) (*secretstore.Store, error) {
+	return awssm.New(service, awssm.WithClock(clock.Now, clock.Sleep))
+}
