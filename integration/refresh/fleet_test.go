@@ -234,8 +234,8 @@ func (f *fleet) wantUses(want accountstest.Uses) {
 func (f *fleet) wantWrites(writes, most int) {
 	f.Helper()
 	f.Logf("%d versions written", writes)
-	if writes < 1 || writes > most {
-		f.Errorf("%d versions written, want 1 to %d", writes, most)
+	if writes < 2 || writes > most {
+		f.Errorf("%d versions written, want 2 to %d", writes, most)
 	}
 }
 
