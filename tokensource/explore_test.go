@@ -28,7 +28,7 @@ func explore(t *testing.T, sc *scenario, limit int) *report {
 	seen := map[uint64]struct{}{}
 	seed := maphash.MakeSeed()
 	open := [][]choice{nil}
-	for len(open) > 0 {
+	for len(open) > 0 && len(rep.wrong) == 0 {
 		if len(seen) >= limit {
 			rep.cut = true
 			break
