@@ -292,9 +292,10 @@ func places(t *testing.T) map[string]func(*testing.T) place {
 func onEach(t *testing.T, test func(*testing.T, place, provider)) {
 	for name, at := range places(t) {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // They wait for claims to end.
 			for use, p := range map[string]provider{"forever": forever, "never": never} {
 				t.Run(use, func(t *testing.T) {
-					t.Parallel() // They wait for claims to end.
+					t.Parallel()
 					test(t, at(t), p)
 				})
 			}
