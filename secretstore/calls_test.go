@@ -28,7 +28,7 @@ How many driver calls each operation makes, by form of the index. Each was count
 had cached nothing, with no other writers and no conflicts. Unless the store is said to be empty, it
 had one token, with a user and a refresh, grant and access token. A read is a Get, a batch of any
 number of Gets, or a listing; a write is a Put or a Delete. Each service's page says what a driver
-call costs there: a write is one call to Vault and two to AWS.
+call costs there: a write is one call to Vault, and to AWS one for a new secret, else three.
 
 A list over several documents, and a find that has to read all tokens, read the documents twice if
 one of them was written since this process last read it, or, in a process that has not read it yet,

@@ -23,7 +23,7 @@ func TestMutations(t *testing.T) {
 		t.Errorf("only %d faults are planted", len(mutations))
 	}
 	slots := make(chan struct{}, 2) // The suites keep a core busy each.
-	for _, m := range slices.Concat(mutations, sourceMutations) {
+	for _, m := range slices.Concat(mutations, sourceMutations, awsMutations) {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
 			slots <- struct{}{}
@@ -36,7 +36,7 @@ func TestMutations(t *testing.T) {
 // TestMutationsFit checks that the table fits the source: every fault can be planted.
 // TestMutations checks that a suite finds it.
 func TestMutationsFit(t *testing.T) {
-	for _, m := range slices.Concat(mutations, sourceMutations) {
+	for _, m := range slices.Concat(mutations, sourceMutations, awsMutations) {
 		t.Run(m.name, func(t *testing.T) { m.plant(t) })
 	}
 }

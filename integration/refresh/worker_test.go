@@ -91,7 +91,7 @@ func (p place) open(ctx context.Context, process int, options ...secretstore.Opt
 		Region: "eu-central-1", BaseEndpoint: aws.String(p.Address),
 		Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
 	})
-	return awssm.New(client, awssm.WithPrefix(p.Prefix), awssm.WithCandidate(process%8), awssm.WithStoreOptions(options...))
+	return awssm.New(client, awssm.WithPrefix(p.Prefix), awssm.WithStoreOptions(options...))
 }
 
 // report is a line of a process.

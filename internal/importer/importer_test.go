@@ -120,8 +120,8 @@ func TestAnInterruptedImportCanBeRunAgain(t *testing.T) {
 	}
 	destination := store(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err := importer.Import(ctx, listed{tokens: tokens}, destination, importer.Options{Progress: func(done, _ int) {
-		if done >= 100 {
+	_, err := importer.Import(ctx, listed{tokens: tokens}, destination, importer.Options{Progress: func(stage importer.Stage, done, _ int) {
+		if stage == importer.Moving && done >= 110 {
 			cancel()
 		}
 	}})
