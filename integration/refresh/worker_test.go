@@ -200,7 +200,7 @@ func digest(access string) string {
 
 // call counts the writes of the token itself: each is a version.
 func (w *worker) call(_ context.Context, c secretstore.Call) {
-	if c.Op == "put" && c.Err == nil && strings.HasPrefix(c.Name, "tokens/") {
+	if c.Op == "put" && c.Err == nil && strings.Contains(c.Name, "tokens/") {
 		w.count()
 	}
 }
