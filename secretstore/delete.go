@@ -51,7 +51,7 @@ func (s *Store) DeleteTokens(ctx context.Context) error {
 // What cannot be read together is read one by one.
 func (s *Store) buryAll(ctx context.Context, op string, ids []string, begun func(id string) bool, witness *witness) (faults []error, err error) {
 	started := s.wall()
-	rows, err := s.readListed(ctx, ids)
+	rows, err := s.readListed(ctx, ids, &permission{})
 	if err != nil {
 		rows = nil
 	}

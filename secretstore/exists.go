@@ -95,9 +95,9 @@ func (s *Store) exists(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	witness := s.witness()
+	witness, permission := s.witness(), &permission{}
 	for some := range slices.Chunk(ids, existsChunk) {
-		rows, err := s.readListed(ctx, some)
+		rows, err := s.readListed(ctx, some, permission)
 		if err == nil {
 			err = witness.recognise(ctx, rows...)
 		}

@@ -147,16 +147,25 @@ func (a *attempt) keep(ctx context.Context, r *row) {
 	if r.state == live {
 		a.s.known.learn(a.s, r)
 	}
-	if a.s.otherPepper(r) && !a.s.pepperWarned.Swap(true) {
-		a.s.log.WarnContext(ctx, "a token was stored under another pepper or without one; saving with this pepper may create a second token for the same user; give all programs the same pepper",
-			"store", a.s.name, "id", tokenstore.Redact(r.id))
+	a.s.warnOfPepper(ctx, r)
+}
+
+// warnOfPepper logs, once, that a row was stored under another pepper.
+func (s *Store) warnOfPepper(ctx context.Context, r *row) {
+	if s.otherPepper(r) && !s.pepperWarned.Swap(true) {
+		s.log.WarnContext(ctx, "a token was stored under another pepper or without one; saving with this pepper may create a second token for the same user; give all programs the same pepper",
+			"store", s.name, "id", tokenstore.Redact(r.id))
 	}
 }
+
+// OtherPepper reports whether this Store has read a token that was stored under another
+// pepper or without one.
+func (s *Store) OtherPepper() bool { return s.pepperWarned.Load() }
 
 // load reads the rows that this attempt has not read yet.
 func (a *attempt) load(ctx context.Context, ids []string) error {
 	missing := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { _, ok := a.rows[id]; return ok })
-	rows, err := a.s.readAll(ctx, missing)
+	rows, err := a.s.readAll(ctx, missing, &permission{})
 	if err != nil {
 		return err
 	}

@@ -81,7 +81,7 @@ func (r *repair) chunk(ctx context.Context, ids []string) error {
 
 // read returns the rows with the given escaped IDs, and decides what each one is.
 func (r *repair) read(ctx context.Context, ids []string) ([]*row, error) {
-	rows, err := r.s.readListed(ctx, ids)
+	rows, err := r.s.readListed(ctx, ids, &r.permission)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/internal/progress"
 )
 
 const (
@@ -27,8 +28,9 @@ const (
 // item is a token of a SaveTokens call.
 type item struct {
 	token   tokenstore.OAuthToken
-	created int64 // when it was inserted, if it is: the order of the call decides
-	tries   int   // how often it met a conflict
+	created int64  // when it was inserted, if it is: the order of the call decides
+	tries   int    // how often it met a conflict
+	step    func() // reports that it has a result
 
 	done   bool // stored or fault is its result
 	stored tokenstore.OAuthToken
@@ -38,6 +40,7 @@ type item struct {
 // finish sets the result of an item.
 func (it *item) finish(stored tokenstore.OAuthToken, fault error) {
 	it.done, it.stored, it.fault = true, stored, fault
+	it.step()
 }
 
 // SaveTokens saves tokens in order, as SaveToken would one by one, and returns them as
@@ -61,7 +64,7 @@ func (s *Store) SaveTokens(ctx context.Context, tokens []tokenstore.OAuthToken) 
 // saveAll saves tokens in groups until all have a result. What a group leaves, because it
 // depends on others in it, met a conflict, or the group got too old, begins the next one.
 func (s *Store) saveAll(ctx context.Context, tokens []tokenstore.OAuthToken) []*item {
-	items := s.items(tokens)
+	items := s.items(ctx, tokens)
 	queue, most, pause := items, s.most(), firstPause
 	for size := most; len(queue) > 0; {
 		if err := ctx.Err(); err != nil {
@@ -93,11 +96,12 @@ func (s *Store) saveAll(ctx context.Context, tokens []tokenstore.OAuthToken) []*
 
 // items returns tokens as items. The time at which each is inserted, if it is, is that of
 // the call, in the call's order, in whichever order they are written.
-func (s *Store) items(tokens []tokenstore.OAuthToken) []*item {
+func (s *Store) items(ctx context.Context, tokens []tokenstore.OAuthToken) []*item {
+	step := func() { progress.Step(ctx) }
 	created := s.timestamps(int64(len(tokens)))
 	items := make([]*item, len(tokens))
 	for i, token := range tokens {
-		items[i] = &item{token: token, created: created + int64(i)}
+		items[i] = &item{token: token, created: created + int64(i), step: step}
 	}
 	return items
 }
