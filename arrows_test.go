@@ -40,8 +40,9 @@ var arrows = map[string][]string{
 	"conformance":            {".", "driver/..."},
 	"accountstest":           {"."},
 	"tokensource":            {"."},
-	"tokensource/oauth2":     {".", "tokensource"},
+	"tokensource/oauth2":     {".", "internal/unsent", "tokensource"},
 	"tokensource/otel":       {".", "driver", "secretstore", "tokensource"},
+	"zoho":                   {".", "internal/unsent", "tokensource"},
 	"cmd/tokenstore":         {"..."},
 }
 
@@ -51,17 +52,21 @@ var internals = map[string][]string{
 	"internal/escape":        {},
 	"internal/exampledriver": {"driver"},
 	"internal/fsfault":       {"."},
-	"internal/importer":      {".", "internal/rowstore"},
+	"internal/importer":      {".", "internal/progress", "internal/rowstore"},
 	"internal/keylock":       {},
+	"internal/pace":          {"driver"},
 	"internal/parallel":      {},
 	"internal/pause":         {},
 	"internal/plainfile":     {},
+	"internal/progress":      {},
 	"internal/recent":        {},
 	"internal/rowstore":      {".", "driver"},
 	"internal/rowstoretest":  {"."},
 	"internal/staleness":     {"driver", "internal/parallel", "internal/recent"},
 	"internal/storedforms":   {},
+	"internal/streams":       {"."},
 	"internal/unprivileged":  {},
+	"internal/unsent":        {},
 }
 
 // TestArrowsRunOneWay checks that no package imports one that it may not.

@@ -66,3 +66,41 @@ func ExampleRetryable() {
 	fmt.Println(tokenstore.Retryable(err), tokenstore.Retryable(tokenstore.ErrDenied))
 	// Output: true false
 }
+
+// Counting the tokens of a store that is too large to hold in memory. A token that cannot
+// be read does not end the loop.
+func ExampleStreamer() {
+	ctx := context.Background()
+	store, err := tokenstore.Open(ctx, "memory:")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer store.Close()
+	for _, user := range []string{"amelia@zylker.com:1", "bruno@zylker.com:2"} {
+		if _, err := store.SaveToken(ctx, tokenstore.OAuthToken{UserName: user, RefreshToken: "1000." + user}); err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+
+	streamer, ok := tokenstore.As[tokenstore.Streamer](store)
+	if !ok {
+		fmt.Println("this store has no Tokens; use GetTokens")
+		return
+	}
+	tokens, unreadable := 0, 0
+	for _, err := range streamer.Tokens(ctx) {
+		switch {
+		case err == nil:
+			tokens++
+		case errors.Is(err, tokenstore.ErrUnreadable):
+			unreadable++
+		default:
+			fmt.Println(err)
+			return
+		}
+	}
+	fmt.Println(tokens, "tokens,", unreadable, "unreadable")
+	// Output: 2 tokens, 0 unreadable
+}

@@ -22,10 +22,12 @@
 package accountstest
 
 import (
+	"cmp"
 	"context"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"sync"
 	"time"
 )
@@ -69,6 +71,10 @@ type Config struct {
 	RedirectURL string
 	// Users are those that can log in. If there are none, there is one.
 	Users []User
+	// Location, AccountsServer and APIDomain are what redirects and replies in Zoho's form
+	// say of the data centre: "us" and the server's own URL if they are empty. With the
+	// hosts of a real data centre, send requests with [Server.Client].
+	Location, AccountsServer, APIDomain string
 
 	// Latency is how long each request waits before it is carried out. It is carried out
 	// although its sender may have given up meanwhile.
@@ -144,7 +150,29 @@ func NewServer(config Config) *Server {
 	}
 	s.http = httptest.NewServer(s.routes())
 	s.URL = s.http.URL
+	s.config.AccountsServer = cmp.Or(config.AccountsServer, s.URL)
+	s.config.APIDomain = cmp.Or(config.APIDomain, s.URL)
 	return s
+}
+
+// Client returns a client whose requests all come to this server, whatever their hosts, for
+// code that knows the hosts of a provider. None leaves this machine.
+func (s *Server) Client() *http.Client { return &http.Client{Transport: toServer{s}} }
+
+// toServer sends requests to a server.
+type toServer struct{ server *Server }
+
+func (t toServer) RoundTrip(r *http.Request) (*http.Response, error) {
+	there, err := url.Parse(t.server.URL)
+	if err != nil {
+		return nil, err
+	}
+	own := r.Clone(r.Context())
+	own.URL.Scheme, own.URL.Host = there.Scheme, there.Host
+	if own.Host == "" {
+		own.Host = r.URL.Host
+	}
+	return t.server.http.Client().Transport.RoundTrip(own)
 }
 
 func (c *Config) setDefaults() {
@@ -153,6 +181,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.GrantLife == 0 {
 		c.GrantLife = 3 * time.Minute
+	}
+	if c.Location == "" {
+		c.Location = "us"
 	}
 	if c.ClientID == "" {
 		c.ClientID = "client"

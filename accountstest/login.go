@@ -86,8 +86,8 @@ func (s *Server) serveConsent(w http.ResponseWriter, r *http.Request) {
 	} else {
 		query.Set("code", code)
 		if s.config.Form == ZohoForm { // Zoho CRM, Multi DC support.
-			query.Set("location", "us")
-			query.Set("accounts-server", s.URL)
+			query.Set("location", s.config.Location)
+			query.Set("accounts-server", s.config.AccountsServer)
 		}
 	}
 	back.RawQuery = query.Encode()

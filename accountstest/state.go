@@ -293,7 +293,7 @@ func (s *Server) giveGrant(g *grant) string {
 func (s *Server) client() tokenstore.OAuthToken {
 	t := tokenstore.OAuthToken{ClientID: s.config.ClientID, ClientSecret: s.config.ClientSecret, RedirectURL: s.config.RedirectURL}
 	if s.config.Form == ZohoForm {
-		t.APIDomain = s.URL
+		t.APIDomain = s.config.APIDomain
 	}
 	return t
 }

@@ -257,7 +257,7 @@ func (s *Server) writeTokens(w http.ResponseWriter, given answer) {
 		body["scope"] = given.access.family.scope
 	}
 	if s.config.Form == ZohoForm {
-		body["api_domain"] = s.URL
+		body["api_domain"] = s.config.APIDomain
 	}
 	writeJSON(w, http.StatusOK, body)
 }

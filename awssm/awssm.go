@@ -20,11 +20,13 @@
 //
 // # Writes
 //
-// A secret is replaced in two calls: PutSecretValue stores a version under a
-// candidate label, and UpdateSecretVersionStage moves AWSCURRENT to it, naming
-// the version that it takes the label from. The second call is the service's own
-// compare-and-swap. It also fails if a person has saved the secret in the console
-// in between, so no manual edit is silently overwritten.
+// A secret is replaced in three calls. PutSecretValue stores a version under a
+// candidate label; its ID is derived from the version that it is to replace, so
+// that of several writers only one stores a version. UpdateSecretVersionStage moves
+// AWSCURRENT to it, naming the version that it takes the label from. This is the
+// service's own compare-and-swap. It also fails if a person has saved the secret in
+// the console in between, so no manual edit is silently overwritten. Finally
+// GetSecretValue confirms that the version holds this writer's data.
 //
 // The service accepts about 100 new versions of a secret per day. So the access
 // token, which changes hourly, is not indexed; see

@@ -52,6 +52,24 @@ func (b *bench) put(name, data, revision string) string {
 	return r
 }
 
+// mark marks a secret as deleted, as a deleter does first.
+func (b *bench) mark(name, revision string) string {
+	b.Helper()
+	mark := newMark(b.clock.Now())
+	if revision == "" {
+		in := b.secrets.newSecret(target{encoded: name, value: mark}, newVersion())
+		if _, err := b.service.CreateSecret(b.Context(), in); err != nil {
+			b.Fatal(err)
+		}
+		return *in.ClientRequestToken
+	}
+	r, err := b.secrets.exchange(b.Context(), name, revision, mark)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return r
+}
+
 func (b *bench) get(name string) driver.Secret {
 	b.Helper()
 	secret, err := b.secrets.Get(b.Context(), name)

@@ -284,7 +284,16 @@ func classifyTyped(err error, api smithy.APIError) error {
 	if kind := classifyStatus(status(err)); kind != nil {
 		return kind
 	}
+	if foreignCodes[api.ErrorCode()] || safeCode(api.ErrorCode()) != api.ErrorCode() {
+		return driver.ErrNoContainer // The server is not Secrets Manager.
+	}
 	return driver.ErrInvalid
+}
+
+// foreignCodes are the codes of a server that does not know the operation, and the SDK's
+// for a reply without a code.
+var foreignCodes = map[string]bool{
+	"": true, "UnknownError": true, "UnknownOperationException": true, "UnknownOperation": true,
 }
 
 // classifyStatus classifies errors by their HTTP status, such as those of a proxy; nil if
@@ -359,6 +368,12 @@ func noVersion(missing *types.ResourceNotFoundException) bool {
 func (f *fault) isParameter() bool {
 	var p *types.InvalidParameterException
 	return errors.As(f.err, &p)
+}
+
+// isTaken reports whether the name of a new secret, or the ID of a new version, is in use.
+func (f *fault) isTaken() bool {
+	var e *types.ResourceExistsException
+	return errors.As(f.err, &e)
 }
 
 // isRequest reports whether the state of the secret forbids the call; usually it is

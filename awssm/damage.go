@@ -81,7 +81,7 @@ func (s *secrets) destroy(ctx context.Context, encoded string) error {
 // lock acquires a lock, or reports false if another process holds it. It takes over a
 // lock whose process must have ended.
 func (s *secrets) lock(ctx context.Context, name string, now time.Time) (held bool, err error) {
-	_, f := call(ctx, "CreateSecret", s.api.CreateSecret, s.newSecret(target{encoded: name, data: newLock(now)}, newVersion()))
+	_, f := call(ctx, "CreateSecret", s.api.CreateSecret, s.newSecret(target{encoded: name, value: newLock(now)}, newVersion()))
 	switch {
 	case f == nil:
 		return true, nil

@@ -31,12 +31,15 @@ const (
 	deletions = 3
 )
 
-// markField is the only field of a mark: epoch milliseconds, as a string.
+// markField is the only field of a mark besides the nonce: epoch milliseconds, as a
+// string.
 const markField = driver.Reserved + "deleted"
 
 // newMark returns the data of a version that says "deleted".
 func newMark(now time.Time) []byte {
-	return []byte(`{"` + markField + `":"` + strconv.FormatInt(now.UnixMilli(), 10) + `"}`)
+	var mark driver.Object
+	mark.SetNumber(markField, now.UnixMilli())
+	return sign(mark)
 }
 
 // marked reports whether the version is a deletion's mark.
@@ -45,7 +48,11 @@ func (v version) marked() bool { return !v.markedAt().IsZero() }
 // markedAt returns when the version was marked as deleted, or the zero time.
 func (v version) markedAt() time.Time {
 	var fields map[string]string
-	if len(v.data) > 2*len(markField)+40 || json.Unmarshal(v.data, &fields) != nil || len(fields) != 1 {
+	if len(v.data) > 4*overhead || json.Unmarshal(v.data, &fields) != nil {
+		return time.Time{}
+	}
+	delete(fields, nonceField) // Marks of earlier releases have none.
+	if len(fields) != 1 {
 		return time.Time{}
 	}
 	ms, err := strconv.ParseInt(fields[markField], 10, 64)

@@ -1,8 +1,10 @@
 package awssm
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"strconv"
 	"testing"
 	"time"
 
@@ -144,4 +146,26 @@ func TestRefusedDeletionOfWhatIsStillThereIsNoSuccess(t *testing.T) {
 		t.Errorf("deleted: %v", err)
 	}
 	b.wantData("a/x", `{"n":"2"}`)
+}
+
+// A mark of an earlier release has no nonce. What a person adds a field to is no mark.
+func TestMarksWithAndWithoutANonce(t *testing.T) {
+	now := time.Now().Truncate(time.Millisecond)
+	ms := strconv.FormatInt(now.UnixMilli(), 10)
+	for data, want := range map[string]bool{
+		string(newMark(now)):                                 true,
+		`{"driver_deleted":"` + ms + `"}`:                    true,
+		`{"driver_deleted":"` + ms + `","id":"x"}`:           false,
+		`{"driver_nonce":"x"}`:                               false,
+		`{"driver_deleted":"soon"}`:                          false,
+		`{"driver_deleted":"` + ms + `","driver_nonce":"y"}`: true,
+	} {
+		v := version{data: []byte(data)}
+		if v.marked() != want || want && !v.markedAt().Equal(now) {
+			t.Errorf("%s: %v, at %v", data, v.marked(), v.markedAt())
+		}
+	}
+	if bytes.Equal(newMark(now), newMark(now)) {
+		t.Error("two marks of one moment are one write")
+	}
 }

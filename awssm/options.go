@@ -51,7 +51,6 @@ type settings struct {
 	recoveryDays int64
 	force        bool
 	fanout       int
-	slot         int
 	clock        bool // now and sleep were set by the caller
 	now          func() time.Time
 	sleep        func(context.Context, time.Duration) error
@@ -86,15 +85,10 @@ func WithRecoveryWindow(days int) Option { return func(s *settings) { s.recovery
 // WithForceDelete deletes secrets without a recovery window: they cannot be restored.
 func WithForceDelete() Option { return func(s *settings) { s.force = true } }
 
-// WithFanout sets how many secrets a new index is sharded over, 1 to 1,024. The default
-// of 1 holds about 1,000 tokens. An existing index keeps its own.
+// WithFanout sets how many secrets a new index starts with, 1 to index.MaxFanout. The
+// default is 1, which holds about 1,000 tokens. The index grows by itself before its secrets
+// are full; one that exists keeps its own fan-out.
 func WithFanout(n int) Option { return func(s *settings) { s.fanout = n } }
-
-// WithCandidate sets which of the eight candidate labels, 0 to 7, this process writes
-// with. The default is a random one, and processes may share it. With an endpoint that
-// is not AWS, each process has its own label by default: an emulator may drop a version
-// together with its last label.
-func WithCandidate(slot int) Option { return func(s *settings) { s.slot = slot } }
 
 // WithClock sets the clock and the sleep function of the driver and the engine, for
 // tests. Both must be set.
@@ -111,7 +105,7 @@ func WithStoreOptions(options ...secretstore.Option) Option {
 func configure(client API, options []Option) (*settings, error) {
 	s := &settings{
 		tags: map[string]string{}, recoveryDays: defaultRecoveryDays, fanout: 1,
-		slot: anySlot, now: time.Now, sleep: pause.For,
+		now: time.Now, sleep: pause.For,
 	}
 	for _, o := range options {
 		o(s)
@@ -148,8 +142,6 @@ func (s *settings) check() error {
 	switch {
 	case s.recoveryDays < minRecoveryDays || s.recoveryDays > maxRecoveryDays:
 		return fmt.Errorf("the recovery window must be %d to %d days", minRecoveryDays, maxRecoveryDays)
-	case s.slot != anySlot && (s.slot < 0 || s.slot >= candidates):
-		return fmt.Errorf("the candidate must be 0 to %d", candidates-1)
 	case len(s.description) > maxDescription:
 		return fmt.Errorf("the description must not be longer than %d bytes", maxDescription)
 	case s.now == nil || s.sleep == nil:

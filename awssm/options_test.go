@@ -32,8 +32,7 @@ func TestTagsKeyAndDescription(t *testing.T) {
 func TestOptionsAreChecked(t *testing.T) {
 	service := awssmtest.New(awssmtest.Real(), nil)
 	for name, o := range map[string]Option{
-		"recovery": WithRecoveryWindow(3), "candidate": WithCandidate(8),
-		"prefix": WithPrefix("a//"), "tags": WithTags(map[string]string{"aws:x": "y"}), "clock": WithClock(nil, nil),
+		"recovery": WithRecoveryWindow(3), "prefix": WithPrefix("a//"), "tags": WithTags(map[string]string{"aws:x": "y"}), "clock": WithClock(nil, nil),
 		"description": WithDescription(strings.Repeat("x", 3000)),
 	} {
 		if _, err := NewSecrets(service, o); !errors.Is(err, driver.ErrInvalid) {

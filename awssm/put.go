@@ -1,6 +1,6 @@
-// A write takes two calls: a version is stored under a candidate label, and AWSCURRENT is
-// moved to it. This file makes the second a compare-and-swap, and finds out whether a
-// write with a lost reply was applied.
+// A write stores a version under a candidate label, and moves AWSCURRENT to it. This file
+// makes the move a compare-and-swap, and finds out whether a write with a lost reply was
+// applied.
 
 package awssm
 
@@ -42,6 +42,10 @@ func (s *secrets) Put(ctx context.Context, secret driver.Secret) (string, error)
 	if err := driver.CheckData(secret.Data, maxSize); err != nil {
 		return "", err
 	}
+	value, err := encode(secret.Data)
+	if err != nil {
+		return "", err
+	}
 	release, err := s.acquire(ctx, encoded)
 	if err != nil {
 		return "", err
@@ -54,9 +58,9 @@ func (s *secrets) Put(ctx context.Context, secret driver.Secret) (string, error)
 	var revision string
 	if secret.Revision == "" || secret.Revision == noCurrent {
 		// If the current version is missing, create repairs the secret.
-		revision, err = s.create(ctx, target{encoded, full, secret.Data})
+		revision, err = s.create(ctx, target{encoded, full, value})
 	} else {
-		revision, err = s.replace(ctx, encoded, secret.Revision, secret.Data)
+		revision, err = s.replace(ctx, encoded, secret.Revision, value)
 	}
 	if err != nil {
 		return "", err
@@ -65,80 +69,48 @@ func (s *secrets) Put(ctx context.Context, secret driver.Secret) (string, error)
 	return revision, nil
 }
 
-// replace stores data as a candidate and moves AWSCURRENT from base to it.
-func (s *secrets) replace(ctx context.Context, encoded, base string, data []byte) (string, error) {
+// replace replaces the version base.
+func (s *secrets) replace(ctx context.Context, encoded, base string, value []byte) (string, error) {
 	s.cleanUp(ctx, encoded)
-	id, err := s.exchange(ctx, encoded, base, data)
+	id, err := s.exchange(ctx, encoded, base, value)
 	if err == nil && s.private {
-		s.takeOff(ctx, encoded, id, s.candidate)
+		s.takeOff(ctx, encoded, id, s.label)
 	}
 	return id, err
 }
 
-func (s *secrets) exchange(ctx context.Context, encoded, base string, data []byte) (string, error) {
-	id := newVersion()
-	out, f := call(ctx, "PutSecretValue", s.api.PutSecretValue, &secretsmanager.PutSecretValueInput{
-		SecretId: aws.String(encoded), ClientRequestToken: aws.String(id),
-		SecretString: aws.String(string(data)), VersionStages: []string{s.candidate},
-	})
-	switch {
-	case f == nil:
-		if slices.Contains(out.VersionStages, current) {
-			return id, nil // The secret had no version: its first one becomes current.
-		}
-	case errors.Is(f.kind, driver.ErrNotFound), f.isRequest() && s.scheduled(ctx, encoded, f):
-		return "", fmt.Errorf("%w: %w", errGone, f.as(driver.ErrConflict))
-	case f.lost && s.stored(ctx, encoded, id):
-	case f.lost && base == "":
-		// As the first version it would become current.
-		return "", f.unknown(f)
-	default:
-		return "", f.give()
-	}
-	if base == "" {
-		return s.fill(ctx, encoded, id)
-	}
-	return s.promote(ctx, encoded, id, base)
-}
-
-// stored reports whether a candidate whose reply was lost exists.
-func (s *secrets) stored(ctx context.Context, encoded, id string) bool {
-	d, f := s.describe(ctx, encoded)
-	return f == nil && d.stages[id] != nil
-}
-
 // fill makes a candidate current in a secret without a current version. The secret
 // exists, so a description without it is out of date.
-func (s *secrets) fill(ctx context.Context, encoded, id string) (string, error) {
+func (s *secrets) fill(ctx context.Context, c candidate) error {
 	wait := lookWait
 	for range looks {
-		d, f := s.describe(ctx, encoded)
+		d, f := s.describe(ctx, c.encoded)
 		switch {
 		case f != nil && !errors.Is(f.kind, driver.ErrNotFound):
-			return "", f.give()
-		case d.current == id && f == nil:
-			return id, nil
+			return f.give()
+		case d.current == c.id && f == nil:
+			return nil
 		case d.current != "" || d.deleted:
-			return "", fmt.Errorf("%w: the secret already exists", driver.ErrConflict)
-		case d.stages[id] != nil:
-			return s.promote(ctx, encoded, id, "")
+			return fmt.Errorf("%w: the secret already exists", driver.ErrConflict)
+		case d.stages[c.id] != nil:
+			return s.promote(ctx, c)
 		}
 		if err := s.set.sleep(ctx, wait); err != nil {
-			return "", err
+			return err
 		}
 		wait *= 2
 	}
-	return "", fmt.Errorf("%w: the secret already exists", driver.ErrConflict)
+	return fmt.Errorf("%w: the secret already exists", driver.ErrConflict)
 }
 
-// promote moves AWSCURRENT from base to the candidate. The service refuses if base is no
-// longer current. An unknown outcome is looked up.
-func (s *secrets) promote(ctx context.Context, encoded, id, base string) (string, error) {
+// promote moves AWSCURRENT from the candidate's base to it. The service refuses if base
+// is no longer current. An unknown outcome is looked up.
+func (s *secrets) promote(ctx context.Context, c candidate) error {
 	in := &secretsmanager.UpdateSecretVersionStageInput{
-		SecretId: aws.String(encoded), VersionStage: aws.String(current), MoveToVersionId: aws.String(id),
+		SecretId: aws.String(c.encoded), VersionStage: aws.String(current), MoveToVersionId: aws.String(c.id),
 	}
-	if base != "" {
-		in.RemoveFromVersionId = aws.String(base)
+	if c.base != "" {
+		in.RemoveFromVersionId = aws.String(c.base)
 	}
 	wait, lost, move := lookWait, false, true
 	var last *fault
@@ -146,20 +118,20 @@ func (s *secrets) promote(ctx context.Context, encoded, id, base string) (string
 		if move {
 			_, f := call(ctx, "UpdateSecretVersionStage", s.api.UpdateSecretVersionStage, in)
 			if f == nil {
-				return id, nil
+				return nil
 			}
 			last, lost = f, lost || f.lost
 			if !lost {
-				if err, ok := s.refusal(ctx, encoded, f); ok {
-					return "", err
+				if err, ok := s.refusal(ctx, c.encoded, f); ok {
+					return err
 				}
 			}
 		}
-		switch s.outcome(ctx, encoded, id, base, lost) {
+		switch s.outcome(ctx, c, lost) {
 		case moved:
-			return id, nil
+			return nil
 		case refused:
-			return "", last.as(driver.ErrConflict)
+			return last.as(driver.ErrConflict)
 		case untouched:
 			// Moving again is safe: it succeeds only from base.
 			move = true
@@ -167,11 +139,11 @@ func (s *secrets) promote(ctx context.Context, encoded, id, base string) (string
 			move = false
 		}
 		if err := s.set.sleep(ctx, wait); err != nil {
-			return "", err
+			return err
 		}
 		wait *= 2
 	}
-	return "", last.as(driver.ErrUnavailable)
+	return last.as(driver.ErrUnavailable)
 }
 
 // refusal returns the error for a move that was certainly not applied. It is false if the
@@ -226,38 +198,38 @@ var outcomes = [...]struct{ lost, certain result }{
 	another:   {lost: compare, certain: refused},
 }
 
-// see returns what a description shows of a move from base to the candidate id.
-func see(d description, f *fault, id, base string) sight {
+// see returns what a description shows of the move to a candidate.
+func (c candidate) see(d description, f *fault) sight {
 	switch {
 	case f != nil && errors.Is(f.kind, driver.ErrNotFound):
 		return gone
 	case f != nil:
 		return nothing
-	case d.current == id, d.previous == id:
+	case d.current == c.id, d.previous == c.id:
 		return ours
 	case d.deleted:
 		return gone
-	case d.current == base && d.stages[id] != nil:
+	case d.current == c.base && d.stages[c.id] != nil:
 		return before
-	case d.current == base:
+	case d.current == c.base:
 		return tooEarly
-	case d.previous == base && base != "":
+	case d.previous == c.base && c.base != "":
 		return displaced
 	}
 	return another
 }
 
 // outcome looks up the result of a move.
-func (s *secrets) outcome(ctx context.Context, encoded, id, base string, lost bool) result {
-	d, f := s.describe(ctx, encoded)
-	o := outcomes[see(d, f, id, base)]
+func (s *secrets) outcome(ctx context.Context, c candidate, lost bool) result {
+	d, f := s.describe(ctx, c.encoded)
+	o := outcomes[c.see(d, f)]
 	if !lost {
 		return o.certain
 	}
 	if o.lost != compare {
 		return o.lost
 	}
-	if s.between(ctx, encoded, base, id) {
+	if s.between(ctx, c) {
 		return refused
 	}
 	return unknown
@@ -267,19 +239,19 @@ func (s *secrets) outcome(ctx context.Context, encoded, id, base string, lost bo
 // candidate: then the candidate was never current, since a writer that replaced it would
 // have stored its version later. A version older than base says nothing: the read is out
 // of date, or somebody has put an old version back.
-func (s *secrets) between(ctx context.Context, encoded, base, id string) bool {
-	now, f := s.read(ctx, encoded)
-	if f != nil || now.id == id {
+func (s *secrets) between(ctx context.Context, c candidate) bool {
+	now, f := s.read(ctx, c.encoded)
+	if f != nil || now.id == c.id {
 		return false
 	}
-	ours, f := s.readVersion(ctx, encoded, id)
+	ours, f := s.readVersion(ctx, c.encoded, c.id)
 	if f != nil || !now.created.Before(ours.created) {
 		return false
 	}
-	if base == "" {
+	if c.base == "" {
 		return true
 	}
-	old, f := s.readVersion(ctx, encoded, base)
+	old, f := s.readVersion(ctx, c.encoded, c.base)
 	return f == nil && old.created.Before(now.created)
 }
 
@@ -287,7 +259,7 @@ func (s *secrets) between(ctx context.Context, encoded, base, id string) bool {
 type target struct {
 	encoded string // its name
 	full    string // the encoded name, if encoded holds a hash of it
-	data    []byte
+	value   []byte // in the stored form
 }
 
 // Format writes the name and none of the data.
@@ -331,7 +303,7 @@ func (s *secrets) create(ctx context.Context, t target) (string, error) {
 // newSecret returns the request for a new secret.
 func (s *secrets) newSecret(t target, id string) *secretsmanager.CreateSecretInput {
 	in := &secretsmanager.CreateSecretInput{
-		Name: aws.String(t.encoded), ClientRequestToken: aws.String(id), SecretString: aws.String(string(t.data)),
+		Name: aws.String(t.encoded), ClientRequestToken: aws.String(id), SecretString: aws.String(string(t.value)),
 	}
 	if s.set.kmsKey != "" {
 		in.KmsKeyId = aws.String(s.set.kmsKey)

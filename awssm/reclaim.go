@@ -61,7 +61,7 @@ func (s *secrets) unversioned(ctx context.Context, t target, cause *fault) (revi
 		again, err = s.clear(ctx, t.encoded)
 		return "", again, err
 	}
-	revision, err = s.replace(ctx, t.encoded, "", t.data)
+	revision, err = s.replace(ctx, t.encoded, "", t.value)
 	return revision, false, err
 }
 
@@ -113,7 +113,7 @@ func (s *secrets) takeBack(ctx context.Context, t target, cause *fault) (revisio
 		return "", true, nil
 	}
 	// If the reply was lost and nothing restored, the replacement is refused.
-	revision, err = s.replace(ctx, t.encoded, d.current, t.data)
+	revision, err = s.replace(ctx, t.encoded, d.current, t.value)
 	return revision, false, err
 }
 
@@ -140,7 +140,7 @@ func (s *secrets) overMark(ctx context.Context, t target, mark version) (revisio
 			return "", again, err
 		}
 	}
-	revision, err = s.replace(ctx, t.encoded, mark.id, t.data)
+	revision, err = s.replace(ctx, t.encoded, mark.id, t.value)
 	return revision, false, err
 }
 

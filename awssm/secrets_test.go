@@ -231,7 +231,7 @@ func TestNothingIsPrinted(t *testing.T) {
 		credentials string
 	}{b.service, "hush"}
 	values := []any{
-		b.secrets, b.secrets.set, *b.secrets.set, version{id: "1", data: []byte("hush")}, target{encoded: "a/x", data: []byte("hush")},
+		b.secrets, b.secrets.set, *b.secrets.set, version{id: "1", data: []byte("hush")}, target{encoded: "a/x", value: []byte("hush")},
 		WithStoreOptions(secretstore.WithPepper([]byte("hush"))),
 	}
 	bytes := fmt.Sprint([]byte("hush"))

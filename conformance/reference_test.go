@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strconv"
 	"sync"
@@ -209,6 +210,25 @@ func (s *reference) GetTokens(ctx context.Context) ([]token, error) {
 	s.data.mu.Lock()
 	defer s.data.mu.Unlock()
 	return slices.Clone(s.data.shown()), s.data.unreadable()
+}
+
+// Tokens yields what GetTokens returns.
+func (s *reference) Tokens(ctx context.Context) iter.Seq2[token, error] {
+	return func(yield func(token, error) bool) {
+		tokens, err := s.GetTokens(ctx)
+		for _, t := range tokens {
+			if ctx.Err() != nil {
+				err = ctx.Err()
+				break
+			}
+			if !yield(t, nil) {
+				return
+			}
+		}
+		if err != nil {
+			yield(token{}, err)
+		}
+	}
 }
 
 func (s *reference) DeleteTokens(ctx context.Context) error {

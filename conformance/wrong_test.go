@@ -3,6 +3,7 @@ package conformance
 import (
 	"context"
 	"errors"
+	"iter"
 	"slices"
 	"strings"
 	"testing"
@@ -193,6 +194,7 @@ type wrong struct {
 	findNoted  func(ctx context.Context, s *reference, q token) (noted, error)
 	swap       func(ctx context.Context, s *reference, old noted, next token, note string) (noted, bool, error)
 	ping       func(ctx context.Context, s *reference) error
+	stream     func(ctx context.Context, s *reference, yield func(token, error) bool)
 	changeWith func(*wrong) // Sets functions that share the state of a handle.
 }
 
@@ -236,6 +238,13 @@ func (s *wrong) GetTokens(ctx context.Context) ([]token, error) {
 		return s.list(ctx, s.reference)
 	}
 	return s.reference.GetTokens(ctx)
+}
+
+func (s *wrong) Tokens(ctx context.Context) iter.Seq2[token, error] {
+	if s.stream != nil {
+		return func(yield func(token, error) bool) { s.stream(ctx, s.reference, yield) }
+	}
+	return s.reference.Tokens(ctx)
 }
 
 func (s *wrong) DeleteTokens(ctx context.Context) error {
@@ -329,7 +338,7 @@ func outcomeOf(t *testing.T, name string, open func(*data) tokenstore.Store, opt
 func TestWrongStores(t *testing.T) {
 	stores := slices.Concat(wrongFinds(), wrongKeys(), wrongSaves(), wrongAdoptions(), wrongValues(), wrongDeletes(),
 		wrongLists(), wrongErrors(), wrongContexts(), wrongHandles(), wrongConcurrency(),
-		wrongBatches(), wrongWaits(), wrongWithPersons(), wrongSwaps(), wrongNotes())
+		wrongBatches(), wrongStreams(), wrongWaits(), wrongWithPersons(), wrongSwaps(), wrongNotes())
 	const least = 40
 	if len(stores) < least {
 		t.Errorf("only %d wrong stores", len(stores))

@@ -156,13 +156,17 @@ type Limited interface {
 	Limits() Limits
 }
 
-// Limits are a service's limits for one secret. Zero means none.
+// Limits are a service's limits. Zero means none, or that none is known.
 type Limits struct {
 	// MaxSize is the largest size of Data, in bytes.
 	MaxSize int
 	// WritesPerDay is how often the service allows one secret to be written in 24
 	// hours.
 	WritesPerDay int
+	// CreatesPerSecond is how many Puts that create a secret, or Deletes, the service
+	// sustains a second for all its callers together, and UpdatesPerSecond how many Puts
+	// that replace one. The engine keeps its bulk operations below that.
+	CreatesPerSecond, UpdatesPerSecond float64
 }
 
 // Retirer is implemented by adapters whose service keeps older versions of a

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -309,6 +310,17 @@ func (d *document) orUnreadable(err error) error {
 		}
 	}
 	return err
+}
+
+// tokens yields the tokens of the rows that can be read.
+func (d *document) tokens() iter.Seq[tokenstore.OAuthToken] {
+	return func(yield func(tokenstore.OAuthToken) bool) {
+		for _, r := range d.records {
+			if r.kind == rowLine && !yield(r.token) {
+				return
+			}
+		}
+	}
 }
 
 // byID returns the row with that ID, or nil.

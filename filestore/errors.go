@@ -42,6 +42,9 @@ func (e LineError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.
 // Unwrap returns tokenstore.ErrUnreadable.
 func (e LineError) Unwrap() error { return tokenstore.ErrUnreadable }
 
+// RowErrors returns the error of the line alone.
+func (e LineError) RowErrors() []error { return []error{e} }
+
 // UnreadableError names the lines of a file that cannot be read for certain. It
 // matches tokenstore.ErrUnreadable.
 type UnreadableError struct {
@@ -77,7 +80,10 @@ func (e *UnreadableError) RowErrors() []error {
 	return all
 }
 
-var _ rowstore.RowErrors = (*UnreadableError)(nil)
+var (
+	_ rowstore.RowErrors = (*UnreadableError)(nil)
+	_ rowstore.RowErrors = LineError{}
+)
 
 // failure makes a tokenstore.Error of err, without the path that an error of the
 // system has.

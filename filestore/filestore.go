@@ -147,12 +147,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"path/filepath"
 	"sync/atomic"
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/internal/plainfile"
 	"example.com/tokenstore/internal/rowstore"
+	"example.com/tokenstore/internal/streams"
 )
 
 // Store is a tokenstore.Store over one file. It is safe for concurrent use, and
@@ -181,6 +183,7 @@ var (
 	_ tokenstore.Exister   = (*Store)(nil)
 	_ tokenstore.Pinger    = (*Store)(nil)
 	_ tokenstore.Warner    = (*Store)(nil)
+	_ tokenstore.Streamer  = (*Store)(nil)
 )
 
 // Open returns a store over the file of that name. If there is no such file, it
@@ -248,12 +251,40 @@ func (s *Store) GetTokens(ctx context.Context) ([]tokenstore.OAuthToken, error) 
 		return nil, failure("get tokens", "", doc.unreadable())
 	}
 	tokens := []tokenstore.OAuthToken{}
-	for _, r := range doc.records {
-		if r.kind == rowLine {
-			tokens = append(tokens, r.token)
-		}
+	for t := range doc.tokens() {
+		tokens = append(tokens, t)
 	}
 	return tokens, failure("get tokens", "", doc.unreadable())
+}
+
+// Tokens implements tokenstore.Streamer. The tokens are those of one moment, in the order
+// of the file. As every call does, it holds the whole file.
+func (s *Store) Tokens(ctx context.Context) iter.Seq2[tokenstore.OAuthToken, error] {
+	return func(yield func(tokenstore.OAuthToken, error) bool) {
+		const op = "list tokens"
+		doc, err := s.view(ctx)
+		if err == nil && doc.foreign != "" {
+			err = doc.unreadable()
+		}
+		if err != nil {
+			yield(tokenstore.OAuthToken{}, streams.End(failure(op, "", err)))
+			return
+		}
+		for t := range doc.tokens() {
+			if err := ctx.Err(); err != nil {
+				yield(tokenstore.OAuthToken{}, failure(op, "", err))
+				return
+			}
+			if !yield(t, nil) {
+				return
+			}
+		}
+		for _, fault := range rowstore.SplitErrors(doc.unreadable()) {
+			if !yield(tokenstore.OAuthToken{}, failure(op, "", fault)) {
+				return
+			}
+		}
+	}
 }
 
 // SaveToken implements tokenstore.Store.

@@ -3,6 +3,7 @@ package filestore_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -224,5 +225,39 @@ func TestReadOfADatabase(t *testing.T) {
 	rows, err := filestore.Read(t.Context(), bytes.NewReader(data))
 	if len(rows) > 0 || !errors.Is(err, tokenstore.ErrUnreadable) || !strings.Contains(err.Error(), "sqlite:") {
 		t.Errorf("%d rows, %v", len(rows), err)
+	}
+}
+
+// TestTokensYieldsAnErrorForEachLine: the tokens of the other lines come first, and a file
+// that is no token file is one error, which is not that of a token.
+func TestTokensYieldsAnErrorForEachLine(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tokens.txt")
+	text := "id,user_name,client_id,client_secret,refresh_token,access_token,grant_token,expiry_time,redirect_url,api_domain\n" +
+		"1,u1,c,s,r1,,,,,\n2,u2,c\n3,u3,c,s,r3,,,,,\n4,u4\n"
+	for text, want := range map[string]string{text: "1 3 line 3 line 5", `{"id": "1"}`: "unavailable"} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		store, err := filestore.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for token, err := range store.Tokens(t.Context()) {
+			var line filestore.LineError
+			switch {
+			case err == nil:
+				got = append(got, token.ID)
+			case errors.Is(err, tokenstore.ErrUnreadable) && errors.As(err, &line):
+				got = append(got, fmt.Sprint("line ", line.Line))
+			case errors.Is(err, tokenstore.ErrUnavailable):
+				got = append(got, "unavailable")
+			default:
+				t.Error(err)
+			}
+		}
+		if got := strings.Join(got, " "); got != want {
+			t.Errorf("yields %s, want %s", got, want)
+		}
 	}
 }

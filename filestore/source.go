@@ -28,9 +28,9 @@ func (s *Store) SamePlace(other tokenstore.Store) bool {
 	return errA == nil && errB == nil && os.SameFile(a, b)
 }
 
-// Source is for this module's import command. It returns what [Store.GetTokens] and
-// [Store.Warnings] return, of one reading of the file, and what the import has to say
-// of the values that it did not take as they are.
+// Source is for this module's import command. It yields what [Store.Tokens] yields, of one
+// reading of the file, with what [Store.Warnings] and the import have to say of the values
+// that it did not take as they are.
 func (s *Store) Source(ctx context.Context) (rowstore.Reading, error) {
 	const op = "read all rows"
 	doc, err := s.view(ctx)
@@ -40,24 +40,47 @@ func (s *Store) Source(ctx context.Context) (rowstore.Reading, error) {
 	if doc.foreign != "" {
 		return rowstore.Reading{}, failure(op, "", doc.unreadable())
 	}
-	reading := rowstore.Reading{Unread: failure(op, "", doc.unreadable())}
-	filled := make([]int, len(doc.layout))
-	for _, r := range doc.records {
-		if r.kind == rowLine {
-			reading.Rows = append(reading.Rows, doc.layout.source(r, filled))
+	var filled []int // in how many rows the columns hold something
+	read := func(yield func(rowstore.Row, error) bool) {
+		filled = make([]int, len(doc.layout))
+		for _, r := range doc.records {
+			if r.kind != rowLine {
+				continue
+			}
+			if err := ctx.Err(); err != nil {
+				yield(rowstore.Row{}, failure(op, "", err))
+				return
+			}
+			if !yield(doc.layout.source(r, filled), nil) {
+				return
+			}
+		}
+		for _, fault := range rowstore.SplitErrors(doc.unreadable()) {
+			if !yield(rowstore.Row{}, fault) {
+				return
+			}
 		}
 	}
-	for i, name := range doc.unknown() {
+	return rowstore.Reading{Rows: read, Fixed: true, Unknown: func() []rowstore.Unknown { return doc.filledUnknown(filled) }}, nil
+}
+
+// filledUnknown returns the columns that are not understood for certain and hold
+// something.
+func (d *document) filledUnknown(filled []int) (all []rowstore.Unknown) {
+	if filled == nil {
+		return nil
+	}
+	for i, name := range d.unknown() {
 		if filled[i] == 0 || name == "" {
 			continue
 		}
 		unknown := rowstore.Unknown{Name: name, Rows: filled[i]}
-		if doc.layout[i] != columnUnknown {
-			unknown.As = doc.layout[i].String()
+		if d.layout[i] != columnUnknown {
+			unknown.As = d.layout[i].String()
 		}
-		reading.Unknown = append(reading.Unknown, unknown)
+		all = append(all, unknown)
 	}
-	return reading, nil
+	return all
 }
 
 // source returns a row, and counts in filled the columns that hold something.

@@ -55,9 +55,16 @@ func (s *secrets) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, "gcpsm driver of "+s.set.parent())
 }
 
-// Limits returns the maximum size of a secret's data. The service has no daily
-// limit on writes.
-func (s *secrets) Limits() driver.Limits { return driver.Limits{MaxSize: maxSize} }
+// writesPerSecond is how many secrets can be created or replaced a second: a project has 600
+// writes a minute, and each takes two, a create and an add, or an add and the destruction
+// of the version before.
+const writesPerSecond = 600. / 60 / 2
+
+// Limits returns the maximum size of a secret's data and the writes that a project makes
+// per second. The service has no daily limit on writes.
+func (s *secrets) Limits() driver.Limits {
+	return driver.Limits{MaxSize: maxSize, CreatesPerSecond: writesPerSecond, UpdatesPerSecond: writesPerSecond}
+}
 
 // log returns the versions of a secret.
 func (s *secrets) log(id string) *remoteLog {

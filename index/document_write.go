@@ -31,7 +31,7 @@ func (v *documentView) Claim(ctx context.Context, claims ...Claim) ([][]Hint, er
 	if err := v.run(ctx, b); err != nil {
 		return nil, err
 	}
-	return b.others, nil
+	return b.others, refused(b.faults)
 }
 
 // Release writes the documents that have such a hint.
@@ -40,7 +40,10 @@ func (v *documentView) Release(ctx context.Context, claims ...Claim) error {
 	if err != nil {
 		return err
 	}
-	return v.run(ctx, b)
+	if err := v.run(ctx, b); err != nil {
+		return err
+	}
+	return refused(b.faults)
 }
 
 // batch is the claims of one call, which all claim or all release.
@@ -49,6 +52,7 @@ type batch struct {
 	claims   []Claim
 	keys     []string
 	others   [][]Hint // of a claim
+	faults   []error  // By place in claims: why a page could not take them.
 	pending  []int    // Places in claims.
 	written  bool     // A document was written.
 
@@ -58,7 +62,7 @@ type batch struct {
 }
 
 func newBatch(claims []Claim) (*batch, error) {
-	b := &batch{claims: claims, others: make([][]Hint, len(claims))}
+	b := &batch{claims: claims, others: make([][]Hint, len(claims)), faults: make([]error, len(claims))}
 	for i, c := range claims {
 		if err := c.check(shortHash); err != nil {
 			return nil, err
@@ -174,16 +178,23 @@ func (v *documentView) follow(ctx context.Context, b *batch, err error, attempt 
 	return err
 }
 
-// runPages applies the pending claims of a batch.
+// runPages applies the pending claims of a batch. A page that cannot take its claims does
+// not keep the others from being written.
 func (v *documentView) runPages(ctx context.Context, b *batch) error {
 	l := v.layout
 	for _, name := range v.x.namesOf(l, b.pendingKeys()) {
 		at, rest := b.of(func(key string) bool { return v.x.name(l, l.part(key)) == name })
 		p, err := v.write(ctx, b, name, at)
-		if err != nil {
+		switch {
+		case err == nil:
+			b.finish(p, at)
+		case concernsOne(err):
+			for _, i := range at {
+				b.faults[i] = err
+			}
+		default:
 			return err
 		}
-		b.finish(p, at)
 		b.pending = rest
 	}
 	return nil

@@ -54,7 +54,8 @@ func (v *entriesView) Lookup(ctx context.Context, hashes ...string) ([][]Hint, e
 	return found, nil
 }
 
-// load reads the entries that the view has not read yet.
+// load reads the entries that the view has not read yet. One that cannot be read does not
+// keep it from reading the others.
 func (v *entriesView) load(ctx context.Context, hashes []string) error {
 	var names, missing []string
 	for _, hash := range distinct(hashes) {
@@ -67,17 +68,38 @@ func (v *entriesView) load(ctx context.Context, hashes []string) error {
 		}
 	}
 	objects, err := v.x.reader.ReadMany(ctx, names)
+	if errors.Is(err, driver.ErrUnreadable) && len(names) > 1 {
+		return v.loadEach(ctx, missing)
+	}
 	if err != nil {
 		return err
 	}
+	var faults []error
 	for i, o := range objects {
 		e, err := decodeEntry(o)
 		if err != nil {
-			return err
+			faults = append(faults, err)
+			continue
 		}
 		v.keep(missing[i], e)
 	}
-	return nil
+	return errors.Join(faults...)
+}
+
+// loadEach reads entries one by one, several at a time.
+func (v *entriesView) loadEach(ctx context.Context, hashes []string) error {
+	faults := make([]error, len(hashes))
+	err := parallel.Each(ctx, len(hashes), v.x.config.Parallelism, func(ctx context.Context, i int) error {
+		faults[i] = v.load(ctx, hashes[i:i+1])
+		if errors.Is(faults[i], driver.ErrUnreadable) {
+			return nil
+		}
+		return faults[i]
+	})
+	if err != nil {
+		return err
+	}
+	return errors.Join(faults...)
 }
 
 // distinct returns the strings without repetitions, in their order.
@@ -96,20 +118,24 @@ func distinct(texts []string) []string {
 // Claim writes one entry for each hash. An entry that the view has not read is assumed
 // to be new; it is read only if creating it fails.
 func (v *entriesView) Claim(ctx context.Context, claims ...Claim) ([][]Hint, error) {
-	if err := v.eachHash(ctx, claims, func(ctx context.Context, hash string, claims []Claim) error {
+	err := v.eachHash(ctx, claims, func(ctx context.Context, hash string, claims []Claim) error {
 		return v.write(ctx, hash, func(e *entry) {
 			for _, c := range claims {
 				e.marks = e.marks.claim(c, v.x.config.Now())
 			}
 		})
-	}); err != nil {
+	})
+	var some *Refused
+	if err != nil && !errors.As(err, &some) {
 		return nil, err
 	}
 	others := make([][]Hint, len(claims))
 	for i, c := range claims {
-		others[i] = v.known(c.Hash).marks.others(c.ID)
+		if some == nil || some.Faults[i] == nil {
+			others[i] = v.known(c.Hash).marks.others(c.ID)
+		}
 	}
-	return others, nil
+	return others, err
 }
 
 // Release rewrites the entries that have such a hint. It first reads the entries that
@@ -127,21 +153,39 @@ func (v *entriesView) Release(ctx context.Context, claims ...Claim) error {
 	})
 }
 
-// eachHash calls do with the claims of each hash, for several hashes at a time.
+// eachHash calls do with the claims of each hash, for several hashes at a time. A fault of
+// one does not keep the others from being written.
 func (v *entriesView) eachHash(ctx context.Context, claims []Claim, do func(ctx context.Context, hash string, claims []Claim) error) error {
-	byHash := make(map[string][]Claim, len(claims))
+	places := make(map[string][]int, len(claims)) // By hash.
 	var hashes []string
-	for _, c := range claims {
+	for i, c := range claims {
 		if err := c.check(HashLen); err != nil {
 			return err
 		}
 		hashes = append(hashes, c.Hash)
-		byHash[c.Hash] = append(byHash[c.Hash], c)
+		places[c.Hash] = append(places[c.Hash], i)
 	}
 	hashes = distinct(hashes)
-	return parallel.Each(ctx, len(hashes), v.x.config.Parallelism, func(ctx context.Context, i int) error {
-		return do(ctx, hashes[i], byHash[hashes[i]])
+	faults := make([]error, len(claims))
+	err := parallel.Each(ctx, len(hashes), v.x.config.Parallelism, func(ctx context.Context, i int) error {
+		at := places[hashes[i]]
+		of := make([]Claim, len(at))
+		for j, place := range at {
+			of[j] = claims[place]
+		}
+		err := do(ctx, hashes[i], of)
+		if err == nil || !concernsOne(err) {
+			return err
+		}
+		for _, place := range at { // No other goroutine has this hash.
+			faults[place] = err
+		}
+		return nil
 	})
+	if err != nil {
+		return err
+	}
+	return refused(faults)
 }
 
 // write changes one entry by compare-and-swap. If there are releases, nothing

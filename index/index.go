@@ -102,12 +102,14 @@ type View interface {
 	// Claim adds a hint for each claim, or raises the generation and time of the
 	// hint that the ID already has; it writes even if nothing changes. It returns, for
 	// each claim, the hints of other IDs in the very secret that it wrote. Claims that
-	// share a secret cost one write. If it fails, some claims may have been applied.
+	// share a secret cost one write. If it fails, some claims may have been applied; a
+	// *Refused says which, and others then has their hints.
 	Claim(ctx context.Context, claims ...Claim) (others [][]Hint, err error)
 
 	// Release removes, for each claim, the ID's hint if its generation is not higher
 	// than the claim's and, if Claimed is set, it was claimed at that time. It removes
-	// nothing else, and writes nothing if there is no such hint.
+	// nothing else, and writes nothing if there is no such hint. A secret that it cannot
+	// change does not keep it from changing others.
 	Release(ctx context.Context, claims ...Claim) error
 
 	// Forget drops what the view has read, so that the next look-up reads again.

@@ -21,32 +21,57 @@ func (s *Store) DeleteToken(ctx context.Context, id string) error {
 	if id == "" {
 		return s.fail(op, "", fmt.Errorf("%w: the ID must not be empty", tokenstore.ErrInvalidArgument))
 	}
-	return s.fail(op, id, s.bury(ctx, escapeID(id), true, s.witness(), func(a *attempt, claims []index.Claim) { s.release(ctx, a, id, claims) }))
+	return s.fail(op, id, s.bury(ctx, escapeID(id), true, s.attempt(), func(a *attempt, claims []index.Claim) { s.release(ctx, a, id, claims) }))
 }
 
-// DeleteTokens removes all tokens of this store and nothing else. The error names the
-// tokens that could not be removed; call it again to finish the job. If part of the index
-// is lost, it needs permission to list to find the tokens of that part.
+// DeleteTokens removes all tokens of this store and nothing else, several at a time, as fast
+// as the service allows. The error names the tokens that could not be removed; call it again
+// to finish the job. If part of the index is lost, it needs permission to list to find the
+// tokens of that part.
 func (s *Store) DeleteTokens(ctx context.Context) error {
 	const op = "delete tokens"
+	ctx = bulk(ctx)
 	ids, begun, broken, err := s.toDelete(ctx)
 	if err != nil {
 		return s.fail(op, "", err)
 	}
-	released := make([][]index.Claim, len(ids))
-	faults := make([]error, len(ids))
+	var faults []error
 	witness := s.witness()
+	for chunk := range slices.Chunk(ids, s.most()) {
+		var some []error
+		some, err = s.buryAll(ctx, op, chunk, begun, witness)
+		if faults = append(faults, some...); err != nil {
+			break
+		}
+	}
+	return errors.Join(append(faults, s.fail(op, "", broken), s.fail(op, "", err))...)
+}
+
+// buryAll deletes tokens, which are read together and whose keys leave the index together.
+// What cannot be read together is read one by one.
+func (s *Store) buryAll(ctx context.Context, op string, ids []string, begun func(id string) bool, witness *witness) (faults []error, err error) {
+	started := s.wall()
+	rows, err := s.readListed(ctx, ids, &permission{})
+	if err != nil {
+		rows = nil
+	}
+	released := make([][]index.Claim, len(ids))
+	faults = make([]error, len(ids))
 	err = s.parallel(ctx, len(ids), func(ctx context.Context, i int) error {
-		err := s.bury(ctx, ids[i], begun(ids[i]), witness, func(_ *attempt, claims []index.Claim) { released[i] = claims })
+		first := s.attempt()
+		first.witness = witness
+		if rows != nil {
+			first.started, first.rows[ids[i]] = started, rows[i]
+		}
+		err := s.bury(ctx, ids[i], begun(ids[i]), first, func(_ *attempt, claims []index.Claim) { released[i] = claims })
 		if err != nil {
 			// Its hints stay, so that the next call meets it and finishes.
 			faults[i], released[i] = s.fail(op, ids[i], err), nil
 		}
 		return ctx.Err()
 	})
-	// The tokens are gone, so their keys leave the index together.
 	s.release(ctx, s.attempt(), "", slices.Concat(released...))
-	return errors.Join(append(faults, s.fail(op, "", broken), s.fail(op, "", err))...)
+	return faults, err
 }
 
 // toDelete returns the escaped IDs of all tokens, and a function that reports whether the
@@ -82,16 +107,20 @@ func (s *Store) toDelete(ctx context.Context) (ids []string, begun func(id strin
 // service forgets the generation, a row that is inserted again may start at a lower one,
 // and a late release would remove its hints. An existing tombstone is retired again if
 // begun is set. A damaged row is deleted like a live one; the hints of the keys that it
-// still has are released now.
-func (s *Store) bury(ctx context.Context, id string, begun bool, witness *witness, release func(*attempt, []index.Claim)) error {
+// still has are released now. The first attempt may have read the row already.
+func (s *Store) bury(ctx context.Context, id string, begun bool, first *attempt, release func(*attempt, []index.Claim)) error {
 	unlock, err := s.locks.Lock(ctx, id)
 	if err != nil {
 		return err
 	}
 	defer unlock()
+	tries := 0
 	return s.again(ctx, func() error {
-		a := s.attempt()
-		a.witness = witness
+		a := first
+		if tries++; tries > 1 {
+			a = s.attempt()
+			a.witness = first.witness
+		}
 		r, err := a.ownRow(ctx, id)
 		if err != nil {
 			return err
@@ -144,7 +173,7 @@ func (s *Store) retire(ctx context.Context, r *row) error {
 	if s.retirer == nil {
 		return nil
 	}
-	err := s.retirer.Retire(ctx, r.name, r.revision)
+	err := s.secrets.inTurn(ctx, s.secrets.create, func() error { return s.retirer.Retire(ctx, r.name, r.revision) })
 	if errors.Is(err, tokenstore.ErrConflict) {
 		return nil // The tombstone has been replaced.
 	}

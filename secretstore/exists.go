@@ -19,6 +19,10 @@ var (
 	_ tokenstore.Pinger  = (*Store)(nil)
 )
 
+// existsChunk is how many secrets are read at a time until one is the store's. Usually the
+// first one is.
+const existsChunk = 100
+
 // Exists implements tokenstore.Exister. It reports whether there is any secret of a store
 // under the prefix: of the index, or of a token, even a deleted one. It needs permission
 // to list, unless there is an index of documents. Without such an index it may miss a
@@ -30,8 +34,9 @@ func (s *Store) Exists(ctx context.Context) (bool, error) {
 
 // Ping implements tokenstore.Pinger. With an index of documents it reads the root of the
 // index, one call. Otherwise it lists the index up to its first secret and reads that, two
-// calls; later it reads that secret again, one call. Where there is no index, it looks for tokens as Exists does; a role that may not
-// list then gets ErrNotFound if it is the root of the index that is missing, else ErrDenied.
+// calls; later it reads that secret again, one call. Where there is no index, it looks for
+// tokens as Exists does; a role that may not list then gets ErrNotFound if it is the root of
+// the index that is missing, else ErrDenied.
 func (s *Store) Ping(ctx context.Context) error {
 	exists, err := s.answers(ctx)
 	if err == nil && !exists {
@@ -90,9 +95,9 @@ func (s *Store) exists(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	witness := s.witness()
-	for some := range slices.Chunk(ids, reindexChunk) {
-		rows, err := s.readListed(ctx, some)
+	witness, permission := s.witness(), &permission{}
+	for some := range slices.Chunk(ids, existsChunk) {
+		rows, err := s.readListed(ctx, some, permission)
 		if err == nil {
 			err = witness.recognise(ctx, rows...)
 		}

@@ -27,7 +27,8 @@ type attempt struct {
 	started time.Time
 	finding bool // the operation is a find: it may search all tokens, and repairs nothing
 	witness *witness
-	scan    *scan // what a search of all tokens has read; nil before it
+	before  map[string]string // by hash of a key: the revisions of its rows at an earlier look
+	scan    *scan             // what a search of all tokens has read; nil before it
 }
 
 func (s *Store) attempt() *attempt {
@@ -146,16 +147,25 @@ func (a *attempt) keep(ctx context.Context, r *row) {
 	if r.state == live {
 		a.s.known.learn(a.s, r)
 	}
-	if a.s.otherPepper(r) && !a.s.pepperWarned.Swap(true) {
-		a.s.log.WarnContext(ctx, "a token was stored under another pepper or without one; saving with this pepper may create a second token for the same user; give all programs the same pepper",
-			"store", a.s.name, "id", tokenstore.Redact(r.id))
+	a.s.warnOfPepper(ctx, r)
+}
+
+// warnOfPepper logs, once, that a row was stored under another pepper.
+func (s *Store) warnOfPepper(ctx context.Context, r *row) {
+	if s.otherPepper(r) && !s.pepperWarned.Swap(true) {
+		s.log.WarnContext(ctx, "a token was stored under another pepper or without one; saving with this pepper may create a second token for the same user; give all programs the same pepper",
+			"store", s.name, "id", tokenstore.Redact(r.id))
 	}
 }
+
+// OtherPepper reports whether this Store has read a token that was stored under another
+// pepper or without one.
+func (s *Store) OtherPepper() bool { return s.pepperWarned.Load() }
 
 // load reads the rows that this attempt has not read yet.
 func (a *attempt) load(ctx context.Context, ids []string) error {
 	missing := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { _, ok := a.rows[id]; return ok })
-	rows, err := a.s.readAll(ctx, missing)
+	rows, err := a.s.readAll(ctx, missing, &permission{})
 	if err != nil {
 		return err
 	}
@@ -180,7 +190,7 @@ func (a *attempt) byKey(ctx context.Context, k tokenstore.Key, ownerless bool) (
 			return r, nil
 		}
 	}
-	var before string
+	before := a.before[a.s.hash(k)]
 	for range maxLooks {
 		ids, err := a.candidates(ctx, k)
 		if err != nil {

@@ -213,4 +213,39 @@ var sourceMutations = []mutation{
 		"\treturn fmt.Sprintf(\"%T\", err)", "\treturn fmt.Sprintf(\"%v\", err)",
 		sourceUnits + "TestNoCredentialIsShown", false,
 	},
+	{
+		"source: who has waited does not wait for a takeover", "tokensource/look.go",
+		"case left > f.s.patience(), waited >= f.s.patience():", "case waited+left > f.s.patience():",
+		sourceUnits + "TestTakeoverServesAllWaiters$", false,
+	},
+	{
+		"source: a call waits for a claim that it cannot see the end of", "tokensource/look.go",
+		"case left > f.s.patience(), waited >= f.s.patience():", "case waited >= f.s.patience():",
+		sourceUnits + "TestNobodyWaitsForLongerThanTwoClaims$", false,
+	},
+	{
+		"oauth2: every failure is answered in the other style", "tokensource/oauth2/redeemer.go",
+		"if err != nil && refusesClient(err) {", "if err != nil {",
+		"./tokensource/oauth2 TestAutoDetectAsksOnce$", false,
+	},
+	{
+		"oauth2: a failure without a connection counts as sent", "tokensource/oauth2/redeemer.go",
+		"if err != nil && connected.Never() {", "if err != nil && false && connected.Never() {",
+		"./tokensource/oauth2 TestNotSent$", false,
+	},
+	{
+		"oauth2: a failure after the connection counts as not sent", "internal/unsent/unsent.go",
+		"return c.asked.Load() && !c.got.Load()", "return !c.got.Load() || c.asked.Load()",
+		"./tokensource/oauth2 TestNotSent$", false,
+	},
+	{
+		"oauth2: a gateway's error is believed", "tokensource/oauth2/errors.go",
+		"case status >= http.StatusInternalServerError:", "case status >= http.StatusInternalServerError && e.ErrorCode == \"\":",
+		"./tokensource/oauth2 TestAnswers$", false,
+	},
+	{
+		"oauth2: an error quotes the provider", "tokensource/oauth2/errors.go",
+		"bare := &oauth2.RetrieveError{Response: &http.Response{}}", "bare := &oauth2.RetrieveError{Response: &http.Response{}, Body: e.Body}",
+		"./tokensource/oauth2 TestErrorsShowNoCredential$", false,
+	},
 }

@@ -14,17 +14,14 @@ import (
 	"example.com/tokenstore/index"
 )
 
-// reindexChunk is how many tokens a repair handles at a time. The parts of the index that
-// they share are read and written once.
-const reindexChunk = 500
-
 // ReindexOptions are the options of Reindex. The zero value repairs everything, without
 // reporting progress.
 type ReindexOptions struct {
 	// DryRun only reports what Reindex would do.
 	DryRun bool
 	// Fanout, if not zero, changes the number of documents of a document index, to at most
-	// index.MaxFanout. For an index of entries it is an error.
+	// index.MaxFanout. The index grows by itself, but gets smaller only this way. For an index
+	// of entries it is an error.
 	Fanout int
 	// Rotating makes a document index leave out the refresh tokens of tokens with a user, for
 	// all programs; see [WithRotating]. It cannot be undone: a program that stalled would
@@ -99,6 +96,7 @@ func (s *Store) Reindex(ctx context.Context, options ReindexOptions) (Report, er
 }
 
 func (s *Store) reindex(ctx context.Context, options ReindexOptions) (Report, error) {
+	ctx = bulk(ctx)
 	r := &repair{s: s, options: options, witness: s.witness(), keys: map[string][]string{}, passed: map[string]bool{}, rotations: newRotations(s)}
 	for _, step := range []func(context.Context) error{r.emptied, r.fanOut, r.omit, r.tokens, r.hints, r.index, r.versions} {
 		if err := step(ctx); err != nil {
@@ -112,10 +110,11 @@ func (s *Store) reindex(ctx context.Context, options ReindexOptions) (Report, er
 }
 
 type repair struct {
-	s       *Store
-	options ReindexOptions
-	witness *witness
-	report  Report
+	s          *Store
+	options    ReindexOptions
+	witness    *witness
+	permission permission
+	report     Report
 	// keys are the hashes of the keys of each token, by escaped ID.
 	keys map[string][]string
 	// passed are the escaped IDs of rows that the repair leaves alone: their keys, or the
@@ -253,10 +252,14 @@ func (r *repair) versions(ctx context.Context) error {
 
 // prune calls the driver's Prune, and reports the call to the observer.
 func (s *Store) prune(ctx context.Context, name string) (int, error) {
-	start := s.now()
-	n, err := s.pruner.Prune(ctx, name)
-	if s.observer != nil {
-		s.observer(ctx, Call{Op: "prune", Name: name, Secrets: n, Duration: s.now().Sub(start), Err: err})
-	}
+	var n int
+	err := s.secrets.inTurn(ctx, s.secrets.create, func() (err error) {
+		start := s.now()
+		n, err = s.pruner.Prune(ctx, name)
+		if s.observer != nil {
+			s.observer(ctx, Call{Op: "prune", Name: name, Secrets: n, Duration: s.now().Sub(start), Err: err})
+		}
+		return err
+	})
 	return n, err
 }

@@ -37,7 +37,7 @@ func (r *repair) hints(ctx context.Context) error {
 	if r.options.DryRun || len(old) == 0 {
 		return nil
 	}
-	return view.Release(ctx, old...)
+	return r.pass(view.Release(ctx, old...))
 }
 
 // hit reports whether the row with this ID had, or may have had, a key with this hash when

@@ -31,7 +31,7 @@ func (r *repair) tokens(ctx context.Context) error {
 		r.indexed[id] = true
 	}
 	done := 0
-	for chunk := range slices.Chunk(ids, reindexChunk) {
+	for chunk := range slices.Chunk(ids, r.s.most()) {
 		if err := r.chunk(ctx, chunk); err != nil {
 			return err
 		}
@@ -81,7 +81,7 @@ func (r *repair) chunk(ctx context.Context, ids []string) error {
 
 // read returns the rows with the given escaped IDs, and decides what each one is.
 func (r *repair) read(ctx context.Context, ids []string) ([]*row, error) {
-	rows, err := r.s.readListed(ctx, ids)
+	rows, err := r.s.readListed(ctx, ids, &r.permission)
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +174,14 @@ func (r *repair) claim(ctx context.Context, tokens []*row) (done []*row, err err
 	}
 	r.report.KeysAdded += len(missing)
 	if len(missing) > 0 && !r.options.DryRun {
-		if _, err := view.Claim(ctx, missing...); err != nil {
+		_, err := view.Claim(ctx, missing...)
+		var some *index.Refused
+		if errors.As(err, &some) {
+			for i, c := range missing {
+				barred[c.ID] = barred[c.ID] || some.Faults[i] != nil
+			}
+		}
+		if err := r.pass(err); err != nil {
 			return nil, err
 		}
 	}

@@ -153,15 +153,17 @@ func (s *Store) nextGeneration(r *row) int64 {
 
 // timestamp returns the clock in microseconds, later than any timestamp before: tokens
 // that one process inserts keep their order.
-func (s *Store) timestamp() int64 {
+func (s *Store) timestamp() int64 { return s.timestamps(1) }
+
+// timestamps reserves the timestamps of n tokens that follow each other, and returns the
+// first.
+func (s *Store) timestamps(n int64) int64 {
 	s.createdMu.Lock()
 	defer s.createdMu.Unlock()
-	s.lastCreated = max(s.lastCreated+1, s.now().UnixMicro())
-	return s.lastCreated
+	begin := max(s.lastCreated+1, s.now().UnixMicro())
+	s.lastCreated = max(begin+n-1, s.lastCreated)
+	return begin
 }
-
-// age gives a row that is about to be inserted a new, later time.
-func (s *Store) age(r *row) { r.created = s.timestamp() }
 
 // idKey is the kind of the only key of a token from which a person has removed all keys:
 // its ID, which no find looks up.

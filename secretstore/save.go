@@ -23,8 +23,9 @@ const (
 	// retired; each further one is twice as long.
 	retirementPause = 100 * time.Millisecond
 	// maxAge is how old an attempt may be when it writes, so that a process that stalled
-	// does not write with knowledge older than the grace period.
-	maxAge = 2 * time.Minute
+	// does not write with knowledge older than the grace period. Thousands of tokens that
+	// are saved together are written within it.
+	maxAge = 5 * time.Minute
 	// maxSkew is the largest difference between the clocks of two machines.
 	maxSkew = 5 * time.Minute
 )
@@ -48,15 +49,13 @@ func (s *Store) save(ctx context.Context, token tokenstore.OAuthToken) (tokensto
 	if err := token.Validate(); err != nil {
 		return tokenstore.OAuthToken{}, err
 	}
-	if key := s.lockKey(token); key != "" {
-		unlock, err := s.locks.Lock(ctx, key)
-		if err != nil {
-			return tokenstore.OAuthToken{}, err
-		}
-		defer unlock()
+	unlock, err := s.lock(ctx, token)
+	if err != nil {
+		return tokenstore.OAuthToken{}, err
 	}
+	defer unlock()
 	var stored tokenstore.OAuthToken
-	err := s.again(ctx, func() error {
+	err = s.again(ctx, func() error {
 		a := s.attempt()
 		p, err := a.plan(ctx, token)
 		if err != nil {
@@ -74,7 +73,16 @@ func (s *Store) save(ctx context.Context, token tokenstore.OAuthToken) (tokensto
 	return stored, nil
 }
 
-// lockKey returns a key: saves of one process with the same key wait for each other.
+// lock makes saves of one process with the same key wait for each other.
+func (s *Store) lock(ctx context.Context, token tokenstore.OAuthToken) (unlock func(), err error) {
+	key := s.lockKey(token)
+	if key == "" {
+		return func() {}, nil
+	}
+	return s.locks.Lock(ctx, key)
+}
+
+// lockKey returns the key for lock, empty if the token has none.
 func (s *Store) lockKey(token tokenstore.OAuthToken) string {
 	if token.ID != "" {
 		return escapeID(token.ID)
@@ -94,7 +102,7 @@ func (s *Store) again(ctx context.Context, operation func() error) error {
 			return err
 		}
 		if tries == s.attempts {
-			return fmt.Errorf("%w: gave up after %d conflicting changes; retry later", tokenstore.ErrConflict, tries)
+			return gaveUp(tries)
 		}
 		if err := s.sleep(ctx, time.Duration(s.random()*float64(pause))); err != nil {
 			return err
@@ -102,6 +110,11 @@ func (s *Store) again(ctx context.Context, operation func() error) error {
 		pause = min(2*pause, maxPause)
 		s.log.DebugContext(ctx, startingAgain, "store", s.name, "attempt", tries+1)
 	}
+}
+
+// gaveUp returns the error of an operation that met too many conflicts.
+func gaveUp(tries int) error {
+	return fmt.Errorf("%w: gave up after %d conflicting changes; retry later", tokenstore.ErrConflict, tries)
 }
 
 // plan is the planned outcome of a save.

@@ -1,5 +1,5 @@
-// SaveTokens. It plans tokens together to save reads and writes of the index; the result must
-// be that of single saves in the same order.
+// SaveTokens. It saves tokens in groups, see group.go, to save reads and writes of the
+// index; the result must be that of single saves in the same order.
 
 package secretstore
 
@@ -7,229 +7,112 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"example.com/tokenstore"
-	"example.com/tokenstore/driver"
-	"example.com/tokenstore/index"
+	"example.com/tokenstore/internal/progress"
 )
 
-// saveChunk is the maximum number of tokens that SaveTokens handles at a time.
-const saveChunk = 500
+const (
+	// bulkChunk is the maximum number of tokens that are handled at a time. The parts of
+	// the index that they share are read and written once.
+	bulkChunk = 5000
+	// ahead limits how many tokens are planned for each that was saved: tokens that
+	// depend on each other are planned again and again.
+	ahead = 100
+	// claimTries is how often the keys of a token are claimed if the service does not
+	// answer: one lost reply would fail thousands of tokens.
+	claimTries = 3
+)
+
+// item is a token of a SaveTokens call.
+type item struct {
+	token   tokenstore.OAuthToken
+	created int64  // when it was inserted, if it is: the order of the call decides
+	tries   int    // how often it met a conflict
+	step    func() // reports that it has a result
+
+	done   bool // stored or fault is its result
+	stored tokenstore.OAuthToken
+	fault  error
+}
+
+// finish sets the result of an item.
+func (it *item) finish(stored tokenstore.OAuthToken, fault error) {
+	it.done, it.stored, it.fault = true, stored, fault
+	it.step()
+}
 
 // SaveTokens saves tokens in order, as SaveToken would one by one, and returns them as
-// stored. The index is read and written once for many of them, so that a thousand tokens
-// cost only a handful of index writes. If some tokens cannot be saved, the others are
-// saved nevertheless, the places of the failed ones in the result are empty, and the error
-// joins their errors.
+// stored. The index is read and written once for thousands of them. Tokens are written
+// several at a time, as fast as the service allows; writes that it throttles are repeated
+// later. If some tokens cannot be saved, the others are saved nevertheless, the places of
+// the failed ones in the result are empty, and the error joins their errors.
 func (s *Store) SaveTokens(ctx context.Context, tokens []tokenstore.OAuthToken) ([]tokenstore.OAuthToken, error) {
+	items := s.saveAll(bulk(ctx), tokens)
 	stored := make([]tokenstore.OAuthToken, len(tokens))
 	var faults []error
-	chunk := saveChunk
-	for start := 0; start < len(tokens); {
-		end := s.independent(tokens, start, chunk)
-		done := s.saveGroup(ctx, tokens[start:end], stored[start:end])
-		for i, fault := range done {
-			op := fmt.Sprintf("save token %d of %d", start+i+1, len(tokens))
-			faults = append(faults, s.fail(op, tokens[start+i].ID, fault))
-		}
-		if start += len(done); start < end {
-			chunk = max(len(done), saveChunk/10) // More takes too long.
+	for i, it := range items {
+		stored[i] = it.stored
+		if it.fault != nil {
+			faults = append(faults, s.fail(fmt.Sprintf("save token %d of %d", i+1, len(tokens)), it.token.ID, it.fault))
 		}
 	}
 	return stored, errors.Join(faults...)
 }
 
-// independent returns the end of the longest run of tokens from start, at most chunk long,
-// in which no token can affect another: they share no key, and no ID, given or derived
-// from a key.
-func (s *Store) independent(tokens []tokenstore.OAuthToken, start, chunk int) int {
-	seen := map[string]bool{}
-	for i := start; i < len(tokens) && i < start+chunk; i++ {
-		var marks []string
-		for _, k := range tokenstore.KeysOf(tokens[i]) {
-			marks = append(marks, s.hash(k)) // It is also the derived ID.
-		}
-		if tokens[i].ID != "" {
-			marks = append(marks, escapeID(tokens[i].ID))
-		}
-		for _, m := range marks {
-			if seen[m] {
-				return i
+// saveAll saves tokens in groups until all have a result. What a group leaves, because it
+// depends on others in it, met a conflict, or the group got too old, begins the next one.
+func (s *Store) saveAll(ctx context.Context, tokens []tokenstore.OAuthToken) []*item {
+	items := s.items(ctx, tokens)
+	queue, most, pause := items, s.most(), firstPause
+	for size := most; len(queue) > 0; {
+		if err := ctx.Err(); err != nil {
+			for _, it := range queue {
+				it.finish(tokenstore.OAuthToken{}, err)
 			}
-		}
-		for _, m := range marks {
-			seen[m] = true
-		}
-	}
-	return min(len(tokens), start+chunk)
-}
-
-// group is a run of independent tokens that are planned together and then handled one by
-// one.
-type group struct {
-	plans  []*plan // nil: planning has failed
-	faults []error
-	claims error // the error of claiming the keys of the plans
-	// Changes by the tokens handled so far, which the plans have not seen:
-	written map[string]bool // IDs of rows
-	edited  bool            // a row that a person had edited, so that its keys were not in the index
-}
-
-// step is how a token of a group is handled.
-type step int
-
-const (
-	refuse step = iota // return its error
-	alone              // save it separately, without the plan
-	keep               // it is stored already
-	write              // apply its plan; after a conflict, save it separately
-)
-
-// steps decide how the next token of a group is handled: the first one that applies.
-var steps = []struct {
-	when func(g *group, p *plan, fault error) bool
-	do   step
-}{
-	// No later save changes this error.
-	{func(_ *group, _ *plan, fault error) bool { return final(fault) }, refuse},
-	// The tokens before it may have removed the cause of any other error.
-	{func(_ *group, p *plan, _ error) bool { return p == nil }, alone},
-	{func(g *group, p *plan, _ error) bool { return g.edited || p.mends }, alone},
-	{func(g *group, p *plan, _ error) bool { return p.unchanged && g.written[p.next.token.ID] }, alone},
-	{func(_ *group, p *plan, _ error) bool { return p.unchanged }, keep},
-	{func(g *group, _ *plan, _ error) bool { return g.claims != nil }, alone},
-	{func(*group, *plan, error) bool { return true }, write},
-}
-
-// next returns how to handle token i.
-func (g *group) next(i int) step {
-	for _, s := range steps {
-		if s.when(g, g.plans[i], g.faults[i]) {
-			return s.do
-		}
-	}
-	return alone
-}
-
-// final reports whether a fault stays the same whatever other tokens are saved.
-func final(fault error) bool {
-	return errors.Is(fault, driver.ErrNoContainer) || errors.Is(fault, context.Canceled) || errors.Is(fault, context.DeadlineExceeded)
-}
-
-// saveGroup saves independent tokens. Tokens that meet conflicting changes are saved
-// separately, each in its turn. It returns one error slot per token it handled, at least
-// one: it stops when the plans get too old.
-func (s *Store) saveGroup(ctx context.Context, tokens, stored []tokenstore.OAuthToken) []error {
-	a := s.attempt()
-	g := &group{faults: make([]error, len(tokens)), written: map[string]bool{}}
-	g.plans = a.planGroup(ctx, tokens, g.faults)
-	others, err := a.claimGroup(ctx, g.plans)
-	g.claims = err
-	begun := a.tooOld() == nil
-	var done []*plan
-	for i, p := range g.plans {
-		if begun && i > 0 && a.tooOld() != nil {
-			g.faults = g.faults[:i]
 			break
 		}
-		do := g.next(i)
-		switch do {
-		case keep:
-			stored[i] = p.next.token
-		case write:
-			if g.faults[i] = a.finish(ctx, p, others[i]); g.faults[i] == nil {
-				stored[i], done = p.next.token, append(done, p)
-			} else if errors.Is(g.faults[i], driver.ErrConflict) {
-				do = alone
-			}
+		next := queue[:min(size, len(queue))]
+		g := s.saveGroup(ctx, next, len(queue))
+		left := unfinished(next)
+		done := len(next) - len(left)
+		queue = append(left, queue[len(next):]...)
+		if g.stale {
+			most = max(done, len(next)/10, 1) // More takes too long.
 		}
-		if do == alone {
-			stored[i], g.faults[i] = s.save(ctx, tokens[i])
+		size = min(most, max(ahead*done, ahead))
+		if !g.conflict {
+			pause = firstPause
+			continue
 		}
-		g.written[stored[i].ID] = true
-		g.edited = g.edited || p != nil && p.mends
+		// The error of a context that ended is that of the loop's next round.
+		_ = s.sleep(ctx, time.Duration(s.random()*float64(pause)))
+		pause = min(2*pause, maxPause)
+		s.log.DebugContext(ctx, startingAgain, "store", s.name, "tokens", len(left))
 	}
-	a.secure(ctx, done...)
-	a.release(ctx, done...)
-	return g.faults
+	return items
 }
 
-// together reports whether the keys of a plan are claimed together with those of others.
-func (p *plan) together() bool { return p != nil && !p.unchanged && !p.mends }
-
-// finish writes the token of a plan whose keys are claimed.
-func (a *attempt) finish(ctx context.Context, p *plan, others [][]index.Hint) error {
-	if p.target.inserts() {
-		// A token before it in the group may have been inserted by a separate save.
-		a.s.age(p.next)
+// items returns tokens as items. The time at which each is inserted, if it is, is that of
+// the call, in the call's order, in whichever order they are written.
+func (s *Store) items(ctx context.Context, tokens []tokenstore.OAuthToken) []*item {
+	step := func() { progress.Step(ctx) }
+	created := s.timestamps(int64(len(tokens)))
+	items := make([]*item, len(tokens))
+	for i, token := range tokens {
+		items[i] = &item{token: token, created: created + int64(i), step: step}
 	}
-	if err := a.settle(ctx, p, others); err != nil {
-		return err
-	}
-	return a.commit(ctx, p)
+	return items
 }
 
-// planGroup plans each save, after reading what all of them need.
-func (a *attempt) planGroup(ctx context.Context, tokens []tokenstore.OAuthToken, faults []error) []*plan {
-	a.prefetch(ctx, tokens)
-	plans := make([]*plan, len(tokens))
-	for i, t := range tokens {
-		if faults[i] = t.Validate(); faults[i] == nil {
-			plans[i], faults[i] = a.plan(ctx, t)
-		}
-		if faults[i] != nil {
-			plans[i] = nil
+// unfinished returns the items without a result.
+func unfinished(items []*item) []*item {
+	var left []*item
+	for _, it := range items {
+		if !it.done {
+			left = append(left, it)
 		}
 	}
-	return plans
-}
-
-// prefetch reads the rows and the parts of the index that the plans need, in as few calls
-// as the service allows. Its errors occur again in the plans, which report them.
-func (a *attempt) prefetch(ctx context.Context, tokens []tokenstore.OAuthToken) {
-	var ids, hashes []string
-	for _, t := range tokens {
-		if t.ID != "" {
-			ids = append(ids, escapeID(t.ID))
-		}
-		keys := tokenstore.KeysOf(t)
-		for _, k := range keys {
-			hashes = append(hashes, a.s.hash(k))
-		}
-		if len(keys) > 0 {
-			ids = append(ids, a.s.hash(keys[0]))
-		}
-	}
-	if err := a.load(ctx, ids); err != nil {
-		return
-	}
-	_, _ = a.view.Lookup(ctx, hashes...)
-}
-
-// claimGroup claims the keys of all plans together, except for plans that re-index an
-// edited row: tokens before it must not find it yet by the keys that a person has written.
-func (a *attempt) claimGroup(ctx context.Context, plans []*plan) ([][][]index.Hint, error) {
-	if err := a.tooOld(); err != nil {
-		return nil, err
-	}
-	var claims []index.Claim
-	for _, p := range plans {
-		if p.together() {
-			claims = append(claims, a.s.claims(p.claims, p.next)...)
-		}
-	}
-	if len(claims) == 0 {
-		return make([][][]index.Hint, len(plans)), nil
-	}
-	hints, err := a.view.Claim(ctx, claims...)
-	if err != nil {
-		return nil, err
-	}
-	others := make([][][]index.Hint, len(plans))
-	for i, p := range plans {
-		if p.together() {
-			others[i], hints = hints[:len(p.claims)], hints[len(p.claims):]
-		}
-	}
-	return others, nil
+	return left
 }

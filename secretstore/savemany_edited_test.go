@@ -1,6 +1,7 @@
 package secretstore_test
 
 import (
+	"slices"
 	"testing"
 
 	"example.com/tokenstore"
@@ -30,11 +31,46 @@ func TestSaveTokensAfterAnEdit(t *testing.T) {
 		t.Fatal(err)
 	}
 	first.AccessToken = "1000.access"
-	stored, err := store.SaveTokens(t.Context(), []tokenstore.OAuthToken{first, {UserName: "ada", APIDomain: "https://api.example"}})
+	stored, err := store.SaveTokens(t.Context(), []tokenstore.OAuthToken{first, {UserName: "ada", GrantToken: "1000.grant"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if stored[1].ID != saved.ID || stored[1].AccessToken != "1000.access" {
 		t.Errorf("the second save went to %s", stored[1])
+	}
+}
+
+// A person has broken a token. The first save of a call completes it, without the key by
+// which the second save looks, so that the second inserts a token.
+func TestSaveTokensAfterDamage(t *testing.T) {
+	var outcomes [2][]tokenstore.OAuthToken
+	for i := range outcomes {
+		secrets := memory.New()
+		store, err := secretstore.New(secrets, secretstore.WithDocument(1), secretstore.WithScanLimit(0), noWait)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := store.SaveToken(t.Context(), client(tokenstore.OAuthToken{ID: "1", UserName: "ada", RefreshToken: "1000.old"})); err != nil {
+			t.Fatal(err)
+		}
+		secrets.Edit("tokenstore/tokens/1", []byte("not an object"))
+		tokens := []tokenstore.OAuthToken{
+			client(tokenstore.OAuthToken{ID: "1", UserName: "ada", RefreshToken: "1000.new"}),
+			client(tokenstore.OAuthToken{RefreshToken: "1000.old", AccessToken: "1000.access"}),
+		}
+		if i == 0 {
+			for _, token := range tokens {
+				saved, err := store.SaveToken(t.Context(), token)
+				if err != nil {
+					t.Fatal(err)
+				}
+				outcomes[i] = append(outcomes[i], saved)
+			}
+		} else if outcomes[i], err = store.SaveTokens(t.Context(), tokens); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !slices.Equal(outcomes[0], outcomes[1]) {
+		t.Errorf("one by one: %v, together: %v", outcomes[0], outcomes[1])
 	}
 }

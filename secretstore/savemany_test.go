@@ -187,6 +187,53 @@ func TestSaveTokensOnASlowService(t *testing.T) {
 	}
 }
 
+// TestSaveTokensOnAVerySlowService saves tokens of which a few get written before the plans are
+// too old. After the first group, the others are small enough.
+func TestSaveTokensOnAVerySlowService(t *testing.T) {
+	clock := drivertest.NewClock()
+	secrets, n := counting(memory.New().Batched(), func(_ context.Context, name string) error {
+		if strings.Contains(name, "/tokens/") {
+			clock.Advance(10 * time.Second)
+		}
+		return nil
+	})
+	store := open(t, secrets, secretstore.WithEntries(), secretstore.WithClock(clock.Now), secretstore.WithParallelism(1))
+	if _, err := store.SaveTokens(t.Context(), newTokens(300)); err != nil {
+		t.Fatalf("%.300v", err)
+	}
+	if n.tokens.Load() != 300 || n.index.Load() > 1500 { // The keys of the first group are claimed twice.
+		t.Errorf("%d writes of tokens and %d of the index", n.tokens.Load(), n.index.Load())
+	}
+}
+
+// TestSaveTokensThatSlept suspends the machine for two days between two writes of a call. In
+// the meantime a repair removes the keys that were claimed.
+func TestSaveTokensThatSlept(t *testing.T) {
+	plain, clock := memory.New(), drivertest.NewClock()
+	options := []secretstore.Option{secretstore.WithDocument(1), secretstore.WithClock(clock.Now), secretstore.WithScanLimit(0), noWait}
+	slept := false
+	store := open(t, drivertest.Intercept(plain, func(ctx context.Context, c drivertest.Call, do func(context.Context) error) error {
+		err := do(ctx)
+		if c.Method == drivertest.Put && strings.Contains(c.Name, "/tokens/") && !slept {
+			slept = true
+			clock.Advance(48 * time.Hour)
+			if _, err := open(t, plain, options...).Reindex(ctx, secretstore.ReindexOptions{}); err != nil {
+				t.Error(err)
+			}
+		}
+		return err
+	}), append(options, secretstore.WithParallelism(1))...)
+	tokens := newTokens(5)
+	if _, err := store.SaveTokens(t.Context(), tokens); err != nil || !slept {
+		t.Fatalf("slept %v, %v", slept, err)
+	}
+	for i, token := range tokens {
+		if _, err := open(t, plain, options...).FindToken(t.Context(), client(tokenstore.OAuthToken{RefreshToken: token.RefreshToken})); err != nil {
+			t.Errorf("token %d is not found: %v", i, err)
+		}
+	}
+}
+
 // TestSaveTokensSaysWhich names the places of the tokens that could not be saved, however
 // the call was divided.
 func TestSaveTokensSaysWhich(t *testing.T) {

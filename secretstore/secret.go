@@ -74,15 +74,19 @@ func (s *Store) write(ctx context.Context, r *row) (*row, error) {
 // readAll returns the rows with the given escaped IDs, in that order, by batch reads if the
 // service has them, and otherwise in parallel. A row that the role may not read is
 // unreadable if it may read others.
-func (s *Store) readAll(ctx context.Context, ids []string) ([]*row, error) {
+func (s *Store) readAll(ctx context.Context, ids []string, p *permission) ([]*row, error) {
 	if s.batch == nil || len(ids) < 2 {
-		return s.readParallel(ctx, ids)
+		return s.readParallel(ctx, ids, p)
 	}
 	names := make([]string, len(ids))
 	for i, id := range ids {
 		names[i] = s.tokens + id
 	}
-	return s.reader.ReadMany(ctx, names)
+	rows, err := s.reader.ReadMany(ctx, names)
+	if err == nil {
+		p.allowed.Store(true)
+	}
+	return rows, err
 }
 
 // readAgain reads the rows at the given places, each with a call of its own. A row that the
@@ -101,8 +105,8 @@ func (s *Store) readAgain(ctx context.Context, rows []*row, places []int) error 
 
 // readListed is readAll for rows that the index or the service has listed. It reads absent
 // ones once more, each with a call of its own.
-func (s *Store) readListed(ctx context.Context, ids []string) ([]*row, error) {
-	rows, err := s.readAll(ctx, ids)
+func (s *Store) readListed(ctx context.Context, ids []string, p *permission) ([]*row, error) {
+	rows, err := s.readAll(ctx, ids, p)
 	if err != nil {
 		return nil, err
 	}
@@ -143,24 +147,29 @@ func passes(err error) bool {
 // is assumed to have no permission at all, and no more tokens are tried.
 const maxDenied = 100
 
+// permission is what the reads of one operation have shown of its permission to read.
+// The zero value knows nothing.
+type permission struct {
+	denied  atomic.Int64 // how many rows
+	allowed atomic.Bool  // some rows can be read
+}
+
 // readParallel reads rows with bounded parallelism. It ends at the first error other than a
 // missing permission, which concerns only its row if others can be read.
-func (s *Store) readParallel(ctx context.Context, ids []string) ([]*row, error) {
+func (s *Store) readParallel(ctx context.Context, ids []string, p *permission) ([]*row, error) {
 	rows := make([]*row, len(ids))
-	var denied atomic.Int64
-	var allowed atomic.Bool
 	err := s.parallel(ctx, len(ids), func(ctx context.Context, i int) error {
 		r, err := s.read(ctx, ids[i])
 		switch {
 		case err == nil:
-			allowed.Store(true)
-		case errors.Is(err, tokenstore.ErrDenied) && (denied.Add(1) <= maxDenied || allowed.Load()):
+			p.allowed.Store(true)
+		case errors.Is(err, tokenstore.ErrDenied) && (p.denied.Add(1) <= maxDenied || p.allowed.Load()):
 			r, err = &row{name: s.tokens + ids[i], id: ids[i], state: unreadable, err: err}, nil
 		}
 		rows[i] = r
 		return err
 	})
-	if err == nil && len(rows) > 0 && !allowed.Load() {
+	if err == nil && len(rows) > 0 && !p.allowed.Load() {
 		err = rows[0].err
 	}
 	return rows, err

@@ -35,7 +35,7 @@ import (
 type Store struct {
 	settings
 
-	secrets driver.Secrets
+	secrets *paced
 	batch   driver.BatchGetter // nil if the service reads one secret at a time
 	retirer driver.Retirer     // nil if the service keeps no older versions
 	pruner  driver.Pruner      // nil if older versions cost nothing, or expire
@@ -86,7 +86,7 @@ func New(secrets driver.Secrets, options ...Option) (*Store, error) {
 // newStore returns the store for checked settings.
 func newStore(secrets driver.Secrets, c settings) *Store {
 	s := &Store{settings: c, known: newKnown(c.now), tokens: c.prefix + "tokens/", pepperMark: markOf(c.pepper)}
-	s.secrets = observe(secrets, s.observer, s.now)
+	s.secrets = newPaced(observe(secrets, s.observer, s.now), c, s.wall)
 	s.batch, _ = driver.As[driver.BatchGetter](s.secrets)
 	s.retirer, _ = driver.As[driver.Retirer](s.secrets)
 	s.pruner, _ = driver.As[driver.Pruner](s.secrets)

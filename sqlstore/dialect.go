@@ -1,5 +1,5 @@
-// What differs between databases. There is one dialect today; the interface keeps the
-// rest of the package free of SQLite.
+// What differs between databases: the dialects of SQLite and of MySQL implement it, and
+// the rest of the package knows neither.
 
 package sqlstore
 
@@ -9,7 +9,7 @@ import (
 )
 
 // Dialect is the kind of database behind a *sql.DB. Its values are what the
-// functions of this package return, such as [SQLite].
+// functions of this package return: [SQLite] and [MySQL].
 type Dialect struct{ of dialect }
 
 // dialect is all that differs between databases. Statements have "?" for their
@@ -20,26 +20,41 @@ type dialect interface {
 	// begin starts a transaction over a table. While one that writes is under
 	// way nobody else writes.
 	begin(ctx context.Context, db *sql.DB, table string, write bool) (*sql.Tx, error)
-	// place returns the expression that orders rows by age and identifies a row.
+	// place returns the expression that identifies a row by its place, "" if only
+	// its ID identifies it.
 	place() string
+	// layout returns a number that changes whenever rows may have got other places.
+	layout(ctx context.Context, tx *sql.Tx) (int64, error)
+	// order returns the expressions that order rows by age.
+	order(t *table) string
+	// placed is called before the first insert of a transaction, with an empty ID, and
+	// after each insert, with the ID of the row. removed is called after a delete, with the
+	// ID of the row, or none for all of them. They keep the age of rows, if the table
+	// does not.
+	placed(ctx context.Context, tx *sql.Tx, t *table, id string) error
+	removed(ctx context.Context, tx *sql.Tx, t *table, id string) error
 	// equals returns a condition with two parameters, both the same string, that
 	// is true if the column holds exactly that string, and that can use an index.
-	equals(column string) string
+	equals(t *table, column string) string
+	// text returns the string that a driver's value of a column stands for.
+	text(value any) (string, bool)
 	// highest returns a query for the highest ID that is a number, NULL if
 	// there is none.
 	highest(table, id string) string
 	// remember returns a statement that raises the counter of a table. Its
 	// parameters are the table and the number.
 	remember() string
-	// look returns the columns of a table, in order, none if there is no such
-	// table, and whether all that create makes is there.
-	look(ctx context.Context, tx *sql.Tx, table string) (columns []string, complete bool, err error)
+	// look returns the form of a table.
+	look(ctx context.Context, tx *sql.Tx, table string) (form, error)
 	// create creates the table, its indices and the counter if they do not exist.
 	create(ctx context.Context, tx *sql.Tx, table string) error
 	// has reports whether there is a table of that name.
 	has(ctx context.Context, tx *sql.Tx, table string) (bool, error)
+	// after returns a condition with the place of a row for its parameter, which is true
+	// for the rows after it, and the expressions by which the rows are then ordered.
+	after(t *table) (condition, order string)
 	// createNotes returns a statement that creates the table of notes if it does not
-	// exist.
+	// exist, or "" if create has made it.
 	createNotes() string
 	// keepNote returns a statement that sets a note. Its parameters are the table, the ID,
 	// the note and the content to which it belongs.
@@ -62,4 +77,15 @@ type dialect interface {
 	busy(err error) bool
 	// outdated says that a statement did not fit the table.
 	outdated(err error) bool
+}
+
+// form is what a database tells of a table.
+type form struct {
+	// columns are the names of its columns, in order; none if there is no such table.
+	columns []string
+	// numbers are those of its columns that hold numbers.
+	numbers []string
+	// complete says that all that create makes is there, and aged that what keeps the age
+	// of rows is.
+	complete, aged bool
 }

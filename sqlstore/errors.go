@@ -65,6 +65,23 @@ func told(d dialect, err error) error {
 	return &databaseError{fmt.Sprintf("the database reports a fault (%T, whose text is not shown, as it may hold a value)", err), err}
 }
 
+// unknownOutcome is the error of a commit whose answer was lost.
+type unknownOutcome struct{ cause error }
+
+func (e *unknownOutcome) Error() string {
+	return "the change may or may not have happened; look, or repeat it: " + e.cause.Error()
+}
+
+func (e *unknownOutcome) Unwrap() error { return e.cause }
+
+// committed returns the error of a commit.
+func committed(d dialect, err error) error {
+	if err != nil && lost(err) {
+		return &unknownOutcome{told(d, err)}
+	}
+	return told(d, err)
+}
+
 // failed wraps the error of an operation. If the context is done, that is the
 // reason, whatever the driver made of it.
 func (s *Store) failed(ctx context.Context, op, id string, err error) error {

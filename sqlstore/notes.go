@@ -64,8 +64,8 @@ func (r *rows) SetNote(row tokenstore.OAuthToken, note string) error {
 	}
 	d := r.store.dialect
 	has, err := r.hasNotes()
-	if err == nil && !has {
-		err = r.exec(d.createNotes())
+	if create := d.createNotes(); err == nil && !has && create != "" {
+		err = r.exec(create)
 	}
 	if err != nil {
 		return err

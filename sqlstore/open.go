@@ -279,14 +279,21 @@ func parseURL(u *url.URL) (path string, options []Option, err error) {
 	if path == "" || strings.ContainsRune(path, 0) {
 		return "", nil, invalid("the URL needs a path, such as sqlite:tokens.db or sqlite::memory:")
 	}
-	query := u.Query()
+	if options, err = tableOptions(u.Query()); err != nil {
+		return "", nil, invalid(err.Error())
+	}
+	return path, options, nil
+}
+
+// tableOptions returns the options from the parameters that every database has.
+func tableOptions(query url.Values) (options []Option, err error) {
 	if query.Has(paramTable) {
 		options = append(options, WithTable(query.Get(paramTable)))
 	}
 	if query.Has(paramBusy) {
 		d, err := time.ParseDuration(query.Get(paramBusy))
 		if err != nil {
-			return "", nil, invalid("parameter " + paramBusy + " must be a duration such as 5s")
+			return nil, errors.New("parameter " + paramBusy + " must be a duration such as 5s")
 		}
 		options = append(options, WithBusyTimeout(d))
 	}
@@ -296,11 +303,11 @@ func parseURL(u *url.URL) (path string, options []Option, err error) {
 		}
 		on, err := strconv.ParseBool(query.Get(name))
 		if err != nil {
-			return "", nil, invalid("parameter " + name + " must be true or false")
+			return nil, errors.New("parameter " + name + " must be true or false")
 		}
 		if on {
 			options = append(options, option())
 		}
 	}
-	return path, options, nil
+	return options, nil
 }

@@ -27,6 +27,10 @@ type rows struct {
 	read map[string]readRow
 	// noted says whether there is a table of notes.
 	noted known
+	// highest is the highest number that is an ID, once it was looked for.
+	highest *sql.NullInt64
+	// aged says that every row that there was before the first insert has an age.
+	aged bool
 }
 
 // readRow is what is known of a row beside its token.
@@ -75,7 +79,9 @@ func (r *rows) keyCondition(key tokenstore.Key, ownerless bool) string {
 	return condition
 }
 
-func (r *rows) equals(column string) string { return r.store.dialect.equals(r.table.column(column)) }
+func (r *rows) equals(column string) string {
+	return r.store.dialect.equals(r.table, r.table.column(column))
+}
 
 // first returns the oldest row for which the condition is true.
 func (r *rows) first(condition string, args ...any) (tokenstore.OAuthToken, bool, error) {
@@ -104,9 +110,18 @@ func (r *rows) told(err error) error { return told(r.store.dialect, err) }
 // selection returns a query for the place, the known columns and the others that are
 // named, of all rows for which the condition is true, oldest first.
 func (r *rows) selection(condition string, others ...string) string {
+	return r.ordered(condition, r.store.dialect.order(r.table), others...)
+}
+
+// ordered is selection in another order.
+func (r *rows) ordered(condition, order string, others ...string) string {
 	d := r.store.dialect
 	var b strings.Builder
-	b.WriteString("SELECT " + d.place())
+	place := d.place()
+	if place == "" {
+		place = d.quote(r.table.column(idColumn))
+	}
+	b.WriteString("SELECT " + place)
 	for _, name := range slices.Concat(r.table.names, others) {
 		if name != "" {
 			b.WriteString(", " + d.quote(name))
@@ -116,7 +131,7 @@ func (r *rows) selection(condition string, others ...string) string {
 	if condition != "" {
 		b.WriteString(" WHERE " + condition)
 	}
-	b.WriteString(" ORDER BY " + d.place())
+	b.WriteString(" ORDER BY " + order)
 	return b.String()
 }
 
@@ -133,6 +148,13 @@ func (e *unreadableError) Error() string {
 
 func (e *unreadableError) Unwrap() error { return tokenstore.ErrUnreadable }
 
+func (r *rows) unreadable(place any, id string, err error) *unreadableError {
+	if text, ok := r.store.dialect.text(place); ok {
+		place = text
+	}
+	return &unreadableError{place, id, err.Error()}
+}
+
 // scan reads the current row of a selection.
 func (r *rows) scan(from *sql.Rows) (tokenstore.OAuthToken, readRow, error) {
 	values, err := r.raw(from, 0)
@@ -142,7 +164,7 @@ func (r *rows) scan(from *sql.Rows) (tokenstore.OAuthToken, readRow, error) {
 	place := values[0]
 	t, oddExpiry, err := r.token(values[1:])
 	if err != nil {
-		return tokenstore.OAuthToken{}, readRow{}, &unreadableError{place, t.ID, err.Error()}
+		return tokenstore.OAuthToken{}, readRow{}, r.unreadable(place, t.ID, err)
 	}
 	return t, readRow{place, oddExpiry, t}, nil
 }
@@ -160,7 +182,11 @@ func (r *rows) raw(from *sql.Rows, others int) ([]any, error) {
 	for i := range values {
 		pointers[i] = &values[i]
 	}
-	return values, r.told(from.Scan(pointers...))
+	err := from.Scan(pointers...)
+	if text, ok := values[0].([]byte); ok { // MySQL's, whose places are IDs.
+		values[0] = string(text)
+	}
+	return values, r.told(err)
 }
 
 // token makes a token of the values of the known columns. An expiry that cannot be
@@ -170,7 +196,7 @@ func (r *rows) token(values []any) (t tokenstore.OAuthToken, oddExpiry bool, err
 		if r.table.names[i] == "" {
 			continue
 		}
-		s, ok := textOf(values[0])
+		s, ok := r.store.dialect.text(values[0])
 		values = values[1:]
 		switch {
 		case c.name == expiryColumn:
@@ -190,39 +216,34 @@ func (r *rows) token(values []any) (t tokenstore.OAuthToken, oddExpiry bool, err
 	return t, oddExpiry, nil
 }
 
-// each calls do with every row that can be read, oldest first, and returns what is
-// wrong with each of the others.
-func (r *rows) each(do func(tokenstore.OAuthToken, readRow)) ([]*unreadableError, error) {
-	found, err := r.tx.QueryContext(r.ctx, r.selection(""))
+// scanAll calls do with every row of a selection, or with what is wrong with it.
+func (r *rows) scanAll(selection string, args []any, do func(tokenstore.OAuthToken, readRow, *unreadableError)) error {
+	found, err := r.tx.QueryContext(r.ctx, selection, args...)
 	if err != nil {
-		return nil, r.told(err)
+		return r.told(err)
 	}
 	defer func() { _ = found.Close() }()
-	var unreadable []*unreadableError
 	for found.Next() {
 		t, row, err := r.scan(found)
 		var bad *unreadableError
-		switch {
-		case errors.As(err, &bad):
-			unreadable = append(unreadable, bad)
-		case err != nil:
-			return nil, err
-		default:
-			do(t, row)
+		if err != nil && !errors.As(err, &bad) {
+			return err
 		}
+		do(t, row, bad)
 	}
-	return unreadable, r.told(found.Err())
+	return r.told(found.Err())
 }
 
 // NewID returns the number after the highest that is or ever was an ID.
 func (r *rows) NewID() (string, error) {
 	d := r.store.dialect
-	var stored, remembered sql.NullInt64
-	if err := r.tx.QueryRowContext(r.ctx, d.highest(r.table.name, r.table.column(idColumn))).Scan(&stored); err != nil {
-		return "", r.told(err)
+	var remembered sql.NullInt64
+	stored, err := r.highestStored()
+	if err != nil {
+		return "", err
 	}
 	query := "SELECT highest FROM " + d.quote(counterTable) + " WHERE table_name = ?"
-	err := r.tx.QueryRowContext(r.ctx, query, r.counterName()).Scan(&remembered)
+	err = r.tx.QueryRowContext(r.ctx, query, r.counterName()).Scan(&remembered)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return "", r.told(err)
 	}
@@ -239,6 +260,20 @@ func (r *rows) NewID() (string, error) {
 		}
 	}
 	return "", fmt.Errorf("%w: no higher number is left for an ID; save the token with an ID of its own", tokenstore.ErrQuota)
+}
+
+// highestStored returns the highest number that is an ID. It looks once in a transaction:
+// what is inserted since is counted, and looking may mean to read all IDs.
+func (r *rows) highestStored() (sql.NullInt64, error) {
+	if r.highest == nil {
+		var highest sql.NullInt64
+		query := r.store.dialect.highest(r.table.name, r.table.column(idColumn))
+		if err := r.tx.QueryRowContext(r.ctx, query).Scan(&highest); err != nil {
+			return highest, r.told(err)
+		}
+		r.highest = &highest
+	}
+	return *r.highest, nil
 }
 
 // counterName is the name under which the table's highest number is kept.
@@ -278,6 +313,12 @@ func (r *rows) Insert(row tokenstore.OAuthToken) error {
 		return err
 	}
 	d := r.store.dialect
+	if !r.aged {
+		if err := r.told(d.placed(r.ctx, r.tx, r.table, "")); err != nil {
+			return err
+		}
+		r.aged = true
+	}
 	names, args := r.values(row)
 	for i, name := range names {
 		names[i] = d.quote(name)
@@ -288,6 +329,9 @@ func (r *rows) Insert(row tokenstore.OAuthToken) error {
 		return err
 	}
 	if err := r.dropNote(row.ID); err != nil { // That of a row which somebody else has deleted.
+		return err
+	}
+	if err := r.told(d.placed(r.ctx, r.tx, r.table, row.ID)); err != nil {
 		return err
 	}
 	return r.verify(row, r.equals(idColumn), row.ID, row.ID)
@@ -311,14 +355,23 @@ func (r *rows) Update(row tokenstore.OAuthToken) error {
 		set = append(set, d.quote(name)+" = ?")
 		values = append(values, args[i])
 	}
-	statement := "UPDATE " + d.quote(r.table.name) + " SET " + strings.Join(set, ", ") + " WHERE " + d.place() + " = ?"
-	if err := r.exec(statement, append(values, read.place)...); err != nil {
+	condition, at := r.at(read, row.ID)
+	statement := "UPDATE " + d.quote(r.table.name) + " SET " + strings.Join(set, ", ") + " WHERE " + condition
+	if err := r.exec(statement, append(values, at...)...); err != nil {
 		return err
 	}
 	if err := r.carryNote(read.token, row); err != nil {
 		return err
 	}
-	return r.verify(row, d.place()+" = ?", read.place)
+	return r.verify(row, condition, at...)
+}
+
+// at returns the condition that is true for a row that was read, and its parameters.
+func (r *rows) at(read readRow, id string) (condition string, args []any) {
+	if place := r.store.dialect.place(); place != "" {
+		return place + " = ?", []any{read.place}
+	}
+	return r.equals(idColumn), []any{id, id}
 }
 
 // values returns the table's columns and what they shall hold. Empty is NULL.
@@ -369,6 +422,9 @@ func (r *rows) delete(id string) error {
 		if err := r.remember(id); err != nil {
 			return err
 		}
+		if err := r.told(d.removed(r.ctx, r.tx, r.table, id)); err != nil {
+			return err
+		}
 	}
 	if err := r.dropNote(id); err != nil {
 		return err
@@ -379,9 +435,9 @@ func (r *rows) delete(id string) error {
 // deleteAll removes all rows.
 func (r *rows) deleteAll() error {
 	d := r.store.dialect
-	var highest sql.NullInt64
-	if err := r.tx.QueryRowContext(r.ctx, d.highest(r.table.name, r.table.column(idColumn))).Scan(&highest); err != nil {
-		return r.told(err)
+	highest, err := r.highestStored()
+	if err != nil {
+		return err
 	}
 	if highest.Valid {
 		if err := r.remember(strconv.FormatInt(highest.Int64, 10)); err != nil {
@@ -393,6 +449,9 @@ func (r *rows) deleteAll() error {
 		return r.kept(err)
 	}
 	if err := r.dropNotes(); err != nil {
+		return err
+	}
+	if err := r.told(d.removed(r.ctx, r.tx, r.table, "")); err != nil {
 		return err
 	}
 	return r.gone("")

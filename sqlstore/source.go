@@ -26,7 +26,7 @@ func (s *Store) SamePlace(other tokenstore.Store) bool {
 	if !ok || !strings.EqualFold(s.config.table, o.config.table) {
 		return false
 	}
-	if s.db == o.db {
+	if s.db == o.db || s.address != "" && s.address == o.address {
 		return true
 	}
 	a, errA := os.Stat(s.path)
@@ -34,62 +34,65 @@ func (s *Store) SamePlace(other tokenstore.Store) bool {
 	return errA == nil && errB == nil && os.SameFile(a, b)
 }
 
-// Source is for this module's import command. It returns what [Store.GetTokens] and
-// [Store.Warnings] return, of one moment, and what the import has to say of the values
-// that it did not take as they are: here a word such as NULL is an absent value.
+// Source is for this module's import command. It yields what [Store.Tokens] yields, with
+// what [Store.Warnings] and the import have to say of the values: here a word such as NULL
+// is an absent value.
 func (s *Store) Source(ctx context.Context) (rowstore.Reading, error) {
-	const op = "read all rows"
-	var reading rowstore.Reading
-	var unreadable []*unreadableError
-	err := s.transaction(ctx, false, func(r *rows) (err error) {
-		reading = rowstore.Reading{}
-		unreadable, err = r.source(&reading)
-		return err
+	var filled []int // in how many rows the columns hold something, of those that are not understood
+	var others []string
+	read := stream(ctx, s, "read all rows", func(r *rows, p *page[rowstore.Row]) error {
+		others = r.table.others
+		if p.after == nil {
+			filled = make([]int, len(others))
+		}
+		counted, err := r.source(p)
+		if err != nil {
+			return err
+		}
+		for i, n := range counted {
+			filled[i] += n
+		}
+		return nil
 	})
-	if err != nil {
-		return rowstore.Reading{}, s.failed(ctx, op, "", err)
+	unknown := func() (all []rowstore.Unknown) {
+		for i, n := range filled {
+			if n > 0 {
+				all = append(all, rowstore.Unknown{Name: others[i], Rows: n})
+			}
+		}
+		return all
 	}
-	var faults []error
-	for _, row := range unreadable {
-		faults = append(faults, s.failed(ctx, op, "", row))
-	}
-	reading.Unread = errors.Join(faults...)
-	return reading, nil
+	return rowstore.Reading{Rows: read, Unknown: unknown}, nil
 }
 
-// source reads all rows, and returns what is wrong with those that cannot be read.
-func (r *rows) source(reading *rowstore.Reading) ([]*unreadableError, error) {
-	filled := make([]int, len(r.table.others))
-	found, err := r.tx.QueryContext(r.ctx, r.selection("", r.table.others...))
+// source reads a page of rows, and returns in how many of them each of the other columns
+// holds something.
+func (r *rows) source(p *page[rowstore.Row]) (filled []int, err error) {
+	filled = make([]int, len(r.table.others))
+	found, err := r.tx.QueryContext(r.ctx, r.pageSelection(p.after, r.table.others...), r.pageArgs(p.after)...)
 	if err != nil {
 		return nil, r.told(err)
 	}
 	defer func() { _ = found.Close() }()
-	var unreadable []*unreadableError
 	for found.Next() {
-		values, err := r.raw(found, len(r.table.others))
+		values, err := r.raw(found, len(filled))
 		if err != nil {
 			return nil, err
 		}
 		known := len(values) - len(filled)
 		row, err := r.imported(values[1:known])
 		if err != nil {
-			unreadable = append(unreadable, &unreadableError{values[0], row.Token.ID, err.Error()})
+			p.unread(r.unreadable(values[0], row.Token.ID, err))
 		} else {
-			reading.Rows = append(reading.Rows, row)
+			p.add(values[0], row.Token.ID, row)
 		}
 		for i, value := range values[known:] {
-			if s, ok := importedText(value); !ok || s != "" && !rowstore.IsNull(s) {
+			if s, ok := r.importedText(value); !ok || s != "" && !rowstore.IsNull(s) {
 				filled[i]++
 			}
 		}
 	}
-	for i, n := range filled {
-		if n > 0 {
-			reading.Unknown = append(reading.Unknown, rowstore.Unknown{Name: r.table.others[i], Rows: n})
-		}
-	}
-	return unreadable, r.told(found.Err())
+	return filled, r.told(found.Err())
 }
 
 // imported makes a row of the values of the known columns.
@@ -99,7 +102,7 @@ func (r *rows) imported(values []any) (row rowstore.Row, err error) {
 		if r.table.names[i] == "" {
 			continue
 		}
-		s, ok := importedText(values[0])
+		s, ok := r.importedText(values[0])
 		values = values[1:]
 		if rowstore.IsNull(s) {
 			s = ""
@@ -131,11 +134,11 @@ func (r *rows) imported(values []any) (row rowstore.Row, err error) {
 
 // importedText returns the string that a value stands for, also that of a number with
 // a fraction.
-func importedText(value any) (string, bool) {
+func (r *rows) importedText(value any) (string, bool) {
 	if f, ok := value.(float64); ok {
 		return strconv.FormatFloat(f, 'f', -1, 64), true
 	}
-	return textOf(value)
+	return r.store.dialect.text(value)
 }
 
 // withPlaces gives a table that has no column for IDs the rows' places as IDs. It can

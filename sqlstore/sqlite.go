@@ -45,10 +45,27 @@ func (d sqliteDialect) begin(ctx context.Context, db *sql.DB, table string, writ
 // place is the rowid, which grows with every insert.
 func (sqliteDialect) place() string { return "rowid" }
 
+// layout is the version of the schema. VACUUM, which may give all rows other rowids, raises
+// it, and so does every change of a table.
+func (d sqliteDialect) layout(ctx context.Context, tx *sql.Tx) (version int64, err error) {
+	err = tx.QueryRowContext(ctx, "PRAGMA schema_version").Scan(&version)
+	return version, told(d, err)
+}
+
+func (d sqliteDialect) order(*table) string { return d.place() }
+
+func (d sqliteDialect) after(*table) (condition, order string) { return d.place() + " > ?", d.place() }
+
+// The rowid keeps the age of rows.
+func (sqliteDialect) placed(context.Context, *sql.Tx, *table, string) error  { return nil }
+func (sqliteDialect) removed(context.Context, *sql.Tx, *table, string) error { return nil }
+
+func (sqliteDialect) text(value any) (string, bool) { return textOf(value) }
+
 // equals compares twice: with the column's own collation, for the index, and
 // byte for byte, since that collation may fold case and its type may make
 // numbers of strings.
-func (d sqliteDialect) equals(column string) string {
+func (d sqliteDialect) equals(_ *table, column string) string {
 	c := d.quote(column)
 	return c + " = ? AND CAST(" + c + " AS TEXT) COLLATE BINARY = ?"
 }
@@ -72,30 +89,27 @@ func (d sqliteDialect) remember() string {
 		"ON CONFLICT (table_name) DO UPDATE SET highest = max(highest, excluded.highest)"
 }
 
-func (d sqliteDialect) look(ctx context.Context, tx *sql.Tx, table string) ([]string, bool, error) {
+func (d sqliteDialect) look(ctx context.Context, tx *sql.Tx, table string) (form, error) {
 	columns, err := texts(ctx, tx, "SELECT name FROM pragma_table_info(?) ORDER BY cid", table)
 	if err != nil || len(columns) == 0 {
-		return nil, false, err
+		return form{}, err
 	}
 	if _, err := texts(ctx, tx, "SELECT rowid FROM "+d.quote(table)+" LIMIT 0"); err != nil {
 		if d.outdated(err) {
 			err = fmt.Errorf("%w: %s is not an ordinary rowid table; name another table: %w", tokenstore.ErrInvalidArgument, table, err)
 		}
-		return nil, false, err
+		return form{}, err
 	}
 	has, err := texts(ctx, tx, "SELECT name FROM sqlite_master WHERE type IN ('table', 'index')")
 	if err != nil {
-		return nil, false, err
+		return form{}, err
 	}
-	wanted, err := d.indices(ctx, tx, tableOf(table, columns))
-	if err != nil {
-		return nil, false, err
-	}
-	complete := slices.Contains(has, counterTable)
+	f := form{columns: columns, complete: slices.Contains(has, counterTable), aged: true}
+	wanted, err := d.indices(ctx, tx, tableOf(table, f))
 	for _, i := range wanted {
-		complete = complete && slices.Contains(has, i.name)
+		f.complete = f.complete && slices.Contains(has, i.name)
 	}
-	return columns, complete, nil
+	return f, err
 }
 
 // texts returns the first column of a query's rows.
@@ -152,11 +166,11 @@ func (d sqliteDialect) create(ctx context.Context, tx *sql.Tx, name string) erro
 	if err := execute(ctx, tx, statements...); err != nil {
 		return err
 	}
-	columns, _, err := d.look(ctx, tx, name)
+	f, err := d.look(ctx, tx, name)
 	if err != nil {
 		return err
 	}
-	indices, err := d.indices(ctx, tx, tableOf(name, columns))
+	indices, err := d.indices(ctx, tx, tableOf(name, f))
 	if err != nil {
 		return err
 	}

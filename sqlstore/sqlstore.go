@@ -99,6 +99,7 @@ type Store struct {
 	db      *sql.DB
 	owned   bool   // Close closes db.
 	path    string // of a file that the store opened itself
+	address string // of a server that the store connects to itself
 	dialect dialect
 	config  config
 
@@ -210,7 +211,7 @@ func (s *Store) attempt(ctx context.Context, write bool, do func(*rows) error) e
 	if !write {
 		return nil
 	}
-	return told(s.dialect, tx.Commit())
+	return committed(s.dialect, tx.Commit())
 }
 
 const (

@@ -132,18 +132,19 @@ func (s *Store) DeleteTokens(ctx context.Context) error {
 func (s *Store) GetTokens(ctx context.Context) ([]tokenstore.OAuthToken, error) {
 	const op = "get tokens"
 	var tokens []tokenstore.OAuthToken
-	var unreadable []*unreadableError
-	err := s.transaction(ctx, false, func(r *rows) (err error) {
-		tokens = []tokenstore.OAuthToken{}
-		unreadable, err = r.each(func(t tokenstore.OAuthToken, _ readRow) { tokens = append(tokens, t) })
-		return err
+	var faults []error
+	err := s.transaction(ctx, false, func(r *rows) error {
+		tokens, faults = []tokenstore.OAuthToken{}, nil
+		return r.scanAll(r.selection(""), nil, func(t tokenstore.OAuthToken, _ readRow, fault *unreadableError) {
+			if fault != nil {
+				faults = append(faults, s.failed(ctx, op, "", fault))
+			} else {
+				tokens = append(tokens, t)
+			}
+		})
 	})
 	if err != nil {
 		return nil, s.failed(ctx, op, "", err)
-	}
-	var faults []error
-	for _, row := range unreadable {
-		faults = append(faults, s.failed(ctx, op, "", row))
 	}
 	return tokens, errors.Join(faults...)
 }
@@ -153,8 +154,8 @@ func (s *Store) GetTokens(ctx context.Context) ([]tokenstore.OAuthToken, error) 
 func (s *Store) Exists(ctx context.Context) (bool, error) {
 	var exists bool
 	err := s.transaction(ctx, false, func(r *rows) error {
-		columns, _, err := s.dialect.look(ctx, r.tx, s.config.table)
-		exists = len(columns) > 0
+		f, err := s.dialect.look(ctx, r.tx, s.config.table)
+		exists = len(f.columns) > 0
 		return err
 	})
 	return exists, s.failed(ctx, "look for the table", "", err)
@@ -182,18 +183,29 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // Warnings implements tokenstore.Warner.
 func (s *Store) Warnings(ctx context.Context) (map[string][]string, error) {
-	var warnings map[string][]string
-	err := s.transaction(ctx, false, func(r *rows) error {
-		warnings = map[string][]string{}
-		if s.openToOthers() {
-			warnings[""] = []string{"file: " + plainfile.OthersMayUse}
-		}
-		_, err := r.each(func(t tokenstore.OAuthToken, row readRow) {
-			if odd := rowstore.Warnings(t, row.oddExpiry); len(odd) > 0 {
-				warnings[t.ID] = odd
+	warnings := map[string][]string{}
+	if s.openToOthers() {
+		warnings[""] = []string{"file: " + plainfile.OthersMayUse}
+	}
+	type odd struct {
+		id    string
+		words []string
+	}
+	for row, err := range stream(ctx, s, "look for slips", func(r *rows, p *page[odd]) error {
+		return r.scanAll(r.pageSelection(p.after), r.pageArgs(p.after), func(t tokenstore.OAuthToken, row readRow, fault *unreadableError) {
+			if fault != nil {
+				p.unread(fault)
+			} else {
+				p.add(row.place, t.ID, odd{t.ID, rowstore.Warnings(t, row.oddExpiry)})
 			}
 		})
-		return err
-	})
-	return warnings, s.failed(ctx, "look for slips", "", err)
+	}) {
+		switch {
+		case err != nil && !errors.Is(err, tokenstore.ErrUnreadable):
+			return nil, err
+		case len(row.words) > 0:
+			warnings[row.id] = row.words
+		}
+	}
+	return warnings, nil
 }

@@ -58,20 +58,22 @@ type table struct {
 	// names are the names of the known columns as they are in this table, in
 	// the order of columns; empty if it has no such column.
 	names []string
-	// others are the columns that are not known.
-	others []string
+	// others are the columns that are not known, and numbers those that hold numbers.
+	others, numbers []string
+	// aged says that what keeps the age of rows is there.
+	aged bool
 }
 
-// tableOf says what a table with the given columns is.
-func tableOf(name string, has []string) *table {
-	t := &table{name: name, names: make([]string, len(columns))}
-	understood, _ := rowstore.ColumnsOf(has)
+// tableOf says what a table of the given form is.
+func tableOf(name string, f form) *table {
+	t := &table{name: name, names: make([]string, len(columns)), numbers: f.numbers, aged: f.aged}
+	understood, _ := rowstore.ColumnsOf(f.columns)
 	for i, c := range understood {
 		if c == rowstore.UnknownColumn {
-			t.others = append(t.others, has[i])
+			t.others = append(t.others, f.columns[i])
 			continue
 		}
-		t.names[c] = has[i]
+		t.names[c] = f.columns[i]
 	}
 	return t
 }
@@ -140,8 +142,8 @@ func (s *Store) setUp(ctx context.Context) error {
 // look reads the form of the table.
 func (s *Store) look(ctx context.Context) (t *table, complete bool, err error) {
 	err = s.repeat(ctx, false, func(r *rows) error {
-		has, all, err := s.dialect.look(ctx, r.tx, s.config.table)
-		if t, complete = tableOf(s.config.table, has), all; s.config.readOnly {
+		f, err := s.dialect.look(ctx, r.tx, s.config.table)
+		if t, complete = tableOf(s.config.table, f), f.complete; s.config.readOnly {
 			t = t.withPlaces(s.dialect)
 		}
 		return err
@@ -153,11 +155,11 @@ func (s *Store) look(ctx context.Context) (t *table, complete bool, err error) {
 func (s *Store) prepare(ctx context.Context) error {
 	var t *table
 	err := s.repeat(ctx, true, func(r *rows) error {
-		has, _, err := s.dialect.look(ctx, r.tx, s.config.table)
+		f, err := s.dialect.look(ctx, r.tx, s.config.table)
 		if err != nil {
 			return err
 		}
-		if t = tableOf(s.config.table, has); len(has) > 0 {
+		if t = tableOf(s.config.table, f); len(f.columns) > 0 {
 			if err := t.usable(); err != nil {
 				return err
 			}
@@ -170,8 +172,8 @@ func (s *Store) prepare(ctx context.Context) error {
 		if err := s.dialect.create(ctx, r.tx, s.config.table); err != nil {
 			return err
 		}
-		has, _, err = s.dialect.look(ctx, r.tx, s.config.table)
-		t = tableOf(s.config.table, has)
+		f, err = s.dialect.look(ctx, r.tx, s.config.table)
+		t = tableOf(s.config.table, f)
 		return err
 	})
 	if err != nil {
@@ -196,7 +198,7 @@ func (s *Store) lookAgain(ctx context.Context, write bool) (changed bool, err er
 		return true, s.prepare(ctx)
 	}
 	before := s.table.Swap(t)
-	return !slices.Equal(before.names, t.names), nil
+	return !slices.Equal(before.names, t.names) || before.aged != t.aged, nil
 }
 
 // check returns an error if a value of token has no column in the table.

@@ -34,7 +34,7 @@ const (
 // service is a service in memory, with what counts its calls.
 type service struct {
 	clock *drivertest.Clock
-	open  func() (*secretstore.Store, error) // as a process does
+	open  func(...secretstore.Option) (*secretstore.Store, error) // as a process does
 	calls func() map[string]int
 	words []word // in which the calls are told
 }
@@ -47,8 +47,8 @@ func newAWS(*testing.T) *service {
 	fake := awssmtest.New(awssmtest.Real(), clock)
 	return &service{
 		clock: clock, calls: fake.Calls,
-		open: func() (*secretstore.Store, error) {
-			return awssm.New(fake, awssm.WithClock(clock.Now, clock.Sleep))
+		open: func(options ...secretstore.Option) (*secretstore.Store, error) {
+			return awssm.New(fake, awssm.WithClock(clock.Now, clock.Sleep), awssm.WithStoreOptions(options...))
 		},
 		words: []word{{"GetSecretValue", "read", "reads"}, {"PutSecretValue", "version", "versions"}, {"UpdateSecretVersionStage", "move of a label", "moves of a label"}},
 	}
@@ -64,8 +64,8 @@ func newGCP(t *testing.T) *service {
 	t.Cleanup(func() { _ = client.Close() })
 	return &service{
 		clock: clock, calls: fake.Calls,
-		open: func() (*secretstore.Store, error) {
-			return gcpsm.New(client, "test-project", gcpsm.WithClock(clock.Now, clock.Sleep))
+		open: func(options ...secretstore.Option) (*secretstore.Store, error) {
+			return gcpsm.New(client, "test-project", gcpsm.WithClock(clock.Now, clock.Sleep), gcpsm.WithStoreOptions(options...))
 		},
 		words: []word{{"AccessSecretVersion", "access", "accesses"}, {"AddSecretVersion", "add", "adds"}, {"DestroySecretVersion", "destroy", "destroys"}},
 	}
@@ -76,7 +76,7 @@ func newVault(*testing.T) *service {
 	clock, secrets, made := drivertest.NewClock(), memory.New(), map[string]int{}
 	return &service{
 		clock: clock, calls: func() map[string]int { return maps.Clone(made) },
-		open: func() (*secretstore.Store, error) {
+		open: func(...secretstore.Option) (*secretstore.Store, error) { // Entries cost nothing.
 			return secretstore.New(secrets, secretstore.WithEntries(), secretstore.WithClock(clock.Now),
 				secretstore.WithObserver(func(_ context.Context, c secretstore.Call) { made[c.Op]++ }))
 		},
@@ -91,6 +91,7 @@ type renewal struct {
 	reuse   time.Duration
 	rotates bool
 	other   bool // another process has refreshed it
+	omits   bool // the index leaves out refresh tokens that rotate
 }
 
 // refreshes are the rows of the table.
@@ -99,16 +100,21 @@ var refreshes = []renewal{
 	{name: "in time, reuse forever: no claim", left: 30 * time.Second, reuse: tokensource.Forever},
 	{name: "too late, reuse forever: with a claim", left: -time.Second, reuse: tokensource.Forever},
 	{name: "any other, the refresh token stays the same", left: 30 * time.Second},
-	{name: "any other, the refresh token rotates", left: 30 * time.Second, rotates: true},
+	{name: "any other, the refresh token rotates, `rotating=true`", left: 30 * time.Second, rotates: true, omits: true},
+	{name: "any other, the refresh token rotates, without that", left: 30 * time.Second, rotates: true},
 }
 
 // cost returns the calls of a process that has had the token before.
 func (r renewal) cost(t *testing.T, w *service) string {
 	t.Helper()
+	var options []secretstore.Option
+	if r.omits {
+		options = append(options, secretstore.WithRotating())
+	}
 	stores := make([]*secretstore.Store, 2)
 	for i := range stores {
 		var err error
-		if stores[i], err = w.open(); err != nil {
+		if stores[i], err = w.open(options...); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -49,7 +49,8 @@ func (s *secrets) path(part, name string) string {
 	return s.mount + "/" + part + "/" + paths.Escape(name)
 }
 
-// Limits returns the size of the largest secret.
+// Limits returns the size of the largest secret. Vault has no rate of its own: how fast it
+// answers decides, or a quota that its operator has set, which throttles.
 func (s *secrets) Limits() driver.Limits { return driver.Limits{MaxSize: s.maxSize} }
 
 // Get reads the current version in one call.

@@ -68,8 +68,9 @@ type Config struct {
 	// values are the same as those in the request then the request is ignored.
 	// The operation is idempotent." And: if they are different, "then the request
 	// fails because you can't modify a secret version." CreateSecret says the
-	// same of the token of an existing secret's version.) Without it a token that
-	// was used before fails.
+	// same of the token of an existing secret's version. Neither says what becomes of
+	// requests that arrive at the same time; here one follows the other.) Without it a
+	// token that was used before fails.
 	RequestTokens bool
 	// WholeBatch makes a BatchGetSecretValue fail as a whole, with
 	// ResourceNotFoundException, if one of its secrets exists without a current

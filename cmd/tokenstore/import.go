@@ -3,18 +3,20 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"strings"
+	"time"
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/internal/importer"
 	"example.com/tokenstore/internal/rowstore"
 	"example.com/tokenstore/secretstore"
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 )
 
@@ -36,7 +38,8 @@ func importCommand() *cobra.Command {
   left to decide  moving the row would give up what another row or the store has; the
                   remark says what helps
   refused         the row cannot be moved; the remark says why
-  not written     the import ended before this row; run it again
+  not written     the import ended before this row; run it again. Rows that it did not
+                  reach are only counted
 
 Two rows of one user are folded only if they are of one client, and have the same
 refresh token or one of them has none. With --client, only the rows of one client are
@@ -90,14 +93,20 @@ func runImport(command *cobra.Command, source, to string, options importer.Optio
 			return err
 		}
 		return withDestination(ctx, to, options.DryRun, func(destination tokenstore.OpenStore) error {
-			done := showProgress(command.ErrOrStderr(), asJSON, &options)
+			m := &meter{w: command.ErrOrStderr(), now: time.Now}
+			_, m.terminal = terminal(m.w)
+			if !asJSON {
+				options.Progress = m.progress
+			}
+			p := &importPrinter{w: command.OutOrStdout(), asJSON: asJSON, clear: m.clear}
+			options.Rows = p.rows
 			report, err := importer.Import(ctx, from, destination, options)
-			done()
+			m.clear()
 			if errors.Is(err, importer.ErrNothingHere) {
 				return &nothingError{source}
 			}
-			if len(report.Rows) > 0 || err == nil {
-				if err := printImport(command.OutOrStdout(), report, options, asJSON, err == nil); err != nil {
+			if report.Total() > 0 || err == nil {
+				if err := p.end(report, options, err == nil); err != nil {
 					return err
 				}
 			}
@@ -122,76 +131,107 @@ func withDestination(ctx context.Context, to string, dryRun bool, do func(tokens
 	return err
 }
 
-// showProgress shows while rows are written how many there are: as a bar on a terminal,
-// else as lines, for a log.
-func showProgress(w io.Writer, asJSON bool, options *importer.Options) (done func()) {
-	if asJSON {
-		return func() {}
-	}
-	if _, ok := terminal(w); !ok {
-		options.Progress = progressLines(w)
-		return func() {}
-	}
-	var bar *progressbar.ProgressBar
-	options.Progress = func(n, total int) {
-		if bar == nil {
-			bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(w), progressbar.OptionSetDescription("importing"),
-				progressbar.OptionShowCount(), progressbar.OptionClearOnFinish())
-		}
-		if n == 0 {
-			_ = bar.RenderBlank()
-			return
-		}
-		_ = bar.Set(n)
-	}
-	return func() {
-		if bar != nil {
-			_ = bar.Finish()
-		}
-	}
-}
-
-// progressLines prints a line after the first rows and after each tenth of them, unless
-// there are so few that nobody waits.
-func progressLines(w io.Writer) func(n, total int) {
-	const few, parts = 100, 10
-	next := 1
-	return func(n, total int) {
-		if total < few || n < next {
-			return
-		}
-		_, _ = fmt.Fprintf(w, "importing: %d of %d rows\n", n, total)
-		next = (n*parts/total + 1) * total / parts
-	}
-}
-
 // importOutcomes are the outcomes in the order of the summary.
 var importOutcomes = []importer.Outcome{
 	importer.Created, importer.Updated, importer.Present, importer.Folded, importer.Undecided, importer.Refused, importer.NotWritten,
 }
 
-func printImport(w io.Writer, report importer.Report, options importer.Options, asJSON, ended bool) error {
-	if asJSON {
-		return printJSON(w, struct {
-			importer.Report
-			DryRun bool `json:"dry_run"`
-		}{report, options.DryRun})
+// importPrinter prints the report of an import, of which it holds a block of rows.
+type importPrinter struct {
+	w      io.Writer
+	asJSON bool
+	clear  func() // called before something is printed
+	table  *table
+	list   *jsonList
+	block  []importer.Row
+}
+
+// rows prints rows as soon as there are many.
+func (p *importPrinter) rows(some []importer.Row) error {
+	p.block = append(p.block, some...)
+	if len(p.block) < blockRows {
+		return nil
 	}
-	t := newTable(w, "ROW", "SOURCE ID", "USER", "OUTCOME", "ID", "REMARK")
-	for _, row := range report.Rows {
+	return p.flush()
+}
+
+// flush prints the rows that are held, in the order of the source.
+func (p *importPrinter) flush() error {
+	p.clear()
+	slices.SortStableFunc(p.block, func(a, b importer.Row) int {
+		return cmp.Or(cmp.Compare(btoi(a.Number == 0), btoi(b.Number == 0)), cmp.Compare(a.Number, b.Number))
+	})
+	defer func() { p.block = nil }()
+	if p.asJSON {
+		if p.list == nil {
+			if _, err := io.WriteString(p.w, "{\n  \"rows\": "); err != nil {
+				return err
+			}
+			p.list = &jsonList{w: p.w, indent: "  "}
+		}
+		for _, row := range p.block {
+			if err := p.list.add(row); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if p.table == nil {
+		p.table = newTable(p.w, "ROW", "SOURCE ID", "USER", "OUTCOME", "ID", "REMARK")
+	}
+	for _, row := range p.block {
 		number := ""
 		if row.Number > 0 {
 			number = fmt.Sprint(row.Number)
 		}
-		t.row(number, row.SourceID, row.User, string(row.Outcome), row.ID, remark(row))
+		p.table.row(number, row.SourceID, row.User, string(row.Outcome), row.ID, remark(row))
 	}
-	for _, lost := range report.Lost {
-		t.row(fmt.Sprint(lost.Number), "", "", "LOST", "", "by "+lost.Key+": "+lost.Reason)
+	return nil
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
 	}
-	if err := t.flush(); err != nil {
+	return 0
+}
+
+// end prints what is left of the report.
+func (p *importPrinter) end(report importer.Report, options importer.Options, ended bool) error {
+	if err := p.flush(); err != nil {
 		return err
 	}
-	return printSummary(w, report, options, ended)
+	if p.asJSON {
+		return p.endJSON(report, options)
+	}
+	for _, lost := range report.Lost {
+		p.table.row(fmt.Sprint(lost.Number), "", "", "LOST", "", "by "+lost.Key+": "+lost.Reason)
+	}
+	if err := p.table.flush(); err != nil {
+		return err
+	}
+	return printSummary(p.w, report, options, ended)
+}
+
+func (p *importPrinter) endJSON(report importer.Report, options importer.Options) error {
+	if err := p.list.end(); err != nil {
+		return err
+	}
+	rest, err := indented(struct {
+		Finds   int                `json:"finds"`
+		Lost    []importer.Lost    `json:"lost"`
+		Remarks []string           `json:"remarks"`
+		Unknown []rowstore.Unknown `json:"unknown_columns"`
+		// NotWritten counts the rows that the import did not reach, too, which are not
+		// among the rows.
+		NotWritten int  `json:"not_written"`
+		DryRun     bool `json:"dry_run"`
+	}{report.Finds, report.Lost, report.Remarks, report.Unknown, report.Count(importer.NotWritten), options.DryRun}, "")
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(p.w, ","+strings.TrimPrefix(rest, "{")+"\n")
+	return err
 }
 
 // remark joins what a row of the report says beside its outcome.
@@ -205,10 +245,10 @@ func remark(row importer.Row) string {
 
 func printSummary(w io.Writer, report importer.Report, options importer.Options, ended bool) error {
 	rows := "rows"
-	if len(report.Rows) == 1 {
+	if report.Total() == 1 {
 		rows = "row"
 	}
-	summary := fmt.Sprintf("%d %s:", len(report.Rows), rows)
+	summary := fmt.Sprintf("%d %s:", report.Total(), rows)
 	for _, o := range importOutcomes {
 		if n := report.Count(o); n > 0 {
 			summary += fmt.Sprintf(" %d %s,", n, o)

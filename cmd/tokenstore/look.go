@@ -3,40 +3,76 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"iter"
 
 	"example.com/tokenstore"
 	"github.com/spf13/cobra"
 )
 
 func listCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:     "list STORE",
-		Short:   "List all tokens, oldest first, without their credentials",
+	var oldestFirst bool
+	command := &cobra.Command{
+		Use:   "list STORE",
+		Short: "List all tokens, without their credentials",
+		Long: `List shows all tokens as it reads them, without their credentials. Those of a file or a
+database come oldest first, those of a secret manager in the order of its index. With
+--oldest-first, list holds all tokens in memory to sort them.`,
 		Example: "  tokenstore list sqlite:tokens.db\n  tokenstore list vault://secret/crm --json",
 		Args:    exactArgs("STORE"),
 
 		ValidArgsFunction: completeStore,
 		RunE: func(command *cobra.Command, args []string) error {
 			return withStore(command.Context(), readOnly(args[0]), func(store tokenstore.OpenStore) error {
-				tokens, err := store.GetTokens(command.Context())
-				if tokens == nil && err != nil {
-					return err
+				n, err := printAll(command, allTokens(command.Context(), store, oldestFirst))
+				if n == 0 && err == nil {
+					return orNothing(command.Context(), store, args[0], nil)
 				}
-				if len(tokens) == 0 && err == nil {
-					err = orNothing(command.Context(), store, args[0], nil)
-				}
-				return errors.Join(printAll(command, tokens), err)
+				return err
 			})
 		},
 	}
+	command.Flags().BoolVar(&oldestFirst, "oldest-first", false, "sort the tokens by age")
+	return command
 }
 
-func printAll(command *cobra.Command, tokens []tokenstore.OAuthToken) error {
-	if asJSON, _ := command.Flags().GetBool("json"); asJSON {
-		return printJSON(command.OutOrStdout(), append([]tokenstore.OAuthToken{}, tokens...))
+// allTokens yields the tokens of a store, one by one if it can; sorted, it holds them all.
+func allTokens(ctx context.Context, store tokenstore.Store, sorted bool) iter.Seq2[tokenstore.OAuthToken, error] {
+	if streamer, ok := tokenstore.As[tokenstore.Streamer](store); ok && !sorted {
+		return streamer.Tokens(ctx)
 	}
-	return printTokens(command.OutOrStdout(), tokens)
+	return func(yield func(tokenstore.OAuthToken, error) bool) {
+		tokens, err := store.GetTokens(ctx)
+		for _, t := range tokens {
+			if !yield(t, nil) {
+				return
+			}
+		}
+		if err != nil {
+			yield(tokenstore.OAuthToken{}, err)
+		}
+	}
+}
+
+// printAll prints tokens, and returns how many there were, and the errors.
+func printAll(command *cobra.Command, tokens iter.Seq2[tokenstore.OAuthToken, error]) (n int, err error) {
+	asJSON, _ := command.Flags().GetBool("json")
+	p := newTokenPrinter(command.OutOrStdout(), asJSON)
+	var faults []error
+	for token, err := range tokens {
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		if n++; p.add(token) != nil {
+			break // The end reports it.
+		}
+	}
+	if n == 0 && len(faults) > 0 {
+		return 0, errors.Join(faults...)
+	}
+	return n, errors.Join(append(faults, p.end())...)
 }
 
 func printOne(command *cobra.Command, token tokenstore.OAuthToken, err error) error {
@@ -46,7 +82,8 @@ func printOne(command *cobra.Command, token tokenstore.OAuthToken, err error) er
 	if asJSON, _ := command.Flags().GetBool("json"); asJSON {
 		return printJSON(command.OutOrStdout(), token)
 	}
-	return printTokens(command.OutOrStdout(), []tokenstore.OAuthToken{token})
+	p := newTokenPrinter(command.OutOrStdout(), false)
+	return errors.Join(p.add(token), p.end())
 }
 
 func getCommand() *cobra.Command {

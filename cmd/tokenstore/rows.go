@@ -20,11 +20,7 @@ type rowsReport struct {
 
 // checkRows prints what is wrong with the rows of a store.
 func checkRows(command *cobra.Command, store tokenstore.Store) error {
-	tokens, unread := store.GetTokens(command.Context())
-	if tokens == nil && unread != nil {
-		return unread
-	}
-	warner, ok := store.(tokenstore.Warner)
+	warner, ok := tokenstore.As[tokenstore.Warner](store)
 	if !ok {
 		return &usageError{errors.New("this store has nothing to check; list shows its tokens")}
 	}
@@ -32,14 +28,28 @@ func checkRows(command *cobra.Command, store tokenstore.Store) error {
 	if err != nil {
 		return err
 	}
-	report := rowsReport{Tokens: len(tokens), Unreadable: []string{}, Warnings: []string{}}
-	for _, e := range rowstore.SplitErrors(unread) {
-		report.Unreadable = append(report.Unreadable, e.Error())
-	}
+	report := rowsReport{Unreadable: []string{}, Warnings: []string{}}
 	report.Warnings = append(report.Warnings, warnings[""]...) // Of the store as a whole.
-	for _, t := range tokens {
+	var unread []error
+	for t, err := range allTokens(command.Context(), store, false) {
+		switch {
+		case errors.Is(err, tokenstore.ErrUnreadable):
+			unread = append(unread, err)
+			continue
+		case err != nil:
+			return err
+		}
+		report.Tokens++
 		for _, w := range warnings[t.ID] {
 			report.Warnings = append(report.Warnings, "token "+t.ID+": "+w)
+		}
+	}
+	if report.Tokens == 0 && len(unread) > 0 {
+		return errors.Join(unread...)
+	}
+	for _, e := range unread {
+		for _, row := range rowstore.SplitErrors(e) {
+			report.Unreadable = append(report.Unreadable, row.Error())
 		}
 	}
 	if err := report.print(command); err != nil {

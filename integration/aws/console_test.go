@@ -54,7 +54,7 @@ func (w *world) change(ctx context.Context, secret, field, value string) error {
 func TestConsoleEdit(t *testing.T) {
 	ctx, w, prefix := t.Context(), newWorld(t), need.Prefix(t)
 	client := &editing{Client: w.client}
-	store, err := awssm.New(client, awssm.WithPrefix(prefix), awssm.WithCandidate(0))
+	store, err := awssm.New(client, awssm.WithPrefix(prefix))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -59,10 +59,10 @@ func (r *recorder) watch(o *secretsmanager.Options) {
 }
 
 // role returns a store whose calls are recorded.
-func role(t *testing.T, prefix string, slot int) (*secretstore.Store, *recorder) {
+func role(t *testing.T, prefix string) (*secretstore.Store, *recorder) {
 	t.Helper()
 	r := &recorder{calls: map[string]bool{}}
-	s, err := awssm.New(newClient(need.AWS(t), r.watch), awssm.WithPrefix(prefix), awssm.WithCandidate(slot))
+	s, err := awssm.New(newClient(need.AWS(t), r.watch), awssm.WithPrefix(prefix))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func TestRoles(t *testing.T) {
 			t.Errorf("%s calls   %v\nits policy %v", name, got, want)
 		}
 	}
-	writer, calls := role(t, prefix, 0)
+	writer, calls := role(t, prefix)
 	for _, user := range []string{"ada", "bob"} {
 		must(writer.SaveToken(ctx, fakeToken(user)))
 	}
@@ -104,13 +104,13 @@ func TestRoles(t *testing.T) {
 	must(writer.GetTokens(ctx))
 	check("writer", calls, "secretsmanager:TagResource") // Needed to create a secret with tags.
 
-	reader, calls := role(t, prefix, 1)
+	reader, calls := role(t, prefix)
 	must(reader.FindToken(ctx, tokenstore.OAuthToken{UserName: "ada"}))
 	must(reader.FindToken(ctx, tokenstore.OAuthToken{ClientID: "c", ClientSecret: "s", RefreshToken: "1000.refresh.2"}))
 	must(reader.GetTokens(ctx))
 	check("reader", calls)
 
-	operator, calls := role(t, prefix, 2)
+	operator, calls := role(t, prefix)
 	must(operator.Check(ctx))
 	must(operator.Reindex(ctx, secretstore.ReindexOptions{}))
 	must(operator.SaveToken(ctx, fakeToken("zoe")))

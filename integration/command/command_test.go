@@ -18,23 +18,27 @@ func TestMain(m *testing.M) { os.Exit(need.Main(m)) }
 // source is a token file that the SDK for Python has written.
 const source = "file:../../filestore/testdata/python-sdk-8.0-filestore.txt"
 
+// servers are the secret managers, each with a function that returns the URL of a new,
+// empty store there.
+var servers = map[string]func(t *testing.T) string{
+	"localstack": func(t *testing.T) string {
+		t.Setenv("AWS_ACCESS_KEY_ID", "test")
+		t.Setenv("AWS_SECRET_ACCESS_KEY", "test")
+		return "awssm://" + need.Prefix(t) + "?region=eu-central-1&endpoint=" + url.QueryEscape(need.AWS(t))
+	},
+	"vault": func(t *testing.T) string {
+		address, token := need.Vault(t)
+		t.Setenv("VAULT_ADDR", address)
+		t.Setenv("VAULT_TOKEN", token)
+		return "vault://secret/" + need.Prefix(t)
+	},
+}
+
 // TestImport imports the SDK's file into a secret manager, twice, and finds the tokens
 // again.
 func TestImport(t *testing.T) {
 	program := need.Command(t)
-	for name, store := range map[string]func(t *testing.T) string{
-		"localstack": func(t *testing.T) string {
-			t.Setenv("AWS_ACCESS_KEY_ID", "test")
-			t.Setenv("AWS_SECRET_ACCESS_KEY", "test")
-			return "awssm://" + need.Prefix(t) + "?region=eu-central-1&endpoint=" + url.QueryEscape(need.AWS(t))
-		},
-		"vault": func(t *testing.T) string {
-			address, token := need.Vault(t)
-			t.Setenv("VAULT_ADDR", address)
-			t.Setenv("VAULT_TOKEN", token)
-			return "vault://secret/" + need.Prefix(t)
-		},
-	} {
+	for name, store := range servers {
 		t.Run(name, func(t *testing.T) {
 			to := store(t)
 			run := func(arguments ...string) string {

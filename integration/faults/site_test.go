@@ -41,8 +41,8 @@ const (
 	ownTimeout    = time.Minute
 )
 
-// open returns stores for n clients of one process. number distinguishes processes.
-func (a access) open(number, n int, options ...secretstore.Option) ([]*secretstore.Store, error) {
+// open returns stores for n clients of one process.
+func (a access) open(n int, options ...secretstore.Option) ([]*secretstore.Store, error) {
 	options = append(options, secretstore.WithScanLimit(0)) // A find must not succeed without the index.
 	stores := make([]*secretstore.Store, n)
 	for i := range stores {
@@ -51,10 +51,9 @@ func (a access) open(number, n int, options ...secretstore.Option) ([]*secretsto
 		case a.Kind == "vault":
 			stores[i], err = a.vault(options)
 		case i == 0:
-			stores[i], err = a.localstack(number, options)
+			stores[i], err = a.localstack(options)
 		default:
-			// LocalStack drops a version with its last label, so processes need
-			// different labels, of which there are eight.
+			// LocalStack is slow: the clients of a process share one store.
 			stores[i] = stores[0]
 		}
 		if err != nil {
@@ -89,13 +88,13 @@ type limitless struct{ driver.Secrets }
 func (l limitless) Unwrap() driver.Secrets { return l.Secrets }
 func (limitless) Limits() driver.Limits    { return driver.Limits{} }
 
-func (a access) localstack(number int, options []secretstore.Option) (*secretstore.Store, error) {
+func (a access) localstack(options []secretstore.Option) (*secretstore.Store, error) {
 	client := secretsmanager.New(secretsmanager.Options{
 		Region: "eu-central-1", BaseEndpoint: aws.String("http://" + a.Address),
 		Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
 		HTTPClient:  awshttp.NewBuildableClient().WithTimeout(a.Timeout),
 	})
-	secrets, err := awssm.NewSecrets(client, awssm.WithCandidate(number))
+	secrets, err := awssm.NewSecrets(client)
 	if err != nil {
 		return nil, err
 	}
@@ -156,8 +155,7 @@ func (s *site) through(link *faultproxy.Proxy) access {
 // ahead by the given time.
 func (s *site) inspect(t *testing.T, ahead time.Duration) *secretstore.Store {
 	t.Helper()
-	const number = 7 // No process of a fleet has it.
-	stores, err := s.open(number, 1, secretstore.WithClock(func() time.Time { return time.Now().Add(ahead) }))
+	stores, err := s.open(1, secretstore.WithClock(func() time.Time { return time.Now().Add(ahead) }))
 	if err != nil {
 		t.Fatal(err)
 	}

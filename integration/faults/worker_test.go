@@ -64,7 +64,7 @@ func obey(text string) error {
 	if err := json.Unmarshal([]byte(text), &w.orders); err != nil {
 		return err
 	}
-	stores, err := w.Access.open(w.Process, clientsEach)
+	stores, err := w.Access.open(clientsEach)
 	if err != nil {
 		return err
 	}

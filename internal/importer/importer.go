@@ -75,14 +75,32 @@ type Options struct {
 	Client string
 	// Ignore are columns of the source that are known to be of no use.
 	Ignore []string
-	// Progress, if set, is called as rows are done.
-	Progress func(done, total int)
+	// Progress, if set, is called as rows are read and moved. While a store is read, the
+	// total is not known, and 0.
+	Progress func(stage Stage, done, total int)
+	// Rows, if set, gets the rows of the report, a part at a time, which the report then
+	// does not hold. An error ends the import.
+	Rows func([]Row) error
+
+	heldRows, mostRows int // if not 0, they replace the constants of the same names, in tests
 }
+
+// Stage is what an import is doing.
+type Stage string
+
+// The stages.
+const (
+	ReadingSource      Stage = "reading the source"
+	ReadingDestination Stage = "reading the destination"
+	Moving             Stage = "importing"
+)
 
 // Report is the result of an import.
 type Report struct {
-	// Rows are the source's rows in their order, and behind them what it could
-	// not read.
+	// Rows are the source's rows, and behind them what it could not read. Rows that the
+	// import did not reach before it ended are only counted. The rows are in the order of
+	// the source but for those that are one token, or have a key in common: these are
+	// with the last of them, if there are more than a few thousand rows.
 	Rows []Row `json:"rows"`
 	// Finds is how many finds were made afterwards, one for each key of each
 	// token, and Lost are those that did not find the token as it was moved.
@@ -93,6 +111,8 @@ type Report struct {
 	// Unknown are the columns of the source that are not understood for certain and
 	// hold something.
 	Unknown []rowstore.Unknown `json:"unknown_columns"`
+
+	counts map[Outcome]int
 }
 
 // Lost is a key by which a token was not found again.
@@ -103,14 +123,14 @@ type Lost struct {
 }
 
 // Count returns how many rows have an outcome.
-func (r Report) Count(o Outcome) int {
-	n := 0
-	for _, row := range r.Rows {
-		if row.Outcome == o {
-			n++
-		}
+func (r Report) Count(o Outcome) int { return r.counts[o] }
+
+// Total returns how many rows there are, and how many of them the import did not reach.
+func (r Report) Total() (rows int) {
+	for _, n := range r.counts {
+		rows += n
 	}
-	return n
+	return rows
 }
 
 // Complete reports whether every row of the source is in the destination with
@@ -119,49 +139,65 @@ func (r Report) Complete() bool {
 	return r.Count(Refused)+r.Count(Undecided)+r.Count(NotWritten)+len(r.Lost)+len(r.Unknown) == 0
 }
 
-// Import moves all tokens of the source into the destination. The source is never
-// written. An error means that the import did not finish: a store could not be read,
-// nothing of a store is where the source looks, the destination took no row at all or
-// stopped taking them, or the context ended. The report is true nevertheless.
+// Import moves all tokens of the source into the destination, some thousand at a time. It
+// reads the source twice: first to learn which rows and tokens have a key in common, of
+// which it holds the hashes, and then to move them. A source of a few thousand rows is
+// held, and read once. The source is never written. An error means that the import did not
+// finish: a store could not be read, nothing of a store is where the source looks, the
+// destination took no row at all or stopped taking them, or the context ended. The report
+// is true nevertheless.
 func Import(ctx context.Context, source, destination tokenstore.Store, options Options) (Report, error) {
-	rows, reading, err := read(ctx, source)
+	im := &importing{destination: destination, options: options}
+	im.report = Report{Rows: []Row{}, Lost: []Lost{}, Remarks: []string{}, Unknown: []rowstore.Unknown{}, counts: map[Outcome]int{}}
+	reading, err := read(ctx, source)
 	if err != nil {
 		return Report{}, fmt.Errorf("read the source: %w", err)
 	}
-	im := &importing{destination: destination, options: options}
-	if err := im.begin(rows, reading); err != nil {
-		return Report{}, err
-	}
-	if err := im.look(ctx); err != nil {
-		return Report{}, err
-	}
-	for _, e := range rowstore.SplitErrors(reading.Unread) {
-		im.report.Rows = append(im.report.Rows, Row{Outcome: Refused, Reason: e.Error()})
-	}
-	if options.DryRun {
-		return im.report, nil
-	}
-	err = im.write(ctx)
-	im.settle()
+	s, err := im.survey(ctx, source, reading)
 	if err != nil {
-		return im.report, err
+		return Report{}, err
 	}
-	return im.report, im.verify(ctx)
+	err = im.move(ctx, reading, s)
+	if missed := im.total - im.done - s.gone; missed > 0 {
+		im.report.counts[NotWritten] += missed
+	}
+	if fault := im.emit(s.unread); err == nil {
+		err = fault
+	}
+	return im.report, err
 }
 
 // importing is an import that is running.
 type importing struct {
 	destination tokenstore.Store
 	options     Options
-	tokens      []tokenstore.OAuthToken // of the rows that can be read, as they are moved
 	report      Report
-	stored      []tokenstore.OAuthToken // what each row became, as far as it did
-	saves       []tokenstore.OAuthToken // what is saved for each row that is to be written
-	same        []int                   // the index of the row whose fate each row shares, or -1
-	open        bool                    // the destination took a row, or refused one for what the row is
-	shut        error                   // what it said first when it refused one for another reason
-	last        string                  // the ID of a token that the destination has
+	total, done int    // rows
+	open        bool   // the destination took a row, or refused one for what the row is
+	shut        error  // what it said first when it refused one for another reason
+	shuts       int    // how many rows in a row it has refused so
+	last        string // the ID of a token that the destination has
 }
 
-// row returns a row as a reason names it.
-func (im *importing) row(i int) string { return fmt.Sprintf("row %d", im.report.Rows[i].Number) }
+// progress reports how far the import is.
+func (im *importing) progress(stage Stage, done, total int) {
+	if im.options.Progress != nil {
+		im.options.Progress(stage, done, total)
+	}
+}
+
+// emit adds rows whose outcomes are final to the report.
+func (im *importing) emit(rows []Row) error {
+	for _, row := range rows {
+		im.report.counts[row.Outcome]++
+	}
+	if im.options.Rows != nil {
+		return im.options.Rows(rows)
+	}
+	im.report.Rows = append(im.report.Rows, rows...)
+	return nil
+}
+
+func (im *importing) remark(format string, args ...any) {
+	im.report.Remarks = append(im.report.Remarks, fmt.Sprintf(format, args...))
+}

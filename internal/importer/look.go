@@ -3,8 +3,6 @@
 package importer
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -12,53 +10,41 @@ import (
 )
 
 // look decides what becomes of each row, and writes nothing.
-func (im *importing) look(ctx context.Context) error {
-	there, err := im.destination.GetTokens(ctx)
-	switch {
-	case errors.Is(err, tokenstore.ErrUnreadable) && len(there) > 0:
-		// The others can be compared. A row of an unreadable token is saved like a new
-		// one: the store completes the token or refuses the row.
-		im.report.Remarks = append(im.report.Remarks, "the destination has tokens that cannot be read and were not compared; tokenstore check names them")
-	case err != nil:
-		return fmt.Errorf("read the destination: %w", err)
-	}
-	if len(there) > 0 {
-		im.last = there[0].ID
-	}
-	n := len(im.tokens)
-	im.stored, im.saves, im.same = make([]tokenstore.OAuthToken, n), make([]tokenstore.OAuthToken, n), make([]int, n)
+func (b *batch) look(rows []numbered, there []tokenstore.OAuthToken) {
 	known := newRows(there)
-	source := im.tokens
+	source := b.tokens
 	f := fold(source)
-	im.tokens = f.tokens
+	b.tokens = f.tokens
 	for i := range source {
-		im.same[i] = -1
-		if f.into[i] == i {
-			im.decide(i, known)
+		if rows[i].changed {
+			b.rows[i].Outcome, b.rows[i].Reason = NotWritten, "the source changed while it was read"
 			continue
 		}
-		row := &im.report.Rows[i]
+		if f.into[i] == i {
+			b.decide(i, known)
+			continue
+		}
+		row := &b.rows[i]
 		if f.other[i] != "" {
-			row.Outcome, row.Reason = Undecided, im.toDecide(f.into[i], f.other[i])
+			row.Outcome, row.Reason = Undecided, b.toDecide(f.into[i], f.other[i])
 			continue // It may be there: see below.
 		}
-		row.Outcome, row.Reason, im.same[i] = Folded, "into "+im.row(f.into[i]), f.into[i]
+		row.Outcome, row.Reason, b.same[i] = Folded, "into "+b.row(f.into[i]), f.into[i]
 		if another(source[i].GrantToken, f.tokens[f.into[i]].GrantToken) {
 			row.Reason += ", which has another grant token"
 		}
 	}
 	for i := range source {
-		if f.other[i] != "" {
-			im.present(i, known)
+		if f.other[i] != "" && !rows[i].changed {
+			b.present(i, known)
 		}
 	}
-	im.settle()
-	return nil
+	b.settle()
 }
 
 // present says of a row that was left to decide that it is there, if it is.
-func (im *importing) present(i int, known *rows) {
-	t := im.tokens[i]
+func (b *batch) present(i int, known *rows) {
+	t := b.tokens[i]
 	if t.AccessToken == "" {
 		t.Expiry = time.Time{}
 	}
@@ -66,46 +52,46 @@ func (im *importing) present(i int, known *rows) {
 	if there == nil || tokenstore.Update(there.token, t) != there.token {
 		return
 	}
-	row := &im.report.Rows[i]
+	row := &b.rows[i]
 	row.Outcome, row.Reason, row.ID = Present, "", there.token.ID
 	if there.row >= 0 {
-		im.same[i], row.Reason = there.row, "as "+im.row(there.row)
+		b.same[i], row.Reason = there.row, "as "+b.row(there.row)
 		return
 	}
-	im.stored[i], there.row = there.token, i
+	b.stored[i], there.row = there.token, i
 }
 
 // toDecide says why a row is not folded into another, and what helps.
-func (im *importing) toDecide(into int, other string) string {
+func (b *batch) toDecide(into int, other string) string {
 	if other == anotherClient {
 		return fmt.Sprintf("the same token as %s, but with %s; import this client's rows alone, with --client ID, "+
-			"into a store with another prefix or file", im.row(into), other)
+			"into a store with another prefix or file", b.row(into), other)
 	}
 	return fmt.Sprintf("the same token as %s, but with %s; delete the row that is out of date, "+
-		"or import this one from a file of its own into a store with another prefix or file", im.row(into), other)
+		"or import this one from a file of its own into a store with another prefix or file", b.row(into), other)
 }
 
 // decide compares a row with what the destination has, or will have when the
 // rows before it are written. A token is the target of one row only.
-func (im *importing) decide(i int, known *rows) {
-	row, t := &im.report.Rows[i], im.tokens[i]
+func (b *batch) decide(i int, known *rows) {
+	row, t := &b.rows[i], b.tokens[i]
 	if err := tokenstore.CheckInsert(t); err != nil {
 		row.Outcome, row.Reason = Refused, err.Error()
 		return
 	}
 	there := known.same(t)
-	if other := known.byID[t.ID]; im.options.KeepIDs && other != nil && other != there {
+	if other := known.byID[t.ID]; b.options.KeepIDs && other != nil && other != there {
 		row.Outcome, row.Reason = Refused, "another token in the destination has this ID; import without --keep-ids to give this one a new ID"
 		if other.row >= 0 {
-			row.Reason = im.row(other.row) + " has this ID in the destination; import without --keep-ids to give this one a new ID"
+			row.Reason = b.row(other.row) + " has this ID in the destination; import without --keep-ids to give this one a new ID"
 		}
 		return
 	}
-	if !im.options.KeepIDs {
+	if !b.options.KeepIDs {
 		t.ID = ""
 	}
 	if there == nil {
-		row.Outcome, im.saves[i] = Created, t
+		row.Outcome, b.saves[i] = Created, t
 		known.set(&held{}, t, i)
 		return
 	}
@@ -114,49 +100,49 @@ func (im *importing) decide(i int, known *rows) {
 		t.Expiry = time.Time{} // It is that of an access token which is not here.
 	}
 	if there.row >= 0 {
-		im.again(i, there, t)
+		b.again(i, there, t)
 		return
 	}
-	im.stored[i] = there.token
-	save := im.compare(row, there.token, t)
+	b.stored[i] = there.token
+	save := b.compare(row, there.token, t)
 	switch row.Outcome {
 	case Present, Folded:
 		there.row = i
 	case Updated:
 		save.ID = there.token.ID
-		im.saves[i] = save
+		b.saves[i] = save
 		known.set(there, tokenstore.Update(there.token, save), i)
 	}
 }
 
 // again decides on a row that is the token of an earlier row.
-func (im *importing) again(i int, there *held, t tokenstore.OAuthToken) {
-	row := &im.report.Rows[i]
+func (b *batch) again(i int, there *held, t tokenstore.OAuthToken) {
+	row := &b.rows[i]
 	if tokenstore.Update(there.token, t) == there.token {
-		im.same[i] = there.row
-		row.Outcome, row.Reason = Present, "as "+im.row(there.row)
+		b.same[i] = there.row
+		row.Outcome, row.Reason = Present, "as "+b.row(there.row)
 		return
 	}
 	row.Outcome = Undecided
 	row.Reason = fmt.Sprintf("the same token as %s, but with other values; delete the row that is out of date, "+
-		"or import this one from a file of its own into a store with another prefix or file", im.row(there.row))
+		"or import this one from a file of its own into a store with another prefix or file", b.row(there.row))
 }
 
 // compare decides on a row whose token the destination has, and returns what is to be
 // saved.
-func (im *importing) compare(row *Row, there, t tokenstore.OAuthToken) (save tokenstore.OAuthToken) {
+func (b *batch) compare(row *Row, there, t tokenstore.OAuthToken) (save tokenstore.OAuthToken) {
 	other, merged := givenUp(there, t), fill(there, t)
 	differs := tokenstore.Update(merged, t) != merged
 	later := expiresLater(t, there, other)
 	switch {
 	case tokenstore.Update(there, t) == there:
 		row.Outcome = Present
-	case im.options.Overwrite, im.options.Update && later && other != anotherClient:
+	case b.options.Overwrite, b.options.Update && later && other != anotherClient:
 		if row.Outcome = Updated; other != "" {
 			row.Reason = "the store had " + other
 		}
 		return t
-	case !im.options.Update:
+	case !b.options.Update:
 		row.Outcome, row.Reason = Undecided, "the store has it with other values; --update takes the source's where its access token expires later, --overwrite always"
 	case other == anotherClient:
 		row.Outcome, row.Reason = Undecided, "the store has it with another client; import it into a store with another prefix or file, or use --overwrite"
@@ -207,16 +193,16 @@ func additions(lacks, has tokenstore.OAuthToken) tokenstore.OAuthToken {
 
 // settle gives each row that is the same token as another the ID of that row and, if
 // that one was not moved, its outcome.
-func (im *importing) settle() {
-	for i, other := range im.same {
+func (b *batch) settle() {
+	for i, other := range b.same {
 		if other < 0 {
 			continue
 		}
-		row, same := &im.report.Rows[i], im.report.Rows[other]
+		row, same := &b.rows[i], b.rows[other]
 		row.ID = same.ID
 		switch same.Outcome {
 		case Refused, Undecided, NotWritten:
-			row.Outcome, row.Reason = same.Outcome, "as "+im.row(other)+", which is the same token"
+			row.Outcome, row.Reason = same.Outcome, "as "+b.row(other)+", which is the same token"
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package importer_test
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"testing"
@@ -52,6 +53,7 @@ func TestAnyImportDoesWhatItSays(t *testing.T) {
 		source := drawTokens(t, "rows", 6, "1", "2", "3", "4", "5")
 		options := importer.Options{KeepIDs: rapid.Bool().Draw(t, "keep IDs"), Overwrite: rapid.Bool().Draw(t, "overwrite")}
 		options.Update = !options.Overwrite && rapid.Bool().Draw(t, "update")
+		options = drawLimits(t, options)
 		dry := options
 		dry.DryRun = true
 		foretold := importing(t, source, destination, dry)
@@ -75,12 +77,24 @@ func TestAnyImportDoesWhatItSays(t *testing.T) {
 	})
 }
 
+// drawLimits draws how many rows are held, and how many are moved together. Nothing may
+// depend on it but the order of the report.
+func drawLimits(t *rapid.T, options importer.Options) importer.Options {
+	return importer.WithLimits(options, rapid.SampledFrom([]int{0, 1, 3}).Draw(t, "held"), rapid.SampledFrom([]int{0, 1, 2}).Draw(t, "together"))
+}
+
 func importing(t *rapid.T, source []tokenstore.OAuthToken, destination tokenstore.Store, options importer.Options) importer.Report {
 	report, err := importer.Import(t.Context(), listed{tokens: source}, destination, options)
 	if err != nil || len(report.Lost) > 0 {
 		t.Fatalf("%v, lost: %v", err, report.Lost)
 	}
+	inOrder(report)
 	return report
+}
+
+// inOrder puts the rows into the order of the source.
+func inOrder(report importer.Report) {
+	slices.SortStableFunc(report.Rows, func(a, b importer.Row) int { return cmp.Compare(uint(a.Number-1), uint(b.Number-1)) })
 }
 
 func tokensOf(t *rapid.T, s tokenstore.Store) []tokenstore.OAuthToken {

@@ -175,10 +175,11 @@ func TestNoSourceLosesARefreshToken(t *testing.T) {
 		}
 		before := tokensOf(t, destination)
 		options := importer.Options{KeepIDs: rapid.IntRange(0, 3).Draw(t, "keep IDs") == 0, Update: rapid.Bool().Draw(t, "update")}
-		report, err := importer.Import(t.Context(), source, destination, options)
+		report, err := importer.Import(t.Context(), source, destination, drawLimits(t, options))
 		if err != nil || len(report.Lost) > 0 {
 			t.Fatalf("%v, lost %v", err, report.Lost)
 		}
+		inOrder(report)
 		after := tokensOf(t, destination)
 		checkSum(t, s, report)
 		checkForward(t, s, after, report)

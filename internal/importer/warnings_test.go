@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/driver/memory"
 	"example.com/tokenstore/internal/importer"
+	"example.com/tokenstore/secretstore"
 )
 
 // odd is a source that names slips, and may be no store at all.
@@ -55,6 +58,31 @@ func TestAPlaceWhereNothingIsIsNoEmptySource(t *testing.T) {
 		report, err := importer.Import(t.Context(), odd{listed: listed{tokens: []tokenstore.OAuthToken{}}, none: none}, store(t), importer.Options{})
 		if errors.Is(err, importer.ErrNothingHere) != none || len(report.Rows) > 0 {
 			t.Errorf("nothing is there: %t, and the import says %v", none, err)
+		}
+	}
+}
+
+// TestAnImportWithoutTheStoresPepperSaysSo once, whatever it moves.
+func TestAnImportWithoutTheStoresPepperSaysSo(t *testing.T) {
+	secrets := memory.New()
+	open := func(options ...secretstore.Option) *secretstore.Store {
+		s, err := secretstore.New(secrets, options...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	pepper := secretstore.WithPepper([]byte("a pepper of more than sixteen bytes"))
+	imported(t, open(pepper), importer.Options{}, many(3)...)
+	for want, destination := range map[int]*secretstore.Store{0: open(pepper), 1: open()} {
+		n := 0
+		for _, remark := range imported(t, destination, importer.Options{DryRun: true}, many(5)...).Remarks {
+			if strings.Contains(remark, "another pepper") {
+				n++
+			}
+		}
+		if n != want {
+			t.Errorf("%d remarks about the pepper, want %d", n, want)
 		}
 	}
 }

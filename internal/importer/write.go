@@ -9,14 +9,12 @@ import (
 	"time"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/internal/progress"
 )
 
-const (
-	// chunk is how many tokens are saved together where the destination can.
-	chunk = 100
-	// firstChunk is how many are at first, so that progress shows soon.
-	firstChunk = 10
-)
+// patience is how many rows in a row the destination may refuse for a reason that is not
+// the row's before it is taken for shut.
+const patience = 10
 
 // batcher is a store that saves many tokens at the cost of few writes of its
 // index.
@@ -25,41 +23,27 @@ type batcher interface {
 }
 
 // write saves the rows that are to be created or updated.
-func (im *importing) write(ctx context.Context) error {
+func (b *batch) write(ctx context.Context) error {
 	var todo []int
-	for i, row := range im.report.Rows {
+	for i, row := range b.rows {
 		if row.Outcome == Created || row.Outcome == Updated {
 			todo = append(todo, i)
 		}
 	}
-	total := len(todo)
-	im.progress(0, total)
-	for done := 0; done < total; {
-		n := min(chunk, total-done)
-		if done == 0 {
-			n = min(firstChunk, total)
-		}
-		if err := im.save(ctx, todo[done:done+n]); err != nil {
-			im.left(todo[done+n:]...)
-			return fmt.Errorf("write the destination: %w", err)
-		}
-		done += n
-		im.progress(done, total)
+	if len(todo) == 0 {
+		return nil
+	}
+	if err := b.save(ctx, todo); err != nil {
+		return fmt.Errorf("write the destination: %w", err)
 	}
 	return nil
 }
 
-func (im *importing) progress(done, total int) {
-	if im.options.Progress != nil && total > 0 {
-		im.options.Progress(done, total)
-	}
-}
-
 // left notes rows that were not written.
-func (im *importing) left(rows ...int) {
+func (b *batch) left(rows ...int) {
 	for _, i := range rows {
-		im.report.Rows[i].Outcome, im.report.Rows[i].Reason = NotWritten, "the import ended before this row; run it again"
-		im.stored[i] = tokenstore.OAuthToken{}
+		b.rows[i].Outcome, b.rows[i].Reason = NotWritten, ""
+		b.stored[i] = tokenstore.OAuthToken{}
 	}
 }
 
@@ -80,72 +64,107 @@ func ofRow(err error) bool {
 	return false
 }
 
-// save saves a few rows, together if the destination can. The error ends the import.
-func (im *importing) save(ctx context.Context, rows []int) error {
-	tokens := make([]tokenstore.OAuthToken, len(rows))
-	for n, i := range rows {
-		tokens[n] = im.saves[i]
-	}
-	stored := make([]tokenstore.OAuthToken, len(rows))
-	if b, ok := im.destination.(batcher); ok && len(tokens) > 1 {
-		if saved, _ := b.SaveTokens(ctx, tokens); len(saved) == len(rows) {
-			stored = saved
-		}
-	}
+// save saves rows, together if the destination can. The error ends the import.
+func (b *batch) save(ctx context.Context, rows []int) error {
+	stored := b.saveTogether(ctx, rows)
 	// What was not saved together is saved alone, so that each row has an error
 	// of its own.
 	var end error
-	var uncertain, refused []int
+	var unsaved, refused []int
+	uncertain := false // The rows that were not saved when the import ended may have been written.
 	for n, i := range rows {
-		if stored[n].ID == "" && end != nil {
-			uncertain = append(uncertain, i)
+		if stored[n].ID != "" {
+			b.taken(i, stored[n])
+			refused = nil
 			continue
 		}
-		var err error
-		if stored[n].ID == "" {
-			stored[n], err = im.destination.SaveToken(ctx, tokens[n])
+		if end != nil {
+			unsaved = append(unsaved, i)
+			continue
 		}
+		saved, err := b.destination.SaveToken(ctx, b.saves[i])
 		switch {
 		case err == nil:
-			im.open = true
-			im.done(i, stored[n])
+			b.taken(i, saved)
+			refused = nil
+			b.step()
 		case ends(ctx, err):
 			if end = err; ctx.Err() != nil {
 				end = ctx.Err() // The store may have given it another name.
 			}
-			uncertain = append(uncertain, i)
+			unsaved, uncertain = append(unsaved, i), true
 		case ofRow(err):
-			im.open = true
-			im.refuse(i, err)
-		case im.loggedOut(ctx):
+			b.open, b.shuts = true, 0
+			b.refuse(i, err)
+			refused = nil
+			b.step()
+		case b.loggedOut(ctx):
 			end = loggedOut(err)
-			uncertain = append(uncertain, i)
+			unsaved, uncertain = append(unsaved, i), true
 		default:
-			im.refuse(i, err)
+			if b.shut == nil {
+				b.shut = err
+			}
+			b.refuse(i, err)
 			refused = append(refused, i)
-			if im.shut == nil {
-				im.shut = err
+			if b.shuts++; b.shuts == patience {
+				end = b.shut // It takes none any more, whatever it says to a reader.
 			}
 		}
 	}
-	if end == nil && len(refused) == len(rows) && (!im.open || len(rows) >= firstChunk) {
-		end = im.shut // It takes none any more, whatever it says to a reader.
-		im.left(refused...)
+	if end == nil && !b.open && len(refused) == len(rows) {
+		end = b.shut
 	}
-	if end != nil {
-		im.ask(ctx, uncertain)
+	if end != nil && !uncertain {
+		b.left(append(refused, unsaved...)...)
+	} else if end != nil {
+		b.ask(ctx, unsaved)
 	}
 	return end
 }
 
-// done notes a row that was saved.
-func (im *importing) done(i int, stored tokenstore.OAuthToken) {
-	im.stored[i], im.report.Rows[i].ID, im.last = stored, stored.ID, stored.ID
+// saveTogether saves rows in one call, if the destination can, and returns what was
+// saved. A destination that saves all or none gets halves if a row is at fault.
+func (b *batch) saveTogether(ctx context.Context, rows []int) []tokenstore.OAuthToken {
+	stored := make([]tokenstore.OAuthToken, len(rows))
+	many, ok := b.destination.(batcher)
+	if !ok || len(rows) < 2 {
+		return stored
+	}
+	tokens := make([]tokenstore.OAuthToken, len(rows))
+	for n, i := range rows {
+		tokens[n] = b.saves[i]
+	}
+	saved, err := many.SaveTokens(progress.With(ctx, b.step), tokens)
+	if len(saved) == len(rows) {
+		return saved
+	}
+	if !ofRow(err) || ends(ctx, err) {
+		return stored
+	}
+	half := len(rows) / 2
+	return append(b.saveTogether(ctx, rows[:half]), b.saveTogether(ctx, rows[half:])...)
 }
 
-func (im *importing) refuse(i int, err error) {
-	im.report.Rows[i].Outcome, im.report.Rows[i].Reason = Refused, err.Error()
-	im.stored[i] = tokenstore.OAuthToken{}
+// step reports that a row of the batch was handled.
+func (b *batch) step() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.handled < len(b.rows) {
+		b.handled++
+	}
+	b.progress(Moving, b.importing.done+b.handled, b.total)
+}
+
+// taken notes a row that was saved.
+func (b *batch) taken(i int, stored tokenstore.OAuthToken) {
+	b.open, b.shuts = true, 0
+	b.stored[i], b.rows[i].ID, b.last = stored, stored.ID, stored.ID
+}
+
+func (b *batch) refuse(i int, err error) {
+	b.rows[i].Outcome, b.rows[i].Reason = Refused, err.Error()
+	b.stored[i] = tokenstore.OAuthToken{}
 }
 
 // loggedOut reports whether the destination refuses to show what it has shown or taken
@@ -172,24 +191,26 @@ const askTime = 10 * time.Second
 // ask finds out which rows were written of those that were being written when the
 // import ended: a save that was cut off may have been carried out. The context has
 // ended, perhaps, and must not keep it from asking.
-func (im *importing) ask(ctx context.Context, rows []int) {
+func (b *batch) ask(ctx context.Context, rows []int) {
 	outcomes := make([]Outcome, len(rows))
+	queries := make([]tokenstore.OAuthToken, len(rows))
 	for n, i := range rows {
-		outcomes[n] = im.report.Rows[i].Outcome
+		outcomes[n], queries[n] = b.rows[i].Outcome, b.queryFor(i)
 	}
-	im.left(rows...)
+	b.left(rows...)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTime)
 	defer cancel()
+	finds := b.findTogether(ctx, queries)
 	for n, i := range rows {
-		found, err := im.destination.FindToken(ctx, im.queryFor(i))
+		found, err := finds.find(ctx, queries[n])
 		switch {
-		case err == nil && tokenstore.Update(found, im.saves[i]) == found:
-			im.report.Rows[i].Outcome, im.report.Rows[i].Reason = outcomes[n], "the import ended while it was written"
-			im.done(i, found)
+		case err == nil && tokenstore.Update(found, b.saves[i]) == found:
+			b.rows[i].Outcome, b.rows[i].Reason = outcomes[n], "the import ended while it was written"
+			b.taken(i, found)
 		case err == nil, errors.Is(err, tokenstore.ErrNotFound):
 		default:
 			for _, i := range rows[n:] {
-				im.report.Rows[i].Reason = "the import ended at this row, and the store does not say whether it was written; run it again"
+				b.rows[i].Reason = "the import ended at this row, and the store does not say whether it was written"
 			}
 			return
 		}
@@ -197,9 +218,9 @@ func (im *importing) ask(ctx context.Context, rows []int) {
 }
 
 // queryFor returns the query that finds what a row's save has stored.
-func (im *importing) queryFor(i int) tokenstore.OAuthToken {
-	if id := im.saves[i].ID; id != "" {
+func (b *batch) queryFor(i int) tokenstore.OAuthToken {
+	if id := b.saves[i].ID; id != "" {
 		return tokenstore.OAuthToken{ID: id}
 	}
-	return tokenstore.QueryFor(identity(im.saves[i])[0])
+	return tokenstore.QueryFor(identity(b.saves[i])[0])
 }

@@ -5,6 +5,7 @@ package rowstore
 
 import (
 	"context"
+	"iter"
 	"math"
 	"strconv"
 	"strings"
@@ -15,19 +16,21 @@ import (
 
 // Source is an optional ability of a store of rows: to be moved from.
 type Source interface {
-	// Source returns all rows as they are at one moment. The error means that
-	// nothing could be read.
+	// Source returns the source. The error means that nothing can be read.
 	Source(ctx context.Context) (Reading, error)
 }
 
-// Reading is a source as it was read.
+// Reading is a source to read.
 type Reading struct {
-	// Rows are those that can be read.
-	Rows []Row
-	// Unread is an error that names the others, or nil.
-	Unread error
-	// Unknown are the columns that are not understood for certain and hold something.
-	Unknown []Unknown
+	// Rows yields all rows, and may be ranged over again. A row that cannot be read
+	// yields an error that matches tokenstore.ErrUnreadable and names it, and the others
+	// follow; any other error ends the sequence.
+	Rows iter.Seq2[Row, error]
+	// Fixed says that each range over Rows yields the same rows in the same order.
+	Fixed bool
+	// Unknown returns the columns that are not understood for certain and hold something,
+	// after Rows was ranged over to its end.
+	Unknown func() []Unknown
 }
 
 // Row is a row as it was read.

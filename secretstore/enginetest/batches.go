@@ -9,11 +9,13 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/driver"
+	"example.com/tokenstore/driver/drivertest"
 	"example.com/tokenstore/index"
 )
 
@@ -35,6 +37,11 @@ type BatchOptions struct {
 	// MaxSize is the service's size limit of a secret, in bytes. If it is not zero, some
 	// tokens come close to it, and updates of them exceed it.
 	MaxSize int
+	// WriteTime is how long each write of the batch takes on the engine's clock: if it is
+	// minutes, what the engine has planned gets too old.
+	WriteTime time.Duration
+	// Throttled has the service throttle every third write of the batch.
+	Throttled bool
 }
 
 // Batches saves random tokens in one call of SaveTokens, on a store with tokens of which
@@ -161,7 +168,11 @@ func (c *batchCase) run(ctx context.Context, s *site, together bool) (batchOutco
 	if err := s.settle(ctx); err != nil {
 		return o, err
 	}
-	if store, err = s.process(nil); err != nil {
+	var hinder func(driver.Secrets) driver.Secrets
+	if together {
+		hinder = c.hinder(s)
+	}
+	if store, err = s.process(hinder); err != nil {
 		return o, err
 	}
 	o.kinds = make([]error, len(c.batch))
@@ -180,6 +191,24 @@ func (c *batchCase) run(ctx context.Context, s *site, together bool) (batchOutco
 		}
 	}
 	return o, c.look(ctx, s, &o)
+}
+
+// hinder returns a wrapper that makes writes slow, and throttles some.
+func (c *batchCase) hinder(s *site) func(driver.Secrets) driver.Secrets {
+	var writes atomic.Int64
+	return func(secrets driver.Secrets) driver.Secrets {
+		return drivertest.Intercept(secrets, func(ctx context.Context, call drivertest.Call, do func(context.Context) error) error {
+			if !call.Method.Writes() {
+				return do(ctx)
+			}
+			if c.options.Throttled && writes.Add(1)%3 == 0 {
+				return drivertest.Throttled.Err
+			}
+			err := do(ctx)
+			s.advance(c.options.WriteTime)
+			return err
+		})
+	}
 }
 
 // look lists the tokens in another process and finds each of them by each key.

@@ -79,6 +79,19 @@ func TestCrashRotating(t *testing.T) {
 	}
 }
 
+// TestCrashParallel interrupts the operations that make several calls at the same time. Which
+// call is the n-th is not the same in each run.
+func TestCrashParallel(t *testing.T) {
+	t.Parallel()
+	for name, form := range map[string]secretstore.Option{"entries": secretstore.WithEntries(), "document": secretstore.WithDocument(4)} {
+		t.Run(name, func(t *testing.T) {
+			enginetest.Crash(t, newMemory, engineWith(form, secretstore.WithParallelism(4)), enginetest.CrashOptions{
+				Every: every(), Only: []string{"save tokens", "delete tokens", "reindex of a lost index"},
+			})
+		})
+	}
+}
+
 // TestCrashOnly interrupts the operation that is named, and no later one.
 func TestCrashOnly(t *testing.T) {
 	services := 0

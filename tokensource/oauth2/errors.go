@@ -4,14 +4,11 @@ package oauth2
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -80,7 +77,7 @@ func statusOf(e *oauth2.RetrieveError) int {
 // classify returns an error of package tokensource, with the cause behind it.
 func (r *Redeemer) classify(err error) error {
 	var refused *oauth2.RetrieveError
-	var not *unsent
+	var not *noConnection
 	var transport *url.Error
 	switch {
 	case errors.As(err, &not):
@@ -152,24 +149,8 @@ func (r *refusal) Unwrap() error { return r.err }
 // Reason is what tokensource shows of it.
 func (r *refusal) Reason() string { return r.Error() }
 
-// unsent is the failure of a request for which there was no connection.
-type unsent struct{ err error }
+// noConnection is the failure of a request for which there was no connection.
+type noConnection struct{ err error }
 
-func (u *unsent) Error() string { return u.err.Error() }
-func (u *unsent) Unwrap() error { return u.err }
-
-// connection records whether a request got a connection.
-type connection struct{ asked, got atomic.Bool }
-
-// trace returns a context whose requests record it.
-func trace(ctx context.Context) (context.Context, *connection) {
-	c := &connection{}
-	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GetConn: func(string) { c.asked.Store(true) },
-		GotConn: func(httptrace.GotConnInfo) { c.got.Store(true) },
-	}), c
-}
-
-// never reports whether it is certain that nothing was sent. A transport that does not report its
-// connections leaves that unknown.
-func (c *connection) never() bool { return c.asked.Load() && !c.got.Load() }
+func (u *noConnection) Error() string { return u.err.Error() }
+func (u *noConnection) Unwrap() error { return u.err }

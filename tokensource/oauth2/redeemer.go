@@ -30,6 +30,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/internal/unsent"
 	"example.com/tokenstore/tokensource"
 )
 
@@ -153,7 +154,7 @@ func (r *Redeemer) ask(ctx context.Context, config *oauth2.Config, t *tokenstore
 
 // send sends one request.
 func (r *Redeemer) send(ctx context.Context, config *oauth2.Config, t *tokenstore.OAuthToken) (*oauth2.Token, error) {
-	ctx, connected := trace(ctx)
+	ctx, connected := unsent.Trace(ctx)
 	var reply *oauth2.Token
 	var err error
 	if t.RefreshToken != "" {
@@ -161,8 +162,8 @@ func (r *Redeemer) send(ctx context.Context, config *oauth2.Config, t *tokenstor
 	} else {
 		reply, err = config.Exchange(ctx, t.GrantToken)
 	}
-	if err != nil && connected.never() {
-		return nil, &unsent{err}
+	if err != nil && connected.Never() {
+		return nil, &noConnection{err}
 	}
 	return reply, err
 }

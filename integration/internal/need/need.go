@@ -26,6 +26,8 @@ const (
 	EnvVaultAddr   = "VAULT_ADDR"
 	EnvVaultToken  = "VAULT_TOKEN"
 	EnvVaultBinary = "TOKENSTORE_TEST_VAULT_BINARY" // the program vault
+	EnvMySQL       = "TOKENSTORE_TEST_MYSQL"        // mysql://host:port/database?user=name, the password in MYSQL_PWD
+	EnvMySQLPID    = "TOKENSTORE_TEST_MYSQL_PID"    // the server's process
 	EnvZohoPython  = "TOKENSTORE_TEST_ZOHO_PYTHON"  // a Python with zohocrmsdk8_0
 	EnvZohoNode    = "TOKENSTORE_TEST_ZOHO_NODE"    // a folder with node_modules
 )
@@ -79,6 +81,13 @@ func Vault(t testing.TB) (address, token string) {
 func VaultBinary(t testing.TB) string {
 	t.Helper()
 	return variable(t, EnvVaultBinary, "the program vault: run the tests through ci/servers/vault.sh")
+}
+
+// MySQL returns the URL of a database on a MySQL or MariaDB server, without parameters but
+// the user. The account may create databases and accounts.
+func MySQL(t testing.TB) string {
+	t.Helper()
+	return variable(t, EnvMySQL, "MariaDB: run the tests through ci/servers/mariadb.sh")
 }
 
 // ZohoPython returns the path of a Python that can import zohocrmsdk.

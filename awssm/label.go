@@ -1,7 +1,8 @@
 // The label under which a candidate is stored, from its PutSecretValue to the move of
-// AWSCURRENT. On AWS two writers may share one, as a version without labels survives.
-// Emulators drop it, and then even take AWSCURRENT off the version that the move was to
-// replace; with them each process writes under its own label.
+// AWSCURRENT: without one it would become current at once. On AWS all writers share one
+// label, as a version that loses its label survives. Emulators drop it, and then even take
+// AWSCURRENT off the version that the move was to replace; with them each process writes
+// under its own label.
 
 package awssm
 
@@ -9,10 +10,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"math"
-	mathrand "math/rand/v2"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -21,28 +19,22 @@ import (
 )
 
 const (
-	// candidates is the number of shared candidate labels. A secret can have 20
-	// labels; two are the service's, and this leaves ten for people.
-	candidates     = 8
-	candidateLabel = "tokenstore-candidate-"
-	// anySlot means that no candidate was chosen.
-	anySlot = math.MinInt
+	// sharedLabel is the label on AWS. A process's own begins with ownLabel.
+	sharedLabel = "tokenstore-candidate"
+	ownLabel    = sharedLabel + "-"
 	// abandoned is the age at which a candidate is no longer in use.
 	abandoned = 10 * time.Minute
 )
 
-// candidateFor returns the label under which a process writes, and whether no other
-// process uses it.
-func candidateFor(api API, slot int) (label string, private bool) {
-	switch {
-	case slot != anySlot:
-		return candidateLabel + strconv.Itoa(slot), false
-	case emulated(api):
-		var b [6]byte
-		_, _ = rand.Read(b[:]) // It never fails.
-		return candidateLabel + hex.EncodeToString(b[:]), true
+// labelFor returns the label under which a process writes, and whether no other process
+// uses it.
+func labelFor(api API) (label string, private bool) {
+	if !emulated(api) {
+		return sharedLabel, false
 	}
-	return candidateLabel + strconv.Itoa(mathrand.IntN(candidates)), false // #nosec G404 -- only jitter
+	var b [6]byte
+	_, _ = rand.Read(b[:]) // It never fails.
+	return ownLabel + hex.EncodeToString(b[:]), true
 }
 
 // emulated reports whether a client's endpoint is not AWS.
@@ -79,9 +71,9 @@ func (s *secrets) takeOff(ctx context.Context, encoded, id, label string) {
 }
 
 // cleanUp removes the labels that ended processes have left on candidates, when this
-// process first writes to a secret and then periodically. A candidate that lost a race
-// keeps its label until its process writes again, so a secret never has more of these
-// labels than there are processes.
+// process first writes to a secret and then periodically. A candidate that did not become
+// current keeps its label until its process writes again, so a secret never has more of
+// these labels than there are processes.
 func (s *secrets) cleanUp(ctx context.Context, encoded string) {
 	if !s.private || !s.due(encoded) {
 		return
@@ -92,8 +84,8 @@ func (s *secrets) cleanUp(ctx context.Context, encoded string) {
 	}
 	for id, labels := range d.stages {
 		for _, label := range labels {
-			if label == s.candidate || !strings.HasPrefix(label, candidateLabel) || len(label) == len(candidateLabel)+1 {
-				continue // Our own, a person's, or shared.
+			if label == s.label || !strings.HasPrefix(label, ownLabel) {
+				continue // Our own, or a person's.
 			}
 			if v, f := s.readVersion(ctx, encoded, id); f == nil && s.set.now().Sub(v.created) > abandoned {
 				s.takeOff(ctx, encoded, id, label)

@@ -15,7 +15,7 @@ import (
 	"example.com/tokenstore/driver"
 )
 
-// Without AWS behind it a process has its own label, unless it was given one.
+// Without AWS behind it a process has its own label.
 func TestLabelsOfTheirOwnOffAWS(t *testing.T) {
 	b := newBench(t, awssmtest.Real())
 	for endpoint, private := range map[string]bool{
@@ -34,11 +34,8 @@ func TestLabelsOfTheirOwnOffAWS(t *testing.T) {
 			}
 		})
 		one, two := b.another(client), b.another(client)
-		if one.private != private || private && one.candidate == two.candidate {
-			t.Errorf("%q: labels %s and %s, private: %v", endpoint, one.candidate, two.candidate, one.private)
-		}
-		if chosen := b.another(client, WithCandidate(3)); chosen.private || chosen.candidate != candidateLabel+"3" {
-			t.Errorf("%q: the label %s", endpoint, chosen.candidate)
+		if one.private != private || private == (one.label == two.label) {
+			t.Errorf("%q: labels %s and %s, private: %v", endpoint, one.label, two.label, one.private)
 		}
 	}
 }
@@ -90,13 +87,14 @@ func TestProcessesOnLocalStack(t *testing.T) {
 func TestSharedLabelOnLocalStackDamages(t *testing.T) {
 	b := onEmulator(t)
 	r := b.put("a/x", `{"n":"1"}`, "")
-	one, two := b.another(b.emulator(), WithCandidate(0)), b.another(b.emulator(), WithCandidate(0))
+	one, two := b.another(b.emulator()), b.another(b.emulator())
+	two.label = one.label
 	came := false
 	b.service.Before(func(op, _ string) {
 		if op == "UpdateSecretVersionStage" && !came {
 			came = true
 			stored, err := b.service.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{
-				SecretId: aws.String("a/x"), SecretString: aws.String(`{"n":"2"}`), VersionStages: []string{two.candidate},
+				SecretId: aws.String("a/x"), SecretString: aws.String(`{"n":"2"}`), VersionStages: []string{two.label},
 				ClientRequestToken: aws.String(newVersion()),
 			})
 			if err != nil || stored == nil {

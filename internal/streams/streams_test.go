@@ -1,0 +1,35 @@
+package streams_test
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"testing"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/internal/streams"
+)
+
+func TestEnd(t *testing.T) {
+	cause := &fs.PathError{Op: "read", Err: fs.ErrInvalid}
+	unreadable := fmt.Errorf("%w: it is damaged: %w", tokenstore.ErrUnreadable, cause)
+	for _, err := range []error{
+		unreadable,
+		&tokenstore.Error{Store: "store", Op: "list tokens", Kind: tokenstore.ErrUnreadable, Err: unreadable},
+	} {
+		end := streams.End(err)
+		var path *fs.PathError
+		if errors.Is(end, tokenstore.ErrUnreadable) || !errors.Is(end, tokenstore.ErrUnavailable) || !errors.As(end, &path) || path != cause {
+			t.Errorf("%v becomes %v", err, end)
+		}
+	}
+	whole := streams.End(&tokenstore.Error{Store: "store", Op: "list tokens", Kind: tokenstore.ErrUnreadable})
+	if want := "store: list tokens: unavailable: unreadable"; whole.Error() != want || errors.Is(whole, tokenstore.ErrUnreadable) {
+		t.Errorf("%v, want %s", whole, want)
+	}
+	for _, err := range []error{nil, &tokenstore.Error{Kind: tokenstore.ErrDenied}, fs.ErrInvalid} {
+		if end := streams.End(err); end != err { //nolint:errorlint // It is returned as it is.
+			t.Errorf("%v becomes %v", err, end)
+		}
+	}
+}

@@ -1,0 +1,129 @@
+package secretstore_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/driver"
+	"example.com/tokenstore/driver/drivertest"
+	"example.com/tokenstore/secretstore"
+)
+
+// forms are the forms of an index.
+var bothForms = map[string][]secretstore.Option{"entries": nil, "documents": {secretstore.WithDocument(4)}}
+
+// TestFindTokensIsManyFinds compares it with finds one by one, of stores and queries of few
+// values.
+func TestFindTokensIsManyFinds(t *testing.T) {
+	for form, options := range bothForms {
+		for seed := range 60 {
+			random := rand.New(rand.NewPCG(uint64(seed), 3))
+			pick := func(name string, n int) string {
+				if k := random.IntN(n); k > 0 {
+					return fmt.Sprint("fake-", name, "-", k)
+				}
+				return ""
+			}
+			draw := func() tokenstore.OAuthToken {
+				token := tokenstore.OAuthToken{ID: pick("id", 4), UserName: pick("user", 4), RefreshToken: pick("refresh", 4), GrantToken: pick("grant", 3), AccessToken: pick("access", 4)}
+				if random.IntN(3) > 0 {
+					token = client(token)
+				}
+				return token
+			}
+			secrets := stored(t, 3, options...)
+			store := open(t, secrets, options...)
+			for range 5 {
+				_, _ = store.SaveToken(t.Context(), draw()) // One without a credential is refused.
+			}
+			queries := make([]tokenstore.OAuthToken, 8)
+			for i := range queries {
+				queries[i] = draw()
+			}
+			reader, single := open(t, secrets, options...), open(t, secrets, options...)
+			found, err := reader.FindTokens(t.Context(), queries)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, query := range queries {
+				want, err := single.FindToken(t.Context(), query)
+				if err != nil && !errors.Is(err, tokenstore.ErrNotFound) {
+					t.Fatal(err)
+				}
+				if found[i] != want {
+					t.Errorf("%s, seed %d: query %d finds %q, and alone %q", form, seed, i, found[i].ID, want.ID)
+				}
+			}
+		}
+	}
+}
+
+// TestFindTokensReadsTogether counts what it reads: each document and each token once.
+func TestFindTokensReadsTogether(t *testing.T) {
+	const n = 300
+	options := []secretstore.Option{secretstore.WithDocument(4)}
+	var reads atomic.Int64
+	store := open(t, drivertest.Inject(stored(t, n, options...), func(c drivertest.Call) drivertest.Outcome {
+		if c.Method == drivertest.Get {
+			reads.Add(1)
+		}
+		return drivertest.Outcome{}
+	}), options...)
+	var queries []tokenstore.OAuthToken
+	for i := range n {
+		queries = append(queries, tokenstore.OAuthToken{ID: fmt.Sprintf("%05d", i)}, tokenstore.OAuthToken{UserName: fmt.Sprint("u", i)},
+			client(tokenstore.OAuthToken{RefreshToken: fmt.Sprint("fake-refresh-", i)}))
+	}
+	found, err := store.FindTokens(t.Context(), queries)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, token := range found {
+		if token.UserName != fmt.Sprint("u", i/3) {
+			t.Errorf("query %d finds %q", i, token.UserName)
+		}
+	}
+	// Each token, the name that is derived from its user, the documents and their root.
+	if most := int64(2*n + 5); reads.Load() > most {
+		t.Errorf("%d reads, want %d at most", reads.Load(), most)
+	}
+}
+
+// TestFindTokensNamesWhatFails: one find that fails does not hide the others.
+func TestFindTokensNamesWhatFails(t *testing.T) {
+	secrets := stored(t, 3)
+	faults := map[string]error{"tokenstore/tokens/00001": driver.ErrUnreadable}
+	store := open(t, drivertest.Inject(secrets, func(c drivertest.Call) drivertest.Outcome { return drivertest.Outcome{Err: faults[c.Name]} }))
+	found, err := store.FindTokens(t.Context(), []tokenstore.OAuthToken{{ID: "00000"}, {ID: "00001"}, {ID: "00002"}, {ID: "none"}})
+	if !errors.Is(err, tokenstore.ErrUnreadable) || found[0].ID != "00000" || found[1].ID != "" || found[2].ID != "00002" || found[3].ID != "" {
+		t.Errorf("%v, %v", found, err)
+	}
+}
+
+// TestFindTokensDoubtsAbsence has a service answer a batch read as if it had none of the
+// tokens.
+func TestFindTokensDoubtsAbsence(t *testing.T) {
+	for form, options := range bothForms {
+		secrets := stored(t, 3, options...)
+		store := open(t, &answering{secrets, func(names []string) ([]driver.Secret, error) {
+			if strings.HasPrefix(names[0], "tokenstore/tokens/") {
+				return nil, nil
+			}
+			return secrets.Batched().GetBatch(t.Context(), names)
+		}}, append([]secretstore.Option{noWait, secretstore.WithScanLimit(0)}, options...)...)
+		found, err := store.FindTokens(t.Context(), []tokenstore.OAuthToken{{ID: "00000"}, {UserName: "u1"}, client(tokenstore.OAuthToken{RefreshToken: "fake-refresh-2"})})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, token := range found {
+			if token.UserName != fmt.Sprint("u", i) {
+				t.Errorf("%s: query %d finds %q", form, i, token.UserName)
+			}
+		}
+	}
+}

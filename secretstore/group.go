@@ -1,0 +1,366 @@
+// A group of tokens that are saved together: planned on one view of the index, their keys
+// claimed at once, written in parallel, and their old keys released at once.
+
+package secretstore
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/driver"
+	"example.com/tokenstore/index"
+)
+
+// expectFrom is the number of new keys from which the index is told of them in advance.
+const expectFrom = 200
+
+// group is a number of items that are handled together.
+type group struct {
+	*attempt
+	members  []*member
+	stale    bool // it got too old before all were written
+	conflict bool // an item met a conflict
+}
+
+// member is an item in a group.
+type member struct {
+	*item
+	plan    *plan // nil if planning has failed
+	problem error // of planning
+	others  [][]index.Hint
+}
+
+// saveGroup saves items, and leaves those without a result that another group must handle.
+// waiting is how many items of the call have no result yet, these included.
+func (s *Store) saveGroup(ctx context.Context, items []*item, waiting int) *group {
+	g := &group{attempt: s.attempt()}
+	if len(items) == 1 {
+		unlock, err := s.lock(ctx, items[0].token)
+		if err != nil {
+			return g
+		}
+		defer unlock()
+	}
+	g.planAll(ctx, items)
+	writing := g.independent()
+	if err := g.tooOld(); err != nil {
+		g.overdue(writing)
+		return g
+	}
+	g.expect(ctx, writing, waiting)
+	writing = g.claimAll(ctx, writing)
+	writing = g.settleAll(ctx, writing)
+	g.writeAll(ctx, writing)
+	var written []*plan
+	for _, m := range writing {
+		if m.done && m.fault == nil {
+			written = append(written, m.plan)
+		}
+	}
+	g.secure(ctx, written...)
+	g.release(ctx, written...)
+	return g
+}
+
+// planAll plans each item, after reading what all of them need.
+func (g *group) planAll(ctx context.Context, items []*item) {
+	tokens := make([]tokenstore.OAuthToken, len(items))
+	for i, it := range items {
+		tokens[i] = it.token
+	}
+	g.prefetch(ctx, tokens)
+	for _, it := range items {
+		m := &member{item: it}
+		if m.problem = it.token.Validate(); m.problem == nil {
+			m.plan, m.problem = g.plan(ctx, it.token)
+		}
+		if m.problem != nil {
+			m.plan = nil
+		} else if p := m.plan; !p.unchanged && p.target.inserts() {
+			p.next.created = it.created
+		}
+		g.members = append(g.members, m)
+	}
+}
+
+// prefetch reads the rows and the parts of the index that the plans need, in as few calls
+// as the service allows. Its errors occur again in the plans, which report them.
+func (a *attempt) prefetch(ctx context.Context, tokens []tokenstore.OAuthToken) {
+	var ids, hashes []string
+	var keys []tokenstore.Key
+	for _, t := range tokens {
+		if t.ID != "" {
+			ids = append(ids, escapeID(t.ID))
+		}
+		of := tokenstore.KeysOf(t)
+		for _, k := range of {
+			hashes = append(hashes, a.s.hash(k))
+		}
+		if len(of) > 0 {
+			ids = append(ids, a.s.hash(of[0]))
+		}
+		keys = append(keys, of...)
+	}
+	if a.load(ctx, unique(ids)) != nil {
+		return
+	}
+	hinted, err := a.lookUp(ctx, hashes)
+	if err != nil {
+		return
+	}
+	if moving := a.moving(keys, hashes, hinted); len(moving) > 0 {
+		a.forget(moving)
+		if a.load(ctx, moving) == nil {
+			_, _ = a.lookUp(ctx, hashes)
+		}
+	}
+}
+
+// lookUp reads the hints of hashes, and the rows to which they point. It returns the escaped
+// IDs of these rows, for each hash.
+func (a *attempt) lookUp(ctx context.Context, hashes []string) ([][]string, error) {
+	hints, err := a.view.Lookup(ctx, hashes...)
+	if err != nil {
+		return nil, err
+	}
+	hinted := make([][]string, len(hashes))
+	for i, of := range hints {
+		for _, hint := range of {
+			hinted[i] = append(hinted[i], hint.ID)
+		}
+	}
+	return hinted, a.load(ctx, unique(slices.Concat(hinted...)))
+}
+
+// moving returns the escaped IDs of the rows of keys that have hints but no hit, as those of
+// saves that did not finish: such a key may be moving from one row to another, and is looked
+// up again, but all of them together. It remembers what the rows were.
+func (a *attempt) moving(keys []tokenstore.Key, hashes []string, hinted [][]string) []string {
+	var moving []string
+	a.before = map[string]string{}
+	for i, k := range keys {
+		ids := hinted[i]
+		if len(ids) > 0 && !slices.ContainsFunc(ids, func(id string) bool { return a.rows[id].holds(k) }) {
+			a.before[hashes[i]] = a.revisions(ids)
+			moving = append(moving, ids...)
+		}
+	}
+	return unique(moving)
+}
+
+// independent gives the members a result that need no write, and returns those to write: no
+// two of them can affect each other, and none can be affected by a member before it that
+// has no result yet. All others are left to the next group.
+func (g *group) independent() []*member {
+	var writing []*member
+	seen := map[string]bool{} // the marks of the members so far
+	open := false             // one of them has yet to be written
+	for _, m := range g.members {
+		marks := g.marks(m)
+		depends := false
+		for _, mark := range marks {
+			depends = depends || seen[mark]
+		}
+		for _, mark := range marks {
+			seen[mark] = true
+		}
+		switch {
+		case final(m.problem):
+			m.finish(tokenstore.OAuthToken{}, m.problem)
+		case depends, m.plan == nil && open:
+			// One before it may also remove the cause of a problem.
+			open = true
+		case errors.Is(m.problem, driver.ErrConflict):
+			g.failed(m, m.problem, 1)
+			open = true
+		case m.plan == nil:
+			m.finish(tokenstore.OAuthToken{}, m.problem)
+		case m.plan.unchanged:
+			m.finish(m.plan.next.token, nil)
+		default:
+			writing, open = append(writing, m), true
+		}
+	}
+	return writing
+}
+
+// marks returns what a save may read or change: the hashes of keys, which are also derived
+// IDs, and IDs. Those of the token count, and those of its row before and after the save: if
+// a person has edited the row, the index may lack its keys, so that a save after it finds
+// it, and one before it does not.
+func (g *group) marks(m *member) []string {
+	var marks []string
+	add := func(t tokenstore.OAuthToken) {
+		for _, k := range tokenstore.KeysOf(t) {
+			marks = append(marks, g.s.hash(k))
+		}
+	}
+	add(m.token)
+	if m.token.ID != "" {
+		marks = append(marks, escapeID(m.token.ID))
+	}
+	if p := m.plan; p != nil {
+		marks = append(marks, p.next.id)
+		add(p.next.token)
+		if p.target != nil {
+			add(p.target.token)
+		}
+	}
+	return unique(marks)
+}
+
+// expect tells the index how many keys the call is about to store. If the index does not
+// become large enough for them, it grows later.
+func (g *group) expect(ctx context.Context, writing []*member, waiting int) {
+	sizer, ok := g.s.index.(index.Sizer)
+	tokens, hints := 0, 0
+	for _, m := range writing {
+		hints += len(m.plan.claims)
+		if m.plan.target.inserts() {
+			tokens++
+		}
+	}
+	if !ok || hints < expectFrom {
+		return
+	}
+	// The others that wait are probably like these.
+	more := float64(waiting) / float64(len(g.members))
+	err := sizer.Expect(ctx, int(float64(tokens)*more), int(float64(hints)*more))
+	if err != nil {
+		g.s.log.DebugContext(ctx, "the index could not be made large enough in advance", "store", g.s.name, "error", err)
+	}
+	g.view.Forget() // Its layout may have changed.
+}
+
+// claimAll claims the keys of all members, and returns those that may be written.
+func (g *group) claimAll(ctx context.Context, writing []*member) []*member {
+	var claims []index.Claim
+	for _, m := range writing {
+		claims = append(claims, g.s.claims(m.plan.claims, m.plan.next)...)
+	}
+	if len(claims) == 0 {
+		return writing
+	}
+	hints, err := g.view.Claim(ctx, claims...)
+	var some *index.Refused
+	faults := make([]error, len(claims))
+	switch {
+	case errors.As(err, &some):
+		faults = some.Faults
+	case err != nil:
+		hints = make([][]index.Hint, len(claims))
+		for i := range faults {
+			faults[i] = err
+		}
+	}
+	var claimed []*member
+	for _, m := range writing {
+		n := len(m.plan.claims)
+		if fault := first(faults[:n]); fault != nil {
+			g.failed(m, m.plan.advise(fault), claimTries)
+		} else {
+			m.others = hints[:n]
+			claimed = append(claimed, m)
+		}
+		hints, faults = hints[n:], faults[n:]
+	}
+	return claimed
+}
+
+// first returns the first error that is not nil.
+func first(faults []error) error {
+	for _, err := range faults {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settleAll settles the keys of the members, and returns those that may be written. Few
+// have a key with the hint of another token.
+func (g *group) settleAll(ctx context.Context, claimed []*member) []*member {
+	var settled []*member
+	for _, m := range claimed {
+		if err := g.settle(ctx, m.plan, m.others); err != nil {
+			g.failed(m, err, 1)
+		} else {
+			settled = append(settled, m)
+		}
+	}
+	return settled
+}
+
+// writeAll writes the tokens of the members, several at a time. What is not written when
+// the group gets too old is left to the next one.
+func (g *group) writeAll(ctx context.Context, settled []*member) {
+	// The errors are those of the members; a context that ended ends the next group.
+	_ = g.s.parallel(ctx, len(settled), func(ctx context.Context, i int) error {
+		if g.tooOld() != nil {
+			return nil
+		}
+		m := settled[i]
+		if m.problem = g.commit(ctx, m.plan); m.problem == nil {
+			m.finish(m.plan.next.token, nil)
+		}
+		return ctx.Err()
+	})
+	var late []*member
+	for _, m := range settled {
+		switch {
+		case m.done:
+		case m.problem != nil:
+			g.failed(m, m.problem, 1)
+		default:
+			late = append(late, m)
+		}
+	}
+	g.overdue(late)
+}
+
+// overdue leaves members to the next group because this one is too old. One that is alone
+// in its group has met a conflict, as in a single save.
+func (g *group) overdue(late []*member) {
+	if len(late) == 0 {
+		return
+	}
+	g.stale = true
+	if len(g.members) == 1 {
+		g.failed(late[0], errAgain, 1)
+	}
+}
+
+// failed finishes a member with an error, or leaves it to the next group: after a conflict
+// as often as a single save starts again, and limit times if the service did not answer.
+func (g *group) failed(m *member, err error, limit int) {
+	conflict := errors.Is(err, driver.ErrConflict)
+	switch {
+	case conflict:
+		limit = g.s.attempts
+	case !errors.Is(err, driver.ErrUnavailable):
+		limit = 1
+	}
+	m.tries++
+	switch {
+	case m.tries < limit:
+		g.conflict = true
+	case conflict:
+		m.finish(tokenstore.OAuthToken{}, gaveUp(m.tries))
+	default:
+		m.finish(tokenstore.OAuthToken{}, err)
+	}
+}
+
+// unique returns the strings, each once, sorted.
+func unique(texts []string) []string {
+	texts = slices.Clone(texts)
+	slices.Sort(texts)
+	return slices.Compact(texts)
+}
+
+// final reports whether a fault stays the same whatever other tokens are saved.
+func final(fault error) bool {
+	return errors.Is(fault, driver.ErrNoContainer) || errors.Is(fault, context.Canceled) || errors.Is(fault, context.DeadlineExceeded)
+}

@@ -1,0 +1,214 @@
+// How MySQL and MariaDB do what a store needs.
+
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+
+	"example.com/tokenstore"
+)
+
+// MySQL returns the dialect of MySQL and MariaDB, for the driver
+// github.com/go-sql-driver/mysql.
+func MySQL() Dialect { return Dialect{mysqlDialect{}} }
+
+type mysqlDialect struct{}
+
+// ageTable keeps the order in which rows were inserted: the SDKs' table has nothing that
+// tells it.
+const ageTable = "tokenstore_rows"
+
+// notNumber stands for the number of an ID that is none: such rows come after the others.
+const notNumber = "999999999999999999"
+
+func (mysqlDialect) quote(name string) string {
+	return "`" + strings.ReplaceAll(name, "`", "``") + "`"
+}
+
+// begin makes writers take turns: each locks the table's row of the counter first. The SDKs
+// know no such lock. So what a writer reads is locked too, until it has written
+// (SERIALIZABLE).
+func (d mysqlDialect) begin(ctx context.Context, db *sql.DB, table string, write bool) (*sql.Tx, error) {
+	if !write {
+		tx, err := db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead})
+		return tx, told(d, err)
+	}
+	tx, err := db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelSerializable})
+	if err != nil {
+		return nil, told(d, err)
+	}
+	_, err = tx.ExecContext(ctx, "INSERT INTO "+d.quote(counterTable)+" (table_name, highest) VALUES (?, 0) "+
+		"ON DUPLICATE KEY UPDATE highest = highest", strings.ToLower(table))
+	// There may be no such table yet.
+	if err != nil && !d.outdated(err) {
+		_ = tx.Rollback()
+		return nil, told(d, err)
+	}
+	return tx, nil
+}
+
+// place is nothing: the table's primary key is the ID.
+func (mysqlDialect) place() string { return "" }
+
+// layout is always the same: a row's place is its ID.
+func (mysqlDialect) layout(context.Context, *sql.Tx) (int64, error) { return 1, nil }
+
+// after goes by the primary key, in the column's own collation.
+func (d mysqlDialect) after(t *table) (condition, order string) {
+	id := d.quote(t.column(idColumn))
+	return id + " > ?", id
+}
+
+// order puts rows with an age first, and then those that an SDK has inserted since, by
+// their numbers, which grow.
+func (d mysqlDialect) order(t *table) string {
+	id := t.column(idColumn)
+	byNumber := d.number(id) + ", " + d.quote(t.name) + "." + d.quote(id)
+	if !t.aged {
+		return byNumber
+	}
+	return "COALESCE((" + d.age(t) + "), " + notNumber + "), " + byNumber
+}
+
+// age returns a query for the age of a row of the table.
+func (d mysqlDialect) age(t *table) string {
+	return "SELECT place FROM " + d.quote(ageTable) + " a WHERE a.table_name = '" + strings.ToLower(t.name) +
+		"' AND a.id = " + d.bytes(d.quote(t.name)+"."+d.quote(t.column(idColumn)))
+}
+
+// placed gives the rows that an SDK has inserted their ages, or that of a new row.
+func (d mysqlDialect) placed(ctx context.Context, tx *sql.Tx, t *table, id string) error {
+	name := strings.ToLower(t.name)
+	if id != "" {
+		_, err := tx.ExecContext(ctx, "REPLACE INTO "+d.quote(ageTable)+" (table_name, id) VALUES (?, ?)", name, id)
+		return err
+	}
+	column := t.column(idColumn)
+	//nolint:gosec // Only names: that of the table is checked, those of the columns are known.
+	_, err := tx.ExecContext(ctx, "INSERT INTO "+d.quote(ageTable)+" (table_name, id) SELECT ?, "+d.bytes(d.quote(column))+
+		" FROM "+d.quote(t.name)+" WHERE NOT EXISTS ("+d.age(t)+") ORDER BY "+d.number(column)+", "+d.quote(column), name)
+	return err
+}
+
+func (d mysqlDialect) removed(ctx context.Context, tx *sql.Tx, t *table, id string) error {
+	name, err := strings.ToLower(t.name), error(nil)
+	if id == "" {
+		_, err = tx.ExecContext(ctx, "DELETE FROM "+d.quote(ageTable)+" WHERE table_name = ?", name)
+		return err
+	}
+	_, err = tx.ExecContext(ctx, "DELETE FROM "+d.quote(ageTable)+" WHERE table_name = ? AND id = ?", name, id)
+	return err
+}
+
+// equals compares twice: with the column's own collation, for the index, and byte for
+// byte, since that collation may ignore case and spaces at the end. A column of numbers is
+// compared as text alone: 7 is equal to '7abc'.
+func (d mysqlDialect) equals(t *table, column string) string {
+	exact := d.bytes(d.quote(column)) + " = CAST(? AS BINARY)"
+	if slices.Contains(t.numbers, column) {
+		return "? IS NOT NULL AND " + exact
+	}
+	return d.quote(column) + " = ? AND " + exact
+}
+
+// bytes returns the UTF-8 of an expression, whatever its character set.
+func (mysqlDialect) bytes(expression string) string {
+	return "CAST(CONVERT(" + expression + " USING utf8mb4) AS BINARY)"
+}
+
+// text takes bytes for text, since the driver returns text so. A binary column's are text
+// if they are UTF-8, which the token's own check decides.
+func (mysqlDialect) text(value any) (string, bool) {
+	if b, ok := value.([]byte); ok {
+		return string(b), true
+	}
+	return textOf(value)
+}
+
+// number returns the number that an ID is. It does not fail for one that is none.
+func (d mysqlDialect) number(id string) string {
+	c := d.quote(id)
+	return fmt.Sprintf("IF(%s REGEXP '^[0-9]{1,%d}$', CAST(%s AS UNSIGNED), %s)", c, maxDigits, c, notNumber)
+}
+
+func (d mysqlDialect) highest(table, id string) string {
+	c := d.quote(id)
+	return fmt.Sprintf("SELECT MAX(CAST(%s AS UNSIGNED)) FROM %s WHERE %s REGEXP '^[0-9]{1,%d}$'", c, d.quote(table), c, maxDigits)
+}
+
+func (d mysqlDialect) remember() string {
+	return "INSERT INTO " + d.quote(counterTable) + " (table_name, highest) VALUES (?, ?) " +
+		"ON DUPLICATE KEY UPDATE highest = GREATEST(highest, VALUES(highest))"
+}
+
+func (d mysqlDialect) has(ctx context.Context, tx *sql.Tx, table string) (bool, error) {
+	found, err := d.texts(ctx, tx, "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?", table)
+	return len(found) > 0, err
+}
+
+// createNotes does nothing: a statement that creates a table would commit the transaction.
+func (mysqlDialect) createNotes() string { return "" }
+
+func (d mysqlDialect) keepNote() string {
+	return "REPLACE INTO " + d.quote(notesTable) + " (table_name, id, note, content) VALUES (?, ?, ?, ?)"
+}
+
+// wipe does nothing: InnoDB clears what was deleted by itself, and its logs cannot be
+// emptied by a client.
+func (mysqlDialect) wipe(context.Context, *sql.DB) error { return nil }
+
+// texts returns the first column of a query's rows.
+func (d mysqlDialect) texts(ctx context.Context, tx *sql.Tx, query string, args ...any) ([]string, error) {
+	pairs, err := d.pairs(ctx, tx, strings.Replace(query, " FROM ", ", '' FROM ", 1), args...)
+	all := make([]string, len(pairs))
+	for i, p := range pairs {
+		all[i] = p[0]
+	}
+	return all, err
+}
+
+// pairs returns the two columns of a query's rows.
+func (d mysqlDialect) pairs(ctx context.Context, tx *sql.Tx, query string, args ...any) ([][2]string, error) {
+	found, err := tx.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, told(d, err)
+	}
+	defer func() { _ = found.Close() }()
+	var all [][2]string
+	for found.Next() {
+		var p [2]string
+		if err := found.Scan(&p[0], &p[1]); err != nil {
+			return nil, told(d, err)
+		}
+		all = append(all, p)
+	}
+	return all, told(d, found.Err())
+}
+
+// upgrade changes the table in one statement, which happens wholly or not at all.
+func (d mysqlDialect) upgrade(ctx context.Context, tx *sql.Tx, t *table) error {
+	if len(t.others) > 0 {
+		return fmt.Errorf("%w: the table has columns that an upgrade would lose (%s); move the tokens to a new table instead",
+			tokenstore.ErrInvalidArgument, strings.Join(t.others, ", "))
+	}
+	var changes []string
+	after := "FIRST"
+	for i, c := range columns {
+		form := fmt.Sprintf("%s varchar(%d)", d.quote(c.name), c.size)
+		if c.name == idColumn {
+			form += " NOT NULL"
+		}
+		if old := t.names[i]; old != "" {
+			changes = append(changes, "CHANGE COLUMN "+d.quote(old)+" "+form+" "+after)
+		} else {
+			changes = append(changes, "ADD COLUMN "+form+" "+after)
+		}
+		after = "AFTER " + d.quote(c.name)
+	}
+	_, err := tx.ExecContext(ctx, "ALTER TABLE "+d.quote(t.name)+" "+strings.Join(changes, ", "))
+	return told(d, err)
+}

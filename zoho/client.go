@@ -1,0 +1,195 @@
+// An HTTP client whose requests carry a valid token.
+
+package zoho
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/tokensource"
+)
+
+// Client returns an HTTP client for the API, on behalf of one user. See [Transport].
+func Client(source *tokensource.Source, user string) *http.Client {
+	return &http.Client{Transport: &Transport{Source: source, Query: tokenstore.OAuthToken{UserName: user}}}
+}
+
+// Transport is an http.RoundTripper that gives each request a valid access token, in
+// Zoho's own form of the header. A request whose URL is only a path, such as
+// "/crm/v8/Leads", goes to the API domain of the token. Any other must go to a host of
+// the token's data centre, over https; a credential is sent nowhere else.
+//
+// After 401 the token is renewed once and the request is sent again. After 429 the
+// Transport keeps the time that Zoho names: requests wait until then, if that is not
+// longer than MaxWait, and the one that was refused is sent again once. A request whose
+// body cannot be read again (see http.Request.GetBody) is sent once, and the
+// response is returned as it is.
+//
+// It uses the request's context, and it is safe for concurrent use. A Transport must not be
+// copied.
+type Transport struct {
+	// Source gives the token that Query finds.
+	Source *tokensource.Source
+	Query  tokenstore.OAuthToken
+	// Base sends the requests; nil means http.DefaultTransport.
+	Base http.RoundTripper
+	// MaxWait is the longest wait for a throttled API; zero means a minute. A longer one
+	// gives an error that matches tokensource.ErrThrottled.
+	MaxWait time.Duration
+
+	mu    sync.Mutex
+	until time.Time // Before it the API refuses requests.
+}
+
+var _ http.RoundTripper = (*Transport)(nil)
+
+// RoundTrip sends one request. See [Transport].
+func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
+	ctx := request.Context()
+	token, err := t.Source.Token(ctx, t.Query)
+	if err != nil && !errors.Is(err, tokensource.ErrNotSaved) { // Such a token is valid all the same.
+		closeBody(request)
+		return nil, err
+	}
+	response, err := t.send(request, token, false)
+	if err != nil || !resendable(request) {
+		return response, err
+	}
+	switch response.StatusCode {
+	case http.StatusUnauthorized:
+		renewed, err := t.Source.Renew(ctx, token)
+		if err != nil && !errors.Is(err, tokensource.ErrNotSaved) || renewed.AccessToken == token.AccessToken {
+			return response, nil // The API's own answer says more.
+		}
+		token = renewed
+	case http.StatusTooManyRequests:
+	default:
+		return response, nil
+	}
+	drain(response)
+	return t.send(request, token, true)
+}
+
+// send sends the request once with a token, after the time that the API has named.
+func (t *Transport) send(request *http.Request, token tokenstore.OAuthToken, again bool) (*http.Response, error) {
+	own, err := t.prepare(request, token, again)
+	if err == nil {
+		err = t.wait(request.Context())
+	}
+	if err != nil {
+		if !again {
+			closeBody(request)
+		}
+		return nil, err
+	}
+	base := t.Base
+	if base == nil {
+		base = http.DefaultTransport
+	}
+	response, err := base.RoundTrip(own)
+	if err == nil && response.StatusCode == http.StatusTooManyRequests {
+		t.throttle(response)
+	}
+	return response, err
+}
+
+// prepare returns a copy of the request with the header and, if it has none, the host.
+func (t *Transport) prepare(request *http.Request, token tokenstore.OAuthToken, again bool) (*http.Request, error) {
+	d, err := ByAPIDomain(token.APIDomain)
+	if err != nil {
+		return nil, misconfigured("the token's %v", err)
+	}
+	own := request.Clone(request.Context())
+	if again && request.GetBody != nil {
+		if own.Body, err = request.GetBody(); err != nil {
+			return nil, err
+		}
+	}
+	if own.URL.Host == "" {
+		base, err := url.Parse(token.APIDomain)
+		if err != nil {
+			return nil, misconfigured("the token's API domain is not a URL")
+		}
+		own.URL.Scheme, own.URL.Host, own.Host = base.Scheme, base.Host, ""
+	}
+	if own.URL.Scheme != "https" || !d.serves(own.URL.Hostname()) {
+		return nil, faultf("a token of data centre %q is not sent to %s://%s", d, own.URL.Scheme, own.URL.Host)
+	}
+	authorize(own, token)
+	return own, nil
+}
+
+// serves reports whether a host is one of the data centre: of its API or its products.
+func (d DataCenter) serves(host string) bool {
+	h, err := search("location", string(d), func(h hosts) bool { return h.dataCenter == d })
+	if err != nil {
+		return false
+	}
+	products := strings.TrimPrefix(h.accounts, "accounts.")
+	return strings.HasSuffix("."+host, "."+h.apis) || strings.HasSuffix("."+host, "."+products)
+}
+
+// resendable reports whether a request can be sent once more.
+func resendable(request *http.Request) bool {
+	return request.Body == nil || request.Body == http.NoBody || request.GetBody != nil
+}
+
+// throttle keeps the time that a refusal names.
+func (t *Transport) throttle(response *http.Response) {
+	seconds, err := strconv.Atoi(response.Header.Get("Retry-After"))
+	if err != nil || seconds < 1 {
+		seconds = 1
+	}
+	until := time.Now().Add(time.Duration(seconds) * time.Second)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if until.After(t.until) {
+		t.until = until
+	}
+}
+
+// wait waits until the API takes requests again.
+func (t *Transport) wait(ctx context.Context) error {
+	t.mu.Lock()
+	until := t.until
+	t.mu.Unlock()
+	left := time.Until(until)
+	if left <= 0 {
+		return nil
+	}
+	longest := t.MaxWait
+	if longest == 0 {
+		longest = time.Minute
+	}
+	if left > longest {
+		return throttled(until, "the API refuses requests for now")
+	}
+	timer := time.NewTimer(left)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// drain reads a response to its end, so that its connection can be used again.
+func drain(response *http.Response) {
+	_, _ = io.CopyN(io.Discard, response.Body, maxReply)
+	_ = response.Body.Close()
+}
+
+func closeBody(request *http.Request) {
+	if request.Body != nil {
+		_ = request.Body.Close()
+	}
+}

@@ -1,0 +1,309 @@
+package zoho_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/accountstest"
+	"example.com/tokenstore/tokensource"
+	"example.com/tokenstore/zoho"
+)
+
+// signIn stores the token of a user.
+func (w *world) signIn(t testing.TB) tokenstore.OAuthToken {
+	t.Helper()
+	token, err := w.store.SaveToken(t.Context(), login(w.server))
+	must(t, err)
+	return token
+}
+
+func (w *world) transport(user string) *zoho.Transport {
+	return &zoho.Transport{Source: w.source, Query: tokenstore.OAuthToken{UserName: user}, Base: w.server.Client().Transport}
+}
+
+// call makes a call and returns its status and body.
+func call(t testing.TB, client *http.Client, method, to, body string) (int, string, error) {
+	t.Helper()
+	var reader io.Reader
+	if body != "" {
+		reader = strings.NewReader(body)
+	}
+	request, err := http.NewRequestWithContext(t.Context(), method, to, reader)
+	must(t, err)
+	response, err := client.Do(request)
+	if err != nil {
+		return 0, "", err
+	}
+	text, err := io.ReadAll(response.Body)
+	must(t, errors.Join(err, response.Body.Close()))
+	return response.StatusCode, string(text), nil
+}
+
+// TestClient: a request that names only a path goes to the token's API domain, with a valid
+// token.
+func TestClient(t *testing.T) {
+	w := newWorld(t, nil)
+	token := w.signIn(t)
+	client := &http.Client{Transport: w.transport(userA)}
+	for _, to := range []string{"/api/leads", "https://www.zohoapis.eu/api/leads", "https://content.zohoapis.eu/api/x", "https://desk.zoho.eu/api/x"} {
+		if status, text, err := call(t, client, http.MethodGet, to, ""); err != nil || status != http.StatusOK || !strings.Contains(text, userA) {
+			t.Errorf("%s: %d %s %v", to, status, text, err)
+		}
+	}
+	// A token that the API refuses is renewed once, and the request sent again with its body.
+	w.server.EndAccess(token.AccessToken)
+	if status, text, err := call(t, client, http.MethodPost, "/api/leads", "body"); err != nil || status != http.StatusOK || !strings.Contains(text, userA) {
+		t.Errorf("after the API refused the token: %d %s, %v", status, text, err)
+	}
+	if n := w.server.Counts().Requests; n != 1 {
+		t.Errorf("%d redemptions", n)
+	}
+}
+
+// TestCredentialsGoNowhereElse: a token is not sent to a host that is not of its data centre.
+func TestCredentialsGoNowhereElse(t *testing.T) {
+	w := newWorld(t, nil)
+	w.signIn(t)
+	sent := &answer{status: 200}
+	client := &http.Client{Transport: &zoho.Transport{Source: w.source, Query: tokenstore.OAuthToken{UserName: userA}, Base: sent}}
+	for _, to := range []string{
+		"https://evil.example/api", "http://www.zohoapis.eu/api", "https://www.zohoapis.com/api", "https://www.zohoapis.eu.evil.example/", "https://notzoho.eu/",
+	} {
+		if _, _, err := call(t, client, http.MethodGet, to, ""); err == nil || sent.request != nil {
+			t.Errorf("%s: %v, and sent", to, err)
+		}
+	}
+	bad := w.signIn(t)
+	bad.APIDomain = "https://evil.example"
+	_, err := w.store.SaveToken(t.Context(), bad)
+	must(t, err)
+	fresh := &zoho.Transport{Source: w.newSource(t), Query: tokenstore.OAuthToken{UserName: userA}, Base: sent}
+	if _, _, err := call(t, &http.Client{Transport: fresh}, http.MethodGet, "/api", ""); !errors.Is(err, tokensource.ErrMisconfigured) || sent.request != nil {
+		t.Errorf("an API domain that is not Zoho's: %v", err)
+	}
+}
+
+// api is a transport that answers in turn, and keeps what it was sent.
+type api struct {
+	answers []answer
+	sent    []string
+	tokens  []string
+}
+
+func (a *api) RoundTrip(r *http.Request) (*http.Response, error) {
+	body := ""
+	if r.Body != nil {
+		b, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		body = string(b)
+	}
+	a.sent = append(a.sent, r.Method+" "+r.URL.String()+" "+body)
+	a.tokens = append(a.tokens, r.Header.Get("Authorization"))
+	next := a.answers[min(len(a.sent), len(a.answers))-1]
+	return next.RoundTrip(r)
+}
+
+// static is a redeemer that gives a new access token each time.
+type static struct{ n int }
+
+func (s *static) Redeem(context.Context, tokenstore.OAuthToken) (tokenstore.OAuthToken, error) {
+	s.n++
+	return tokenstore.OAuthToken{AccessToken: fmt.Sprint("renewed", s.n), Expiry: time.Now().Add(time.Hour)}, nil
+}
+
+func (*static) Reuse() time.Duration { return tokensource.Forever }
+
+// inBubble runs a test with a store, a source and a clock of its own.
+func inBubble(t *testing.T, test func(t *testing.T, source *tokensource.Source)) {
+	synctest.Test(t, func(t *testing.T) {
+		store, err := tokenstore.Open(t.Context(), "memory:")
+		must(t, err)
+		_, err = store.SaveToken(t.Context(), tokenstore.OAuthToken{
+			UserName: userA, ClientID: "c", ClientSecret: "s", RefreshToken: "R", AccessToken: "first", Expiry: time.Now().Add(time.Hour), APIDomain: zoho.EU.APIDomain(),
+		})
+		must(t, err)
+		source, err := tokensource.New(store, &static{})
+		must(t, err)
+		test(t, source)
+		must(t, source.Close(t.Context()))
+	})
+}
+
+// TestRenewAfter401: once, with the body sent again.
+func TestRenewAfter401(t *testing.T) {
+	inBubble(t, func(t *testing.T, source *tokensource.Source) {
+		time.Sleep(10 * time.Minute)
+		for _, c := range []struct {
+			answers []answer
+			status  int
+			sent    int
+		}{
+			{[]answer{{status: 401}, {status: 200}}, 200, 2},
+			{[]answer{{status: 401}, {status: 401}}, 401, 2},
+			{[]answer{{status: 403}}, 403, 1},
+		} {
+			a := &api{answers: c.answers}
+			client := &http.Client{Transport: &zoho.Transport{Source: source, Query: tokenstore.OAuthToken{UserName: userA}, Base: a}}
+			status, _, err := call(t, client, http.MethodPost, "/crm/v8/Leads", "the body")
+			if err != nil || status != c.status || len(a.sent) != c.sent {
+				t.Errorf("%d, %v, sent %q", status, err, a.sent)
+			}
+			for _, sent := range a.sent {
+				if sent != "POST https://www.zohoapis.eu/crm/v8/Leads the body" {
+					t.Errorf("sent %q", sent)
+				}
+			}
+			if len(a.tokens) == 2 && (a.tokens[0] == a.tokens[1] || !strings.HasPrefix(a.tokens[1], "Zoho-oauthtoken renewed")) {
+				t.Errorf("the tokens were %q", a.tokens)
+			}
+			time.Sleep(10 * time.Minute)
+		}
+	})
+}
+
+// TestBodyThatCannotBeReadAgain: the request is sent once.
+func TestBodyThatCannotBeReadAgain(t *testing.T) {
+	inBubble(t, func(t *testing.T, source *tokensource.Source) {
+		for _, status := range []int{401, 429} {
+			a := &api{answers: []answer{{status: status}}}
+			client := &http.Client{Transport: &zoho.Transport{Source: source, Query: tokenstore.OAuthToken{UserName: userA}, Base: a}}
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "/x", io.MultiReader(strings.NewReader("once")))
+			must(t, err)
+			response, err := client.Do(request)
+			if err != nil || response.StatusCode != status || len(a.sent) != 1 {
+				t.Errorf("%v, sent %d times", err, len(a.sent))
+			}
+			must(t, response.Body.Close())
+		}
+	})
+}
+
+// TestThrottledAPI: the time that the API names is waited for, by all requests.
+func TestThrottledAPI(t *testing.T) {
+	inBubble(t, func(t *testing.T, source *tokensource.Source) {
+		wait := func(seconds string) answer { return answer{status: 429, header: http.Header{"Retry-After": {seconds}}} }
+		a := &api{answers: []answer{wait("20"), {status: 200}, wait("600"), {status: 200}}}
+		transport := &zoho.Transport{Source: source, Query: tokenstore.OAuthToken{UserName: userA}, Base: a}
+		client := &http.Client{Transport: transport}
+		began := time.Now()
+		if status, _, err := call(t, client, http.MethodGet, "/x", ""); status != 200 || err != nil || time.Since(began) != 20*time.Second {
+			t.Errorf("%d, %v after %v", status, err, time.Since(began))
+		}
+		if _, _, err := call(t, client, http.MethodGet, "/x", ""); !errors.Is(err, tokensource.ErrThrottled) {
+			t.Errorf("a wait that is too long: %v", err)
+		}
+		sent := len(a.sent)
+		var e *tokensource.Error
+		if _, _, err := call(t, client, http.MethodGet, "/x", ""); !errors.As(err, &e) || e.Next.IsZero() || len(a.sent) != sent {
+			t.Errorf("the next request was sent too: %v", err)
+		}
+		time.Sleep(10 * time.Minute)
+		if status, _, err := call(t, client, http.MethodGet, "/x", ""); status != 200 || err != nil {
+			t.Errorf("after the time: %d, %v", status, err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		a.answers, a.sent = []answer{wait("20"), {status: 200}}, nil
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "/x", nil)
+		must(t, err)
+		if _, err := client.Do(request); !errors.Is(err, context.DeadlineExceeded) { //nolint:bodyclose // There is none.
+			t.Errorf("the context's end: %v", err)
+		}
+	})
+}
+
+// TestLogout: revoked first, then deleted; what failed can be repeated.
+func TestLogout(t *testing.T) {
+	w := newWorld(t, nil)
+	logout := zoho.Logout{Store: w.store, HTTP: w.server.Client()}
+	token := w.signIn(t)
+	must(t, logout.Token(t.Context(), tokenstore.OAuthToken{UserName: userA}))
+	if w.server.Redeemable(token.RefreshToken) || w.server.Alive(token.AccessToken) || len(w.tokens(t)) != 0 {
+		t.Error("the token lives on, or is stored")
+	}
+	if err := logout.Token(t.Context(), tokenstore.OAuthToken{UserName: userA}); !errors.Is(err, tokenstore.ErrNotFound) {
+		t.Errorf("again: %v", err)
+	}
+	token = w.signIn(t)
+	must(t, logout.ID(t.Context(), token.ID))
+	if w.server.Redeemable(token.RefreshToken) || len(w.tokens(t)) != 0 {
+		t.Error("by ID: the token lives on, or is stored")
+	}
+	// Revoking fails: all stands, and the same call finishes it.
+	token = w.signIn(t)
+	down := zoho.Logout{Store: w.store, HTTP: &http.Client{Transport: &answer{status: 503, body: "<html>" + canary}}}
+	err := down.Token(t.Context(), tokenstore.OAuthToken{UserName: userA})
+	if err == nil || len(w.tokens(t)) != 1 || strings.Contains(err.Error(), canary) || !strings.Contains(err.Error(), "still stored") {
+		t.Errorf("down: %v", err)
+	}
+	must(t, logout.Token(t.Context(), tokenstore.OAuthToken{UserName: userA}))
+	// Deleting fails: the token is worth nothing, and the same call finishes it.
+	token = w.signIn(t)
+	stuck := zoho.Logout{Store: undeletable{w.store}, HTTP: w.server.Client()}
+	if err := stuck.ID(t.Context(), token.ID); !errors.Is(err, tokenstore.ErrUnavailable) || w.server.Redeemable(token.RefreshToken) || len(w.tokens(t)) != 1 {
+		t.Errorf("not deleted: %v", err)
+	}
+	must(t, logout.ID(t.Context(), token.ID))
+	if len(w.tokens(t)) != 0 {
+		t.Error("still stored")
+	}
+}
+
+type undeletable struct{ tokenstore.Store }
+
+func (undeletable) DeleteToken(context.Context, string) error { return tokenstore.ErrUnavailable }
+
+// TestLogoutAndLoginAtOnce: a login while a logout is on its way is not undone.
+func TestLogoutAndLoginAtOnce(t *testing.T) {
+	w := newWorld(t, nil)
+	token := w.signIn(t)
+	logout := zoho.Logout{Store: w.store, HTTP: &http.Client{Transport: during{w.server.Client().Transport, func() {
+		again := w.server.Login(accountstest.User{})
+		again.APIDomain = zoho.EU.APIDomain()
+		_, err := w.store.SaveToken(t.Context(), again)
+		must(t, err)
+	}}}}
+	must(t, logout.ID(t.Context(), token.ID))
+	if all := w.tokens(t); len(all) != 1 || !w.server.Redeemable(all[0].RefreshToken) {
+		t.Errorf("%d rows", len(all))
+	}
+}
+
+// during is a transport that does something after each request.
+type during struct {
+	base http.RoundTripper
+	do   func()
+}
+
+func (d during) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := d.base.RoundTrip(r)
+	d.do()
+	return response, err
+}
+
+// TestLateRefreshAfterLogout: a refresh that was in flight brings nothing back.
+func TestLateRefreshAfterLogout(t *testing.T) {
+	w := newWorld(t, nil)
+	token := w.signIn(t)
+	token.Expiry = time.Now().Add(-time.Hour)
+	_, err := w.store.SaveToken(t.Context(), token)
+	must(t, err)
+	logout := zoho.Logout{Store: w.store, HTTP: w.server.Client()}
+	w.server.After(func(accountstest.Request) { must(t, logout.ID(t.Context(), token.ID)) })
+	if _, err := w.source.Token(t.Context(), tokenstore.OAuthToken{UserName: userA}); !errors.Is(err, tokenstore.ErrNotFound) {
+		t.Errorf("the late refresh: %v", err)
+	}
+	if all := w.tokens(t); len(all) != 0 {
+		t.Errorf("%d rows came back", len(all))
+	}
+}

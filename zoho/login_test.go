@@ -1,0 +1,306 @@
+package zoho_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/accountstest"
+	_ "example.com/tokenstore/secretstore"
+	"example.com/tokenstore/tokensource"
+	"example.com/tokenstore/zoho"
+)
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// world is an application with a store, and the accounts server that it logs in at.
+type world struct {
+	server *accountstest.Server
+	store  tokenstore.OpenStore
+	source *tokensource.Source
+	login  *zoho.Login
+	log    *strings.Builder
+}
+
+// newWorld returns an application that is registered in the US, and whose users are in the
+// EU.
+func newWorld(t testing.TB, change func(*accountstest.Config)) *world {
+	t.Helper()
+	config := zohoIn(zoho.EU)
+	config.Users = []accountstest.User{{Email: "a@zylker.example", Name: "A", Org: "61"}, {Email: "b@zylker.example", Name: "B", Org: "61"}}
+	if change != nil {
+		change(&config)
+	}
+	w := &world{server: accountstest.NewServer(config), log: &strings.Builder{}}
+	t.Cleanup(w.server.Close)
+	var err error
+	w.store, err = tokenstore.Open(t.Context(), "memory:")
+	must(t, err)
+	w.source = w.newSource(t)
+	w.login = w.newLogin(w.source)
+	return w
+}
+
+func (w *world) newSource(t testing.TB) *tokensource.Source {
+	t.Helper()
+	source, err := tokensource.New(w.store, zoho.Redeemer{HTTP: w.server.Client()})
+	must(t, err)
+	t.Cleanup(func() { _ = source.Close(context.Background()) })
+	return source
+}
+
+func (w *world) newLogin(source *tokensource.Source) *zoho.Login {
+	return &zoho.Login{
+		ClientID: w.server.ClientID(), ClientSecret: w.server.ClientSecret(), RedirectURL: "http://app.example/callback",
+		Scopes: zoho.CRMScopes(), Store: w.store, Source: source, HTTP: w.server.Client(), Log: slog.New(slog.NewTextHandler(w.log, nil)),
+	}
+}
+
+// consent answers the consent page as the n-th user, and returns the callback's parameters.
+func (w *world) consent(t testing.TB, authURL, user, what string) url.Values {
+	t.Helper()
+	u, err := url.Parse(authURL)
+	must(t, err)
+	form := u.Query()
+	form.Set("user", user)
+	form.Set("answer", what)
+	client := w.server.Client()
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	response, err := client.PostForm(authURL, form)
+	must(t, err)
+	must(t, response.Body.Close())
+	back, err := response.Location()
+	must(t, err)
+	return back.Query()
+}
+
+func (w *world) tokens(t testing.TB) []tokenstore.OAuthToken {
+	t.Helper()
+	all, err := w.store.GetTokens(t.Context())
+	must(t, err)
+	return all
+}
+
+const userA, userB = "a@zylker.example:61", "b@zylker.example:61"
+
+// TestLogin: from the consent page to a stored token that is found by its user.
+func TestLogin(t *testing.T) {
+	w := newWorld(t, nil)
+	callback := w.consent(t, w.login.AuthURL("state"), userA, "accept")
+	if callback.Get("state") != "state" {
+		t.Errorf("the state came back as %q", callback.Get("state"))
+	}
+	token, err := w.login.Exchange(t.Context(), callback)
+	must(t, err)
+	found, err := w.store.FindToken(t.Context(), tokenstore.OAuthToken{UserName: userA})
+	must(t, err)
+	if found != token || found.APIDomain != zoho.EU.APIDomain() || found.RefreshToken == "" || found.AccessToken == "" || found.Expiry.IsZero() {
+		t.Errorf("stored %+v", found)
+	}
+	if all := w.tokens(t); len(all) != 1 {
+		t.Errorf("%d rows", len(all))
+	}
+	// The callback again, as by a reload: the same token, and no redemption.
+	again, err := w.login.Exchange(t.Context(), callback)
+	if err != nil || again != token {
+		t.Errorf("the callback again: %v", err)
+	}
+	if n := w.server.Counts().Requests; n != 1 {
+		t.Errorf("%d requests to redeem", n)
+	}
+}
+
+// TestReturningUserKeepsTheRow: a second login updates it, and the row of the grant goes.
+func TestReturningUserKeepsTheRow(t *testing.T) {
+	w := newWorld(t, nil)
+	first, err := w.login.Exchange(t.Context(), w.consent(t, w.login.AuthURL("s"), userA, "accept"))
+	must(t, err)
+	_, err = w.login.Exchange(t.Context(), w.consent(t, w.login.AuthURL("s"), userB, "accept"))
+	must(t, err)
+	second, err := w.login.Exchange(t.Context(), w.consent(t, w.login.AuthURL("s"), userA, "accept"))
+	must(t, err)
+	if second.ID != first.ID || second.RefreshToken == first.RefreshToken {
+		t.Errorf("ID %s, then %s", first.ID, second.ID)
+	}
+	if all := w.tokens(t); len(all) != 2 {
+		t.Errorf("%d rows, want one for each user", len(all))
+	}
+	for _, old := range []tokenstore.OAuthToken{{RefreshToken: first.RefreshToken}, {GrantToken: first.GrantToken}} {
+		old.ClientID, old.ClientSecret = first.ClientID, first.ClientSecret
+		if found, err := w.store.FindToken(t.Context(), old); !errors.Is(err, tokenstore.ErrNotFound) {
+			t.Errorf("found by what was replaced: %v, %v", found.ID, err)
+		}
+	}
+}
+
+// TestFleetRedeemsACodeOnce: a load balancer that repeats a callback gives it to several
+// processes.
+func TestFleetRedeemsACodeOnce(t *testing.T) {
+	w := newWorld(t, nil)
+	callback := w.consent(t, w.login.AuthURL("s"), userA, "accept")
+	var group sync.WaitGroup
+	for range 8 {
+		login := w.newLogin(w.newSource(t))
+		login.Log = nil
+		group.Go(func() {
+			if token, err := login.Exchange(t.Context(), callback); err != nil || token.UserName != userA {
+				t.Errorf("%q, %v", token.UserName, err)
+			}
+		})
+	}
+	group.Wait()
+	if n := w.server.Counts().Requests; n != 1 {
+		t.Errorf("%d requests to redeem one code", n)
+	}
+	if all := w.tokens(t); len(all) != 1 || all[0].UserName != userA {
+		t.Errorf("%d rows", len(all))
+	}
+}
+
+// TestMailBecomesMailAndOrganisation: a row that is stored under the mail alone becomes that
+// of the user, with a remark.
+func TestMailBecomesMailAndOrganisation(t *testing.T) {
+	w := newWorld(t, nil)
+	old, err := w.store.SaveToken(t.Context(), tokenstore.OAuthToken{UserName: "a@zylker.example", ClientID: w.server.ClientID(), RefreshToken: "old"})
+	must(t, err)
+	other, err := w.store.SaveToken(t.Context(), tokenstore.OAuthToken{UserName: "b@zylker.example", ClientID: "another client", RefreshToken: "other"})
+	must(t, err)
+	for _, user := range []string{userA, userB} {
+		_, err := w.login.Exchange(t.Context(), w.consent(t, w.login.AuthURL("s"), user, "accept"))
+		must(t, err)
+	}
+	a, err := w.store.FindToken(t.Context(), tokenstore.OAuthToken{UserName: userA})
+	if err != nil || a.ID != old.ID || a.RefreshToken == "old" {
+		t.Errorf("the row was not joined: %v", err)
+	}
+	b, err := w.store.FindToken(t.Context(), tokenstore.OAuthToken{UserName: userB})
+	if err != nil || b.ID == other.ID {
+		t.Errorf("another client's row was joined: %v", err)
+	}
+	if len(w.tokens(t)) != 3 || strings.Count(w.log.String(), "level=INFO") != 1 {
+		t.Errorf("%d rows; log: %s", len(w.tokens(t)), w.log)
+	}
+}
+
+// TestCallbacksThatAreNone: what an attacker or a refusal sends stores nothing.
+func TestCallbacksThatAreNone(t *testing.T) {
+	w := newWorld(t, nil)
+	if _, err := w.login.Exchange(t.Context(), w.consent(t, w.login.AuthURL("s"), userA, "reject")); !errors.Is(err, zoho.ErrDeclined) {
+		t.Errorf("declined: %v", err)
+	}
+	good := w.consent(t, w.login.AuthURL("s"), userA, "accept")
+	for name, change := range map[string]func(url.Values){
+		"no code":                func(v url.Values) { v.Del("code") },
+		"another error":          func(v url.Values) { v.Set("error", "server_error") },
+		"an unknown server":      func(v url.Values) { v.Set("accounts-server", "https://accounts.evil.example") },
+		"an unknown location":    func(v url.Values) { v.Set("location", "mars") },
+		"two different places":   func(v url.Values) { v.Set("location", "in") },
+		"a server without https": func(v url.Values) { v.Set("accounts-server", "http://accounts.zoho.eu") },
+	} {
+		callback := url.Values{}
+		for k, v := range good {
+			callback[k] = v
+		}
+		change(callback)
+		if _, err := w.login.Exchange(t.Context(), callback); !errors.Is(err, zoho.ErrCallback) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if all := w.tokens(t); len(all) != 0 || w.server.Counts().Requests != 0 {
+		t.Errorf("%d rows and %d requests", len(all), w.server.Counts().Requests)
+	}
+	good.Set("code", "1000.a-code-that-was-spent")
+	if _, err := w.login.Exchange(t.Context(), good); !errors.Is(err, tokensource.ErrNeedsConsent) || len(w.tokens(t)) != 0 {
+		t.Errorf("a spent code: %v, and %d rows", err, len(w.tokens(t)))
+	}
+}
+
+// TestUserNameCannotBeFound: the token stays stored under its grant, and the login can be
+// completed later.
+func TestUserNameCannotBeFound(t *testing.T) {
+	w := newWorld(t, nil)
+	w.login.Scopes = []string{"ZohoCRM.modules.READ"}
+	callback := w.consent(t, w.login.AuthURL("s"), userA, "accept")
+	if _, err := w.login.Exchange(t.Context(), callback); err == nil || !strings.Contains(err.Error(), "ZohoCRM.users.READ") {
+		t.Errorf("without the scope: %v", err)
+	}
+	if all := w.tokens(t); len(all) != 1 || all[0].RefreshToken == "" {
+		t.Fatalf("the token is lost: %d rows", len(all))
+	}
+	w.login.UserName = func(context.Context, tokenstore.OAuthToken) (string, error) { return "a customer", nil }
+	token, err := w.login.Exchange(t.Context(), callback)
+	if err != nil || token.UserName != "a customer" || w.server.Counts().Requests != 1 {
+		t.Errorf("%q, %v, %d requests", token.UserName, err, w.server.Counts().Requests)
+	}
+}
+
+// TestDataCenterWithItsOwnSecret: the secret of the data centre that gave the code is sent.
+func TestDataCenterWithItsOwnSecret(t *testing.T) {
+	w := newWorld(t, nil)
+	w.login.ClientSecret = "the secret in the US"
+	w.login.Secrets = map[zoho.DataCenter]string{zoho.EU: w.server.ClientSecret()}
+	token, err := w.login.Exchange(t.Context(), w.consent(t, w.login.AuthURL("s"), userA, "accept"))
+	if err != nil || token.ClientSecret != w.server.ClientSecret() {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestHandlers: a browser begins a login and comes back; one that did not begin it is
+// refused.
+func TestHandlers(t *testing.T) {
+	w := newWorld(t, nil)
+	mux := http.NewServeMux()
+	app := httptest.NewServer(mux)
+	defer app.Close()
+	w.login.RedirectURL = app.URL + "/callback"
+	mux.HandleFunc("/login", w.login.Start)
+	mux.Handle("/callback", w.login.Callback(func(out http.ResponseWriter, _ *http.Request, token tokenstore.OAuthToken, err error) {
+		if err != nil {
+			http.Error(out, err.Error(), http.StatusForbidden)
+			return
+		}
+		_, _ = out.Write([]byte("Hello " + token.UserName))
+	}))
+	jar, err := cookiejar.New(nil)
+	must(t, err)
+	browser := &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	get := func(client *http.Client, path string) (int, string, string) {
+		response, err := client.Get(app.URL + path) //nolint:noctx // A test's.
+		must(t, err)
+		defer func() { must(t, response.Body.Close()) }()
+		text := make([]byte, 400)
+		n, _ := response.Body.Read(text)
+		return response.StatusCode, response.Header.Get("Location"), string(text[:n])
+	}
+	status, consentPage, _ := get(browser, "/login")
+	if status != http.StatusFound || !regexp.MustCompile(`^https://accounts\.zoho\.com/oauth/v2/auth\?.*access_type=offline.*prompt=consent.*state=.{26}$`).MatchString(consentPage) {
+		t.Fatalf("%d %s", status, consentPage)
+	}
+	callback := "/callback?" + w.consent(t, consentPage, userA, "accept").Encode()
+	if status, _, text := get(http.DefaultClient, callback); status != http.StatusForbidden || !strings.Contains(text, "did not begin it") {
+		t.Errorf("another browser: %d %s", status, text)
+	}
+	if status, _, text := get(browser, strings.Replace(callback, "state=", "state=x", 1)); status != http.StatusForbidden {
+		t.Errorf("another state: %d %s", status, text)
+	}
+	if status, _, text := get(browser, callback); status != http.StatusOK || text != "Hello "+userA {
+		t.Errorf("%d %s", status, text)
+	}
+	if status, _, _ := get(browser, callback); status != http.StatusForbidden {
+		t.Errorf("a state can be used again: %d", status)
+	}
+}

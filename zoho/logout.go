@@ -1,0 +1,111 @@
+// Logout: revoking a token at Zoho and deleting it from the store.
+
+package zoho
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+
+	"example.com/tokenstore"
+)
+
+// Logout revokes tokens and deletes them. The zero value needs only a store.
+type Logout struct {
+	// Store keeps the tokens.
+	Store tokenstore.Store
+	// DataCenter is that of tokens without an API domain. Optional.
+	DataCenter DataCenter
+	// HTTP sends the requests; nil means http.DefaultClient.
+	HTTP *http.Client
+}
+
+// Token revokes and deletes the token that FindToken finds for query: by user, by refresh or
+// access token.
+//
+// It is revoked first and then deleted. If revoking fails, the token is still stored and
+// perhaps still valid; if deleting fails, it is stored and worth nothing. In both
+// cases the same call finishes the job: a token that Zoho no longer knows counts as
+// revoked. If somebody has logged in again in between, the row has another refresh
+// token and stays. A refresh that is still in flight does not bring a deleted token back.
+func (l Logout) Token(ctx context.Context, query tokenstore.OAuthToken) error {
+	t, err := l.Store.FindToken(ctx, query)
+	if err != nil {
+		return err
+	}
+	return l.end(ctx, t)
+}
+
+// ID revokes and deletes the token with the given ID, as Token does.
+func (l Logout) ID(ctx context.Context, id string) error {
+	t, err := l.Store.FindTokenByID(ctx, id)
+	if err != nil {
+		return err
+	}
+	return l.end(ctx, t)
+}
+
+func (l Logout) end(ctx context.Context, t tokenstore.OAuthToken) error {
+	if err := l.Revoke(ctx, t); err != nil {
+		return fmt.Errorf("zoho: not revoked, and still stored; repeat the logout: %w", err)
+	}
+	now, err := l.Store.FindTokenByID(ctx, t.ID)
+	if errors.Is(err, tokenstore.ErrNotFound) {
+		return nil
+	}
+	if err == nil && now.RefreshToken != t.RefreshToken {
+		return nil // Another login's.
+	}
+	if err == nil {
+		err = l.Store.DeleteToken(ctx, t.ID)
+	}
+	if err != nil {
+		return fmt.Errorf("zoho: revoked, but still stored; repeat the logout: %w", err)
+	}
+	return nil
+}
+
+// Revoke revokes a token at Zoho and leaves the store alone: its refresh token, which ends
+// its access tokens too, or else its access token. A token that Zoho does not know is no
+// error.
+// Source: https://www.zoho.com/accounts/protocol/oauth/web-apps/revoke-tokens.html
+func (l Logout) Revoke(ctx context.Context, t tokenstore.OAuthToken) error {
+	credential := t.RefreshToken
+	if credential == "" {
+		credential = t.AccessToken
+	}
+	if credential == "" {
+		return nil // A grant alone ends within minutes.
+	}
+	d, err := Redeemer{DataCenter: l.DataCenter}.dataCenterOf(t)
+	if err != nil {
+		return misconfigured("%v", err)
+	}
+	response, err := post(ctx, l.HTTP, d.AccountsURL()+"/oauth/v2/token/revoke", url.Values{"token": {credential}})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = response.Body.Close() }()
+	return revoked(response)
+}
+
+// revoked returns nil if the answer to a revocation says that the token is worth nothing
+// now.
+func revoked(response *http.Response) error {
+	var r struct{ Status, Error string }
+	data, err := io.ReadAll(io.LimitReader(response.Body, maxReply))
+	if err != nil || json.Unmarshal(data, &r) != nil {
+		return faultf("the accounts server answered the revocation with HTTP %d and without JSON", response.StatusCode)
+	}
+	switch {
+	case r.Status == "success" && response.StatusCode < 300:
+		return nil
+	case r.Error == "invalid_token" || r.Error == "invalid_code":
+		return nil
+	}
+	return faultf("the accounts server answered the revocation with HTTP %d", response.StatusCode)
+}
