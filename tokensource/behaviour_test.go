@@ -311,6 +311,30 @@ func TestManyTokens(t *testing.T) {
 	})
 }
 
+// TestManyTokensAtOnce: tokens are refreshed and forgotten by many goroutines at once.
+func TestManyTokensAtOnce(t *testing.T) {
+	var rows []tokenstore.OAuthToken
+	for i := range 100 {
+		row := stored(-time.Second)
+		row.ID, row.UserName, row.RefreshToken = fmt.Sprint("id", i), fmt.Sprint("user", i), fmt.Sprint("refresh", i)
+		rows = append(rows, row)
+	}
+	s := open(t, newFakeStore(rows...), &provider{}, tokensource.WithLimit(10))
+	var wg sync.WaitGroup
+	for g := range 32 {
+		wg.Go(func() {
+			for i := range 200 {
+				query := tokenstore.OAuthToken{UserName: fmt.Sprint("user", (i*7+g)%100)}
+				if _, err := s.Token(t.Context(), query); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
 func TestTransport(t *testing.T) {
 	refused := "access-0"
 	var bodies, got []string

@@ -53,20 +53,16 @@ func (s *Source) patience() time.Duration { return 2 * s.claim }
 
 // begin begins a flight. The caller holds e.mu.
 func (s *Source) begin(ctx context.Context, e *entry, dead string) (*flight, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed.Load() {
-		return nil, ErrClosed
-	}
 	f := &flight{s: s, e: e, dead: dead, began: s.now(), done: make(chan struct{})}
-	e.flight = f
-	s.running.Add(1)
-	go func() {
-		defer s.running.Done()
+	running := s.goOn(func() {
 		ctx, cancel := s.ownContext(ctx, s.patience()+s.claim+6*budget)
 		defer cancel()
 		f.run(ctx)
-	}()
+	})
+	if !running {
+		return nil, ErrClosed
+	}
+	e.flight = f
 	return f, nil
 }
 

@@ -52,25 +52,24 @@ func (s *Source) obtain(ctx context.Context, query tokenstore.OAuthToken, dead s
 // find looks a query up in the store, once for all that ask at the same time.
 func (s *Source) find(ctx context.Context, k key, query tokenstore.OAuthToken) (*entry, error) {
 	s.mu.Lock()
-	if s.closed.Load() {
-		s.mu.Unlock()
-		return nil, ErrClosed
-	}
-	f := s.finds[k]
+	f, running := s.finds[k], true
 	if f == nil {
 		f = &find{done: make(chan struct{})}
-		s.finds[k] = f
-		s.running.Add(1)
-		go func() {
-			defer s.running.Done()
-			f.entry, f.err = s.lookUp(context.WithoutCancel(ctx), k, query)
+		running = s.goOn(func() {
+			f.entry, f.err = s.lookUp(ctx, k, query)
 			s.mu.Lock()
 			delete(s.finds, k)
 			s.mu.Unlock()
 			close(f.done)
-		}()
+		})
+		if running {
+			s.finds[k] = f
+		}
 	}
 	s.mu.Unlock()
+	if !running {
+		return nil, ErrClosed
+	}
 	select {
 	case <-f.done:
 		return f.entry, f.err

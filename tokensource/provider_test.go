@@ -290,6 +290,8 @@ func TestUnknownEnd(t *testing.T) {
 		want(t, s, "access-0")
 		_ = store.DeleteToken(t.Context(), "1")
 		time.Sleep(time.Hour)
+		want(t, s, "access-0") // while it is read again
+		time.Sleep(time.Second)
 		wantError(t, s, tokenstore.ErrNotFound)
 	})
 }

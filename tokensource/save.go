@@ -119,18 +119,10 @@ func (f *flight) notSaved(ctx context.Context, start time.Time, u *unsaved, caus
 
 // keepSaving saves the token of an entry in the background, until that succeeds or Close begins.
 func (s *Source) keepSaving(ctx context.Context, e *entry) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed.Load() {
-		return
-	}
-	s.running.Add(1)
-	ctx = context.WithoutCancel(ctx)
-	go func() {
-		defer s.running.Done()
+	_ = s.goOn(func() { // If Close has begun, it saves.
 		for s.saveOn(ctx, e) {
 		}
-	}()
+	})
 }
 
 // saveOn waits for the next attempt, and makes it; it reports whether there is more to do.

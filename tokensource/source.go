@@ -75,16 +75,30 @@ type Source struct {
 	redeemer Redeemer
 	entries  table // by query
 
-	closed atomic.Bool
-	calm   context.Context // ends when Close begins: nothing new is begun, and nothing waits
-	hard   context.Context // ends with Close: calls are cancelled
-	settle context.CancelFunc
-	stop   context.CancelFunc
+	closing sync.Mutex // one Close at a time
+	closed  atomic.Bool
+	calm    context.Context // ends when Close begins: nothing new is begun, and nothing waits
+	hard    context.Context // ends with Close: calls are cancelled
+	settle  context.CancelFunc
+	stop    context.CancelFunc
 
-	mu      sync.Mutex // of what follows; never held during a call
-	byID    map[string]*entry
-	finds   map[key]*find
+	mu    sync.Mutex // of what follows; never held during a call, and taken before an entry's
+	byID  map[string]*entry
+	finds map[key]*find
+
+	life    sync.Mutex // of what follows; taken last
 	running sync.WaitGroup
+}
+
+// goOn begins a goroutine for which Close waits. It reports whether Close has not begun.
+func (s *Source) goOn(do func()) bool {
+	s.life.Lock()
+	defer s.life.Unlock()
+	if s.closed.Load() {
+		return false
+	}
+	s.running.Go(do)
+	return true
 }
 
 // New returns a Source. The caller closes it, and then the store.
@@ -173,10 +187,12 @@ func (s *Source) Renew(ctx context.Context, refused tokenstore.OAuthToken) (toke
 //
 // Close does not close the store.
 func (s *Source) Close(ctx context.Context) error {
-	s.mu.Lock()
+	s.closing.Lock()
+	defer s.closing.Unlock()
+	s.life.Lock()
 	s.closed.Store(true)
 	s.settle()
-	s.mu.Unlock()
+	s.life.Unlock()
 
 	ended := make(chan struct{})
 	go func() { s.running.Wait(); close(ended) }()
