@@ -120,11 +120,11 @@ var sourceMutations = []mutation{
 	},
 	{
 		"oauth2: a failure without a connection counts as sent", "tokensource/oauth2/redeemer.go",
-		"if err != nil && connected.never() {", "if err != nil && false && connected.never() {",
+		"if err != nil && connected.Never() {", "if err != nil && false && connected.Never() {",
 		"./tokensource/oauth2 TestNotSent$", false,
 	},
 	{
-		"oauth2: a failure after the connection counts as not sent", "tokensource/oauth2/errors.go",
+		"oauth2: a failure after the connection counts as not sent", "internal/unsent/unsent.go",
 		"return c.asked.Load() && !c.got.Load()", "return !c.got.Load() || c.asked.Load()",
 		"./tokensource/oauth2 TestNotSent$", false,
 	},
