@@ -31,8 +31,9 @@ func (r *onceRedeemer) Redeem(_ context.Context, t tokenstore.OAuthToken) (token
 	}, nil
 }
 
-// TestFleetRefreshesOnce lets 256 goroutines over 32 stores meet an expired token at once, under the service's
-// quotas: one redemption, everybody gets the new token, and few versions are written.
+// TestFleetRefreshesOnce lets 256 goroutines over 32 stores meet an expired token at once,
+// under the service's quotas: one redemption, everybody gets the new token, and few versions
+// are written.
 func TestFleetRefreshesOnce(t *testing.T) {
 	t.Parallel()
 	config := awssmtest.Real()
