@@ -24,7 +24,7 @@ var (
 	// store gave up. Nothing was stored.
 	ErrConflict = driver.ErrConflict
 	// ErrTooLarge: the token exceeds the service's size limit, or a document of the
-	// index would (index.ErrFull); the index then needs a larger fan-out.
+	// index would (index.ErrFull), because too many tokens share one key.
 	ErrTooLarge = driver.ErrTooLarge
 	// ErrUnreadable: the stored data cannot be understood.
 	ErrUnreadable = driver.ErrUnreadable

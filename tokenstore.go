@@ -59,6 +59,11 @@
 // of its keys. Finding needs read permission only. Anything else stored under the
 // same account, prefix or table is never treated as a token, modified or deleted.
 //
+// # Beyond the six methods
+//
+// Some stores can do more: see [Swapper], [Streamer], [Exister], [Warner] and [Pinger].
+// [As] finds such an ability, also behind wrappers.
+//
 // # Errors
 //
 // Errors match one of the sentinels of this package with errors.Is, or the

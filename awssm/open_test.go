@@ -47,7 +47,7 @@ func TestOpenRefuses(t *testing.T) {
 		"awssm://crm?region=eu-central-1&secret=hush":              "known are",
 		"awssm://crm?region=eu-central-1&recovery_days=3":          "7 to 30",
 		"awssm://crm?region=eu-central-1&recovery_days=x":          "must be a number",
-		"awssm://crm?region=eu-central-1&fanout=0":                 "between 1 and 1024",
+		"awssm://crm?region=eu-central-1&fanout=0":                 "between 1 and 4096",
 		"awssm://crm?region=eu-central-1&fanout=x":                 "must be a number",
 		"awssm://crm?region=eu-central-1&rotating=yes":             "must be true or false",
 		"awssm://crm?region=eu-central-1&profile=hush":             "the profile is not in the shared configuration files",

@@ -85,8 +85,9 @@ func WithRecoveryWindow(days int) Option { return func(s *settings) { s.recovery
 // WithForceDelete deletes secrets without a recovery window: they cannot be restored.
 func WithForceDelete() Option { return func(s *settings) { s.force = true } }
 
-// WithFanout sets how many secrets a new index is sharded over, 1 to 1,024. The default
-// of 1 holds about 1,000 tokens. An existing index keeps its own.
+// WithFanout sets how many secrets a new index starts with, 1 to index.MaxFanout. The
+// default is 1, which holds about 1,000 tokens. The index grows by itself before its secrets
+// are full; one that exists keeps its own fan-out.
 func WithFanout(n int) Option { return func(s *settings) { s.fanout = n } }
 
 // WithClock sets the clock and the sleep function of the driver and the engine, for

@@ -28,7 +28,8 @@ func Cases() []Case {
 	for _, group := range [][]Case{
 		findCases(), saveCases(), deleteCases(), byIDCases(), listCases(), openCases(), handleCases(), foreignCases(),
 		adoptionCases(), sequenceCases(), expiryCases(), isolationCases(), errorCases(), contextCases(),
-		textCases(), idCases(), pairCases(), sizeCases(), concurrentCases(), manyCases(), streamCases(), personCases(), swapCases(), boundCases(),
+		textCases(), idCases(), pairCases(), sizeCases(), concurrentCases(), manyCases(), streamCases(),
+		personCases(), swapCases(), pingCases(), boundCases(),
 	} {
 		cases = append(cases, group...)
 	}

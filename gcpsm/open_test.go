@@ -44,7 +44,7 @@ func TestOpenRefuses(t *testing.T) {
 		"gcpsm:my-project":                                                                "gcpsm://",
 		"gcpsm://My_Project":                                                              "project",
 		"gcpsm://my-project/crm?secret=hush":                                              "known are",
-		"gcpsm://my-project/crm?fanout=0":                                                 "between 1 and 1024",
+		"gcpsm://my-project/crm?fanout=0":                                                 "between 1 and 4096",
 		"gcpsm://my-project/crm?fanout=x":                                                 "must be a number",
 		"gcpsm://my-project/crm?rotating=yes":                                             "must be true or false",
 		"gcpsm://my-project/crm?transport=carrier":                                        "grpc or rest",

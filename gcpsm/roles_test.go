@@ -87,6 +87,19 @@ func TestEachRoleMakesExactlyTheCallsThatItIncludes(t *testing.T) {
 	halted := newRole(t, "operator", service, clock, "secretmanager.secrets.delete")
 	halted.Must(halted.Store.Reindex(t.Context(), secretstore.ReindexOptions{}))
 	writer.Save("fay")
+
+	// The documents of an index that has grown are deleted by whoever writes it a day later.
+	for _, fanout := range []int{2, 4} {
+		halted.Must(halted.Store.Reindex(t.Context(), secretstore.ReindexOptions{Fanout: fanout}))
+	}
+	documents := len(indexSecrets(service))
+	clock.Advance(25 * time.Hour)
+	renewed := sampleToken("bob")
+	renewed.RefreshToken = "1000.refresh.bob.renewed"
+	writer.Must(writer.Store.SaveToken(t.Context(), renewed))
+	if left := len(indexSecrets(service)); left != documents-2 {
+		t.Errorf("%d secrets of the index before, and %d after a save", documents, left)
+	}
 	writer.Check()
 
 	reader := newRole(t, "reader", service, clock)
@@ -121,6 +134,11 @@ func TestEachRoleMakesExactlyTheCallsThatItIncludes(t *testing.T) {
 	if left := tokenSecrets(service); len(left) != 4 {
 		t.Errorf("four tokens leave %v", left)
 	}
+}
+
+// indexSecrets returns the IDs of the index's secrets.
+func indexSecrets(service *gcpsmtest.Service) []string {
+	return slices.DeleteFunc(service.IDs(), func(id string) bool { return !strings.HasPrefix(id, "tokenstore--index--") })
 }
 
 // tokenSecrets returns the IDs of the tokens' secrets.

@@ -39,8 +39,14 @@ func TestPageRoundTrip(t *testing.T) {
 		if random.IntN(2) == 0 {
 			p.next = &layout{6, 1 + random.IntN(MaxFanout), random.IntN(2) == 0}
 		}
+		for i := range random.Int64N(4) {
+			p.retired = append(p.retired, retirement{epoch: 1 + i, fanout: 1 + random.IntN(MaxFanout), since: random.Int64N(2_000_000_000)})
+		}
 		data := p.stored().encode()
 		again := mustPage(t, data)
+		if !slices.Equal(again.retired, p.retired) {
+			t.Fatalf("%s read as %v, want %v", data, again.retired, p.retired)
+		}
 		if (p.next == nil) != (again.next == nil) || p.next != nil && *again.next != *p.next {
 			t.Fatalf("%s announces %v, want %v", data, again.next, p.next)
 		}
@@ -71,7 +77,7 @@ func FuzzPage(f *testing.F) {
 	key := Hash(tokenstore.Key{Kind: tokenstore.RefreshKey, Value: "fake"}, nil)[:shortHash]
 	for _, seed := range []string{
 		`{"epoch":"1","fanout":"1","generation":"1800000000","writes":"ahcw:12 1:3","@` + own + `":"t1x2y3 = ` + key + `;t1x2y9+5a ` + key[:15] + `a.1"}`,
-		`{"epoch":"1800000000","fanout":"16","filled":"ffff","next":"1800000001 1","sealed":"1"}`,
+		`{"epoch":"1800000000","fanout":"16","retired":"1 2 3;4 5 6","filled":"ffff","next":"1800000001 1","sealed":"1"}`,
 		`{"epoch":"1800000000","fanout":"1","omits":"access refresh","next":"1800000001 4 access refresh","sealed":"1"}`,
 		`{"epoch":1,"fanout":2,"x":{"y":[null]},"@a":"1-5 ` + key + `.zz"}`,
 		`{"epoch":"1","fanout":"1","@a":"1 ` + key + `;2 ` + key + `"}`,

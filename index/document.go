@@ -45,13 +45,21 @@ const (
 // several documents); a claim costs a read and a write for each document that it
 // touches.
 //
-// A document counts its writes of the last day. If the service limits them, a claim
-// at the limit fails with an error that matches driver.ErrQuota, since a token whose
-// keys are not in the index would not be found. A release at the limit does nothing
-// and returns no error: the hint that stays is harmless, and the repair removes it.
-// A claim that would make a document too large for the service fails with an error
-// that matches [ErrFull] and driver.ErrTooLarge. A larger fan-out solves both, see
-// [Document.Reshard].
+// The index grows by itself. A claim that finds its document above three quarters of the
+// service's limit of size, or a claim or release above three quarters of its limit of
+// daily writes, doubles the fan-out before it goes on, up to [MaxFanout]; claims of one call
+// that have no room make it as large as they need. It does so only where that helps: where
+// the document's hints can be divided, and where the other documents too have been written
+// often, on average half as often. The documents of the former layout are deleted by
+// later claims and releases, a few at a time, once [Config.Grace] has passed. The index
+// never gets smaller by itself. See also [Sizer] and [Resharder].
+//
+// If the writes of a document are used up all the same, a claim fails with an error that
+// matches driver.ErrQuota and says until when, since a token whose keys are not in the
+// index would not be found. A release does nothing then and returns no error: the hint that
+// stays is harmless, and the repair removes it. A claim that would make a document too
+// large, however many there are, fails with an error that matches [ErrFull] and
+// driver.ErrTooLarge.
 //
 // A document that cannot be parsed is never overwritten; calls that need it fail
 // with an error that matches driver.ErrUnreadable and names it. Delete it and rebuild
@@ -72,14 +80,14 @@ type Document struct {
 // DocumentOption is an option of [NewDocument].
 type DocumentOption func(*Document)
 
-// WithFanout sets the fan-out of a new index; the default is 1. Values below 1 count
-// as 1, values above [MaxFanout] as MaxFanout. An existing index keeps its fan-out.
+// WithFanout sets the fan-out with which a new index starts; the default is 1. Values below
+// 1 count as 1, values above [MaxFanout] as MaxFanout. An existing index keeps its own.
 func WithFanout(fanout int) DocumentOption {
 	return func(x *Document) { x.initial.fanout = min(max(fanout, 1), MaxFanout) }
 }
 
-// NewDocument returns an index of documents. It also implements [Lister], [Resharder] and
-// [Omitter].
+// NewDocument returns an index of documents. It also implements [Lister], [Resharder], [Sizer]
+// and [Omitter].
 func NewDocument(secrets driver.Secrets, c Config, options ...DocumentOption) Index {
 	x := &Document{source: newSource(secrets, c), initial: layout{fanout: 1}}
 	for _, o := range options {

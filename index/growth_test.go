@@ -1,10 +1,11 @@
 package index_test
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
@@ -262,6 +263,34 @@ func TestGrowthEnds(t *testing.T) {
 	}
 }
 
+// A service that asks for fewer calls delays growth and does not make the claim fail, unless
+// it never stops asking.
+func TestGrowthThrottled(t *testing.T) {
+	for _, always := range []bool{false, true} {
+		c := newClock()
+		stored, n := crowdedIndex(t, c, 4)
+		puts := 0
+		secrets := drivertest.Intercept(stored, func(ctx context.Context, call drivertest.Call, do func(context.Context) error) error {
+			if call.Method == drivertest.Put && call.Name != prefix+"root" {
+				if puts++; always || puts%2 > 0 {
+					return driver.ErrThrottled
+				}
+			}
+			return do(ctx)
+		})
+		_, err := document(1).make(secrets, c.config()).View().Claim(ctx, tokenClaims(n)...)
+		switch {
+		case always && !errors.Is(err, driver.ErrThrottled):
+			t.Errorf("Claim: %v, want ErrThrottled", err)
+		case !always && err != nil && !errors.Is(err, driver.ErrThrottled): // The claim itself may be throttled.
+			t.Errorf("Claim: %v", err)
+		case !always && fanoutOf(t, stored) != "8":
+			t.Errorf("fan-out %s, %v, %d puts", fanoutOf(t, stored), err, puts)
+		}
+		checkTokens(t, stored, c, n, "throttled")
+	}
+}
+
 // noChange refuses to announce a change of the fan-out.
 type noChange struct{ *memory.Secrets }
 
@@ -293,200 +322,59 @@ func TestGrowthFails(t *testing.T) {
 	checkTokens(t, stored, c, n, "grown")
 }
 
-// crowdedIndex returns a service with an index of the given fan-out of which a document is
-// crowded, the number of tokens in it, and one whose claim makes it grow.
-func crowdedIndex(t *testing.T, c *clock, fanout int) (secrets *memory.Secrets, n int) {
-	t.Helper()
-	secrets = memory.New(memory.WithLimits(driver.Limits{MaxSize: 1500}))
-	x := document(fanout).make(secrets, c.config())
-	for n = 0; ; n++ {
-		before := secrets.Clone()
-		mustClaim(t, x.View(), tokenClaims(n)...)
-		if n > 5 && fanoutOf(t, secrets) != fanoutOf(t, before) {
-			return before, n
+// A root that has no writes left for both steps of a change announces none: it would leave
+// all documents sealed. The claims use up their document instead.
+func TestGrowthNeedsWrites(t *testing.T) {
+	const limit = 20
+	for left, grown := range map[int]bool{1: false, 2: true} {
+		c := newClock()
+		secrets := memory.New(memory.WithLimits(driver.Limits{WritesPerDay: limit}))
+		x := document(2).make(secrets, c.config())
+		mustClaim(t, x.View(), tokenClaims(0)...)
+		root := data(t, secrets, "root")
+		if !bytes.Contains(root, []byte(`:1"`)) {
+			t.Fatalf("root %s, want one write", root)
 		}
-	}
-}
-
-// A process that dies at any call of a claim that makes the index grow leaves an index in
-// which every key is found, and the next writer finishes the change and does not repeat it.
-func TestGrowthCrash(t *testing.T) {
-	for _, fanout := range []int{1, 4} {
-		for kind, outcome := range map[string]drivertest.Outcome{"before": drivertest.Unreached, "after": drivertest.LoseReply} {
-			t.Run(fmt.Sprintf("from %d, %s a call", fanout, kind), func(t *testing.T) {
-				c := newClock()
-				base, n := crowdedIndex(t, c, fanout)
-				for call := 1; ; call++ {
-					secrets := base.Clone()
-					dying := drivertest.Inject(secrets, drivertest.FailFrom(call, outcome))
-					_, err := document(1).make(dying, c.config()).View().Claim(ctx, tokenClaims(n)...)
-					when := fmt.Sprintf("died at call %d", call)
-					checkTokens(t, secrets, c, n, when)
-					mustClaim(t, document(1).make(secrets, c.config()).View(), tokenClaims(n)...)
-					mustClaim(t, document(1).make(secrets, c.config()).View(), tokenClaims(n+1)...)
-					checkTokens(t, secrets, c, n+2, when+", two claims later")
-					if got := fanoutOf(t, secrets); got != fmt.Sprint(2*fanout) {
-						t.Fatalf("%s: fan-out %s, want %d", when, got, 2*fanout)
-					}
-					if err == nil {
-						return
-					}
-				}
-			})
+		secrets.Edit(prefix+"root", bytes.Replace(root, []byte(`:1"`), fmt.Appendf(nil, `:%d"`, limit-left), 1))
+		n, err := 0, error(nil)
+		for ; err == nil && n < limit; n++ {
+			_, err = document(1).make(secrets, c.config()).View().Claim(ctx, tokenClaims(n)[1])
+			_, err2 := document(1).make(secrets, c.config()).View().Claim(ctx, tokenClaims(n)[0])
+			err = cmp.Or(err, err2)
 		}
-	}
-}
-
-// Of any number of writers that find a document crowded at the same time, one makes the
-// index grow, once, while readers find every key.
-func TestGrowthSchedules(t *testing.T) {
-	for _, fanout := range []int{1, 2} {
-		for _, deaths := range []bool{false, true} {
-			t.Run(fmt.Sprintf("from %d, deaths %v", fanout, deaths), func(t *testing.T) {
-				c := newClock()
-				base, n := crowdedIndex(t, c, fanout)
-				for seed := range long(200, 10_000) {
-					random := rand.New(rand.NewPCG(uint64(seed), 21))
-					secrets := base.Clone()
-					processes := []process{tokenReader(n)}
-					for w := range 3 {
-						processes = append(processes, process{fmt.Sprint("w", w), func(ctx context.Context, x index.Index) error {
-							_, err := x.View().Claim(ctx, tokenClaims(n+w)...)
-							return err
-						}})
-					}
-					errs := play(secrets, c, processes, func(k int) (int, bool) { return random.IntN(k), deaths && random.IntN(60) == 0 })
-					checkGrown(t, secrets, c, errs, fanout, n)
-					if t.Failed() {
-						t.Fatalf("seed %d", seed)
-					}
-				}
-			})
+		if got := fanoutOf(t, secrets); (got == "4") != grown {
+			t.Errorf("with %d writes left: fan-out %s", left, got)
 		}
-	}
-}
-
-// checkGrown checks the errors, that the claims of those that succeeded are found, and
-// that the index has grown once.
-func checkGrown(t *testing.T, secrets driver.Secrets, c *clock, errs map[string]error, fanout, n int) {
-	t.Helper()
-	checkTokens(t, secrets, c, n, "in the end")
-	v, died := document(1).make(secrets, c.config()).View(), false
-	for name, err := range errs {
 		switch {
-		case errors.Is(err, errDied):
-			died = true
-		case err != nil:
-			t.Errorf("%s: %v", name, err)
-		case name != "reader":
-			var w int
-			_, _ = fmt.Sscanf(name, "w%d", &w)
-			for _, hints := range mustLookup(t, v, userHash(n+w), hash(n+w)) {
-				wantIDs(t, name, hints, userHash(n+w))
-			}
+		case grown && err != nil:
+			t.Errorf("with %d writes left: %v", left, err)
+		case !grown && (!errors.Is(err, driver.ErrQuota) || !strings.Contains(err.Error(), prefix+epochOf(t, secrets)+"-")):
+			t.Errorf("with %d writes left: %v, want ErrQuota with the document's name", left, err)
 		}
-	}
-	if got := fanoutOf(t, secrets); got != fmt.Sprint(2*fanout) && !died {
-		t.Errorf("fan-out %s, want %d", got, 2*fanout)
+		checkTokens(t, secrets, c, n-1, "in the end")
 	}
 }
 
-// tokenReader looks up tokens that have always been claimed.
-func tokenReader(n int) process {
-	return process{"reader", func(ctx context.Context, x index.Index) error {
-		for i := range n {
-			found, err := x.View().Lookup(ctx, userHash(i), hash(i))
-			if err != nil {
-				return err
-			}
-			if len(found[0]) != 1 || len(found[1]) != 1 {
-				return fmt.Errorf("token %d, which was always claimed, has %v", i, found)
-			}
-		}
-		return nil
-	}}
-}
-
-// Every order of the calls of a claim that makes the index grow, and of another process, or
-// as many as there is time for.
-func TestGrowthExplored(t *testing.T) {
-	for _, other := range []string{"a claim", "a look-up"} {
-		for _, fanout := range []int{1, 2} {
-			t.Run(fmt.Sprintf("%s while %d grow", other, fanout), func(t *testing.T) {
-				c := newClock()
-				base, n := crowdedIndex(t, c, fanout)
-				runs := explore(long(1000, 200_000), func(choose func(int) int) {
-					secrets := base.Clone()
-					claim := func(w int) process {
-						return process{fmt.Sprint("w", w), func(ctx context.Context, x index.Index) error {
-							_, err := x.View().Claim(ctx, tokenClaims(n+w)...)
-							return err
-						}}
-					}
-					processes := []process{claim(0), tokenReader(2)}
-					if other == "a claim" {
-						processes[1] = claim(1)
-					}
-					errs := play(secrets, c, processes, func(k int) (int, bool) { return choose(k), false })
-					checkGrown(t, secrets, c, errs, fanout, n)
-				})
-				t.Logf("%d schedules", runs)
-			})
-		}
-	}
-}
-
-// The service shows older states for a while: the index still grows once, and nothing is
-// lost.
-func TestGrowthStaleSchedules(t *testing.T) {
-	c := newClock()
-	base, n := crowdedIndex(t, c, 2)
-	for seed := range long(200, 10_000) {
-		random := rand.New(rand.NewPCG(uint64(seed), 23))
-		fresh := base.Clone()
-		secrets := drivertest.Stale(fresh, drivertest.Staleness{Reads: 1 + random.IntN(3), Choose: func(_ string, states int) int { return random.IntN(states) }})
-		processes := []process{tokenReader(n)}
-		for w := range 2 {
-			processes = append(processes, process{fmt.Sprint("w", w), func(ctx context.Context, x index.Index) error {
-				_, err := x.View().Claim(ctx, tokenClaims(n+w)...)
-				return err
-			}})
-		}
-		errs := play(secrets, c, processes, func(k int) (int, bool) { return random.IntN(k), false })
-		checkGrown(t, fresh, c, errs, 2, n)
-		if t.Failed() {
-			t.Fatalf("seed %d", seed)
-		}
-	}
-}
-
-// Eight processes that claim at the same time, as goroutines, grow an index by its size
-// and its writes, and each finds what it claimed.
-func TestGrowthUnderLoad(t *testing.T) {
-	const writers, each = 8, 60
-	secrets := memory.New(memory.WithLimits(driver.Limits{MaxSize: 4096, WritesPerDay: 60}))
-	var workers sync.WaitGroup
-	for w := range writers {
-		config := newClock().config()
-		config.Sleep, config.Jitter, config.Parallelism = nil, rand.Float64, 4
-		x := document(1).make(secrets, config)
-		workers.Go(func() {
-			for i := w * each; i < (w+1)*each; i++ {
-				if _, err := retried(func() ([][]index.Hint, error) { return x.View().Claim(ctx, tokenClaims(i)...) }); err != nil {
-					t.Errorf("Claim: %v", err)
-					return
-				}
-				found, err := x.View().Lookup(ctx, userHash(i), hash(i))
-				if err != nil || len(found[0]) != 1 || len(found[1]) != 1 {
-					t.Errorf("a token that was just claimed has %v, %v", found, err)
-					return
+// A few keys that are written again and again use up the writes of their documents, and do
+// not make the index grow without end.
+func TestGrowthOfFewKeys(t *testing.T) {
+	for keys, most := range map[int]int{2: 8, 10: 64} {
+		c := newClock()
+		secrets := memory.New(memory.WithLimits(driver.Limits{WritesPerDay: 90}))
+		x := document(1).make(secrets, c.config())
+		refused := map[int]bool{}
+		for range 1000 {
+			for n := range keys {
+				if _, err := x.View().Claim(ctx, index.Claim{Hash: hash(n), ID: "a", Generation: 1}); errors.Is(err, driver.ErrQuota) {
+					refused[n] = true
+				} else if err != nil {
+					t.Fatal(err)
 				}
 			}
-		})
-	}
-	workers.Wait()
-	checkTokens(t, secrets, newClock(), writers*each, "in the end")
-	if got := fanoutOf(t, secrets); len(got) < 2 || len(got) > 2 && got > "128" {
-		t.Errorf("fan-out %s", got)
+			c.Advance(time.Second)
+		}
+		if got := fanoutOf(t, secrets); atoi(t, got) > most || len(refused) != keys {
+			t.Errorf("%d keys: fan-out %s, %d refused", keys, got, len(refused))
+		}
 	}
 }

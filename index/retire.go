@@ -97,7 +97,7 @@ func (x *Document) retire(ctx context.Context) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.retiring.busy, x.retiring.done = false, done
-	if err != nil && !errors.Is(err, driver.ErrConflict) {
+	if err != nil && ctx.Err() == nil && !errors.Is(err, driver.ErrConflict) {
 		x.retiring.after = x.config.Now().Add(retryRetiring)
 	}
 }
@@ -126,6 +126,9 @@ func (x *Document) beginRetiring() (old retirement, first int, ok bool) {
 // number up to which they are deleted. A document that is not sealed was created by a
 // process that slept, or a person broke it; the repair decides about it.
 func (x *Document) retireSome(ctx context.Context, old retirement, first int) (done int, err error) {
+	if first == old.fanout {
+		return first, nil
+	}
 	end := min(first+atATime, old.fanout)
 	names := x.names(layout{epoch: old.epoch, fanout: old.fanout})[first:end]
 	stored, err := x.glance(ctx, names)

@@ -361,3 +361,28 @@ func TestBulkSaveThatSlept(t *testing.T) {
 		}
 	}
 }
+
+// TestSaveTokensAfterACrash saves the tokens of a process that died after it had claimed
+// their keys. The hints that it left are looked at together, not for each token.
+func TestSaveTokensAfterACrash(t *testing.T) {
+	for name, form := range forms {
+		plain, tokens := memory.New().Batched(), newTokens(300)
+		dying, _ := counting(plain, func(_ context.Context, name string) error {
+			if strings.Contains(name, "/tokens/") {
+				return drivertest.Denied.Err
+			}
+			return nil
+		})
+		if _, err := open(t, dying, form...).SaveTokens(t.Context(), tokens); !errors.Is(err, tokenstore.ErrDenied) {
+			t.Fatalf("%s: %.300v", name, err)
+		}
+		store, c := observedStore(t, plain, form...)
+		stored, err := store.SaveTokens(t.Context(), tokens)
+		if err != nil || slices.Contains(stored, tokenstore.OAuthToken{}) {
+			t.Errorf("%s: %.300v", name, err)
+		}
+		if c.reads > 10 || c.writes-c.indexWrites != len(tokens) || c.indexWrites > 2*len(tokens) {
+			t.Errorf("%s: %v calls", name, *c)
+		}
+	}
+}

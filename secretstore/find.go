@@ -27,7 +27,8 @@ type attempt struct {
 	started time.Time
 	finding bool // the operation is a find: it may search all tokens, and repairs nothing
 	witness *witness
-	scan    *scan // what a search of all tokens has read; nil before it
+	before  map[string]string // by hash of a key: the revisions of its rows at an earlier look
+	scan    *scan             // what a search of all tokens has read; nil before it
 }
 
 func (s *Store) attempt() *attempt {
@@ -189,7 +190,7 @@ func (a *attempt) byKey(ctx context.Context, k tokenstore.Key, ownerless bool) (
 			return r, nil
 		}
 	}
-	var before string
+	before := a.before[a.s.hash(k)]
 	for range maxLooks {
 		ids, err := a.candidates(ctx, k)
 		if err != nil {

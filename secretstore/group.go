@@ -89,32 +89,65 @@ func (g *group) planAll(ctx context.Context, items []*item) {
 // as the service allows. Its errors occur again in the plans, which report them.
 func (a *attempt) prefetch(ctx context.Context, tokens []tokenstore.OAuthToken) {
 	var ids, hashes []string
+	var keys []tokenstore.Key
 	for _, t := range tokens {
 		if t.ID != "" {
 			ids = append(ids, escapeID(t.ID))
 		}
-		keys := tokenstore.KeysOf(t)
-		for _, k := range keys {
+		of := tokenstore.KeysOf(t)
+		for _, k := range of {
 			hashes = append(hashes, a.s.hash(k))
 		}
-		if len(keys) > 0 {
-			ids = append(ids, a.s.hash(keys[0]))
+		if len(of) > 0 {
+			ids = append(ids, a.s.hash(of[0]))
 		}
+		keys = append(keys, of...)
 	}
-	if err := a.load(ctx, unique(ids)); err != nil {
+	if a.load(ctx, unique(ids)) != nil {
 		return
 	}
-	hints, err := a.view.Lookup(ctx, hashes...)
+	hinted, err := a.lookUp(ctx, hashes)
 	if err != nil {
 		return
 	}
-	var hinted []string
-	for _, of := range hints {
-		for _, hint := range of {
-			hinted = append(hinted, hint.ID)
+	if moving := a.moving(keys, hashes, hinted); len(moving) > 0 {
+		a.forget(moving)
+		if a.load(ctx, moving) == nil {
+			_, _ = a.lookUp(ctx, hashes)
 		}
 	}
-	_ = a.load(ctx, unique(hinted))
+}
+
+// lookUp reads the hints of hashes, and the rows to which they point. It returns the escaped
+// IDs of these rows, for each hash.
+func (a *attempt) lookUp(ctx context.Context, hashes []string) ([][]string, error) {
+	hints, err := a.view.Lookup(ctx, hashes...)
+	if err != nil {
+		return nil, err
+	}
+	hinted := make([][]string, len(hashes))
+	for i, of := range hints {
+		for _, hint := range of {
+			hinted[i] = append(hinted[i], hint.ID)
+		}
+	}
+	return hinted, a.load(ctx, unique(slices.Concat(hinted...)))
+}
+
+// moving returns the escaped IDs of the rows of keys that have hints but no hit, as those of
+// saves that did not finish: such a key may be moving from one row to another, and is looked
+// up again, but all of them together. It remembers what the rows were.
+func (a *attempt) moving(keys []tokenstore.Key, hashes []string, hinted [][]string) []string {
+	var moving []string
+	a.before = map[string]string{}
+	for i, k := range keys {
+		ids := hinted[i]
+		if len(ids) > 0 && !slices.ContainsFunc(ids, func(id string) bool { return a.rows[id].holds(k) }) {
+			a.before[hashes[i]] = a.revisions(ids)
+			moving = append(moving, ids...)
+		}
+	}
+	return unique(moving)
 }
 
 // independent gives the members a result that need no write, and returns those to write: no
@@ -226,7 +259,7 @@ func (g *group) claimAll(ctx context.Context, writing []*member) []*member {
 	for _, m := range writing {
 		n := len(m.plan.claims)
 		if fault := first(faults[:n]); fault != nil {
-			g.failed(m, fault, claimTries)
+			g.failed(m, m.plan.advise(fault), claimTries)
 		} else {
 			m.others = hints[:n]
 			claimed = append(claimed, m)

@@ -12,6 +12,9 @@ import (
 	"time"
 )
 
+// planted are all faults.
+var planted = slices.Concat(mutations, swapMutations, sourceMutations, awsMutations)
+
 // TestMutations plants one fault after another in the engine, and expects a suite to find
 // it. It takes minutes and runs only if TOKENSTORE_MUTATIONS is set. The faults are
 // planted in a copy that only the compiler sees.
@@ -19,11 +22,11 @@ func TestMutations(t *testing.T) {
 	if os.Getenv("TOKENSTORE_MUTATIONS") == "" {
 		t.Skip("TOKENSTORE_MUTATIONS is not set")
 	}
-	if len(mutations) < 20 {
-		t.Errorf("only %d faults are planted", len(mutations))
+	if len(planted) < 20 {
+		t.Errorf("only %d faults are planted", len(planted))
 	}
 	slots := make(chan struct{}, 2) // The suites keep a core busy each.
-	for _, m := range slices.Concat(mutations, sourceMutations, awsMutations) {
+	for _, m := range planted {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
 			slots <- struct{}{}
@@ -36,7 +39,7 @@ func TestMutations(t *testing.T) {
 // TestMutationsFit checks that the table fits the source: every fault can be planted.
 // TestMutations checks that a suite finds it.
 func TestMutationsFit(t *testing.T) {
-	for _, m := range slices.Concat(mutations, sourceMutations, awsMutations) {
+	for _, m := range planted {
 		t.Run(m.name, func(t *testing.T) { m.plant(t) })
 	}
 }

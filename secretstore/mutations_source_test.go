@@ -104,6 +104,116 @@ var sourceMutations = []mutation{
 		sourceSchedules, false,
 	},
 	{
+		"source: claims do not double", "tokensource/claim.go",
+		"\tfor range n {\n", "\tfor range 0 * n {\n",
+		sourceUnits + "TestOutage", false,
+	},
+	{
+		"source: claims at once where every write counts", "tokensource/claim.go",
+		"case !f.cold && !f.s.good(", "case false && !f.cold && !f.s.good(",
+		sourceUnits + "TestColdHerd", false,
+	},
+	{
+		"source: refreshes when every other process does", "tokensource/memory.go",
+		"t.Expiry.Add(-margin - s.exponential(min(spread, life/60)))", "t.Expiry.Add(-margin - 0*s.exponential(min(spread, life/60)))",
+		sourceUnits + "TestChance", false,
+	},
+	{
+		"source: a margin may be longer than a life", "tokensource/memory.go",
+		"min(s.margin, life/4)", "max(s.margin, life/400)",
+		sourceUnits + "TestShortLives", false,
+	},
+	{
+		"source: reads a token without an expiry once", "tokensource/memory.go",
+		"now.Add(unknownEnd - ", "now.Add(1000*unknownEnd - ",
+		sourceUnits + "TestUnknownEnd", false,
+	},
+	{
+		"source: keeps every token in memory", "tokensource/memory.go",
+		"if len(s.byID) >= s.limit {", "if len(s.byID) < 0 {",
+		sourceUnits + "TestManyTokens", false,
+	},
+	{
+		"source: leaves no claim after a failure without one", "tokensource/redeem.go",
+		"\t\tif f.e.claim.nonce == \"\" {\n\t\t\tstart", "\t\tif f.e.claim.nonce == \"\" && ctx == nil {\n\t\t\tstart",
+		sourceUnits + "TestForeverNeedsNoClaim", false,
+	},
+	{
+		"source: gives up what was not sent", "tokensource/redeem.go",
+		"\t\t\tagain = true\n", "\t\t\tagain = unknown > 100\n",
+		sourceUnits + "TestNotSentIsSentAgain", false,
+	},
+	{
+		"source: does not record a long pause", "tokensource/redeem.go",
+		"own.Next.IsZero() || pause <=", "own.Next.IsZero() || pause > 0 || pause <=",
+		sourceUnits + "TestThrottledForLong", false,
+	},
+	{
+		"source: believes a refusal for ever", "tokensource/look.go",
+		"if now.Sub(n.written) < believed {", "if now.Sub(n.written) < 1000*believed {",
+		sourceUnits + "TestRefusalIsRemembered", false,
+	},
+	{
+		"source: never trusts another's clock", "tokensource/look.go",
+		">= n.lasts+trust", ">= n.lasts+100*trust",
+		sourceUnits + "TestClocksDiffer", false,
+	},
+	{
+		"source: renews what was just issued", "tokensource/look.go",
+		"f.s.now().Sub(e.issued) < justIssued", "f.s.now().Sub(e.issued) < 0",
+		sourceUnits + "TestRenew", false,
+	},
+	{
+		"source: an unwanted flight goes on waiting", "tokensource/look.go",
+		"case err != nil, !wanted:", "case err != nil, !wanted && f.waits > 1000:",
+		sourceUnits + "TestNobodyWantsIt", false,
+	},
+	{
+		"source: reads at every call while another refreshes", "tokensource/obtain.go",
+		"|| now.Before(e.quiet))", "|| now.Before(time.Time{}))",
+		sourceUnits + "TestWaitingCostsFewReads", false,
+	},
+	{
+		"source: a cancelled caller cancels the refresh", "tokensource/obtain.go",
+		"context.WithTimeout(context.WithoutCancel(ctx), timeout)", "context.WithTimeout(ctx, timeout)",
+		sourceUnits + "TestCancelledCaller", false,
+	},
+	{
+		"source: a call in the foreground does not wait", "tokensource/obtain.go",
+		"began && s.foreground", "began && s.foreground && m == nil",
+		sourceUnits + "TestLambda", false,
+	},
+	{
+		"source: a query keeps the token that it has found", "tokensource/obtain.go",
+		"\t\tif lost {\n", "\t\tif lost && e == nil {\n",
+		sourceUnits + "TestQueriesFollowTheRow", false,
+	},
+	{
+		"source: saves with calls only", "tokensource/save.go",
+		"\tif u.waited == 0 {\n", "\tif u.waited < 0 {\n",
+		sourceUnits + "TestNotSavedIsSavedLater", false,
+	},
+	{
+		"source: Close saves nothing", "tokensource/source.go",
+		"err = errors.Join(err, s.saveLast(ctx, e))", "err = errors.Join(err, ctx.Err())\n\t\t_ = e",
+		sourceUnits + "TestCloseSaves", false,
+	},
+	{
+		"source: alone, a save inserts", "tokensource/alone.go",
+		"\tif err != nil {\n\t\treturn now, err\n\t}\n\tif now.RefreshToken", "\tif err != nil {\n\t\tnow = u.row.OAuthToken\n\t}\n\tif now.RefreshToken",
+		sourceUnits + "TestAlone$", false,
+	},
+	{
+		"source: a redirect takes the token along", "tokensource/transport.go",
+		"\treturn first != r &&", "\treturn first == nil &&",
+		sourceUnits + "TestTransportKeeps", false,
+	},
+	{
+		"source: an error shows the redeemer's words", "tokensource/errors.go",
+		"\treturn fmt.Sprintf(\"%T\", err)", "\treturn fmt.Sprintf(\"%v\", err)",
+		sourceUnits + "TestNoCredentialIsShown", false,
+	},
+	{
 		"source: who has waited does not wait for a takeover", "tokensource/look.go",
 		"case left > f.s.patience(), waited >= f.s.patience():", "case waited+left > f.s.patience():",
 		sourceUnits + "TestTakeoverServesAllWaiters$", false,

@@ -69,8 +69,8 @@ func WithEntries() Option {
 
 // WithDocument keeps the index in a root secret or, with a fan-out above one, in that many
 // documents. It suits services that charge for each secret and each write. The fan-out, 1
-// to index.MaxFanout, applies when the index is created; use Reindex to change that of an
-// existing index.
+// to index.MaxFanout, is that of a new index, which grows by itself: [index.Document] says
+// when.
 func WithDocument(fanout int) Option {
 	return func(s *settings) {
 		s.fanout, s.documents = fanout, true
@@ -182,8 +182,9 @@ func WithParallelism(calls int) Option { return func(s *settings) { s.parallelis
 func WithAttempts(n int) Option { return func(s *settings) { s.attempts = n } }
 
 // WithGrace sets how old a tombstone or an orphaned hint must be before Reindex removes
-// it. It must be longer than any operation takes, and longer than the service may return
-// old states. The default is a day.
+// it, and how long the documents that the growth of an index has replaced are kept, two
+// hours at least. It must be longer than any operation takes, and longer than the service
+// may return old states. The default is a day.
 func WithGrace(grace time.Duration) Option { return func(s *settings) { s.grace = grace } }
 
 // WithClose sets what Close does; openers use it to release their clients.

@@ -20,7 +20,8 @@ type ReindexOptions struct {
 	// DryRun only reports what Reindex would do.
 	DryRun bool
 	// Fanout, if not zero, changes the number of documents of a document index, to at most
-	// index.MaxFanout. For an index of entries it is an error.
+	// index.MaxFanout. The index grows by itself, but gets smaller only this way. For an index
+	// of entries it is an error.
 	Fanout int
 	// Rotating makes a document index leave out the refresh tokens of tokens with a user, for
 	// all programs; see [WithRotating]. It cannot be undone: a program that stalled would

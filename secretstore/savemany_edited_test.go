@@ -31,7 +31,7 @@ func TestSaveTokensAfterAnEdit(t *testing.T) {
 		t.Fatal(err)
 	}
 	first.AccessToken = "1000.access"
-	stored, err := store.SaveTokens(t.Context(), []tokenstore.OAuthToken{first, {UserName: "ada", APIDomain: "https://api.example"}})
+	stored, err := store.SaveTokens(t.Context(), []tokenstore.OAuthToken{first, {UserName: "ada", GrantToken: "1000.grant"}})
 	if err != nil {
 		t.Fatal(err)
 	}

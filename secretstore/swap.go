@@ -49,9 +49,8 @@ func (s *Store) swap(ctx context.Context, old tokenstore.Noted, next tokenstore.
 	}
 	defer unlock()
 	seen := s.seenBy(old)
-	err = s.again(ctx, func() error {
-		a := s.attempt()
-		r := seen
+	err = s.again(ctx, func() (err error) {
+		a, r := s.attempt(), seen
 		seen = nil // If it is out of date, the next attempt reads.
 		if r == nil {
 			if r, err = a.toSwap(ctx, old.ID); err != nil {

@@ -89,7 +89,7 @@ func (f *flight) saveAlone(ctx context.Context, u *unsaved, attempts int) step {
 	start := f.s.now()
 	var last error
 	for try := range attempts {
-		if try > 0 && f.s.sleep(ctx, f.pause(try-1)) != nil {
+		if try > 0 && f.s.sleep(ctx, f.s.pause(try-1)) != nil {
 			break
 		}
 		saved, err := f.saveRow(ctx, u)

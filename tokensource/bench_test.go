@@ -4,34 +4,47 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/oauth2"
+
 	"example.com/tokenstore/tokensource"
 )
 
-func BenchmarkTokenGood(b *testing.B) {
+// BenchmarkToken gives a good token from memory, beside x/oauth2's ReuseTokenSource, to one goroutine and
+// to 64 for each processor.
+func BenchmarkToken(b *testing.B) {
 	s, err := tokensource.New(newFakeStore(stored(time.Hour)), &provider{})
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = s.Close(b.Context()) })
-	if _, err := s.Token(b.Context(), byUser); err != nil {
-		b.Fatal(err)
-	}
-	b.Run("one", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			_, _ = s.Token(b.Context(), byUser)
+	ctx := b.Context()
+	reuse := oauth2.ReuseTokenSource(&oauth2.Token{AccessToken: "a", Expiry: time.Now().Add(time.Hour)}, nil)
+	for _, c := range []struct {
+		name  string
+		token func() error
+	}{
+		{"source", func() error { _, err := s.Token(ctx, byUser); return err }},
+		{"reuse", func() error { _, err := reuse.Token(); return err }},
+	} {
+		if err := c.token(); err != nil {
+			b.Fatal(err)
 		}
-	})
-	b.Run("parallel", func(b *testing.B) {
-		b.ReportAllocs()
-		b.SetParallelism(32)
-		ctx := b.Context()
-		b.RunParallel(func(pb *testing.PB) {
-			for pb.Next() {
-				_, _ = s.Token(ctx, byUser)
+		b.Run(c.name+"/one", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				_ = c.token()
 			}
 		})
-	})
+		b.Run(c.name+"/many", func(b *testing.B) {
+			b.ReportAllocs()
+			b.SetParallelism(64)
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					_ = c.token()
+				}
+			})
+		})
+	}
 }
 
 // TestGoodTokenAllocatesNothing guards the benchmark's figure in every run.

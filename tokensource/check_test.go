@@ -163,6 +163,7 @@ func (r *run) checkLater(round int) {
 		a.end = time.Now().Add(-time.Millisecond)
 		r.cur.Expiry = a.end
 		r.cur.OAuthToken = r.cur.Normal()
+		r.save(tokenstore.OAuthToken{ID: "1", Expiry: a.end}, &r.cur)
 	}
 	fields := strings.Fields(r.cur.Note)
 	waits := len(fields) > 0 && fields[0] == "claimed" && strings.Contains(r.names[r.cur.Note], fmt.Sprintf(" for %s %s,", r.cur.RefreshToken, r.cur.AccessToken))

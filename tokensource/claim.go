@@ -25,6 +25,7 @@ func (f *flight) makeClaim(n int, takesOver bool) step {
 		case !f.cold && !f.s.good(&f.row.OAuthToken, f.dead) && f.s.swapper.WritesPerDay() > 0:
 			return f.spreadOut
 		}
+		f.cause = nil
 		start := f.s.now()
 		won, err := f.writeClaim(ctx, n, start)
 		if err == nil && !won {

@@ -104,6 +104,7 @@ func (e *Error) Unwrap() []error {
 // answer, and with it a credential.
 func describe(err error) string {
 	var own *Error
+	var kind *kindError
 	var stores *tokenstore.Error
 	var errno syscall.Errno
 	var dns *net.DNSError
@@ -115,6 +116,8 @@ func describe(err error) string {
 			return ""
 		}
 		return describe(own.Err)
+	case errors.As(err, &kind):
+		return "" // It is the Kind.
 	case errors.As(err, &stores):
 		return stores.Error()
 	case errors.Is(err, errNoToken), errors.Is(err, errClaimed):

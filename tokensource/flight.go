@@ -36,9 +36,10 @@ type flight struct {
 	cause   error                 // why the last redemption failed
 	waiting int                   // calls that wait for the result; guarded by e.mu
 
-	done  chan struct{}
-	token tokenstore.OAuthToken // result
-	err   error                 // result
+	done     chan struct{}
+	token    tokenstore.OAuthToken // result
+	err      error                 // result
+	firstRow tokenstore.OAuthToken // result: the row as it was first read
 }
 
 // step is what a flight does next; nil ends it.
@@ -87,7 +88,7 @@ func (f *flight) run(ctx context.Context) {
 		e.idle, e.quiet = 0, time.Time{}
 	} else {
 		// While the access token is good, nobody needs to read again at once.
-		e.quiet = f.s.now().Add(f.pause(e.idle))
+		e.quiet = f.s.now().Add(f.s.pause(e.idle))
 		e.idle++
 	}
 	e.mu.Unlock()
@@ -95,9 +96,9 @@ func (f *flight) run(ctx context.Context) {
 }
 
 // pause is the n-th wait: 0.25 s, doubling to 4 s, with jitter.
-func (f *flight) pause(n int) time.Duration {
+func (s *Source) pause(n int) time.Duration {
 	d := 250 * time.Millisecond << min(n, 4)
-	return d/2 + time.Duration(f.s.random()*float64(d))
+	return d/2 + time.Duration(s.random()*float64(d))
 }
 
 // give ends the flight with a token.
@@ -129,7 +130,7 @@ func (f *flight) fault(ctx context.Context, err error) step {
 	switch {
 	case errors.Is(err, tokenstore.ErrNotFound):
 		return f.gone(err)
-	case f.faults >= retries, !temporary(err), f.rest(ctx, f.pause(f.faults)) != nil:
+	case f.faults >= retries, !temporary(err), f.rest(ctx, f.s.pause(f.faults)) != nil:
 		if m := f.e.memory.Load(); m != nil && f.s.good(&m.token, f.dead) {
 			return f.give(m.token)
 		}

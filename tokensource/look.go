@@ -56,6 +56,9 @@ func (f *flight) fetch(ctx context.Context) error {
 	}
 	f.row = row
 	f.observe()
+	if f.firstRow.ID == "" {
+		f.firstRow = row.OAuthToken
+	}
 	return nil
 }
 
@@ -151,7 +154,7 @@ func (f *flight) stand(n note, good bool, now time.Time) step {
 		}
 		return f.fail(unavailable(n.written, now.Add(left), cause))
 	}
-	return f.wait(min(left, f.pause(f.waits), f.s.patience()-waited))
+	return f.wait(min(left, f.s.pause(f.waits), f.s.patience()-waited))
 }
 
 // wait waits and reads again, as long as somebody wants the result.

@@ -30,22 +30,20 @@ func (s *Source) obtain(ctx context.Context, query tokenstore.OAuthToken, dead s
 		}
 		e := s.entries.get(&k)
 		fresh := e == nil
-		var before *remembered
 		if fresh {
 			var err error
 			if e, err = s.find(ctx, k, query); err != nil {
 				return tokenstore.OAuthToken{}, err
 			}
 		}
-		before = e.memory.Load()
-		t, err := s.join(ctx, e, dead)
+		t, f, err := s.join(ctx, e, dead)
 		// The row may have gone, or changed so that the query finds another one, or none, by now.
-		gone := errors.Is(err, tokenstore.ErrNotFound)
-		moved := !fresh && t.ID != "" && !k.holds(&t) && !(before != nil && k.holds(&before.token))
-		if gone || moved {
+		lost := errors.Is(err, tokenstore.ErrNotFound) ||
+			!fresh && f != nil && f.firstRow.ID != "" && !k.holds(&f.firstRow) && !k.holds(&t)
+		if lost {
 			s.entries.forget(k, e)
 		}
-		if !gone && !moved || fresh || try > 0 {
+		if !lost || fresh || try > 0 {
 			return t, err
 		}
 	}
@@ -86,11 +84,18 @@ func (s *Source) lookUp(ctx context.Context, k key, query tokenstore.OAuthToken)
 	ctx, cancel := s.ownContext(ctx, budget)
 	defer cancel()
 	defer context.AfterFunc(s.calm, cancel)()
-	start := s.now()
-	row, err := s.read(ctx, query)
-	if err != nil {
+	var row tokenstore.Noted
+	var start time.Time
+	for try := 0; ; try++ {
+		start = s.now()
+		var err error
+		if row, err = s.read(ctx, query); err == nil {
+			break
+		}
 		s.report(ctx, nil, StepRead, start, err)
-		return nil, s.storeError(err)
+		if try >= retries || !temporary(err) || s.sleep(ctx, s.pause(try)) != nil {
+			return nil, s.storeError(err)
+		}
 	}
 	e := s.entryOf(row.ID)
 	s.report(ctx, e, StepRead, start, nil)
@@ -120,8 +125,9 @@ func (s *Source) ownContext(ctx context.Context, timeout time.Duration) (context
 	return ctx, func() { stop(); cancel() }
 }
 
-// join returns the token from memory or from a flight: the one that is running, or a new one.
-func (s *Source) join(ctx context.Context, e *entry, dead string) (tokenstore.OAuthToken, error) {
+// join returns the token from memory or from a flight: the one that is running, or a new one. It
+// returns the flight if it has waited for it.
+func (s *Source) join(ctx context.Context, e *entry, dead string) (tokenstore.OAuthToken, *flight, error) {
 	for {
 		e.mu.Lock()
 		now := s.now()
@@ -129,7 +135,7 @@ func (s *Source) join(ctx context.Context, e *entry, dead string) (tokenstore.OA
 		good := m != nil && s.good(&m.token, dead)
 		if good && (now.Before(m.until) || now.Before(e.quiet)) && e.unsaved == nil {
 			e.mu.Unlock()
-			return m.token, nil
+			return m.token, nil, nil
 		}
 		f, began, err := e.flight, false, error(nil)
 		if u := e.unsaved; f == nil && !(u != nil && good && now.Before(u.next)) {
@@ -146,10 +152,10 @@ func (s *Source) join(ctx context.Context, e *entry, dead string) (tokenstore.OA
 		}
 		e.mu.Unlock()
 		if err != nil {
-			return tokenstore.OAuthToken{}, err
+			return tokenstore.OAuthToken{}, nil, err
 		}
 		if !wait {
-			return m.token, notSaved
+			return m.token, nil, notSaved
 		}
 		select {
 		case <-f.done:
@@ -157,11 +163,11 @@ func (s *Source) join(ctx context.Context, e *entry, dead string) (tokenstore.OA
 			e.mu.Lock()
 			f.waiting--
 			e.mu.Unlock()
-			return tokenstore.OAuthToken{}, ctx.Err()
+			return tokenstore.OAuthToken{}, nil, ctx.Err()
 		}
 		// A flight that began with another idea of what has ended says nothing about this call.
 		if f.dead == dead || f.token.AccessToken != "" && f.token.AccessToken != dead {
-			return f.token, f.err
+			return f.token, f, f.err
 		}
 	}
 }

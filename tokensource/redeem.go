@@ -54,7 +54,7 @@ func (f *flight) redeem(ctx context.Context) step {
 			unknown++
 			again = unknown == 1 && f.mayResend(sent)
 		}
-		wait := f.pause(try)
+		wait := f.s.pause(try)
 		if !again || ctx.Err() != nil || elapsed(c.begun, f.s.now())+wait > budget || f.rest(ctx, wait) != nil {
 			break
 		}

@@ -15,7 +15,7 @@ func (f *flight) refuse(ctx context.Context) step {
 	text := note{kind: refused, fit: fit(refused, &f.row.OAuthToken), written: start}
 	swapped, err := f.swap(ctx, tokenstore.OAuthToken{}, text.String())
 	if err == nil && !swapped {
-		f.e.claim.refused = false
+		f.e.claim.refused, f.cause = false, nil
 		return f.look
 	}
 	f.s.report(ctx, f.e, StepRefused, start, err)

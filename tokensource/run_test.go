@@ -27,6 +27,7 @@ type scenario struct {
 	dead    bool          // the refresh token was revoked before the start
 	skew    time.Duration // of the last worker's clock
 	perDay  int
+	open    func(*testing.T) realStore // the store; nil: one in a variable
 	faults  faults
 	edits   edit
 	ticks   int // calls during which time passes
@@ -144,7 +145,7 @@ type run struct {
 var errEnded = errors.New("the run has ended")
 
 func newRun(t *testing.T, sc *scenario, seed maphash.Seed) *run {
-	r := &run{world: newWorld(sc), t: t, start: time.Now(), end: make(chan struct{}), ticks: sc.ticks, names: map[string]string{}, seed: seed}
+	r := &run{world: newWorld(t, sc), t: t, start: time.Now(), end: make(chan struct{}), ticks: sc.ticks, names: map[string]string{}, seed: seed}
 	for i := range sc.workers {
 		r.add(i >= sc.workers-sc.legacy)
 	}
@@ -387,7 +388,7 @@ func (r *run) hows(w *worker, c *call) []choice {
 		return cs
 	}
 	swap := c.op == "swap"
-	add(c.op == "find" && r.left.stale > 0 && r.written && (r.prev != r.cur || r.prevGone != r.deleted), 's')
+	add(c.op == "find" && r.left.stale > 0 && r.written && (r.show(r.prev) != r.show(r.cur) || r.prevGone != r.deleted), 's')
 	add(swap && r.left.lostStore > 0, 'n')
 	add(swap && r.left.lostStore > 0 && r.matches(c.old), 'l')
 	add(c.op == "redeem" && r.left.lostProvider > 0, 'n')
@@ -504,6 +505,9 @@ func (r *run) do(w *worker, c *call, how byte) reply {
 	switch c.op {
 	case "find":
 		row, gone := r.cur, r.deleted
+		if r.real != nil && !gone {
+			row = r.find(context.Background())
+		}
 		if how == 's' {
 			r.left.stale--
 			r.excuse |= xStale
@@ -522,6 +526,7 @@ func (r *run) do(w *worker, c *call, how byte) reply {
 		}
 		row := r.cur
 		row.OAuthToken = tokenstore.Update(row.OAuthToken, c.query)
+		r.save(c.query, &row)
 		r.write(row)
 		return reply{row: row}
 	case "insert":

@@ -55,7 +55,7 @@ func (f *flight) trySave(ctx context.Context, attempts int) step {
 			return f.gone(err) // It was deleted, and stays deleted.
 		case err != nil:
 			last = err
-			if fails++; fails < attempts && f.s.sleep(ctx, f.pause(fails-1)) != nil {
+			if fails++; fails < attempts && f.s.sleep(ctx, f.s.pause(fails-1)) != nil {
 				fails = attempts
 			}
 		case swapped, differs(&f.row, &redeemed) && f.row.AccessToken == got.AccessToken:
@@ -163,7 +163,7 @@ func (s *Source) saveLast(ctx context.Context, e *entry) error {
 		if !e.isUnsaved() {
 			return nil
 		}
-		if s.sleep(ctx, f.pause(try)) != nil {
+		if s.sleep(ctx, f.s.pause(try)) != nil {
 			return &Error{Kind: ErrNotSaved, Err: e.unsaved.err}
 		}
 	}

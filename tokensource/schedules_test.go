@@ -3,9 +3,13 @@ package tokensource_test
 import (
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
+
+	"example.com/tokenstore/secretstore"
+	"example.com/tokenstore/sqlstore"
 )
 
 var long = os.Getenv("TOKENSTORE_LONG") != ""
@@ -98,9 +102,9 @@ func (rep *report) fail(t *testing.T, sc *scenario) bool {
 
 // TestRandomSchedules draws ways through scenarios of three workers and more faults.
 func TestRandomSchedules(t *testing.T) {
-	runs := 20
+	runs := 300
 	if long {
-		runs = 2000
+		runs = 20000
 	}
 	n := 0
 	for _, p := range providers {
@@ -123,4 +127,36 @@ func TestRandomSchedules(t *testing.T) {
 		}
 	}
 	t.Logf("%d steps", n)
+}
+
+// TestSchedulesOverStores goes through the interleavings over stores of this module.
+func TestSchedulesOverStores(t *testing.T) {
+	memory := func(t *testing.T) realStore { return secretstore.NewMemory() }
+	sqlite := func(t *testing.T) realStore {
+		store, err := sqlstore.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "tokens.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = store.Close() })
+		return store
+	}
+	for name, open := range map[string]func(*testing.T) realStore{"memory": memory, "sqlite": sqlite} {
+		t.Run(name, func(t *testing.T) {
+			limit := map[string]int{"memory": 60, "sqlite": 5}[name]
+			if long {
+				limit *= 20
+			}
+			var all []*scenario
+			for i, sc := range scenarios(few) {
+				if name == "sqlite" && !long && i%10 != 0 {
+					continue // It opens a database for each run.
+				}
+				if sc.edits&editNew == 0 { // A person's edit that no store offers.
+					sc.open = open
+					all = append(all, sc)
+				}
+			}
+			exploreAll(t, all, limit)
+		})
+	}
 }

@@ -291,6 +291,7 @@ func TestCancelledCallerCancelsNobodyElse(t *testing.T) {
 				t.Errorf("after %s: %v", time.Since(start), err)
 			}
 		})
+		synctest.Wait() // The one that is cancelled has begun the refresh.
 		wg.Go(func() { want(t, s, "access-1") })
 		wg.Wait()
 		if p.asked() != 1 {

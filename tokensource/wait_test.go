@@ -70,3 +70,45 @@ func TestNobodyWaitsForLongerThanTwoClaims(t *testing.T) {
 		}
 	})
 }
+
+// TestWaitingCostsFewReads: while another process's claim stands and the access token is good, callers get that, and
+// the process looks at the row now and then only.
+func TestWaitingCostsFewReads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, p := newFakeStore(stored(55*time.Second)), &provider{delay: 9 * time.Second}
+		other, s := open(t, store, p), open(t, store, p)
+		want(t, other, "access-0")
+		time.Sleep(time.Millisecond)
+		before, _ := store.counts()
+		for range 8000 {
+			want(t, s, "access-0")
+			time.Sleep(time.Millisecond)
+		}
+		if after, _ := store.counts(); after-before > 12 || after-before < 3 {
+			t.Errorf("%d reads for 8,000 calls in 8 s", after-before)
+		}
+		time.Sleep(5 * time.Second)
+		want(t, s, "access-0") // It reads in the background.
+		time.Sleep(time.Second)
+		want(t, s, "access-1")
+	})
+}
+
+// TestNobodyWantsIt: a refresh that only waits for another process ends when nobody waits for it any more.
+func TestNobodyWantsIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, p := newFakeStore(stored(-time.Second)), &provider{}
+		crash(t, store)
+		s := open(t, store, p)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := s.Token(ctx, byUser); !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatal(err)
+		}
+		time.Sleep(3 * time.Minute)
+		if p.asked() != 0 {
+			t.Error("refreshed although nobody wanted it")
+		}
+		want(t, s, "access-1")
+	})
+}

@@ -1,7 +1,9 @@
 package tokensource_test
 
 import (
+	"context"
 	"fmt"
+	"testing"
 	"time"
 
 	"example.com/tokenstore"
@@ -46,6 +48,7 @@ type accessToken struct {
 // world is the store and the provider of one run, and the faults that are left.
 type world struct {
 	sc        *scenario
+	real      realStore // nil: the row is in cur alone
 	cur, prev tokenstore.Noted
 	deleted   bool
 	prevGone  bool
@@ -81,8 +84,14 @@ const (
 	xSlept            // a worker slept where it can notice
 )
 
+// realStore is a store of this module, in place of the one that the world itself is.
+type realStore interface {
+	tokenstore.Store
+	tokenstore.Swapper
+}
+
 // newWorld is a row with R1 and A1, whose access token ends as the scenario says.
-func newWorld(sc *scenario) *world {
+func newWorld(t *testing.T, sc *scenario) *world {
 	w := &world{sc: sc, refresh: map[string]*refreshToken{}, access: map[string]*accessToken{}, left: sc.faults}
 	end := time.Now().Add(sc.good)
 	if sc.good == 0 {
@@ -91,8 +100,24 @@ func newWorld(sc *scenario) *world {
 	w.refresh["R1"] = &refreshToken{family: 1, revoked: sc.dead}
 	w.access["A1"] = &accessToken{family: 1, end: end}
 	w.cur.OAuthToken = tokenstore.OAuthToken{ID: "1", UserName: "u", ClientID: "c", ClientSecret: "s", RefreshToken: "R1", AccessToken: "A1", Expiry: end}.Normal()
+	if sc.open != nil {
+		w.real = sc.open(t)
+		if _, err := w.real.SaveToken(t.Context(), w.cur.OAuthToken); err != nil {
+			t.Fatal(err)
+		}
+		w.cur = w.find(t.Context())
+	}
 	w.prev = w.cur
 	return w
+}
+
+// find reads the row in a real store.
+func (w *world) find(ctx context.Context) tokenstore.Noted {
+	row, err := w.real.FindNoted(ctx, byUser)
+	if err != nil {
+		row.OAuthToken.ID = err.Error() // It matches nothing.
+	}
+	return row
 }
 
 func (w *world) issue(family int) (r, a string) {
@@ -176,6 +201,14 @@ func (w *world) swap(old tokenstore.Noted, next tokenstore.OAuthToken, note stri
 		return w.cur, false, nil
 	}
 	row := w.cur
+	if w.real != nil {
+		now, swapped, err := w.real.SwapToken(context.Background(), old, next, note)
+		if swapped {
+			w.write(now)
+			w.writes++
+		}
+		return now, swapped, err
+	}
 	next.ID, next.UserName = "", ""
 	row.OAuthToken, row.Note = tokenstore.Update(row.OAuthToken, next), note
 	w.write(row)
@@ -201,10 +234,14 @@ func (w *world) edit(e edit) {
 	switch e {
 	case editX:
 		row.RedirectURL = "https://edited.example"
+		w.save(tokenstore.OAuthToken{ID: "1", RedirectURL: row.RedirectURL}, &row)
 	case editNew:
 		r, _ := w.issue(2)
 		row.RefreshToken, row.AccessToken, row.Expiry = r, "", time.Time{}
 	case editDelete:
+		if w.real != nil {
+			_ = w.real.DeleteToken(context.Background(), "1")
+		}
 		w.write(row)
 		w.deleted = true
 		return
@@ -213,4 +250,12 @@ func (w *world) edit(e edit) {
 		return
 	}
 	w.write(row)
+}
+
+// save saves in a real store, and reads the row.
+func (w *world) save(t tokenstore.OAuthToken, row *tokenstore.Noted) {
+	if w.real != nil {
+		_, _ = w.real.SaveToken(context.Background(), t)
+		*row = w.find(context.Background())
+	}
 }

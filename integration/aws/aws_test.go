@@ -174,7 +174,7 @@ func TestDriver(t *testing.T) {
 // essential are the cases that run without TOKENSTORE_LONG: the others are about
 // strings and orders that do not depend on LocalStack, and take minutes.
 var essential = []string{
-	"F*", "S*", "D*", "I*", "L*", "O*", "handles*", "foreign", "delete-*",
+	"F*", "S*", "D*", "I*", "L*", "O*", "handles*", "foreign", "delete-*", "swap-fields", "swap-lost-*", "swap-note-kept", "ping",
 }
 
 // racing are cases that take too long for -short.

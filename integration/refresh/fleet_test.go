@@ -61,7 +61,7 @@ func newFleet(t *testing.T, at place, p provider, stops bool) *fleet {
 	f := &fleet{T: t, place: at, reuse: p.reuse, stopping: make(chan int, processes)}
 	f.accounts = accountstest.NewServer(accountstest.Config{Kind: p.kind})
 	t.Cleanup(f.accounts.Close)
-	store, err := at.open(t.Context(), processes-1)
+	store, err := at.open(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -69,8 +69,8 @@ type place struct {
 	Path    string // of the SQLite database
 }
 
-// open opens the store. process tells the writers of a fleet apart where LocalStack needs that.
-func (p place) open(ctx context.Context, process int, options ...secretstore.Option) (tokenstore.Store, error) {
+// open opens the store.
+func (p place) open(ctx context.Context, options ...secretstore.Option) (tokenstore.Store, error) {
 	switch p.Kind {
 	case "sqlite":
 		return tokenstore.Open(ctx, "sqlite://"+p.Path)
@@ -148,7 +148,7 @@ func obey(text string) error {
 		return err
 	}
 	ctx := context.Background()
-	store, err := w.Place.open(ctx, w.Process, secretstore.WithObserver(w.call))
+	store, err := w.Place.open(ctx, secretstore.WithObserver(w.call))
 	if err != nil {
 		return err
 	}

@@ -18,10 +18,10 @@ import (
 )
 
 const (
-	// firstRows is how many rows the first batch has, so that the rate shows soon. Each
-	// batch has up to moreRows times as many as the one before,
-	firstRows = 10
-	moreRows  = 10
+	// firstRows is how many rows the first batch has, so that a destination that takes
+	// none is soon known. Each batch has up to moreRows times as many as the one before,
+	firstRows = 1000
+	moreRows  = 5
 	// and at most mostRows: a store over a secret manager writes its index once for
 	// each batch.
 	mostRows = 5000
@@ -57,7 +57,7 @@ func (im *importing) move(ctx context.Context, reading rowstore.Reading, s *surv
 	}
 	var next []numbered
 	waiting := map[int][]numbered{} // by the root of a group of which rows are missing
-	most := min(firstRows, cmp.Or(im.options.mostRows, mostRows))
+	most := im.first()
 	flush := func() error {
 		rows := next
 		next, most = nil, min(most*moreRows, cmp.Or(im.options.mostRows, mostRows))
@@ -96,11 +96,14 @@ func (im *importing) move(ctx context.Context, reading rowstore.Reading, s *surv
 	return flush()
 }
 
-// expect tells the destination how many tokens there will be. If it cannot prepare for
-// them, it may take them all the same.
+// first returns how many rows the first batch has at most.
+func (im *importing) first() int { return min(firstRows, cmp.Or(im.options.mostRows, mostRows)) }
+
+// expect tells the destination how many tokens there will be, unless it gets them all at
+// once. If it cannot prepare for them, it may take them all the same.
 func (im *importing) expect(ctx context.Context, s *survey) error {
 	e, ok := im.destination.(expecter)
-	if n := im.total - len(s.there); ok && n > 0 && !im.options.DryRun {
+	if n := im.total - len(s.there); ok && n > im.first() && !im.options.DryRun {
 		_ = e.Expect(ctx, n)
 	}
 	return ctx.Err()
@@ -153,13 +156,16 @@ func (im *importing) thereOf(ctx context.Context, rows []numbered, s *survey) ([
 		}
 		done[root] = true
 		for _, t := range s.thereOf(root) {
-			tokens, queries = append(tokens, t.token), append(queries, tokenstore.OAuthToken{ID: t.id})
+			if s.tokens {
+				tokens = append(tokens, *t.token)
+			} else {
+				queries = append(queries, tokenstore.OAuthToken{ID: t.id})
+			}
 		}
 	}
 	if s.tokens {
 		return tokens, nil
 	}
-	tokens = nil
 	finds := im.findTogether(ctx, queries)
 	for _, q := range queries {
 		t, err := finds.find(ctx, q)

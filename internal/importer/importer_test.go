@@ -120,7 +120,7 @@ func TestAnInterruptedImportCanBeRunAgain(t *testing.T) {
 	}
 	destination := store(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err := importer.Import(ctx, listed{tokens: tokens}, destination, importer.Options{Progress: func(stage importer.Stage, done, _ int) {
+	first, err := importer.Import(ctx, listed{tokens: tokens}, destination, importer.Options{Progress: func(stage importer.Stage, done, _ int) {
 		if stage == importer.Moving && done >= 110 {
 			cancel()
 		}
@@ -132,8 +132,8 @@ func TestAnInterruptedImportCanBeRunAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c, p := report.Count(importer.Created), report.Count(importer.Present); c != 140 || p != 110 || len(report.Lost) > 0 {
-		t.Errorf("%d created, %d already there, lost %v", c, p, report.Lost)
+	if c, p := report.Count(importer.Created), report.Count(importer.Present); c+p != 250 || p < 100 || p == 250 || p != first.Count(importer.Created) || len(report.Lost) > 0 {
+		t.Errorf("%d created, after %d, %d already there, lost %v", c, first.Count(importer.Created), p, report.Lost)
 	}
 	if all, err := destination.GetTokens(t.Context()); err != nil || len(all) != 250 {
 		t.Errorf("%d tokens, %v", len(all), err)

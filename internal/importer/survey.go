@@ -55,7 +55,7 @@ type numbered struct {
 type there struct {
 	row   int32
 	id    string
-	token tokenstore.OAuthToken // if the tokens are held
+	token *tokenstore.OAuthToken // nil unless the tokens are held
 }
 
 // survey reads both stores.
@@ -261,12 +261,12 @@ func (s *survey) meet(t tokenstore.OAuthToken, most int) {
 	if len(s.there) == most {
 		s.tokens = false
 		for i := range s.there {
-			s.there[i].token = tokenstore.OAuthToken{}
+			s.there[i].token = nil
 		}
 	}
 	met := there{row: row, id: t.ID}
 	if s.tokens {
-		met.token = t
+		met.token = &t
 	}
 	s.there = append(s.there, met)
 }
