@@ -248,4 +248,9 @@ var sourceMutations = []mutation{
 		"bare := &oauth2.RetrieveError{Response: &http.Response{}}", "bare := &oauth2.RetrieveError{Response: &http.Response{}, Body: e.Body}",
 		"./tokensource/oauth2 TestErrorsShowNoCredential$", false,
 	},
+	{
+		"source: a save that is under way is a failure", "tokensource/obtain.go",
+		"u != nil && u.waited > 0 {", "u != nil {",
+		sourceUnits + "TestSavingIsNoFailure", false,
+	},
 }

@@ -328,6 +328,24 @@ func TestNotSavedIsSavedLater(t *testing.T) {
 	})
 }
 
+// TestSavingIsNoFailure: while a refresh saves, callers with a good token get that without an error.
+func TestSavingIsNoFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, p := newFakeStore(stored(30*time.Second)), &provider{delay: time.Second}
+		store.fault = func(context.Context, string) error {
+			time.Sleep(2 * time.Second)
+			return nil
+		}
+		s := open(t, store, p)
+		for start := time.Now(); time.Since(start) < 20*time.Second; time.Sleep(100 * time.Millisecond) {
+			if _, err := s.Token(t.Context(), byUser); err != nil {
+				t.Fatalf("after %s: %v", time.Since(start), err)
+			}
+		}
+		want(t, s, "access-1")
+	})
+}
+
 func TestCloseSaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, p := newFakeStore(stored(-time.Second)), &provider{}
