@@ -1,6 +1,6 @@
 // The commands that show tokens: list, find and get.
 
-package main
+package command
 
 import (
 	"context"
@@ -19,7 +19,7 @@ func listCommand() *cobra.Command {
 		Long: `List shows all tokens as it reads them, without their credentials. Those of a file or a
 database come oldest first, those of a secret manager in the order of its index. With
 --oldest-first, list holds all tokens in memory to sort them.`,
-		Example: "  tokenstore list sqlite:tokens.db\n  tokenstore list vault://secret/crm --json",
+		Example: "  {name} list {local}\n  {name} list {service} --json",
 		Args:    exactArgs("STORE"),
 
 		ValidArgsFunction: completeStore,
@@ -90,7 +90,7 @@ func getCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "get STORE ID",
 		Short:   "Show the token with an ID, without its credentials",
-		Example: "  tokenstore get sqlite:tokens.db 1",
+		Example: "  {name} get {local} 1",
 		Args:    exactArgs("STORE", "ID"),
 
 		ValidArgsFunction: completeStore,
@@ -115,8 +115,8 @@ func findCommand() *cobra.Command {
 		Long: `Find shows the token that the SDKs would find by one key, without its
 credentials. A refresh, access or grant token is read from standard input and never
 from an argument, where others could see it; at a terminal it is not echoed.`,
-		Example: `  tokenstore find sqlite:tokens.db --user amelia@zylker.com:60001234567
-  tokenstore find sqlite:tokens.db --refresh-token-stdin < refresh-token.txt`,
+		Example: `  {name} find {local} --user amelia@zylker.com:60001234567
+  {name} find {local} --refresh-token-stdin < refresh-token.txt`,
 		Args: exactArgs("STORE"),
 
 		ValidArgsFunction: completeStore,

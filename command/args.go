@@ -1,7 +1,7 @@
 // Errors of arguments and flags, which quote nothing of what was typed: it may be a
 // credential.
 
-package main
+package command
 
 import (
 	"errors"

@@ -1,6 +1,6 @@
 // The command with all its verbs, and its version.
 
-package main
+package command
 
 import (
 	"context"
@@ -12,35 +12,54 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// rootCommand returns the command with all its verbs.
-func rootCommand() *cobra.Command {
+// root returns the command with all its verbs.
+func (c Command) root() *cobra.Command {
 	root := &cobra.Command{
-		Use:   "tokenstore",
-		Short: "Move OAuth tokens between stores, and show what a store holds",
-		Long: `tokenstore moves OAuth tokens between stores, and shows what a store holds.
+		Use:   c.Name,
+		Short: "Show, move and change the OAuth tokens of a store",
+		Long: c.Name + ` shows what a store of OAuth tokens holds, moves tokens from store to store, and
+changes and deletes them.
 
 A store is named by a URL:
   ` + strings.Join(storeURLs(), "\n  ") + `
 
-No credential is shown, and none is taken from an argument or a URL.
+No credential is taken from an argument or a URL, and none is shown.
 
 Exit codes: 0 success; 1 a store could not be read or written; 2 invalid arguments;
 3 there is no such token, or nothing of a store is at that place; 4 done, but the
 report names something for a person to decide.`,
 		Args:          noArgs,
-		RunE:          func(command *cobra.Command, _ []string) error { return command.Help() },
-		Version:       version(),
+		RunE:          func(root *cobra.Command, _ []string) error { return root.Help() },
+		Version:       c.Version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.PersistentFlags().Bool("json", false, "print JSON")
+	root.PersistentFlags().Bool("json", false, "print JSON, also for an error")
 	root.SetFlagErrorFunc(flagError)
-	root.SetVersionTemplate("tokenstore {{.Version}}\n")
+	root.SetVersionTemplate(c.Name + " {{.Version}}\n")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	// A verb that only looks passes readOnly(url) to withStore, and orNothing what it
 	// did not find.
 	root.AddCommand(importCommand(), listCommand(), findCommand(), getCommand(), checkCommand(), reindexCommand())
+	for _, verb := range root.Commands() {
+		verb.Example = c.examples(verb.Example)
+	}
 	return root
+}
+
+// examples puts the program's name and the URLs of registered stores into the examples of a
+// help: one store that is a file, and one that is a service.
+func (c Command) examples(text string) string {
+	local, service := "STORE", "STORE"
+	for _, u := range tokenstore.Usages() {
+		switch {
+		case u.ReadOnly:
+			local = u.Example
+		case strings.Contains(u.Example, "//"):
+			service = u.Example
+		}
+	}
+	return strings.NewReplacer("{name}", c.Name, "{local}", local, "{service}", service).Replace(text)
 }
 
 // version returns the version of the module that the command was built from.

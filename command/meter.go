@@ -1,7 +1,7 @@
 // How far a long import is, and how long it will take: on a terminal as a line that is
 // written over again, in a log as a few lines.
 
-package main
+package command
 
 import (
 	"fmt"

@@ -1,6 +1,6 @@
 // Reading a credential: from standard input only, since other users can see arguments.
 
-package main
+package command
 
 import (
 	"bufio"
