@@ -40,7 +40,8 @@ report names something for a person to decide.`,
 	root.CompletionOptions.HiddenDefaultCmd = true
 	// A verb that only looks passes readOnly(url) to withStore, and orNothing what it
 	// did not find.
-	root.AddCommand(importCommand(), listCommand(), findCommand(), getCommand(), checkCommand(), reindexCommand())
+	root.AddCommand(importCommand(), listCommand(), findCommand(), getCommand(), checkCommand(), reindexCommand(),
+		c.deleteCommand())
 	for _, verb := range root.Commands() {
 		verb.Example = c.examples(verb.Example)
 	}
@@ -80,4 +81,19 @@ func withStore(ctx context.Context, url string, do func(tokenstore.OpenStore) er
 		return err
 	}
 	return errors.Join(do(store), store.Close())
+}
+
+// withExisting is withStore for a verb that changes tokens which are there: a file or a table
+// that is missing is not created. A dry run opens the store for reading only.
+func withExisting(ctx context.Context, url string, dryRun bool, do func(tokenstore.OpenStore) error) error {
+	reading := readOnly(url)
+	if dryRun {
+		return withStore(ctx, reading, do)
+	}
+	if reading != url {
+		if err := withStore(ctx, reading, func(tokenstore.OpenStore) error { return nil }); err != nil {
+			return err
+		}
+	}
+	return withStore(ctx, url, do)
 }
