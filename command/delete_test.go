@@ -202,6 +202,7 @@ func TestDeleteSaysWhatWasDone(t *testing.T) {
 
 // TestDeleteOfADamagedToken: what cannot be read is named with its fault, and can be deleted.
 func TestDeleteOfADamagedToken(t *testing.T) {
+	t.Parallel() // A store reads a damaged secret again for seconds.
 	secrets := memory.New()
 	tokenstore.Register("damaged", func(context.Context, *url.URL) (tokenstore.OpenStore, error) { return secretstore.New(secrets) })
 	store, err := secretstore.New(secrets)

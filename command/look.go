@@ -11,22 +11,33 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func listCommand() *cobra.Command {
+func (c Command) listCommand() *cobra.Command {
 	var oldestFirst bool
+	var f filter
 	command := &cobra.Command{
 		Use:   "list STORE",
-		Short: "List all tokens, without their credentials",
-		Long: `List shows all tokens as it reads them, without their credentials. Those of a file or a
-database come oldest first, those of a secret manager in the order of its index. With
---oldest-first, list holds all tokens in memory to sort them.`,
-		Example: "  {name} list {local}\n  {name} list {service} --json",
-		Args:    exactArgs("STORE"),
+		Short: "List tokens, without their credentials",
+		Long: `List shows all tokens as it reads them, or those that all of the flags select, without
+their credentials. Those of a file or a database come oldest first, those of a secret manager
+in the order of its index. With --oldest-first, list holds the tokens in memory to sort them.
+
+A token whose expiry is unknown is neither expired nor about to expire.`,
+		Example: `  {name} list {local}
+  {name} list {service} --json
+  {name} list {service} --user '*@zylker.com:*' --expires-before 1h
+  {name} list {service} --client 1000.CLIENT --expired`,
+		Args: exactArgs("STORE"),
 
 		ValidArgsFunction: completeStore,
 		RunE: func(command *cobra.Command, args []string) error {
+			want, err := f.compile(c.Now())
+			if err != nil {
+				return err
+			}
 			return withStore(command.Context(), readOnly(args[0]), func(store tokenstore.OpenStore) error {
-				n, err := printAll(command, allTokens(command.Context(), store, oldestFirst))
-				if n == 0 && err == nil {
+				seen := 0
+				n, err := printAll(command, selected(allTokens(command.Context(), store, oldestFirst), want, &seen))
+				if n == 0 && seen == 0 && err == nil {
 					return orNothing(command.Context(), store, args[0], nil)
 				}
 				return err
@@ -34,6 +45,7 @@ database come oldest first, those of a secret manager in the order of its index.
 		},
 	}
 	command.Flags().BoolVar(&oldestFirst, "oldest-first", false, "sort the tokens by age")
+	f.flags(command)
 	return command
 }
 

@@ -1,4 +1,4 @@
-// How far a long import is, and how long it will take: on a terminal as a line that is
+// How far a long verb is, and how long it will take: on a terminal as a line that is
 // written over again, in a log as a few lines.
 
 package command
@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"example.com/tokenstore/internal/importer"
+	"github.com/spf13/cobra"
 )
 
 const (
@@ -42,6 +43,16 @@ type meter struct {
 type sample struct {
 	at   time.Time
 	done int
+}
+
+// newMeter returns a meter on a verb's standard error. With --json, it shows nothing.
+func newMeter(verb *cobra.Command) *meter {
+	m := &meter{w: verb.ErrOrStderr(), now: time.Now}
+	_, m.terminal = terminal(m.w)
+	if wantsJSON(verb) {
+		m.w, m.terminal = io.Discard, false
+	}
+	return m
 }
 
 // progress takes how far the import is.

@@ -40,8 +40,8 @@ report names something for a person to decide.`,
 	root.CompletionOptions.HiddenDefaultCmd = true
 	// A verb that only looks passes readOnly(url) to withStore, and orNothing what it
 	// did not find.
-	root.AddCommand(importCommand(), listCommand(), findCommand(), getCommand(), checkCommand(), reindexCommand(),
-		c.deleteCommand())
+	root.AddCommand(importCommand(), c.listCommand(), findCommand(), getCommand(), checkCommand(), reindexCommand(),
+		c.statusCommand(), c.deleteCommand())
 	for _, verb := range root.Commands() {
 		verb.Example = c.examples(verb.Example)
 	}
