@@ -73,6 +73,11 @@ func (m *meter) progress(stage importer.Stage, done, total int) {
 	}
 }
 
+// progressOf takes how many tokens a verb has read, of a store whose size it does not know.
+func (m *meter) progressOf(stage string, done int) {
+	m.progress(importer.Stage(stage), done, 0)
+}
+
 // due reports whether it is time for a line.
 func (m *meter) due(now time.Time, done, total int) bool {
 	switch {

@@ -137,7 +137,7 @@ func (s *status) read(verb *cobra.Command, store tokenstore.Store, deep bool) er
 			return err
 		}
 		s.count(token)
-		m.progress("reading the tokens", s.report.Tokens, 0)
+		m.progressOf("reading the tokens", s.report.Tokens)
 		if deep && swapper != nil {
 			if err := s.countRefused(ctx, swapper, token); err != nil {
 				return err
