@@ -12,16 +12,16 @@ import (
 // field is one field of a token, as text.
 type field struct {
 	name   string
-	secret bool // not shown as it is typed
+	shared bool // by the tokens of a client
 	get    func(tokenstore.OAuthToken) string
 	// set is nil for a field that a verb does not set.
 	set func(*tokenstore.OAuthToken, string) error
 }
 
 // plain is a field that is a string.
-func plain(name string, secret bool, of func(*tokenstore.OAuthToken) *string) field {
+func plain(name string, shared bool, of func(*tokenstore.OAuthToken) *string) field {
 	return field{
-		name: name, secret: secret,
+		name: name, shared: shared,
 		get: func(t tokenstore.OAuthToken) string { return *of(&t) },
 		set: func(t *tokenstore.OAuthToken, value string) error { *of(t) = value; return nil },
 	}
@@ -30,11 +30,11 @@ func plain(name string, secret bool, of func(*tokenstore.OAuthToken) *string) fi
 // fields are all fields but the ID.
 var fields = []field{
 	{name: "user_name", get: func(t tokenstore.OAuthToken) string { return t.UserName }},
-	plain("client_id", false, func(t *tokenstore.OAuthToken) *string { return &t.ClientID }),
+	plain("client_id", true, func(t *tokenstore.OAuthToken) *string { return &t.ClientID }),
 	plain("client_secret", true, func(t *tokenstore.OAuthToken) *string { return &t.ClientSecret }),
-	plain("refresh_token", true, func(t *tokenstore.OAuthToken) *string { return &t.RefreshToken }),
-	plain("access_token", true, func(t *tokenstore.OAuthToken) *string { return &t.AccessToken }),
-	plain("grant_token", true, func(t *tokenstore.OAuthToken) *string { return &t.GrantToken }),
+	plain("refresh_token", false, func(t *tokenstore.OAuthToken) *string { return &t.RefreshToken }),
+	plain("access_token", false, func(t *tokenstore.OAuthToken) *string { return &t.AccessToken }),
+	plain("grant_token", false, func(t *tokenstore.OAuthToken) *string { return &t.GrantToken }),
 	{
 		name: "expiry_time",
 		get:  func(t tokenstore.OAuthToken) string { return tokenstore.FormatExpiry(t.Expiry) },
@@ -43,8 +43,8 @@ var fields = []field{
 			return err
 		},
 	},
-	plain("redirect_url", false, func(t *tokenstore.OAuthToken) *string { return &t.RedirectURL }),
-	plain("api_domain", false, func(t *tokenstore.OAuthToken) *string { return &t.APIDomain }),
+	plain("redirect_url", true, func(t *tokenstore.OAuthToken) *string { return &t.RedirectURL }),
+	plain("api_domain", true, func(t *tokenstore.OAuthToken) *string { return &t.APIDomain }),
 }
 
 // fieldNamed returns the field that an argument names. What else was typed is not quoted.

@@ -98,26 +98,6 @@ func printOne(command *cobra.Command, token tokenstore.OAuthToken, err error) er
 	return errors.Join(p.add(token), p.end())
 }
 
-func getCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:     "get STORE ID",
-		Short:   "Show the token with an ID, without its credentials",
-		Example: "  {name} get {local} 1",
-		Args:    exactArgs("STORE", "ID"),
-
-		ValidArgsFunction: completeStore,
-		RunE: func(command *cobra.Command, args []string) error {
-			return withStore(command.Context(), readOnly(args[0]), func(store tokenstore.OpenStore) error {
-				token, err := store.FindTokenByID(command.Context(), args[1])
-				if errors.Is(err, tokenstore.ErrNotFound) {
-					err = orNothing(command.Context(), store, args[0], err)
-				}
-				return printOne(command, token, err)
-			})
-		},
-	}
-}
-
 func findCommand() *cobra.Command {
 	var user string
 	var refresh, access, grant bool
@@ -168,7 +148,7 @@ func findQuery(command *cobra.Command, user string, refresh, access, grant bool)
 	if user != "" {
 		return tokenstore.OAuthToken{UserName: user}, nil
 	}
-	credential, err := readCredential(command.Context(), command.InOrStdin(), command.ErrOrStderr())
+	credential, err := readCredential(command.Context(), "token", command.InOrStdin(), command.ErrOrStderr())
 	if err != nil {
 		return tokenstore.OAuthToken{}, err
 	}

@@ -41,7 +41,8 @@ report names something for a person to decide.`,
 	// A verb that only looks passes readOnly(url) to withStore, and orNothing what it
 	// did not find.
 	root.AddCommand(importCommand(), c.listCommand(), findCommand(), getCommand(), checkCommand(), reindexCommand(),
-		c.statusCommand(), c.compareCommand(), c.deleteCommand())
+		c.statusCommand(), c.compareCommand(),
+		setCommand(), c.deleteCommand())
 	for _, verb := range root.Commands() {
 		verb.Example = c.examples(verb.Example)
 	}

@@ -117,3 +117,54 @@ func TestDeleteAsksOnATerminal(t *testing.T) {
 	}
 	holds(t, store, "2")
 }
+
+// TestSetDoesNotEcho what is typed, and asks before it changes all tokens of a client.
+func TestSetDoesNotEcho(t *testing.T) {
+	at, store := kept(t, nil, numbered("1", "2")...)
+	s := newScreen(t)
+	code, out := s.run([]string{"set", at, "1", "refresh_token"}, [2]string{"refresh_token: ", "fake-refresh-typed"})
+	if code != exitOK || !strings.Contains(out, "1 set") || strings.Contains(s.text(), "fake-refresh") {
+		t.Errorf("exit code %d\n%s%s", code, out, s.text())
+	}
+	if token(t, store, "1").RefreshToken != "fake-refresh-typed" {
+		t.Error("it is not set")
+	}
+	for _, answer := range []string{"no", "yes"} {
+		s := newScreen(t)
+		code, out := s.run([]string{"set", at, "client_secret", "--client", "CLIENTAAAA"},
+			[2]string{"client_secret: ", "cs-fake-typed"}, [2]string{"Set the client_secret of 2 tokens of this client? Type yes to go on: ", answer})
+		set := token(t, store, "2").ClientSecret == "cs-fake-typed"
+		if (code == exitOK) != (answer == "yes") || set != (answer == "yes") || strings.Contains(s.text(), "cs-fake") {
+			t.Errorf("%s: exit code %d\n%s%s", answer, code, out, s.text())
+		}
+	}
+}
+
+// TestGetRevealsToAPerson who sees the terminal and says yes.
+func TestGetRevealsToAPerson(t *testing.T) {
+	at, _ := kept(t, nil, numbered("1")...)
+	for _, answer := range []string{"no", "yes"} {
+		s := newScreen(t)
+		done := make(chan int)
+		go func() {
+			done <- Command{Stdin: s.tty, Stdout: s.tty, Stderr: s.tty}.Run(t.Context(), []string{"get", at, "1", "--reveal", "refresh_token"})
+		}()
+		s.waitFor("Show the refresh_token of token 1 on this screen? Type yes to go on: ")
+		if _, err := s.person.WriteString(answer + "\n"); err != nil {
+			t.Fatal(err)
+		}
+		code := <-done
+		if answer == "yes" {
+			s.waitFor("fake-refresh1")
+		} else {
+			s.waitFor("nothing was changed")
+		}
+		if (code == exitOK) != (answer == "yes") || strings.Contains(s.text(), "fake-refresh1") != (answer == "yes") {
+			t.Errorf("%s: exit code %d\n%s", answer, code, s.text())
+		}
+	}
+	s := newScreen(t)
+	if code, out := s.run([]string{"get", at, "1", "--reveal", "refresh_token"}); code != exitUsage || out != "" || !s.waitFor("on a terminal only") {
+		t.Errorf("into a pipe: exit code %d\n%s", code, out)
+	}
+}
