@@ -32,6 +32,7 @@ import (
 	"time"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/tokensource"
 	"github.com/spf13/cobra"
 )
 
@@ -54,8 +55,12 @@ type Command struct {
 	// an *os.File counts as a terminal.
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
-	// HTTP sends the requests of refresh and revoke; nil means http.DefaultClient.
-	HTTP *http.Client
+	// Redeemer redeems the refresh tokens of the provider, for refresh, and Revoke revokes a
+	// token there, for revoke; nil means Zoho, whose requests HTTP sends. A nil HTTP means
+	// http.DefaultClient.
+	Redeemer tokensource.Redeemer
+	Revoke   func(context.Context, tokenstore.OAuthToken) error
+	HTTP     *http.Client
 	// Now is the clock by which a token has expired; nil means time.Now.
 	Now func() time.Time
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func (c Command) deleteCommand() *cobra.Command {
+func deleteCommand() *cobra.Command {
 	var user string
 	var ask consent
 	verb := &cobra.Command{
@@ -31,27 +31,12 @@ not be deleted, 4 if one was changed meanwhile, and 3 if one was not there.`,
 		Example: `  {name} delete {local} 17 18 --dry-run
   {name} delete {local} 17 18
   {name} delete {service} --user amelia@zylker.com:60001234567 --yes --json`,
-		Args: func(_ *cobra.Command, args []string) error {
-			switch {
-			case len(args) == 0:
-				return &usageError{errors.New("want a STORE, and then IDs or --user")}
-			case len(args) == 1 && user == "":
-				return &usageError{errors.New("name the tokens by their IDs, or give --user")}
-			case len(args) > 1 && user != "":
-				return &usageError{errors.New("give either IDs or --user")}
-			}
-			return nil
-		},
+		Args: func(_ *cobra.Command, args []string) error { return idsOrUser(args, user) },
 
 		ValidArgsFunction: completeStore,
 		RunE: func(verb *cobra.Command, args []string) error {
-			if err := ask.canAsk(verb); err != nil {
-				return err
-			}
-			return withExisting(verb.Context(), args[0], ask.dryRun, func(store tokenstore.OpenStore) error {
-				d := &deletion{store: store, report: changes{DryRun: ask.dryRun}}
-				return d.run(verb, args[0], args[1:], user, &ask)
-			})
+			d := &deletion{question: "Delete", deleted: "deleted", would: "would be deleted"}
+			return d.start(verb, args, user, &ask)
 		},
 	}
 	verb.Flags().StringVar(&user, "user", "", "delete all tokens of the user with this `NAME`, normally mail:organisation")
@@ -59,17 +44,40 @@ not be deleted, 4 if one was changed meanwhile, and 3 if one was not there.`,
 	return verb
 }
 
-// The outcomes of a deletion.
-const (
-	outcomeDeleted     = "deleted"
-	outcomeWouldDelete = "would be deleted"
-)
+// idsOrUser requires a store, and then either IDs or a user.
+func idsOrUser(args []string, user string) error {
+	switch {
+	case len(args) == 0:
+		return &usageError{errors.New("want a STORE, and then IDs or --user")}
+	case len(args) == 1 && user == "":
+		return &usageError{errors.New("name the tokens by their IDs, or give --user")}
+	case len(args) > 1 && user != "":
+		return &usageError{errors.New("give either IDs or --user")}
+	}
+	return nil
+}
 
 // deletion deletes the tokens that it has shown.
 type deletion struct {
+	question       string // without what is deleted
+	deleted, would string // the outcomes
+	// revoke, if not nil, revokes each token before it is deleted.
+	revoke func(context.Context, tokenstore.OAuthToken) error
+
 	store  tokenstore.Store
 	report changes
 	shown  []shownToken
+}
+
+func (d *deletion) start(verb *cobra.Command, args []string, user string, ask *consent) error {
+	if err := ask.canAsk(verb); err != nil {
+		return err
+	}
+	d.report.DryRun = ask.dryRun
+	return withExisting(verb.Context(), args[0], ask.dryRun, func(store tokenstore.OpenStore) error {
+		d.store = store
+		return d.run(verb, args[0], args[1:], user, ask)
+	})
 }
 
 // shownToken is a token as somebody has seen it before saying yes.
@@ -138,7 +146,7 @@ func (d *deletion) look(ctx context.Context, ids []string, user string) error {
 func (d *deletion) show(token shownToken) {
 	token.row = d.report.add(change{ID: token.id, User: token.user, Outcome: outcomeNotTried})
 	if d.report.DryRun {
-		d.report.Tokens[token.row].Outcome = outcomeWouldDelete
+		d.report.Tokens[token.row].Outcome = d.would
 	}
 	if token.damaged != nil {
 		d.report.Tokens[token.row].Reason = token.damaged.Error()
@@ -162,7 +170,7 @@ func (d *deletion) confirm(verb *cobra.Command, ask *consent) error {
 	if err := p.end(); err != nil {
 		return err
 	}
-	return ask.ask(verb, fmt.Sprintf("Delete %s? This cannot be undone.", count(len(d.shown), "token")))
+	return ask.ask(verb, fmt.Sprintf("%s %s? This cannot be undone.", d.question, count(len(d.shown), "token")))
 }
 
 // deleteAll deletes what was shown, and what other tokens of the user there are.
@@ -174,7 +182,7 @@ func (d *deletion) deleteAll(ctx context.Context, user string) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if user == "" || row.Outcome != outcomeDeleted {
+		if user == "" || row.Outcome != d.deleted {
 			continue
 		}
 		// A table may hold several tokens of one user, and a find returns one.
@@ -191,6 +199,14 @@ func (d *deletion) deleteAll(ctx context.Context, user string) error {
 
 // deleteOne deletes a token if it is still what was shown, and returns what became of it.
 func (d *deletion) deleteOne(ctx context.Context, token shownToken) (outcome, reason string) {
+	if d.revoke != nil {
+		if token.damaged != nil {
+			return outcomeFailed, "it cannot be read, and so not be revoked; delete it, and revoke it at the provider"
+		}
+		if err := d.revoke(ctx, token.noted.OAuthToken); err != nil {
+			return outcomeFailed, "not revoked, and still stored: " + err.Error()
+		}
+	}
 	if token.damaged == nil {
 		same, err := unchanged(ctx, d.store, token.noted)
 		switch {
@@ -205,7 +221,7 @@ func (d *deletion) deleteOne(ctx context.Context, token shownToken) (outcome, re
 	if err := d.store.DeleteToken(ctx, token.id); err != nil {
 		return outcomeFailed, err.Error()
 	}
-	return outcomeDeleted, ""
+	return d.deleted, ""
 }
 
 // lookNoted reads a token, with its note if the store keeps notes. A query with an ID finds

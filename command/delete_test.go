@@ -82,7 +82,7 @@ func TestDeleteByIDs(t *testing.T) {
 	var report changes
 	code, out, errs = try(t, "", "delete", at, "2", "3", "--yes", "--json")
 	err := json.Unmarshal([]byte(out), &report)
-	if want := []change{{ID: "2", Outcome: outcomeMissing}, {ID: "3", User: "user3", Outcome: outcomeDeleted}}; err != nil || code != exitNotFound || !slices.Equal(report.Tokens, want) {
+	if want := []change{{ID: "2", Outcome: outcomeMissing}, {ID: "3", User: "user3", Outcome: "deleted"}}; err != nil || code != exitNotFound || !slices.Equal(report.Tokens, want) {
 		t.Errorf("again: exit code %d, %v\n%s%s", code, err, out, errs)
 	}
 	holds(t, store)

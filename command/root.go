@@ -42,7 +42,7 @@ report names something for a person to decide.`,
 	// did not find.
 	root.AddCommand(importCommand(), c.listCommand(), findCommand(), getCommand(), checkCommand(), reindexCommand(),
 		c.statusCommand(), c.compareCommand(),
-		setCommand(), c.deleteCommand())
+		setCommand(), c.refreshCommand(), c.revokeCommand(), deleteCommand())
 	for _, verb := range root.Commands() {
 		verb.Example = c.examples(verb.Example)
 	}
