@@ -67,7 +67,7 @@ there is no such token.`,
 			return withExisting(verb.Context(), args[0], ask.dryRun, func(store tokenstore.OpenStore) error {
 				s.store = store
 				if client != "" {
-					err = s.ofClient(verb, client, &ask)
+					err = s.ofClient(verb, args[0], client, &ask)
 				} else {
 					s.report.add(change{ID: args[1], Outcome: outcomeNotTried})
 					s.one(verb.Context(), 0)
@@ -204,7 +204,7 @@ func (s *setting) try(ctx context.Context, id string) (outcome, user string, err
 const atOnce = 8
 
 // ofClient sets the field of all tokens of a client.
-func (s *setting) ofClient(verb *cobra.Command, client string, ask *consent) error {
+func (s *setting) ofClient(verb *cobra.Command, url, client string, ask *consent) error {
 	ctx := verb.Context()
 	m := newMeter(verb)
 	defer m.clear()
@@ -240,6 +240,9 @@ func (s *setting) ofClient(verb *cobra.Command, client string, ask *consent) err
 	}
 	switch {
 	case len(s.report.Tokens) == 0 && len(unread) == 0:
+		if nothing := ifNothing(ctx, s.store, url); nothing != nil {
+			return nothing
+		}
 		return &usageError{errors.New("no token of the store has this client ID")}
 	case len(open) > 0:
 		question := fmt.Sprintf("Set the %s of %s of this client?", s.field.name, count(len(open), "token"))

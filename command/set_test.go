@@ -84,8 +84,10 @@ func TestSetRefuses(t *testing.T) {
 	if after := token(t, store, "1"); after != before {
 		t.Error("the token has changed")
 	}
-	if code, _, errs := try(t, "x", "set", "memory:", "1", "refresh_token"); code != exitNotFound || !strings.Contains(errs, "nothing of a store") {
-		t.Errorf("exit code %d\n%s", code, errs)
+	for _, args := range [][]string{{"1", "refresh_token"}, {"client_secret", "--client", "c", "--yes"}} {
+		if code, _, errs := try(t, "x", append([]string{"set", "memory:"}, args...)...); code != exitNotFound || !strings.Contains(errs, "nothing of a store") {
+			t.Errorf("%v: exit code %d\n%s", args, code, errs)
+		}
 	}
 	if code, out, _ := try(t, "fake-refresh-new", "set", at, "1", "refresh_token", "--dry-run"); code != exitOK || !strings.Contains(out, "1 would be set (dry run") {
 		t.Errorf("exit code %d\n%s", code, out)

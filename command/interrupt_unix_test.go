@@ -1,0 +1,88 @@
+//go:build unix
+
+package command
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/secretstore"
+)
+
+// asCommand, in the environment, makes the test program the command.
+const asCommand = "TOKENSTORE_TEST_AS_COMMAND"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asCommand) == "" {
+		os.Exit(m.Run())
+	}
+	tokenstore.Register("stuck", func(context.Context, *url.URL) (tokenstore.OpenStore, error) {
+		return &stuck{secretstore.NewMemory()}, nil
+	})
+	os.Exit(Command{}.Main())
+}
+
+// stuck is a store that answers never, and does not look at its context for a minute.
+type stuck struct{ *secretstore.Store }
+
+func (*stuck) FindTokenByID(ctx context.Context, _ string) (tokenstore.OAuthToken, error) {
+	_, _ = fmt.Fprintln(os.Stderr, "begun")
+	<-ctx.Done()
+	_, _ = fmt.Fprintln(os.Stderr, "told")
+	time.Sleep(time.Minute)
+	return tokenstore.OAuthToken{}, ctx.Err()
+}
+
+// TestASecondInterruptEndsTheCommand at once, whatever the first one has to wait for.
+func TestASecondInterruptEndsTheCommand(t *testing.T) {
+	program := exec.CommandContext(t.Context(), os.Args[0], "get", "stuck:", "1") // #nosec G204 -- this test itself.
+	program.Env = append(os.Environ(), asCommand+"=1")
+	stderr, err := program.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := program.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewReader(stderr)
+	for _, want := range []string{"begun\n", "told\n"} {
+		line, err := lines.ReadString('\n')
+		if err != nil || line != want {
+			t.Fatalf("it says %q, want %q: %v", line, want, err)
+		}
+		// The default action of the signal is restored right after the context has ended.
+		time.Sleep(100 * time.Millisecond)
+		if err := program.Process.Signal(os.Interrupt); err != nil {
+			t.Fatal(err)
+		}
+	}
+	start := time.Now()
+	err = program.Wait()
+	var ended *exec.ExitError
+	if !errors.As(err, &ended) || time.Since(start) > 10*time.Second {
+		t.Fatalf("it ended after %v: %v", time.Since(start), err)
+	}
+	if status, ok := ended.Sys().(syscall.WaitStatus); !ok || !status.Signaled() || status.Signal() != syscall.SIGINT {
+		t.Errorf("it ended by itself: %v", err)
+	}
+}
+
+// TestMainRunsTheArguments of the process.
+func TestMainRunsTheArguments(t *testing.T) {
+	program := exec.CommandContext(t.Context(), os.Args[0], "--version") // #nosec G204 -- this test itself.
+	program.Env = append(os.Environ(), asCommand+"=1")
+	out, err := program.Output()
+	if err != nil || !strings.HasPrefix(string(out), "tokenstore ") {
+		t.Errorf("%q, %v", out, err)
+	}
+}
