@@ -115,7 +115,7 @@ var mutations = []mutation{
 	},
 	{
 		"an overwritten save is done although it may have begun after that write", "secretstore/overwritten.go",
-		"a.started.Sub(x.began) >= staleness.Patience", "a.started.Sub(x.began) >= 0",
+		"a.started.Sub(x.began) >= staleness.Patience", "a.started.Sub(x.began) >= 0*staleness.Patience",
 		"./secretstore TestOverwrittenSave", false,
 	},
 	{
@@ -364,7 +364,7 @@ var mutations = []mutation{
 	},
 	{
 		"tokens are as old as their writes, not their places in the call", "secretstore/group.go",
-		"\t\t\tp.next.created = it.created\n", "\t\t\t_ = it.created\n",
+		"\t\t\tm.plan.next.created = it.created\n", "\t\t\t_ = it.created\n",
 		races + "TestSaveTokensKeepsOrder", false,
 	},
 	{
