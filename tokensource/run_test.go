@@ -139,7 +139,6 @@ type run struct {
 	names   map[string]string // of claims
 	seed    maphash.Seed
 	wrong   []string
-	lone    bool
 }
 
 var errEnded = errors.New("the run has ended")
@@ -486,7 +485,7 @@ func (r *run) let(w *worker, how byte) {
 		c.ready, c.until, c.slept, w.slept = &a, time.Now().Add(asleep), true, true
 		return
 	}
-	a := reply{}
+	var a reply
 	if c.ready != nil {
 		a = *c.ready
 	} else {
