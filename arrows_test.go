@@ -49,6 +49,7 @@ var arrows = map[string][]string{
 // internals lists the same for the internal packages.
 var internals = map[string][]string{
 	"internal/adaptertest":   {"..."},
+	"internal/costs":         {},
 	"internal/escape":        {},
 	"internal/exampledriver": {"driver"},
 	"internal/fsfault":       {"."},

@@ -9,6 +9,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -44,7 +45,7 @@ const (
 	Zoho400
 )
 
-// token request parameters
+// tokenForm is what a token request asks for, and who asks.
 type tokenForm struct {
 	grantType, id, secret, code, redirect, verifier, refresh string
 	basic                                                    bool
@@ -53,7 +54,7 @@ type tokenForm struct {
 // readForm reads a request's parameters: from its body, as a form or multipart as some of
 // Zoho's SDKs send it, or from its URL, as Zoho's pages show it.
 func readForm(r *http.Request) (tokenForm, error) {
-	if err := r.ParseMultipartForm(1 << 16); err != nil && err != http.ErrNotMultipart { //nolint:errorlint // It is documented to be this one.
+	if err := r.ParseMultipartForm(1 << 16); err != nil && !errors.Is(err, http.ErrNotMultipart) {
 		return tokenForm{}, err
 	}
 	f := tokenForm{

@@ -1,3 +1,5 @@
+// Bulk saves in an account with the quotas and rates of the real service.
+
 package awssm_test
 
 import (

@@ -66,7 +66,7 @@ func TestGrowthSchedules(t *testing.T) {
 			t.Run(fmt.Sprintf("from %d, deaths %v", fanout, deaths), func(t *testing.T) {
 				c := newClock()
 				base, n := crowdedIndex(t, c, fanout)
-				for seed := range long(200, 10_000) {
+				for seed := range long(60, 10_000) {
 					random := rand.New(rand.NewPCG(uint64(seed), 21))
 					secrets := base.Clone()
 					processes := []process{tokenReader(n)}
@@ -159,7 +159,7 @@ func TestGrowthExplored(t *testing.T) {
 			t.Run(fmt.Sprintf("%s while %d grow", other, fanout), func(t *testing.T) {
 				c := newClock()
 				base, n := crowdedIndex(t, c, fanout)
-				runs := explore(long(1000, 50_000), func(choose func(int) int) {
+				runs := explore(long(250, 50_000), func(choose func(int) int) {
 					secrets := base.Clone()
 					claim := func(w int) process {
 						return process{fmt.Sprint("w", w), func(ctx context.Context, x index.Index) error {
@@ -185,7 +185,7 @@ func TestGrowthExplored(t *testing.T) {
 func TestGrowthStaleSchedules(t *testing.T) {
 	c := newClock()
 	base, n := crowdedIndex(t, c, 2)
-	for seed := range long(200, 10_000) {
+	for seed := range long(60, 10_000) {
 		random := rand.New(rand.NewPCG(uint64(seed), 23))
 		fresh := base.Clone()
 		secrets := drivertest.Stale(fresh, drivertest.Staleness{Reads: 1 + random.IntN(3), Choose: func(_ string, states int) int { return random.IntN(states) }})

@@ -72,3 +72,16 @@ func BenchmarkGetTokens(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkSaveTokens saves and deletes new tokens, as fast as a service in memory answers.
+func BenchmarkSaveTokens(b *testing.B) {
+	for _, n := range []int{1_000, 5_000} {
+		benchmark(b, n, func(b *testing.B, s *secretstore.Store, _ int) error {
+			if err := s.DeleteTokens(b.Context()); err != nil {
+				return err
+			}
+			_, err := s.SaveTokens(b.Context(), newTokens(n))
+			return err
+		})
+	}
+}

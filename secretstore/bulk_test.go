@@ -1,3 +1,6 @@
+// Bulk operations: what they cost, at which pace they write, and what a fault in the middle
+// of one leaves.
+
 package secretstore_test
 
 import (

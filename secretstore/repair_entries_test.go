@@ -1,3 +1,5 @@
+// A repair of an index of entries, while a person breaks one of them.
+
 package secretstore_test
 
 import (

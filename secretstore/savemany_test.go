@@ -3,7 +3,6 @@ package secretstore_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -161,29 +160,21 @@ func TestSaveTokensSeeTheKeysOfThoseBefore(t *testing.T) {
 // the later ones get too old. The index is still written only a few times, not once for
 // each token.
 func TestSaveTokensOnASlowService(t *testing.T) {
-	secrets, now := memory.New(), time.Unix(1_700_000_000, 0)
-	var saves, claims int
-	store := open(t, drivertest.Intercept(secrets, func(ctx context.Context, c drivertest.Call, do func(context.Context) error) error {
-		switch {
-		case c.Method != drivertest.Put:
-		case strings.Contains(c.Name, "/index/"):
-			claims++
-		default:
-			saves++
-			now = now.Add(time.Second)
+	clock := drivertest.NewClock()
+	secrets, n := counting(memory.New(), func(_ context.Context, name string) error {
+		if strings.Contains(name, "/tokens/") {
+			clock.Advance(time.Second)
 		}
-		return do(ctx)
-	}), secretstore.WithDocument(1), secretstore.WithClock(func() time.Time { return now }))
-	tokens := make([]tokenstore.OAuthToken, 500)
-	for i := range tokens {
-		tokens[i] = tokenstore.OAuthToken{UserName: fmt.Sprint("fake-user-", i), RefreshToken: fmt.Sprint("fake-refresh-", i)}
-	}
+		return nil
+	})
+	store := open(t, secrets, secretstore.WithDocument(1), secretstore.WithClock(clock.Now))
+	tokens := newTokens(500)
 	stored, err := store.SaveTokens(t.Context(), tokens)
 	if err != nil || slices.Contains(stored, tokenstore.OAuthToken{}) {
 		t.Errorf("not all are saved: %v", err)
 	}
-	if claims > 10 || saves != len(tokens) {
-		t.Errorf("%d tokens cost %d writes of tokens and %d of the index", len(tokens), saves, claims)
+	if n.index.Load() > 3 || n.tokens.Load() != int64(len(tokens)) {
+		t.Errorf("%d tokens cost %d writes of tokens and %d of the index", len(tokens), n.tokens.Load(), n.index.Load())
 	}
 }
 

@@ -29,8 +29,8 @@ func crash(t *testing.T, store tokenstore.Store) {
 	}
 }
 
-// TestTakeoverServesAllWaiters: a takeover's claim is longer than the one before it, but those who have waited
-// for that one wait for the takeover too.
+// TestTakeoverServesAllWaiters: a takeover's claim is longer than the one before it, but those
+// who have waited for that one wait for the takeover too.
 func TestTakeoverServesAllWaiters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, p := newFakeStore(stored(-time.Second)), &provider{delay: 2 * time.Second}
@@ -48,8 +48,9 @@ func TestTakeoverServesAllWaiters(t *testing.T) {
 	})
 }
 
-// TestNobodyWaitsForLongerThanTwoClaims: if takeover after takeover leads to nothing, a call ends after two claims, and
-// one that meets a claim that lasts longer than that ends at once, and says when to come back.
+// TestNobodyWaitsForLongerThanTwoClaims: if takeover after takeover leads to nothing, a call
+// ends after two claims, and one that meets a claim that lasts longer than that ends at once,
+// and says when to come back.
 func TestNobodyWaitsForLongerThanTwoClaims(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, p := newFakeStore(stored(-time.Second)), &provider{}

@@ -193,7 +193,8 @@ func (f *fleet) stored() tokenstore.OAuthToken {
 	}
 }
 
-// wantToken checks that every caller of a process got the token that is stored, and that it is good.
+// wantToken checks that every caller of a process got the token that is stored, and that it is
+// good.
 func (f *fleet) wantToken(process int, results []report) {
 	f.Helper()
 	now := f.stored()
@@ -287,8 +288,8 @@ func places(t *testing.T) map[string]func(*testing.T) place {
 	}
 }
 
-// onEach runs a test on every store, for a provider whose refresh tokens stay and for one that revokes
-// the family at a second use.
+// onEach runs a test on every store, for a provider whose refresh tokens stay and for one that
+// revokes the family at a second use.
 func onEach(t *testing.T, test func(*testing.T, place, provider)) {
 	for name, at := range places(t) {
 		t.Run(name, func(t *testing.T) {
@@ -303,8 +304,8 @@ func onEach(t *testing.T, test func(*testing.T, place, provider)) {
 	}
 }
 
-// TestOneRedemption: 8 processes with 32 callers each meet an expired token at once. One request is made,
-// and everybody gets the new token.
+// TestOneRedemption: 8 processes with 32 callers each meet an expired token at once. One
+// request is made, and everybody gets the new token.
 func TestOneRedemption(t *testing.T) {
 	onEach(t, func(t *testing.T, at place, p provider) {
 		f := newFleet(t, at, p, false)
@@ -315,10 +316,11 @@ func TestOneRedemption(t *testing.T) {
 	})
 }
 
-// TestKilledWinner: the process that redeems is killed before it gets the reply, so that nobody has what the
-// redemption gave. When its claim has ended another takes over. If the refresh token stays the same,
-// everybody gets a token. If it was for one use, it is asked about once more, and then everybody is told
-// that consent is needed, and since when; nobody asks about it again.
+// TestKilledWinner: the process that redeems is killed before it gets the reply, so that nobody
+// has what the redemption gave. When its claim has ended another takes over. If the refresh
+// token stays the same, everybody gets a token. If it was for one use, it is asked about once
+// more, and then everybody is told that consent is needed, and since when; nobody asks about it
+// again.
 func TestKilledWinner(t *testing.T) {
 	onEach(t, func(t *testing.T, at place, p provider) {
 		f := newFleet(t, at, p, false)
@@ -353,9 +355,9 @@ func TestKilledWinner(t *testing.T) {
 	})
 }
 
-// TestStoppedWinner: the process that has claimed is stopped before it sends anything, for longer than its
-// claim. Another takes over and redeems. The one that was stopped sees how late it is, sends nothing,
-// and gets the new token.
+// TestStoppedWinner: the process that has claimed is stopped before it sends anything, for
+// longer than its claim. Another takes over and redeems. The one that was stopped sees how late
+// it is, sends nothing, and gets the new token.
 func TestStoppedWinner(t *testing.T) {
 	onEach(t, func(t *testing.T, at place, p provider) {
 		f := newFleet(t, at, p, true)
@@ -371,10 +373,10 @@ func TestStoppedWinner(t *testing.T) {
 	})
 }
 
-// TestStoppedBeforeSave: the process that has redeemed is stopped before it gets the reply, for longer than
-// its claim. If the refresh token stays the same, another redeems it again, and everybody gets what that
-// saved. If it is for one use, the page promises nothing but that everybody ends with an answer: a second
-// use ends as it always does.
+// TestStoppedBeforeSave: the process that has redeemed is stopped before it gets the reply, for
+// longer than its claim. If the refresh token stays the same, another redeems it again, and
+// everybody gets what that saved. If it is for one use, the page promises nothing but that
+// everybody ends with an answer: a second use ends as it always does.
 func TestStoppedBeforeSave(t *testing.T) {
 	onEach(t, func(t *testing.T, at place, p provider) {
 		f := newFleet(t, at, p, false)

@@ -43,8 +43,8 @@ const callers = 32
 // claim is how long a claim lasts: the least that a Source accepts.
 const claim = 30 * time.Second
 
-// calm is how long a process's other goroutines have to come to rest before it is stopped: one that holds
-// a lock of SQLite's would stop the whole fleet.
+// calm is how long a process's other goroutines have to come to rest before it is stopped: one
+// that holds a lock of SQLite's would stop the whole fleet.
 const calm = time.Second / 2
 
 // orders are the instructions for a process.
@@ -100,7 +100,8 @@ type report struct {
 	What string
 	// Digest is that of the access token that a caller got.
 	Digest string
-	// Kind and Text are of a caller's error; Since is when the refresh token may have been spent.
+	// Kind and Text are of a caller's error; Since is when the refresh token may have been
+	// spent.
 	Kind, Text string
 	Since      time.Time
 	// N counts writes of the token.

@@ -1,3 +1,5 @@
+// The pace of writes, in simulated time.
+
 package pace_test
 
 import (

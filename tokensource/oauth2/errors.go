@@ -123,8 +123,9 @@ func refusesClient(err error) bool {
 // refusal is an answer that gives no token. errors.As finds an oauth2.RetrieveError in it.
 type refusal struct{ err *oauth2.RetrieveError }
 
-// withoutWords returns a refusal with the status, the time to come back and the error code if it is a known
-// one, and without everything else: a provider may quote the request, and the response has it.
+// withoutWords returns a refusal with the status, the time to come back and the error code if
+// it is a known one, and without everything else: a provider may quote the request, and the
+// response has it.
 func withoutWords(e *oauth2.RetrieveError) error {
 	bare := &oauth2.RetrieveError{Response: &http.Response{}}
 	if codes[e.ErrorCode] != nil {

@@ -18,7 +18,8 @@ import (
 	tokenoauth2 "example.com/tokenstore/tokensource/oauth2"
 )
 
-// A service calls an API as a user whose access token has expired. The accounts server is one for tests.
+// A service calls an API as a user whose access token has expired. The accounts server is one
+// for tests.
 func Example() {
 	accounts := accountstest.NewServer(accountstest.Config{Kind: accountstest.RevokeFamily})
 	defer accounts.Close()

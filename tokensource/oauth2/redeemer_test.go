@@ -1,4 +1,5 @@
-// The Redeemer against an accounts server: what it returns, what its errors mean, and how often it asks.
+// The Redeemer against an accounts server: what it returns, what its errors mean, and how often
+// it asks.
 
 package oauth2_test
 
@@ -283,8 +284,8 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// TestAutoDetectAsksOnce: an unknown outcome is not answered with a second request, as x/oauth2 does by
-// itself.
+// TestAutoDetectAsksOnce: an unknown outcome is not answered with a second request, as x/oauth2
+// does by itself.
 func TestAutoDetectAsksOnce(t *testing.T) {
 	for _, fault := range []accountstest.Fault{{LoseReply: true}, {Status: 500}, {Error: "invalid_grant"}, {Throttle: true}} {
 		s, config, _ := start(t, accountstest.Config{Kind: accountstest.RevokeFamily})

@@ -12,14 +12,14 @@ import (
 	"example.com/tokenstore/tokensource"
 )
 
-// TokenSource returns the tokens that s gives for query as an oauth2.TokenSource, for libraries that
-// want one. Its tokens have no refresh token, so nobody else can spend it, and their type is Bearer;
-// [WithType] sets another.
+// TokenSource returns the tokens that s gives for query as an oauth2.TokenSource, for libraries
+// that want one. Its tokens have no refresh token, so nobody else can spend it, and their type
+// is Bearer; [WithType] sets another.
 //
-// An oauth2.TokenSource has no context, so ctx is bound once and used by every call: when it ends,
-// every call fails with its error. Give it the context of what the calls are for as a whole, such as the
-// service's, and never that of one request. Where there is a choice, use s.Token or s.Transport,
-// which take the context of each call.
+// An oauth2.TokenSource has no context, so ctx is bound once and used by every call: when it
+// ends, every call fails with its error. Give it the context of what the calls are for as a
+// whole, such as the service's, and never that of one request. Where there is a choice, use
+// s.Token or s.Transport, which take the context of each call.
 //
 // The Source is a cache. oauth2.ReuseTokenSource around it gains nothing, and keeps a token that
 // [tokensource.Source.Renew] has replaced.

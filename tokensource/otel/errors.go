@@ -11,8 +11,8 @@ import (
 	"example.com/tokenstore/tokensource"
 )
 
-// kinds are the names of the kinds of error, in the order in which they are tried: one of the source's is
-// often one of the store's too.
+// kinds are the names of the kinds of error, in the order in which they are tried: one of the
+// source's is often one of the store's too.
 var kinds = []struct {
 	err  error
 	name string
@@ -40,7 +40,8 @@ var kinds = []struct {
 	{tokenstore.ErrUnavailable, "unavailable"},
 }
 
-// kindOf returns the name of an error's kind; _OTHER is the word of the semantic conventions for none.
+// kindOf returns the name of an error's kind; _OTHER is the word of the semantic conventions
+// for none.
 func kindOf(err error) string {
 	for _, k := range kinds {
 		if errors.Is(err, k.err) {
@@ -50,8 +51,8 @@ func kindOf(err error) string {
 	return "_OTHER"
 }
 
-// failure reports whether err is more than an answer: a race that was lost, and a secret or token that does
-// not exist, are in the course of things.
+// failure reports whether err is more than an answer: a race that was lost, and a secret or
+// token that does not exist, are in the course of things.
 func failure(err error) bool {
 	return err != nil && !errors.Is(err, tokenstore.ErrConflict) && !errors.Is(err, tokenstore.ErrNotFound) && !errors.Is(err, driver.ErrNotFound)
 }

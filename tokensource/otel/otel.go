@@ -1,5 +1,5 @@
-// Package otel reports what a token source and its store do as OpenTelemetry metrics and spans. It is
-// apart from package tokensource so that OpenTelemetry is not in everybody's program.
+// Package otel reports what a token source and its store do as OpenTelemetry metrics and spans.
+// It is apart from package tokensource so that OpenTelemetry is not in everybody's program.
 //
 //	observer, err := tokenotel.New()
 //	...
@@ -15,23 +15,25 @@
 //     attribute tokenstore.store.operation, with the words of [secretstore.Call].
 //   - tokenstore.store.secrets, a counter {secret}: the secrets that those calls read, listed or pruned.
 //
-// The count of a histogram is the number of steps or calls. Those that failed have the attribute
-// error.type, with the name of the kind of error. Redemptions per expiry, for example, are the count of
-// step.duration where the step is "redeemed", and tokens that need a person the count where error.type is
-// needs_consent.
+// The count of a histogram is the number of steps or calls. Those that failed have the
+// attribute error.type, with the name of the kind of error. The number of redemptions, for
+// example, is the count of step.duration where the step is "redeemed"; where its error.type is
+// needs_consent, a user has to log in again.
 //
 // # Spans
 //
-// Every step but those from memory is a span, "tokensource" and the step, and every call of the store
-// one, "secretstore" and the operation. Their parent is the span in the context. A refresh runs on a
-// goroutine of the Source, with the values of the context that began it, so its spans belong to the trace of
-// the call that began it and may end after it. A span's status is an error if the step failed; a race that
-// another process won and a secret that does not exist are none.
+// Every step but those from memory is a span, "tokensource" and the step, and every call of the
+// store one, "secretstore" and the operation. Their parent is the span in the context. A
+// refresh runs on a goroutine of the Source, with the values of the context that began it, so
+// its spans belong to the trace of the call that began it and may end after it. A span's status
+// is an error if the step failed; a race that another process won and a secret that does not
+// exist are none.
 //
 // # What is not reported
 //
-// Attributes name steps, operations and kinds of error and nothing else: no credential, no user, whose
-// name is personal data, no token's ID or secret's name, which may be a user's, and no text of an error.
+// Attributes name steps, operations and kinds of error and nothing else: no credential, no
+// user, whose name is personal data, no token's ID or secret's name, which may be a user's, and
+// no text of an error.
 package otel
 
 import (
@@ -57,7 +59,8 @@ const (
 	errorKey = attribute.Key("error.type")
 )
 
-// buckets are those that the semantic conventions recommend for the duration of calls, and two for waits.
+// buckets are those that the semantic conventions recommend for the duration of calls, and two
+// for waits.
 var buckets = []float64{.005, .01, .025, .05, .075, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10, 30, 60}
 
 // Observer reports to a meter and a tracer. It is safe for concurrent use.

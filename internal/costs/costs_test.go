@@ -1,6 +1,6 @@
 // What a refresh costs on each service, counted, for docs/tokensource.md.
 
-package tokensource_test
+package costs
 
 import (
 	"context"
@@ -27,7 +27,7 @@ import (
 var update = flag.Bool("update", false, "rewrite the table of costs in docs/tokensource.md")
 
 const (
-	costsPage  = "../docs/tokensource.md"
+	costsPage  = "../../docs/tokensource.md"
 	costsBegin = "| A refresh | AWS | Google Cloud | Vault |\n|---|---|---|---|\n"
 )
 
@@ -104,6 +104,13 @@ var refreshes = []renewal{
 	{name: "any other, the refresh token rotates, without that", left: 30 * time.Second, rotates: true},
 }
 
+// redeemerFunc is a redeemer.
+type redeemerFunc func(context.Context, tokenstore.OAuthToken) (tokenstore.OAuthToken, error)
+
+func (f redeemerFunc) Redeem(ctx context.Context, t tokenstore.OAuthToken) (tokenstore.OAuthToken, error) {
+	return f(ctx, t)
+}
+
 // cost returns the calls of a process that has had the token before.
 func (r renewal) cost(t *testing.T, w *service) string {
 	t.Helper()
@@ -129,18 +136,28 @@ func (r renewal) cost(t *testing.T, w *service) string {
 	})
 	var sources []*tokensource.Source
 	for _, s := range stores {
-		sources = append(sources, open(t, s, redeemer, tokensource.WithReuse(r.reuse), tokensource.WithClock(w.clock.Now),
-			tokensource.WithSleep(w.clock.Sleep), tokensource.WithForeground()))
+		source, err := tokensource.New(s, redeemer, tokensource.WithReuse(r.reuse), tokensource.WithForeground(),
+			tokensource.WithClock(w.clock.Now), tokensource.WithSleep(w.clock.Sleep), tokensource.WithRandom(func() float64 { return 0.5 }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := source.Close(context.WithoutCancel(t.Context())); err != nil {
+				t.Error(err)
+			}
+		})
+		sources = append(sources, source)
 	}
-	row := stored(0)
-	row.ID, row.Expiry = "", w.clock.Now().Add(time.Hour)
+	row := tokenstore.OAuthToken{
+		UserName: "u", ClientID: "c", ClientSecret: "s", RefreshToken: "refresh-0", AccessToken: "access-0", Expiry: w.clock.Now().Add(time.Hour),
+	}
 	if _, err := stores[0].SaveToken(t.Context(), row); err != nil {
 		t.Fatal(err)
 	}
 	// A life before, so that versions, indexes and memories are as they are in the long run.
 	turn := func(s *tokensource.Source) {
 		t.Helper()
-		if _, err := s.Token(t.Context(), byUser); err != nil {
+		if _, err := s.Token(t.Context(), tokenstore.OAuthToken{UserName: "u"}); err != nil {
 			t.Fatal(err)
 		}
 	}
