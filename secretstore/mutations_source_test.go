@@ -80,7 +80,7 @@ var sourceMutations = []mutation{
 	},
 	{
 		"source: removes its claim when the outcome is unknown", "tokensource/redeem.go",
-		"\t\tif kind == tokenstore.ErrUnavailable && ctx.Err() == nil {\n", "\t\tif kind == tokenstore.ErrUnavailable && ctx.Err() == nil {\n\t\t\t_, _ = f.swap(ctx, tokenstore.OAuthToken{}, \"\")\n",
+		"unknown && ctx.Err() == nil {\n", "unknown && ctx.Err() == nil {\n\t\t\t_, _ = f.swap(ctx, tokenstore.OAuthToken{}, \"\")\n",
 		sourceSchedules, false,
 	},
 	{

@@ -30,6 +30,8 @@ func (r *run) checkRevoked(before [3]bool, c choice) {
 
 // checkResults judges the results of the workers at the moment of their return.
 func (r *run) checkResults() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for _, w := range r.workers {
 		if w.done && !w.checked && !w.crashed {
 			w.checked = true
@@ -108,7 +110,7 @@ func (r *run) lossExcused() bool {
 func (r *run) checkEnd() {
 	sc := r.sc
 	for _, w := range r.workers {
-		if w.busy() {
+		if r.isBusy(w) {
 			r.violate("a worker never ends")
 			return
 		}
@@ -171,7 +173,7 @@ func (r *run) checkLater(round int) {
 	w := r.add(false)
 	synctest.Wait()
 	for range 200 {
-		if !w.busy() {
+		if !r.isBusy(w) {
 			break
 		}
 		cs := r.choices()
@@ -181,7 +183,7 @@ func (r *run) checkLater(round int) {
 		r.take(cs[0])
 	}
 	switch {
-	case w.busy():
+	case r.isBusy(w):
 		r.violate("a later worker never ends")
 	case time.Since(began) > 0 && !waits:
 		r.violate("a later worker waits for a claim that is over")

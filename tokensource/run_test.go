@@ -131,7 +131,7 @@ type run struct {
 	*world
 	t       *testing.T
 	start   time.Time
-	mu      sync.Mutex
+	mu      sync.Mutex // of what workers change
 	workers []*worker
 	sources []*tokensource.Source
 	end     chan struct{}
@@ -139,7 +139,6 @@ type run struct {
 	names   map[string]string // of claims
 	seed    maphash.Seed
 	wrong   []string
-	lone    bool
 }
 
 var errEnded = errors.New("the run has ended")
@@ -317,13 +316,21 @@ func (w *worker) open() *call {
 	return w.calls[0]
 }
 
-// busy: the worker is not at rest.
+// isBusy: the worker is not at rest.
+func (r *run) isBusy(w *worker) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return w.busy()
+}
+
 func (w *worker) busy() bool {
 	return !w.crashed && (!w.done || len(w.calls) > 0 || len(w.sleeps) > 0)
 }
 
 // choices are what may happen next; none: the run is over.
 func (r *run) choices() []choice {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	var cs []choice
 	var wake time.Time
 	sooner := func(t time.Time) {
@@ -429,6 +436,8 @@ func (r *run) take(c choice) {
 
 // untilWake is how long it is until somebody wakes up.
 func (r *run) untilWake() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	var first time.Time
 	sooner := func(t time.Time) {
 		if t.After(time.Now()) && (first.IsZero() || t.Before(first)) {
@@ -454,6 +463,8 @@ func (r *run) untilWake() time.Duration {
 
 // let lets a worker's call go on.
 func (r *run) let(w *worker, how byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	c := w.calls[0]
 	switch how {
 	case 'c':
@@ -474,7 +485,7 @@ func (r *run) let(w *worker, how byte) {
 		c.ready, c.until, c.slept, w.slept = &a, time.Now().Add(asleep), true, true
 		return
 	}
-	a := reply{}
+	var a reply
 	if c.ready != nil {
 		a = *c.ready
 	} else {
@@ -601,6 +612,8 @@ func (r *run) show(row tokenstore.Noted) string {
 
 // key is the state of the run: two runs with the same key go on alike.
 func (r *run) key() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	var b strings.Builder
 	fmt.Fprint(&b, time.Since(r.start), r.show(r.cur), r.deleted, r.left, r.edits, r.excuse, r.ticks, r.famDead, r.issued, r.asked, r.writes)
 	if r.left.stale > 0 {

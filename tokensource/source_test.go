@@ -174,7 +174,7 @@ func TestRefusalIsRememberedUntilConsent(t *testing.T) {
 		s, other := open(t, store, p), open(t, store, p)
 		for range 3 {
 			err := wantError(t, s, tokensource.ErrNeedsConsent)
-			if err.Since.IsZero() || err.Next.Sub(time.Now()) < 23*time.Hour {
+			if err.Since.IsZero() || time.Until(err.Next) < 23*time.Hour {
 				t.Errorf("since %s, next %s", err.Since, err.Next)
 			}
 			wantError(t, other, tokensource.ErrNeedsConsent)
