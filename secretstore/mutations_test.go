@@ -114,6 +114,26 @@ var mutations = []mutation{
 		"./index TestOmitMeetsOldMemory", false,
 	},
 	{
+		"an overwritten save is done although it may have begun after that write", "secretstore/overwritten.go",
+		"a.started.Sub(x.began) >= staleness.Patience", "a.started.Sub(x.began) >= 0*staleness.Patience",
+		"./secretstore TestOverwrittenSave", false,
+	},
+	{
+		"a save that was overwritten in part is done", "secretstore/overwritten.go",
+		"if wanted[i] != before[i] && now[i] == before[i] {", "if wanted[i] != before[i] && now == before {",
+		"./secretstore TestOverwrittenSave", false,
+	},
+	{
+		"several writes together overwrite a save", "secretstore/overwritten.go",
+		"p.target.generation != lost.target.generation+1 {", "p.target.generation <= lost.target.generation {",
+		"./secretstore TestOverwrittenSave", false,
+	},
+	{
+		"a save whose keys are in the index can be overwritten", "secretstore/overwritten.go",
+		"len(p.claims)+len(p.releases)+len(p.rests) > 0", "len(p.rests) > 0",
+		"./secretstore TestOverwrittenSave", false,
+	},
+	{
 		"an index that was put back counts as whole", "index/page.go",
 		"p.lacking = p.restored || lacking > 0", "p.lacking = lacking < 0",
 		races + "TestRestoredIndexHidesNoToken", false,
@@ -269,7 +289,7 @@ var mutations = []mutation{
 	},
 	{
 		"a state of unknown order counts as the latest", staleness,
-		"case asked.Sub(before.Since) < patience:", "case false:",
+		"case asked.Sub(before.Since) < Patience:", "case false:",
 		races + "TestEditIsNotReadBackwards", false,
 	},
 	{
@@ -344,7 +364,7 @@ var mutations = []mutation{
 	},
 	{
 		"tokens are as old as their writes, not their places in the call", "secretstore/group.go",
-		"\t\t\tp.next.created = it.created\n", "\t\t\t_ = it.created\n",
+		"\t\t\tm.plan.next.created = it.created\n", "\t\t\t_ = it.created\n",
 		races + "TestSaveTokensKeepsOrder", false,
 	},
 	{
