@@ -90,7 +90,11 @@ func open(t *testing.T, store tokenstore.Store, r tokensource.Redeemer, options 
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = s.Close(context.Background()) })
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		_ = s.Close(ctx)
+	})
 	return s
 }
 
@@ -314,7 +318,7 @@ func TestNotSavedIsSavedLater(t *testing.T) {
 		s := open(t, store, p)
 		for range 3 {
 			got, err := s.Token(t.Context(), byUser)
-			if got.AccessToken != "access-1" || !errors.Is(err, tokensource.ErrNotSaved) {
+			if got.AccessToken != "access-1" || got.UserName != "u" || got.ID != "1" || !errors.Is(err, tokensource.ErrNotSaved) {
 				t.Fatalf("Token: %q, %v", got.AccessToken, err)
 			}
 			time.Sleep(time.Minute)
