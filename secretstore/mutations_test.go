@@ -68,6 +68,26 @@ var mutations = []mutation{
 		races + "TestSearchFollowsARenamedUser", false,
 	},
 	{
+		"each of many finds lists the tokens again", "secretstore/search.go",
+		"!a.finding || a.scan.again || len", "!a.finding || len",
+		races + "TestFindTokensOfUnknownTokens", false,
+	},
+	{
+		"each of many finds reads the tokens again", "secretstore/search.go",
+		"if a.editedScan == nil {", "if true {",
+		races + "TestFindTokensOfUnknownTokens", false,
+	},
+	{
+		"a find of an unknown user reads all of a large index", "index/document_list.go",
+		"if v.layout.fanout <= atATime {", "if v.layout.fanout > 0 {",
+		races + "TestFindOfAnUnknownUserReadsPartOfALargeIndex", false,
+	},
+	{
+		"a batch writes one document after the other", "index/document_write.go",
+		"parallel.Each(ctx, len(parts), v.x.config.Parallelism,", "parallel.Each(ctx, len(parts), 1,",
+		"./index TestBatchWritesDocumentsInParallel", false,
+	},
+	{
 		"a search never stops before the last token", "secretstore/search.go",
 		"const searchChunk = 200", "const searchChunk = 1 << 20",
 		races + "TestSearchStopsAtTheHit", false,
