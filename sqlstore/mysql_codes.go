@@ -22,6 +22,7 @@ import (
 const (
 	mysqlNoTable        = 1146
 	mysqlNoColumn       = 1054
+	mysqlCollation      = 1267
 	mysqlDuplicateIndex = 1061
 	mysqlIndexPrefix    = 1089
 	mysqlLockWait       = 1205
@@ -62,6 +63,7 @@ var mysqlCodes = map[uint16]struct {
 	1046:             {tokenstore.ErrInvalidArgument, "no database is selected; name one"},
 	mysqlNoTable:     {tokenstore.ErrUnreadable, "the table does not exist; check that nobody removed it, and open the store again"},
 	mysqlNoColumn:    {tokenstore.ErrUnreadable, "the table has lost a column; open the store again"},
+	mysqlCollation:   {tokenstore.ErrUnreadable, "the table has another character set now; open the store again"},
 	mysqlLockWait:    {tokenstore.ErrUnavailable, "another connection holds the table; retry later, or set a longer busy timeout"},
 	mysqlDeadlock:    {tokenstore.ErrUnavailable, "another connection holds the table; retry later, or set a longer busy timeout"},
 	1053:             {tokenstore.ErrUnavailable, adviceDown},
@@ -85,7 +87,7 @@ var mysqlCodes = map[uint16]struct {
 	1292:             {tokenstore.ErrInvalidToken, adviceValue},
 	1366:             {tokenstore.ErrInvalidToken, adviceValue},
 	1364:             {tokenstore.ErrInvalidToken, adviceValue},
-	1062:             {tokenstore.ErrInvalidToken, "a unique index of the table refuses the change; drop it"},
+	1062:             {tokenstore.ErrInvalidToken, "a unique index of the table holds such a value already, perhaps in other case; choose another ID, or drop the index"},
 	1369:             {tokenstore.ErrInvalidToken, adviceTrigger},
 	1451:             {tokenstore.ErrInvalidToken, adviceTrigger},
 	1452:             {tokenstore.ErrInvalidToken, adviceTrigger},
@@ -190,5 +192,5 @@ func (mysqlDialect) busy(err error) bool {
 
 func (mysqlDialect) outdated(err error) bool {
 	code := mysqlCode(err)
-	return code == mysqlNoTable || code == mysqlNoColumn
+	return code == mysqlNoTable || code == mysqlNoColumn || code == mysqlCollation
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # MariaDB on a free port of 127.0.0.1, with a database of its own; see lib.sh for the three
 # ways to call it. Exports TOKENSTORE_TEST_MYSQL, a URL without credentials, MYSQL_PWD, the
-# password of its user, and TOKENSTORE_TEST_MYSQL_PID, the server's process.
+# password of its user, and TOKENSTORE_TEST_MYSQL_SERVER, the program mariadbd.
 #
 # The server is Debian's: what users run.
 set -euo pipefail
@@ -51,6 +51,7 @@ answers() {
 
 serve start "" 60
 export TOKENSTORE_TEST_MYSQL="mysql://127.0.0.1:$port/zohooauth?user=app" MYSQL_PWD=app-password
-export TOKENSTORE_TEST_MYSQL_PID=$server_pid
+TOKENSTORE_TEST_MYSQL_SERVER=$(command -v mariadbd)
+export TOKENSTORE_TEST_MYSQL_SERVER
 say "TOKENSTORE_TEST_MYSQL=$TOKENSTORE_TEST_MYSQL MYSQL_PWD=$MYSQL_PWD"
 attend "$@"
