@@ -1,0 +1,119 @@
+// Many users at once, with access tokens that end soon.
+
+package main
+
+import (
+	"context"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"example.com/tokenstore/accountstest"
+)
+
+const (
+	// life is that of an access token.
+	life = 40 * time.Second
+	// redeeming is how long the accounts server takes. A request that waits for a refresh
+	// takes at least that long, and no other does.
+	redeeming = 2 * time.Second
+)
+
+// TestLoad has two replicas serve every user about every other second. The users' tokens are
+// of all ages, so that all the time some have to be refreshed. Each is redeemed once in its
+// life, and nobody waits for that. With TOKENSTORE_LONG=1 it takes 40 seconds.
+func TestLoad(t *testing.T) {
+	n, lasts := 40, 8*time.Second
+	if os.Getenv("TOKENSTORE_LONG") != "" {
+		n, lasts = 500, life
+	}
+	var ago atomic.Int64 // how much earlier it is at Zoho, during the logins
+	config := accountstest.Zoho()
+	config.Life, config.Latency, config.Users = life, redeeming, users(n)
+	config.Now = func() time.Time { return time.Now().Add(-time.Duration(ago.Load())) }
+	f := newFleet(t, config)
+	for i, user := range config.Users {
+		// They end in 13 to 40 seconds: before 10 they are refreshed.
+		ago.Store(int64((life - 13*time.Second) * time.Duration(i) / time.Duration(n)))
+		f.login(user)
+	}
+	ago.Store(0)
+
+	replicas := []*replica{f.start(), f.start()}
+	ctx, stop := context.WithTimeout(t.Context(), lasts)
+	defer stop()
+	var served, waited atomic.Int64
+	var all sync.WaitGroup
+	for _, r := range replicas {
+		for _, user := range config.Users {
+			all.Go(func() {
+				for pause(ctx, rand.N(4*time.Second)) {
+					began := time.Now()
+					status, body, err := r.get(t.Context(), company(user.UserName()))
+					if err != nil || status != http.StatusOK {
+						t.Errorf("%d %s, %v", status, body, err)
+						return
+					}
+					served.Add(1)
+					if time.Since(began) >= redeeming {
+						waited.Add(1)
+					}
+				}
+			})
+		}
+	}
+	all.Wait()
+	for _, r := range replicas {
+		f.end(r)
+	}
+
+	counts := f.accounts.Counts()
+	doubles := doubleRedemptions(f.accounts.Requests())
+	t.Logf("%d users, %d requests, %d waited; %d redemptions, %d doubles", n, served.Load(), waited.Load(), counts.Redemptions, doubles)
+	if served.Load() < int64(n)*int64(lasts/time.Second)/2 {
+		t.Errorf("only %d requests were served: the machine is too slow for this test", served.Load())
+	}
+	if waited.Load()*1000 > served.Load() {
+		t.Errorf("%d of %d requests waited for a refresh", waited.Load(), served.Load())
+	}
+	if counts.Redemptions < n/10 {
+		t.Errorf("%d redemptions: too few to say anything", counts.Redemptions)
+	}
+	if doubles > 0 || counts.Throttled > 0 || counts.Refused > 0 || counts.Unauthorized > 0 {
+		t.Errorf("%d doubles, %+v", doubles, counts)
+	}
+}
+
+// doubleRedemptions counts the redemptions of a token whose access token was young still.
+func doubleRedemptions(requests []accountstest.Request) (n int) {
+	last := map[int]time.Time{}
+	for _, r := range requests {
+		if before, ok := last[r.Family]; ok && r.At.Sub(before) < life/2 {
+			n++
+		}
+		last[r.Family] = r.At
+	}
+	return n
+}
+
+func TestDoubleRedemptionsAreSeen(t *testing.T) {
+	at := time.Now()
+	got := doubleRedemptions([]accountstest.Request{{Family: 1, At: at}, {Family: 2, At: at}, {Family: 1, At: at.Add(time.Second)}, {Family: 2, At: at.Add(life)}})
+	if got != 1 {
+		t.Errorf("%d doubles, want 1", got)
+	}
+}
+
+// pause waits, and reports whether there is time left.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
