@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"example.com/tokenstore/accountstest"
+	"example.com/tokenstore/tokensource"
 )
 
 const (
@@ -43,7 +44,8 @@ func TestLoad(t *testing.T) {
 	}
 	ago.Store(0)
 
-	replicas := []*replica{f.start(), f.start()}
+	margin := tokensource.WithMargin(10 * time.Second) // as for any short life
+	replicas := []*replica{f.start(margin), f.start(margin)}
 	ctx, stop := context.WithTimeout(t.Context(), lasts)
 	defer stop()
 	var served, waited atomic.Int64

@@ -60,7 +60,7 @@ func start(ctx context.Context) error {
 
 // run serves until the context ends, and then completes what has begun: an access token
 // that was redeemed is saved before run returns. client reaches Zoho.
-func run(ctx context.Context, listener net.Listener, storeURL string, client *http.Client, log *slog.Logger) (err error) {
+func run(ctx context.Context, listener net.Listener, storeURL string, client *http.Client, log *slog.Logger, options ...tokensource.Option) (err error) {
 	defer func() { _ = listener.Close() }()
 	store, err := tokenstore.Open(ctx, storeURL)
 	if err != nil {
@@ -72,8 +72,8 @@ func run(ctx context.Context, listener net.Listener, storeURL string, client *ht
 	// Zoho takes a refresh token any number of times, but allows ten redemptions in ten
 	// minutes. With a bound in place of tokensource.Forever, a replica claims a token
 	// before it redeems it, always: one more write, and never two redemptions at once.
-	s.source, err = tokensource.New(store, zoho.Redeemer{HTTP: client},
-		tokensource.WithReuse(24*time.Hour), tokensource.WithObserver(s.count), tokensource.WithLogger(log))
+	options = append(options, tokensource.WithReuse(24*time.Hour), tokensource.WithObserver(s.count), tokensource.WithLogger(log))
+	s.source, err = tokensource.New(store, zoho.Redeemer{HTTP: client}, options...)
 	if err != nil {
 		return err
 	}

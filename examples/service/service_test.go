@@ -19,6 +19,7 @@ import (
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/accountstest"
+	"example.com/tokenstore/tokensource"
 	"example.com/tokenstore/zoho"
 )
 
@@ -65,7 +66,7 @@ type replica struct {
 	done chan error
 }
 
-func (f *fleet) start() *replica {
+func (f *fleet) start(options ...tokensource.Option) *replica {
 	f.Helper()
 	var lc net.ListenConfig
 	listener, err := lc.Listen(f.Context(), "tcp", "127.0.0.1:0")
@@ -75,7 +76,7 @@ func (f *fleet) start() *replica {
 	ctx, stop := context.WithCancel(f.Context())
 	r := &replica{url: "http://" + listener.Addr().String(), stop: stop, done: make(chan error, 1)}
 	log := slog.New(slog.NewTextHandler(&f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	go func() { r.done <- run(ctx, listener, f.storeURL, f.accounts.Client(), log) }()
+	go func() { r.done <- run(ctx, listener, f.storeURL, f.accounts.Client(), log, options...) }()
 	return r
 }
 
