@@ -104,9 +104,7 @@ func (w *world) do(method, to string, form url.Values) (at *url.URL, status int,
 // login follows the link to the consent page, and answers there.
 func (w *world) login(answer string) (status int, body string) {
 	w.Helper()
-	consent, _, page := w.do(http.MethodGet, w.base+"/login", nil)
-	_ = page
-	w.Log(consent, page)
+	consent, _, _ := w.do(http.MethodGet, w.base+"/login", nil)
 	if consent.Host != "accounts.zoho.com" {
 		w.Fatalf("/login leads to %s", consent.Host)
 	}
