@@ -403,3 +403,38 @@ func TestWithoutSwap(t *testing.T) {
 		}
 	})
 }
+
+// TestUnknownShortLife: with a margin that suits a short life, a process that has not seen an access
+// token begin does not take it for the end of a long one. Otherwise every process of a fleet would
+// refresh it as soon as it sees it.
+func TestUnknownShortLife(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, p := newFakeStore(stored(40*time.Second)), &provider{life: 40 * time.Second, keeps: true}
+		options := []tokensource.Option{tokensource.WithReuse(time.Hour), tokensource.WithMargin(10 * time.Second)}
+		first, second := open(t, store, p, options...), open(t, store, p, options...)
+		want(t, first, "access-0")
+		want(t, second, "access-0")
+		time.Sleep(25 * time.Second)
+		want(t, first, "access-0")
+		synctest.Wait()
+		if n := p.asked(); n != 0 {
+			t.Errorf("%d redemptions of a young token", n)
+		}
+		time.Sleep(6 * time.Second)
+		want(t, first, "access-0") // It is refreshed in the background.
+		synctest.Wait()
+		want(t, first, "access-1")
+		want(t, second, "access-0")
+		synctest.Wait()
+		third := open(t, store, p, options...)
+		for range 25 {
+			for _, s := range []*tokensource.Source{first, second, third} {
+				want(t, s, "access-1")
+			}
+			time.Sleep(time.Second)
+		}
+		if n := p.asked(); n != 1 {
+			t.Errorf("%d redemptions in one life", n)
+		}
+	})
+}
