@@ -4,13 +4,16 @@ package command
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"strings"
 	"text/tabwriter"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"example.com/tokenstore"
+	"golang.org/x/term"
 )
 
 func printJSON(w io.Writer, v any) error {
@@ -65,15 +68,23 @@ func (l *jsonList) end() error {
 // blockRows is how many rows of a table are held, so that their columns are aligned.
 const blockRows = 1000
 
-// table prints columns that are aligned, of many rows block by block.
+// table prints columns that are aligned, of many rows block by block. On a terminal that
+// is too narrow for a block, it prints its rows as stacks: each cell in a line of its own.
 type table struct {
-	w    *tabwriter.Writer
-	rows int
+	w      io.Writer
+	width  int // of the terminal; 0 elsewhere
+	header []string
+	rows   [][]string // of this block
+	begun  bool       // something is printed
+	narrow bool       // a block did not fit
+	err    error      // the first
 }
 
 func newTable(w io.Writer, header ...string) *table {
-	t := &table{w: tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)}
-	t.row(header...)
+	t := &table{w: w, header: header}
+	if fd, ok := terminal(w); ok {
+		t.width, _, _ = term.GetSize(fd) // Zero means unknown.
+	}
 	return t
 }
 
@@ -81,14 +92,67 @@ func (t *table) row(cells ...string) {
 	for i, c := range cells {
 		cells[i] = printable(c)
 	}
-	_, _ = io.WriteString(t.w, strings.TrimRight(strings.Join(cells, "\t"), "\t")+"\n")
-	if t.rows++; t.rows > blockRows {
-		_ = t.w.Flush() // The last flush reports the error again.
-		t.rows = 1
+	if t.rows = append(t.rows, cells); len(t.rows) == blockRows {
+		_ = t.flush() // The last flush reports the error again.
 	}
 }
 
-func (t *table) flush() error { return t.w.Flush() }
+// flush prints the rows that are held.
+func (t *table) flush() error {
+	rows := t.rows
+	t.rows = nil
+	if !t.begun {
+		rows = append([][]string{t.header}, rows...)
+	}
+	text, width := aligned(rows)
+	if t.narrow = t.narrow || t.width > 0 && width > t.width && len(rows) > 1; t.narrow {
+		if !t.begun {
+			rows = rows[1:]
+		}
+		text = t.stacked(rows)
+	}
+	t.begun = true
+	if t.err == nil && text != "" {
+		_, t.err = io.WriteString(t.w, text)
+	}
+	return t.err
+}
+
+// aligned returns rows as lines of aligned cells, and the width of the widest.
+func aligned(rows [][]string) (text string, width int) {
+	var out strings.Builder
+	w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
+	for _, cells := range rows {
+		_, _ = io.WriteString(w, strings.TrimRight(strings.Join(cells, "\t"), "\t")+"\n")
+	}
+	_ = w.Flush() // A strings.Builder takes everything.
+	for line := range strings.Lines(out.String()) {
+		width = max(width, utf8.RuneCountInString(line)-1)
+	}
+	return out.String(), width
+}
+
+// stacked returns rows with each cell that is not empty in a line of its own, behind its
+// header. What does not fit into a line is left to the terminal to wrap: it may be an ID
+// that somebody wants to copy.
+func (t *table) stacked(rows [][]string) string {
+	name := 0
+	for _, h := range t.header {
+		name = max(name, utf8.RuneCountInString(h))
+	}
+	var out strings.Builder
+	for i, cells := range rows {
+		if i > 0 || t.begun {
+			_, _ = out.WriteString("\n")
+		}
+		for j, cell := range cells {
+			if cell != "" {
+				_, _ = fmt.Fprintf(&out, "%-*s  %s\n", name, t.header[j], cell)
+			}
+		}
+	}
+	return out.String()
+}
 
 // printable replaces what could confuse a terminal or a table: an ID may hold
 // anything.

@@ -168,3 +168,30 @@ func TestGetRevealsToAPerson(t *testing.T) {
 		t.Errorf("into a pipe: exit code %d\n%s", code, out)
 	}
 }
+
+// TestTablesFitTheTerminal: a table that is too wide is stacked; in a pipe it never is, and
+// nowhere is there a colour.
+func TestTablesFitTheTerminal(t *testing.T) {
+	at, _ := kept(t, nil, expiring()...)
+	for columns, stacked := range map[uint16]bool{60: true, 120: false, 0: false} {
+		s := newScreen(t)
+		if err := unix.IoctlSetWinsize(int(s.tty.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: columns}); err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan int)
+		go func() {
+			done <- Command{Stdin: s.tty, Stdout: s.tty, Stderr: s.tty}.Run(t.Context(), []string{"list", at})
+		}()
+		if code := <-done; code != exitOK || !s.waitFor("user4") {
+			t.Fatal(code)
+		}
+		s.waitFor("access_token\r\n")
+		text := strings.ReplaceAll(s.text(), "\r\n", "\n")
+		if strings.Contains(text, "USER        user4\n") != stacked || strings.Contains(text, "ID  USER") == stacked || strings.Contains(text, "\x1b") {
+			t.Errorf("%d columns:\n%s", columns, text)
+		}
+	}
+	if _, out, _ := try(t, "", "list", at); !strings.HasPrefix(out, "ID  USER") {
+		t.Errorf("in a pipe:\n%s", out)
+	}
+}
