@@ -1,0 +1,78 @@
+package command
+
+import (
+	"errors"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"example.com/tokenstore/integration/internal/need"
+)
+
+// TestIncidentDrill goes through docs/operations.md on real servers, each step one
+// command: who holds a leaked refresh token; rotate it by hand; delete one user; change a
+// client's secret everywhere; move everything to the other cloud, and compare.
+func TestIncidentDrill(t *testing.T) {
+	program := need.Command(t)
+	stores := map[string]string{}
+	for name, store := range servers {
+		stores[name] = store(t)
+	}
+	for from, to := range map[string]string{"localstack": "vault", "vault": "localstack"} {
+		t.Run(from, func(t *testing.T) {
+			here, there := below(stores[from], "drill"), below(stores[to], "drilled")
+			d := drill{t: t, program: program}
+			d.step("", 3, "nothing of a store", "status", here, "--quiet")
+			d.step("", 0, "5 created", "import", source, "--to", here, "--keep-ids")
+			d.step("", 0, "tokens", "status", here, "--deep")
+			d.step("1000.fake-refresh-0001", 0, "amelia.burrows@zylker.com", "find", here, "--refresh-token-stdin")
+			d.step("1000.fake-refresh-new", 0, "1 set", "set", here, "1", "refresh_token")
+			d.step("1000.fake-refresh-0001", 3, "not found", "find", here, "--refresh-token-stdin")
+			d.step("1000.fake-refresh-new", 0, "amelia.burrows@zylker.com", "find", here, "--refresh-token-stdin")
+			d.step("", 0, "1 deleted", "delete", here, "--user", "o'brien@zylker.eu:20098765432", "--yes")
+			d.step("", 3, "not there", "delete", here, "--user", "o'brien@zylker.eu:20098765432", "--yes")
+			const client = "1000.CLIENTDDDDDDDDDDDDDDDDDDDDDDDD"
+			d.step("cs-fake-new", 0, "1 token: 1 set", "set", here, "--client", client, "client_secret", "--yes")
+			d.step("cs-fake-new", 0, "1 has it already", "set", here, "--client", client, "client_secret", "--yes")
+			d.step("", 0, "4 created", "import", here, "--to", there)
+			d.step("", 0, "4 same", "compare", here, there)
+			d.step("https://www.zohoapis.in", 0, "1 set", "set", here, "5", "api_domain")
+			d.step("", 4, "3 same, 1 differs", "compare", here, there)
+		})
+	}
+}
+
+// drill runs the command as a person would.
+type drill struct {
+	t       *testing.T
+	program string
+}
+
+// step runs a command with one line of standard input, and fails unless it ends with this
+// exit code and says something. Credentials must never be shown.
+func (d drill) step(stdin string, code int, says string, arguments ...string) {
+	d.t.Helper()
+	cmd := exec.CommandContext(d.t.Context(), d.program, arguments...) // #nosec G204 -- built by the test.
+	cmd.Stdin = strings.NewReader(stdin)
+	out, err := cmd.CombinedOutput()
+	got := 0
+	var ended *exec.ExitError
+	if errors.As(err, &ended) {
+		got = ended.ExitCode()
+	} else if err != nil {
+		d.t.Fatal(err)
+	}
+	if got != code || !strings.Contains(string(out), says) || strings.Contains(string(out), "fake-") {
+		d.t.Errorf("%s: exit code %d, want %d and %q\n%s", arguments[0], got, code, says, out)
+	}
+}
+
+// below returns the URL of a store below the prefix of another.
+func below(url, folder string) string {
+	place, parameters, has := strings.Cut(url, "?")
+	place = strings.TrimSuffix(place, "/") + "/" + folder
+	if has {
+		place += "?" + parameters
+	}
+	return place
+}
