@@ -39,7 +39,7 @@ import (
 // The exit codes.
 const (
 	exitOK         = 0 // success
-	exitFault      = 1 // a store could not be read or written
+	exitFault      = 1 // a store or the provider failed
 	exitUsage      = 2 // invalid arguments
 	exitNotFound   = 3 // there is no such token, or no store
 	exitIncomplete = 4 // done, but the report names something for a person to decide
@@ -75,9 +75,9 @@ func (c Command) Main() int {
 	return c.Run(ctx, os.Args[1:])
 }
 
-// Run runs the command and returns its exit code: 0 success; 1 a store could not be read
-// or written; 2 invalid arguments; 3 there is no such token, or no store; 4 done, but
-// the report names something for a person to decide. It may be called more than once.
+// Run runs the command and returns its exit code: 0 success; 1 a store or the provider
+// failed; 2 invalid arguments; 3 there is no such token, or no store; 4 done, but the
+// report names something for a person to decide. It may be called more than once.
 func (c Command) Run(ctx context.Context, args []string) int {
 	c = c.withDefaults()
 	root := c.root()

@@ -23,11 +23,12 @@ changes and deletes them.
 A store is named by a URL:
   ` + strings.Join(storeURLs(), "\n  ") + `
 
-No credential is taken from an argument or a URL, and none is shown.
+No credential is taken from an argument or a URL, and none is shown, except by get --reveal
+to a person at a terminal.
 
-Exit codes: 0 success; 1 a store could not be read or written; 2 invalid arguments;
-3 there is no such token, or nothing of a store is at that place; 4 done, but the
-report names something for a person to decide.`,
+Exit codes: 0 success; 1 a store or the provider failed; 2 invalid arguments; 3 there is no
+such token, or nothing of a store is at that place; 4 done, but the report names something
+for a person to decide.`,
 		Args:          noArgs,
 		RunE:          func(root *cobra.Command, _ []string) error { return root.Help() },
 		Version:       c.Version,

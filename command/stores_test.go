@@ -38,7 +38,7 @@ func TestNoSchemeIsWrittenDown(t *testing.T) {
 			continue
 		}
 		_, code, _ := strings.Cut(string(text), "\npackage command\n") // The package comment has an example.
-		for _, scheme := range []string{"file:", "sqlite:", "mysql:", "memory:", "awssm:", "gcpsm:", "vault:"} {
+		for _, scheme := range []string{"file:", "sqlite:", "mysql:", "mariadb:", "memory:", "awssm:", "gcpsm:", "vault:"} {
 			if strings.Contains(code, scheme) {
 				t.Errorf("%s names %s", name, scheme)
 			}
