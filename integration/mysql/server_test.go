@@ -38,6 +38,7 @@ func newServer(t *testing.T, settings ...string) *server {
 	t.Helper()
 	s := &server{program: need.MySQLServer(t), settings: settings}
 	var err error
+	//nolint:usetesting // The server, as its own user, must reach the folder.
 	s.folder, err = os.MkdirTemp("", "tokenstore-mariadb")
 	must(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(s.folder) })
@@ -143,6 +144,7 @@ func certificates(t *testing.T, folder string) {
 // TestTLS opens a server whose certificate is of an authority of its own, by URL.
 func TestTLS(t *testing.T) {
 	t.Parallel()
+	//nolint:usetesting // The server, as its own user, must reach the folder.
 	folder, err := os.MkdirTemp("", "tokenstore-tls")
 	must(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(folder) })
