@@ -2,12 +2,15 @@ package sqlstore_test
 
 import (
 	"context"
+	"crypto/tls"
 	"database/sql"
 	"errors"
 	"fmt"
 	"log"
 	"os"
 	"path/filepath"
+
+	"github.com/go-sql-driver/mysql"
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/sqlstore"
@@ -69,4 +72,19 @@ func ExampleNew() {
 	}
 	fmt.Println(user)
 	// Output: amelia
+}
+
+// A server needs the driver's configuration. The password comes from where the program
+// keeps its secrets.
+func ExampleOpenMySQL() {
+	config := mysql.NewConfig()
+	config.Net, config.Addr, config.DBName = "tcp", "db.example.com:3306", "zohooauth"
+	config.User, config.Passwd = "app", os.Getenv("MYSQL_PWD")
+	config.TLS = &tls.Config{ServerName: "db.example.com", MinVersion: tls.VersionTLS12}
+
+	store, err := sqlstore.OpenMySQL(context.Background(), config)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = store.Close() }()
 }

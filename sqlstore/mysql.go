@@ -41,6 +41,7 @@ func (d mysqlDialect) begin(ctx context.Context, db *sql.DB, table string, write
 	if err != nil {
 		return nil, told(d, err)
 	}
+	//nolint:gosec // Only names of our own tables.
 	_, err = tx.ExecContext(ctx, "INSERT INTO "+d.quote(counterTable)+" (table_name, highest) VALUES (?, 0) "+
 		"ON DUPLICATE KEY UPDATE highest = highest", strings.ToLower(table))
 	// There may be no such table yet.
@@ -85,6 +86,7 @@ func (d mysqlDialect) age(t *table) string {
 func (d mysqlDialect) placed(ctx context.Context, tx *sql.Tx, t *table, id string) error {
 	name := strings.ToLower(t.name)
 	if id != "" {
+		//nolint:gosec // Only names of our own tables.
 		_, err := tx.ExecContext(ctx, "REPLACE INTO "+d.quote(ageTable)+" (table_name, id) VALUES (?, ?)", name, id)
 		return err
 	}
@@ -96,12 +98,14 @@ func (d mysqlDialect) placed(ctx context.Context, tx *sql.Tx, t *table, id strin
 }
 
 func (d mysqlDialect) removed(ctx context.Context, tx *sql.Tx, t *table, id string) error {
-	name, err := strings.ToLower(t.name), error(nil)
+	name := strings.ToLower(t.name)
 	if id == "" {
-		_, err = tx.ExecContext(ctx, "DELETE FROM "+d.quote(ageTable)+" WHERE table_name = ?", name)
+		//nolint:gosec // Only names of our own tables.
+		_, err := tx.ExecContext(ctx, "DELETE FROM "+d.quote(ageTable)+" WHERE table_name = ?", name)
 		return err
 	}
-	_, err = tx.ExecContext(ctx, "DELETE FROM "+d.quote(ageTable)+" WHERE table_name = ? AND id = ?", name, id)
+	//nolint:gosec // Only names of our own tables.
+	_, err := tx.ExecContext(ctx, "DELETE FROM "+d.quote(ageTable)+" WHERE table_name = ? AND id = ?", name, id)
 	return err
 }
 

@@ -58,8 +58,20 @@ func OpenMySQL(ctx context.Context, configuration *mysql.Config, options ...Opti
 		return nil, err
 	}
 	s.owned = true
-	s.address = configuration.Net + " " + configuration.Addr + " " + configuration.DBName
+	s.address = s.identity(ctx, configuration)
 	return s, nil
+}
+
+// identity returns what tells the table from all others, by whatever name its server is
+// reached: the server's own names of itself, and when the table was created.
+func (s *Store) identity(ctx context.Context, configuration *mysql.Config) string {
+	var own sql.NullString
+	err := s.db.QueryRowContext(ctx, "SELECT CONCAT_WS(' ', @@hostname, @@port, @@datadir, DATABASE(), create_time) "+
+		"FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?", s.config.table).Scan(&own)
+	if err != nil || !own.Valid {
+		return configuration.Net + " " + configuration.Addr + " " + configuration.DBName
+	}
+	return own.String
 }
 
 // idleTime ends connections before servers and load balancers do.

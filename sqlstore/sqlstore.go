@@ -1,13 +1,13 @@
 // Package sqlstore keeps tokens in the table of the Zoho CRM SDKs, through
 // database/sql. A SQLite file is the embedded default; no server and no cgo is
-// needed.
+// needed. MySQL and MariaDB are the SDKs' own databases.
 //
 //	store, err := sqlstore.OpenSQLite(ctx, "tokens.db")
 //
 // [New] takes a database that the caller opened. tokenstore.Open takes the URLs
 // "sqlite:tokens.db", "sqlite:/var/lib/app/tokens.db" and "sqlite::memory:",
 // with the parameters table, busy_timeout (a duration such as 5s), upgrade and
-// readonly (true or false).
+// readonly (true or false), and those of MySQL, below.
 //
 // # The table
 //
@@ -40,8 +40,53 @@
 // error that matches tokenstore.ErrInvalidToken, and stores nothing. [WithUpgrade]
 // changes such a table to the current form.
 //
-// Empty and NULL are the same when read; NULL is written. The oldest token is
+// Empty and NULL are the same when read; NULL is written. In SQLite, the oldest token is
 // the one with the lowest rowid.
+//
+// # MySQL and MariaDB
+//
+// The URL is "mysql://db.example.com:3306/zohooauth?user=app", or "mariadb:", and
+// [OpenMySQL] takes the driver's own configuration. The server must be MySQL 5.7 or
+// MariaDB 10.2, or newer; the tests run on MariaDB 10.11. Beside the parameters of every
+// table a URL has
+//
+//   - user, and defaults_file, an option file of MySQL such as my.cnf, whose group
+//     [client] may hold user, password, host, port, socket, database and ssl-ca. A
+//     password is never in the URL: without one in the file, it is that of the
+//     environment variable MYSQL_PWD;
+//   - socket, the path of a Unix socket, instead of a host;
+//   - tls (true or false) and ca, a file with the certificates of the authorities that
+//     count. Without tls, the connection is encrypted and the server verified unless it is
+//     on this machine.
+//
+// The table must have the engine InnoDB, and its column id must be the primary key or
+// have a unique index. The account needs SELECT, INSERT, UPDATE and DELETE, and CREATE
+// and INDEX once, unless the tables are there: opening the store with an account that may
+// create them is enough. A table that the store creates holds IDs of up to 700 characters
+// and tokens of any length; in a table that an SDK's documentation creates, the sizes and
+// character sets of its columns hold, and a value that does not fit gives an error that
+// matches tokenstore.ErrTooLarge or tokenstore.ErrInvalidToken, and stores nothing.
+//
+// Keys and IDs are compared byte for byte, as everywhere, even if the collation of a
+// column ignores case, accents or spaces at the end, as most do. The SDKs compare by
+// that collation. If it is the reason why a unique index refuses an ID, the save gives an
+// error that matches tokenstore.ErrInvalidToken.
+//
+// Beside tokenstore_ids and tokenstore_notes, which are created with the table, there is a
+// table tokenstore_rows with the order of rows, which nothing in the SDKs' table tells.
+// The rows of an SDK come after those that the store knows, in the order of the numbers
+// that are their IDs.
+//
+// Writers take turns, by a lock on the table's row in tokenstore_ids, and their reads lock
+// what they read, so that an SDK's statement waits. It can be the victim of a deadlock, as
+// beside another SDK; the store's own transactions are retried until the busy timeout is
+// over. So is one whose connection is lost. If that happens while it is committed, the
+// outcome is unknown: the error matches tokenstore.ErrUnavailable and says that the change
+// may or may not have happened; it has happened wholly or not at all.
+//
+// The store cannot erase what the server keeps of deleted and replaced credentials: InnoDB
+// removes them from its files in its own time, and the server's binary log, its backups
+// and its replicas keep them longer.
 //
 // # Files
 //
@@ -71,12 +116,13 @@
 // # Errors
 //
 // Errors match the sentinels of package tokenstore, and the driver's error with
-// errors.As. Their text has SQLite's result code and what to do, but never SQLite's
+// errors.As. Their text has the database's code and what to do, but never its
 // own message: a trigger's may hold a credential. A busy database is unavailable, and
 // so, until it is opened again, is one whose file was moved or replaced; a full disk
 // is tokenstore.ErrQuota; a database that may only be read is denied, and so is a
 // delete that a trigger prevents; a file that is damaged or not a database is
-// unreadable. A row that cannot be read is unreadable too, and named by its rowid.
+// unreadable. A row that cannot be read is unreadable too, and named by its rowid, or in
+// MySQL by its ID.
 //
 // An expiry that cannot be understood does not make a row unreadable: it is taken
 // as unknown, stays in the table until a save brings a new one or another access
@@ -99,7 +145,7 @@ type Store struct {
 	db      *sql.DB
 	owned   bool   // Close closes db.
 	path    string // of a file that the store opened itself
-	address string // of a server that the store connects to itself
+	address string // what tells the table of a server that the store connects to from others
 	dialect dialect
 	config  config
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The real Zoho CRM SDKs for Python and Node.js, whose own file stores the tests
-# compare ours with; see lib.sh for the ways to call it (there is no server here).
+# The real Zoho CRM SDKs for Python and Node.js, whose own stores the tests compare ours
+# with, and their MySQL drivers; see lib.sh for the ways to call it (there is no server here).
 # Exports TOKENSTORE_TEST_ZOHO_PYTHON, a Python that has the SDK, and
 # TOKENSTORE_TEST_ZOHO_NODE, a folder with node_modules.
 set -euo pipefail

@@ -38,6 +38,7 @@ func newServer(t *testing.T, settings ...string) *server {
 	t.Helper()
 	s := &server{program: need.MySQLServer(t), settings: settings}
 	var err error
+	//nolint:usetesting // The server, as its own user, must reach the folder.
 	s.folder, err = os.MkdirTemp("", "tokenstore-mariadb")
 	must(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(s.folder) })
@@ -80,7 +81,7 @@ func (s *server) start(t *testing.T) {
 	must(t, s.cmd.Start())
 	s.ended = make(chan struct{})
 	go func() { _ = s.cmd.Wait(); close(s.ended) }()
-	db := s.config().connect(t, "tokens")
+	db := s.database().connect(t, "tokens")
 	for end := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		if err = db.PingContext(t.Context()); err == nil {
 			return
@@ -95,16 +96,24 @@ func (s *server) start(t *testing.T) {
 // kill ends the server as a crash would.
 func (s *server) kill(t *testing.T) {
 	t.Helper()
-	must(t, s.cmd.Process.Kill())
+	_ = s.cmd.Process.Kill() // It may have ended.
 	<-s.ended
 }
 
-func (s *server) config() database {
+// database is the server's only one.
+func (s *server) database() database {
 	return database{url: &url.URL{Host: s.address, RawQuery: "user=own"}, name: "tokens"}
 }
 
-// database is the server's only one.
-func (s *server) database(*testing.T) database { return s.config() }
+// crashed reports whether the server has ended by itself.
+func (s *server) crashed() bool {
+	select {
+	case <-s.ended:
+		return true
+	default:
+		return false
+	}
+}
 
 // certificates writes those of an authority and of a server to a folder, the latter for
 // 127.0.0.1.
@@ -135,6 +144,7 @@ func certificates(t *testing.T, folder string) {
 // TestTLS opens a server whose certificate is of an authority of its own, by URL.
 func TestTLS(t *testing.T) {
 	t.Parallel()
+	//nolint:usetesting // The server, as its own user, must reach the folder.
 	folder, err := os.MkdirTemp("", "tokenstore-tls")
 	must(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(folder) })
@@ -142,7 +152,7 @@ func TestTLS(t *testing.T) {
 	certificates(t, folder)
 	own := newServer(t, "--ssl-cert="+filepath.Join(folder, "server.pem"), "--ssl-key="+filepath.Join(folder, "key.pem"))
 	ca := "&ca=" + url.QueryEscape(filepath.Join(folder, "ca.pem"))
-	run(t, own.config().connect(t, "tokens"), "CREATE USER encrypted@'%'"+identified()+" REQUIRE SSL", "GRANT ALL ON tokens.* TO encrypted@'%'")
+	run(t, own.database().connect(t, "tokens"), "CREATE USER encrypted@'%'"+identified()+" REQUIRE SSL", "GRANT ALL ON tokens.* TO encrypted@'%'")
 	_, port, err := net.SplitHostPort(own.address)
 	must(t, err)
 	for name, c := range map[string]struct {
@@ -174,7 +184,7 @@ func TestTLS(t *testing.T) {
 func TestReadOnlyServer(t *testing.T) {
 	t.Parallel()
 	own := newServer(t)
-	d := own.database(t)
+	d := own.database()
 	s := d.open(t)
 	saved := save(t, s, full("u1", "1"))
 	root := d.connect(t, "tokens")

@@ -1,7 +1,7 @@
-// Calls the Node.js SDK's own FileStore: one JSON request a line on standard
+// Calls the Node.js SDK's own FileStore, or its DBStore for a MySQL URL: one JSON request a line on standard
 // input, one JSON reply a line on standard output.
 import * as readline from "node:readline";
-import { FileStore, OAuthToken, UserSignature } from "@zohocrm/nodejs-sdk-8.0/lib/index.js";
+import { DBBuilder, FileStore, OAuthToken, UserSignature } from "@zohocrm/nodejs-sdk-8.0/lib/index.js";
 
 const fields = {
   id: "Id", client_id: "ClientId", client_secret: "ClientSecret", refresh_token: "RefreshToken", access_token: "AccessToken",
@@ -29,8 +29,15 @@ function fromToken(token) {
   return to;
 }
 
+function openStore(path) {
+  if (!path.startsWith("mysql:")) return new FileStore(path);
+  const url = new URL(path);
+  return new DBBuilder().host(url.hostname).portNumber(url.port).databaseName(url.pathname.slice(1)).tableName("oauthtoken")
+    .userName(url.searchParams.get("user")).password(process.env.MYSQL_PWD).build();
+}
+
 async function call({ op, path, token, id }) {
-  const store = new FileStore(path);
+  const store = openStore(path);
   switch (op) {
     case "list": return { tokens: (await store.getTokens()).map(fromToken) };
     case "find": return { token: fromToken(await store.findToken(toToken(token))) };

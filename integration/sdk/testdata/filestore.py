@@ -1,10 +1,12 @@
-# Calls the Python SDK's own FileStore: one JSON request a line on standard
+# Calls the Python SDK's own FileStore, or its DBStore for a MySQL URL: one JSON request a line on standard
 # input, one JSON reply a line on standard output.
 import json
+import os
 import sys
+from urllib.parse import parse_qs, urlsplit
 
 from zohocrmsdk.src.com.zoho.api.authenticator.oauth_token import OAuthToken
-from zohocrmsdk.src.com.zoho.api.authenticator.store import FileStore
+from zohocrmsdk.src.com.zoho.api.authenticator.store import DBStore, FileStore
 from zohocrmsdk.src.com.zoho.crm.api.user_signature import UserSignature
 
 FIELDS = ["id", "client_id", "client_secret", "refresh_token", "access_token", "grant_token", "redirect_url", "api_domain"]
@@ -33,8 +35,16 @@ def from_token(token):
     return {name: value for name, value in fields.items() if value}
 
 
+def open_store(path):
+    if not path.startswith("mysql:"):
+        return FileStore(path)
+    url = urlsplit(path)
+    return DBStore(host=url.hostname, port_number=str(url.port), database_name=url.path[1:],
+                   user_name=parse_qs(url.query)["user"][0], password=os.environ["MYSQL_PWD"], table_name="oauthtoken")
+
+
 def call(request):
-    store = FileStore(request["path"])
+    store = open_store(request["path"])
     op = request["op"]
     if op == "list":
         return {"tokens": [from_token(t) for t in store.get_tokens()]}
