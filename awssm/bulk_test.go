@@ -34,7 +34,7 @@ func inAccount(t *testing.T, latency time.Duration, test func(*account)) {
 		config.Latency = latency
 		a := &account{T: t, clock: drivertest.NewWallClock(), calls: map[string]int{}}
 		a.service = awssmtest.New(config, a.clock)
-		a.service.Before(func(op, id string) {
+		a.service.Observe(func(op, id string) {
 			a.mu.Lock()
 			defer a.mu.Unlock()
 			if strings.Contains(id, "/index/") && (op == "CreateSecret" || op == "PutSecretValue") {

@@ -108,9 +108,9 @@ func crowd(t *testing.T, config awssmtest.Config, n int, save func(context.Conte
 	return got
 }
 
-// Of many processes that save one token at once, each save that takes effect costs one
-// version, and hardly any other does. So a day's versions last for as many saves; without
-// that limit all of them take effect.
+// Of many processes that save one token at once, each version is a save that others
+// overwrite; a save that has met conflicts for a while, and was overwritten by a single
+// write, is done without a version. So nobody is refused by the limit of a day's versions.
 func TestCrowd(t *testing.T) {
 	saves := map[string]func(context.Context, *secretstore.Store, tokenstore.OAuthToken) error{
 		"SaveToken": func(ctx context.Context, s *secretstore.Store, token tokenstore.OAuthToken) error {
@@ -122,10 +122,10 @@ func TestCrowd(t *testing.T) {
 			return err
 		},
 	}
-	for _, c := range []struct{ processes, versions, effective int }{
-		{80, awssmtest.Real().Versions, 80},
-		{128, awssmtest.Real().Versions, 83}, // 99 versions are left, divided by 1.2.
-		{128, 0, 120},                        // A few may give up after 32 conflicts.
+	for _, c := range []struct{ processes, versions int }{
+		{80, awssmtest.Real().Versions},
+		{128, awssmtest.Real().Versions},
+		{128, 0},
 	} {
 		for name, save := range saves {
 			t.Run(fmt.Sprintf("%d processes, %d versions, %s", c.processes, c.versions, name), func(t *testing.T) {
@@ -133,14 +133,11 @@ func TestCrowd(t *testing.T) {
 					config := awssmtest.Real()
 					config.Versions = c.versions
 					got := crowd(t, config, c.processes, save)
-					if got.effective < c.effective {
-						t.Errorf("%d saves took effect", got.effective)
+					if got.effective < c.processes {
+						t.Errorf("%d saves succeeded: %d met too many conflicts, %d were refused by the quota", got.effective, got.conflicts, got.quota)
 					}
-					if got.versions*5 > got.effective*6 {
-						t.Errorf("%d versions for %d saves", got.versions, got.effective)
-					}
-					if got.quota > 0 && (c.versions == 0 || c.processes < c.versions) {
-						t.Errorf("%d were refused by the quota", got.quota)
+					if most := c.processes * 6 / 5; got.versions > most {
+						t.Errorf("%d versions", got.versions)
 					}
 				})
 			})

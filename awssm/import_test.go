@@ -41,7 +41,7 @@ func (s users) Tokens(context.Context) iter.Seq2[tokenstore.OAuthToken, error] {
 func TestImport(t *testing.T) {
 	n := 1000
 	if os.Getenv("TOKENSTORE_LONG") != "" {
-		n = 20_000
+		n = 100_000
 	}
 	inAccount(t, 80*time.Millisecond, func(a *account) {
 		for _, outcome := range []importer.Outcome{importer.Created, importer.Present} {

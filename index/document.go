@@ -86,8 +86,8 @@ func WithFanout(fanout int) DocumentOption {
 	return func(x *Document) { x.initial.fanout = min(max(fanout, 1), MaxFanout) }
 }
 
-// NewDocument returns an index of documents. It also implements [Lister], [Resharder], [Sizer]
-// and [Omitter].
+// NewDocument returns an index of documents. It also implements [Lister], [Counter], [Resharder],
+// [Sizer] and [Omitter].
 func NewDocument(secrets driver.Secrets, c Config, options ...DocumentOption) Index {
 	x := &Document{source: newSource(secrets, c), initial: layout{fanout: 1}}
 	for _, o := range options {

@@ -67,6 +67,33 @@ func (x *Document) IDs(ctx context.Context) (ids []string, whole bool, err error
 	return ids, whole, nil
 }
 
+// More implements [Counter]. A change of the fan-out meanwhile can only make it report false.
+func (x *Document) More(ctx context.Context, n int) (bool, error) {
+	v := x.view()
+	if err := v.learnLayout(ctx); err != nil {
+		return false, err
+	}
+	if v.layout.fanout <= atATime {
+		return false, nil
+	}
+	ids := map[string]bool{}
+	for names := range slices.Chunk(x.names(v.layout), atATime) {
+		pages, err := x.readPages(ctx, names)
+		if err != nil {
+			return false, err
+		}
+		for _, p := range pages {
+			for _, f := range p.ids() {
+				ids[idOf(f)] = true
+			}
+		}
+		if len(ids) > n {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
 // seenPages returns, by name, the revisions of the documents that this process has seen
 // last.
 func (x *Document) seenPages() map[string]string {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"example.com/tokenstore/driver"
@@ -18,8 +19,9 @@ const moves = 8
 // layout that it used to find them.
 type documentView struct {
 	x      *Document
-	layout layout    // Fan-out 0: not known yet or, if pages has the root, there is no index.
-	rootAt time.Time // When this view read the root; zero if it did not.
+	mu     sync.Mutex // For what one call changes at the same time, see runPages.
+	layout layout     // Fan-out 0: not known yet or, if pages has the root, there is no index.
+	rootAt time.Time  // When this view read the root; zero if it did not.
 	pages  map[string]*page
 }
 

@@ -7,9 +7,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"example.com/tokenstore/driver"
+	"example.com/tokenstore/internal/parallel"
 )
 
 var (
@@ -17,9 +21,15 @@ var (
 	errFrozen = errors.New("index document is sealed")
 	// errMoved means that the root has another layout than the view.
 	errMoved = errors.New("the index layout has changed")
-	// errCrowded means that the index needs a larger fan-out before the batch goes on.
-	errCrowded = errors.New("index document is crowded")
 )
+
+// crowdedError means that the index needs a larger fan-out before a batch goes on.
+type crowdedError struct {
+	name   string // of the document that is crowded
+	fanout int
+}
+
+func (e *crowdedError) Error() string { return "index document is crowded" }
 
 // Claim writes each document that its keys belong to, once.
 func (v *documentView) Claim(ctx context.Context, claims ...Claim) ([][]Hint, error) {
@@ -51,14 +61,11 @@ type batch struct {
 	claiming bool
 	claims   []Claim
 	keys     []string
-	others   [][]Hint // of a claim
-	faults   []error  // By place in claims: why a page could not take them.
-	pending  []int    // Places in claims.
-	written  bool     // A document was written.
-
-	crowded string // With errCrowded: the document's name
-	grown   int    // and the fan-out that the index needs first.
-	ungrown error  // Why the index could not get a larger fan-out; the batch goes on without.
+	others   [][]Hint    // of a claim
+	faults   []error     // By place in claims: why a page could not take them.
+	pending  []int       // Places in claims.
+	written  atomic.Bool // A document was written.
+	ungrown  error       // Why the index could not get a larger fan-out; the batch goes on without.
 }
 
 func newBatch(claims []Claim) (*batch, error) {
@@ -118,16 +125,28 @@ func (b *batch) pendingKeys() []string {
 	return keys
 }
 
-// of returns the pending claims whose keys satisfy in, and the rest.
-func (b *batch) of(in func(key string) bool) (at, rest []int) {
+// part is the claims of a batch that belong to one document.
+type part struct {
+	name string
+	at   []int // Places in claims.
+	done bool
+}
+
+// parts returns the pending claims by document, in numerical order of the documents.
+func (b *batch) parts(x *Document, l layout) []*part {
+	byNumber := map[int]*part{}
 	for _, i := range b.pending {
-		if in(b.keys[i]) {
-			at = append(at, i)
-		} else {
-			rest = append(rest, i)
+		n := l.part(b.keys[i])
+		if byNumber[n] == nil {
+			byNumber[n] = &part{name: x.name(l, n)}
 		}
+		byNumber[n].at = append(byNumber[n].at, i)
 	}
-	return at, rest
+	parts := make([]*part, 0, len(byNumber))
+	for _, n := range slices.Sorted(maps.Keys(byNumber)) {
+		parts = append(parts, byNumber[n])
+	}
+	return parts
 }
 
 // run applies a batch, document by document. It follows, and if necessary finishes, a
@@ -154,7 +173,7 @@ func (v *documentView) run(ctx context.Context, b *batch) error {
 			return err
 		}
 	}
-	if b.written {
+	if b.written.Load() {
 		v.x.retire(ctx)
 	}
 	return nil
@@ -162,13 +181,14 @@ func (v *documentView) run(ctx context.Context, b *batch) error {
 
 // follow decides how a batch goes on after the result of runPages.
 func (v *documentView) follow(ctx context.Context, b *batch, err error, attempt int) error {
+	var crowded *crowdedError
 	switch {
 	case errors.Is(err, errFrozen):
 		err = v.x.passSeal(ctx, v.layout.epoch, attempt)
 		v.Forget()
-	case errors.Is(err, errCrowded):
-		if b.ungrown = v.x.grow(ctx, v.layout, b.grown); b.ungrown != nil {
-			v.x.leaveAlone(b.crowded)
+	case errors.As(err, &crowded):
+		if b.ungrown = v.x.grow(ctx, v.layout, crowded.fanout); b.ungrown != nil && ctx.Err() == nil {
+			v.x.leaveAlone(crowded.name)
 		}
 		v.Forget()
 		err = ctx.Err()
@@ -178,48 +198,85 @@ func (v *documentView) follow(ctx context.Context, b *batch, err error, attempt 
 	return err
 }
 
-// runPages applies the pending claims of a batch. A page that cannot take its claims does
-// not keep the others from being written.
+// runPages applies the pending claims of a batch, to several pages at a time. A page that
+// cannot take its claims does not keep the others from being written. What is still
+// pending afterwards waits for what the error says.
 func (v *documentView) runPages(ctx context.Context, b *batch) error {
-	l := v.layout
-	for _, name := range v.x.namesOf(l, b.pendingKeys()) {
-		at, rest := b.of(func(key string) bool { return v.x.name(l, l.part(key)) == name })
-		p, err := v.write(ctx, b, name, at)
-		switch {
-		case err == nil:
-			b.finish(p, at)
-		case concernsOne(err):
-			for _, i := range at {
-				b.faults[i] = err
-			}
-		default:
-			return err
-		}
-		b.pending = rest
+	l, parts := v.layout, b.parts(v.x, v.layout)
+	if err := v.mayCreateAny(ctx, parts); err != nil {
+		return err
 	}
+	var stopped atomic.Pointer[error] // The layout is to change first.
+	err := parallel.Each(ctx, len(parts), v.x.config.Parallelism, func(ctx context.Context, i int) error {
+		if stopped.Load() != nil {
+			return nil
+		}
+		err := v.runPage(ctx, l, b, parts[i])
+		if changes(err) {
+			stopped.CompareAndSwap(nil, &err)
+			return nil
+		}
+		return err
+	})
+	b.pending = nil
+	for _, p := range parts {
+		if !p.done {
+			b.pending = append(b.pending, p.at...)
+		}
+	}
+	switch first := stopped.Load(); {
+	case err != nil || first == nil:
+		return err
+	case v.layout != l:
+		return errMoved
+	default:
+		return *first
+	}
+}
+
+// changes reports whether an error of a page says that the layout is to change first.
+func changes(err error) bool {
+	var crowded *crowdedError
+	return errors.Is(err, errFrozen) || errors.Is(err, errMoved) || errors.As(err, &crowded)
+}
+
+// runPage applies a part of a batch.
+func (v *documentView) runPage(ctx context.Context, l layout, b *batch, part *part) error {
+	p, err := v.write(ctx, l, b, part)
+	switch {
+	case err == nil:
+		b.finish(p, part.at)
+	case concernsOne(err):
+		for _, i := range part.at {
+			b.faults[i] = err
+		}
+	default:
+		return err
+	}
+	part.done = true
 	return nil
 }
 
 // write applies a part of a batch to one page by compare-and-swap, and returns the page
 // as stored or, if there was nothing to change, as read.
-func (v *documentView) write(ctx context.Context, b *batch, name string, at []int) (*page, error) {
+func (v *documentView) write(ctx context.Context, l layout, b *batch, part *part) (*page, error) {
 	for attempt := 0; ; attempt++ {
-		p, err := v.writable(ctx, name)
+		p, err := v.writable(ctx, part.name)
 		if err != nil {
 			return nil, err
 		}
-		changing, err := v.x.permitted(ctx, v.layout, b, p, b.changing(p, at))
+		changing, err := v.x.permitted(ctx, l, b, p, b.changing(p, part.at))
 		if err == nil && len(changing) > 0 {
 			// If this fails, the view must read the page again.
-			delete(v.pages, name)
+			v.keep(part.name, nil)
 			b.change(p, changing, v.x.config.Now())
 			if err = v.x.save(ctx, p, v.x.room()); err == nil {
-				b.written = true
+				b.written.Store(true)
 			}
-			err = v.x.overflow(v.layout, b, p, err)
+			err = v.x.overflow(l, b, p, err)
 		}
 		if err == nil {
-			v.pages[name] = p
+			v.keep(part.name, p)
 			return p, nil
 		}
 		if !errors.Is(err, driver.ErrConflict) {
@@ -256,7 +313,10 @@ func (v *documentView) writable(ctx context.Context, name string) (*page, error)
 
 // known returns the page as the view knows it, or reads it.
 func (v *documentView) known(ctx context.Context, name string) (*page, error) {
-	if p := v.pages[name]; p != nil {
+	v.mu.Lock()
+	p := v.pages[name]
+	v.mu.Unlock()
+	if p != nil {
 		return p, nil
 	}
 	if name == v.x.root() {
@@ -265,17 +325,44 @@ func (v *documentView) known(ctx context.Context, name string) (*page, error) {
 	return v.x.readPage(ctx, name)
 }
 
+// keep keeps a page as it was last written; with nil it drops it.
+func (v *documentView) keep(name string, p *page) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if p == nil {
+		delete(v.pages, name)
+		return
+	}
+	v.pages[name] = p
+}
+
+// mayCreateAny is mayCreate for all parts whose page does not exist, so that the root is
+// read once for all of them.
+func (v *documentView) mayCreateAny(ctx context.Context, parts []*part) error {
+	for _, part := range parts {
+		if p := v.pages[part.name]; p != nil && !p.exists() && part.name != v.x.root() {
+			return v.mayCreate(ctx)
+		}
+	}
+	return nil
+}
+
 // mayCreate returns errMoved unless the layout was just read from the root: no process
 // would find the hints in a new document of an old layout.
 func (v *documentView) mayCreate(ctx context.Context) error {
-	if v.rootFresh() {
+	v.mu.Lock()
+	fresh, before := v.rootFresh(), v.layout
+	v.mu.Unlock()
+	if fresh {
 		return nil
 	}
-	before := v.layout
-	if _, err := v.readRoot(ctx); err != nil {
+	root, err := v.x.readRoot(ctx)
+	if err != nil {
 		return err
 	}
-	if v.layout != before {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.adopt(root); v.layout != before {
 		return errMoved
 	}
 	return nil

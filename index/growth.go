@@ -88,8 +88,8 @@ func doubled(fanout int) int { return min(2*fanout, MaxFanout) }
 // crowded reports whether more than three quarters of a limit are used; 0 means no limit.
 func crowded(used, limit int) bool { return limit > 0 && 4*used > 3*limit }
 
-// permitted returns which changes of a batch a page can take: usually all. It returns
-// errCrowded if the index needs a larger fan-out first. If the writes of the day are used
+// permitted returns which changes of a batch a page can take: usually all. It returns a
+// crowdedError if the index needs a larger fan-out first. If the writes of the day are used
 // up, a claim fails, and a release does nothing.
 func (x *Document) permitted(ctx context.Context, l layout, b *batch, p *page, changing []int) ([]int, error) {
 	if len(changing) == 0 {
@@ -97,8 +97,7 @@ func (x *Document) permitted(ctx context.Context, l layout, b *batch, p *page, c
 	}
 	if b.ungrown == nil {
 		if fanout := x.outgrown(ctx, l, b, p); fanout > l.fanout {
-			b.crowded, b.grown = p.name, fanout
-			return nil, errCrowded
+			return nil, &crowdedError{p.name, fanout}
 		}
 	}
 	if err := x.withinQuota(p); err != nil {
@@ -131,12 +130,14 @@ func (x *Document) outgrown(ctx context.Context, l layout, b *batch, p *page) in
 	if busy && x.spread(ctx, l) {
 		return doubled(l.fanout)
 	}
-	x.leaveAlone(p.name)
+	if ctx.Err() == nil {
+		x.leaveAlone(p.name)
+	}
 	return 0
 }
 
 // overflow handles the error of writing a batch's claims to a page. If the page had no room
-// for them, it returns errCrowded, unless no fan-out helps.
+// for them, it returns a crowdedError, unless no fan-out helps.
 func (x *Document) overflow(l layout, b *batch, p *page, err error) error {
 	if !errors.Is(err, ErrFull) || x.limits.MaxSize == 0 || !b.claiming {
 		return err
@@ -148,8 +149,7 @@ func (x *Document) overflow(l layout, b *batch, p *page, err error) error {
 	if fanout == 0 {
 		return err
 	}
-	b.crowded, b.grown = p.name, fanout
-	return errCrowded
+	return &crowdedError{p.name, fanout}
 }
 
 // divided returns the first doubling of the fan-out that divides the page's hints into parts

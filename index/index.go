@@ -126,6 +126,14 @@ type Lister interface {
 	IDs(ctx context.Context) (ids []string, whole bool, err error)
 }
 
+// Counter is implemented by an index that can tell whether it has many tokens without
+// reading all of itself.
+type Counter interface {
+	// More reports whether the index has certainly hints of more than n IDs. It reads no more
+	// than it needs for that, and nothing if reading all of the index is hardly dearer.
+	More(ctx context.Context, n int) (bool, error)
+}
+
 // Entry is a hash with its hints.
 type Entry struct {
 	Hash  string

@@ -28,7 +28,9 @@ type attempt struct {
 	finding bool // the operation is a find: it may search all tokens, and repairs nothing
 	witness *witness
 	before  map[string]string // by hash of a key: the revisions of its rows at an earlier look
-	scan    *scan             // what a search of all tokens has read; nil before it
+	// What a search of all tokens has read, for a key that the index leaves out, and for one
+	// that a person has changed; nil before it.
+	scan, editedScan *scan
 }
 
 func (s *Store) attempt() *attempt {

@@ -127,3 +127,55 @@ func TestFindTokensDoubtsAbsence(t *testing.T) {
 		}
 	}
 }
+
+// TestFindTokensOfUnknownTokens counts what it reads for tokens that are not stored: it
+// lists and searches the tokens once for all of them.
+func TestFindTokensOfUnknownTokens(t *testing.T) {
+	const n, unknown = 300, 100
+	for name, limit := range map[string]int{"few tokens": 1000, "many tokens": 10} {
+		t.Run(name, func(t *testing.T) {
+			options := []secretstore.Option{secretstore.WithDocument(4), secretstore.WithScanLimit(limit)}
+			var reads atomic.Int64
+			store := open(t, drivertest.Inject(stored(t, n, options...), func(c drivertest.Call) drivertest.Outcome {
+				reads.Add(1)
+				return drivertest.Outcome{}
+			}), options...)
+			var queries []tokenstore.OAuthToken
+			for i := range unknown {
+				queries = append(queries, tokenstore.OAuthToken{UserName: fmt.Sprint("unknown-", i)}, tokenstore.OAuthToken{AccessToken: fmt.Sprint("unknown-", i)})
+			}
+			found, err := store.FindTokens(t.Context(), queries)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, token := range found {
+				if token != (tokenstore.OAuthToken{}) {
+					t.Errorf("query %d finds %q", i, token.ID)
+				}
+			}
+			// Each token by either search, the names that are derived from the users, and the
+			// index, a few times.
+			if most := int64(2*n + unknown + 40); reads.Load() > most {
+				t.Errorf("%d reads, want %d at most", reads.Load(), most)
+			}
+		})
+	}
+}
+
+// TestFindOfAnUnknownUserReadsPartOfALargeIndex: there are obviously more tokens than a find
+// reads all of, so that it need not list them.
+func TestFindOfAnUnknownUserReadsPartOfALargeIndex(t *testing.T) {
+	const n, fanout = 500, 256
+	options := []secretstore.Option{secretstore.WithDocument(fanout), secretstore.WithScanLimit(50)}
+	var reads atomic.Int64
+	store := open(t, drivertest.Inject(stored(t, n, options...), func(c drivertest.Call) drivertest.Outcome {
+		reads.Add(1)
+		return drivertest.Outcome{}
+	}), options...)
+	if _, err := store.FindToken(t.Context(), tokenstore.OAuthToken{UserName: "unknown"}); !errors.Is(err, tokenstore.ErrNotFound) {
+		t.Fatal(err)
+	}
+	if most := int64(50); reads.Load() > most {
+		t.Errorf("%d reads, want %d at most", reads.Load(), most)
+	}
+}

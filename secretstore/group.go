@@ -76,10 +76,14 @@ func (g *group) planAll(ctx context.Context, items []*item) {
 		if m.problem = it.token.Validate(); m.problem == nil {
 			m.plan, m.problem = g.plan(ctx, it.token)
 		}
-		if m.problem != nil {
+		switch {
+		case m.problem != nil:
 			m.plan = nil
-		} else if p := m.plan; !p.unchanged && p.target.inserts() {
-			p.next.created = it.created
+		case m.plan.unchanged:
+		case it.race.overwritten(m.plan) != nil:
+			m.plan = &plan{unchanged: true, next: it.race.overwritten(m.plan)}
+		case m.plan.target.inserts():
+			m.plan.next.created = it.created
 		}
 		g.members = append(g.members, m)
 	}
@@ -299,7 +303,7 @@ func (g *group) writeAll(ctx context.Context, settled []*member) {
 	// The errors are those of the members; a context that ended ends the next group.
 	_ = g.s.parallel(ctx, len(settled), func(ctx context.Context, i int) error {
 		if g.tooOld() != nil {
-			return nil
+			return nil //nolint:nilerr // It is left to the next group.
 		}
 		m := settled[i]
 		if m.problem = g.commit(ctx, m.plan); m.problem == nil {
@@ -312,6 +316,9 @@ func (g *group) writeAll(ctx context.Context, settled []*member) {
 		switch {
 		case m.done:
 		case m.problem != nil:
+			if errors.Is(m.problem, driver.ErrConflict) {
+				m.race.failed(g.attempt, m.plan)
+			}
 			g.failed(m, m.problem, 1)
 		default:
 			late = append(late, m)

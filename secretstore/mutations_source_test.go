@@ -80,7 +80,7 @@ var sourceMutations = []mutation{
 	},
 	{
 		"source: removes its claim when the outcome is unknown", "tokensource/redeem.go",
-		"\t\tif kind == tokenstore.ErrUnavailable && ctx.Err() == nil {\n", "\t\tif kind == tokenstore.ErrUnavailable && ctx.Err() == nil {\n\t\t\t_, _ = f.swap(ctx, tokenstore.OAuthToken{}, \"\")\n",
+		"unknown && ctx.Err() == nil {\n", "unknown && ctx.Err() == nil {\n\t\t\t_, _ = f.swap(ctx, tokenstore.OAuthToken{}, \"\")\n",
 		sourceSchedules, false,
 	},
 	{
@@ -247,5 +247,15 @@ var sourceMutations = []mutation{
 		"oauth2: an error quotes the provider", "tokensource/oauth2/errors.go",
 		"bare := &oauth2.RetrieveError{Response: &http.Response{}}", "bare := &oauth2.RetrieveError{Response: &http.Response{}, Body: e.Body}",
 		"./tokensource/oauth2 TestErrorsShowNoCredential$", false,
+	},
+	{
+		"source: a save that is under way is a failure", "tokensource/obtain.go",
+		"u != nil && u.waited > 0 {", "u != nil {",
+		sourceUnits + "TestSavingIsNoFailure", false,
+	},
+	{
+		"source: what a redeemer omits is lost until the save", "tokensource/save.go",
+		"token := tokenstore.Update(u.row.OAuthToken, u.got)", "token := u.got",
+		sourceUnits + "TestNotSavedIsSavedLater", false,
 	},
 }

@@ -68,6 +68,26 @@ var mutations = []mutation{
 		races + "TestSearchFollowsARenamedUser", false,
 	},
 	{
+		"each of many finds lists the tokens again", "secretstore/search.go",
+		"!a.finding || a.scan.again || len", "!a.finding || len",
+		races + "TestFindTokensOfUnknownTokens", false,
+	},
+	{
+		"each of many finds reads the tokens again", "secretstore/search.go",
+		"if a.editedScan == nil {", "if true {",
+		races + "TestFindTokensOfUnknownTokens", false,
+	},
+	{
+		"a find of an unknown user reads all of a large index", "index/document_list.go",
+		"if v.layout.fanout <= atATime {", "if v.layout.fanout > 0 {",
+		races + "TestFindOfAnUnknownUserReadsPartOfALargeIndex", false,
+	},
+	{
+		"a batch writes one document after the other", "index/document_write.go",
+		"parallel.Each(ctx, len(parts), v.x.config.Parallelism,", "parallel.Each(ctx, len(parts), 1,",
+		"./index TestBatchWritesDocumentsInParallel", false,
+	},
+	{
 		"a search never stops before the last token", "secretstore/search.go",
 		"const searchChunk = 200", "const searchChunk = 1 << 20",
 		races + "TestSearchStopsAtTheHit", false,
@@ -112,6 +132,26 @@ var mutations = []mutation{
 		"\treturn x.change(ctx, func(_ *page, l layout) (layout, error) {\n\t\tl.rotating = true\n\t\treturn l, nil\n\t})\n",
 		"\troot, err := x.readRoot(ctx)\n\tif err != nil {\n\t\treturn err\n\t}\n\troot.rotating = true\n\treturn x.save(ctx, root, x.limits.MaxSize)\n",
 		"./index TestOmitMeetsOldMemory", false,
+	},
+	{
+		"an overwritten save is done although it may have begun after that write", "secretstore/overwritten.go",
+		"a.started.Sub(x.began) >= staleness.Patience", "a.started.Sub(x.began) >= 0*staleness.Patience",
+		"./secretstore TestOverwrittenSave", false,
+	},
+	{
+		"a save that was overwritten in part is done", "secretstore/overwritten.go",
+		"if wanted[i] != before[i] && now[i] == before[i] {", "if wanted[i] != before[i] && now == before {",
+		"./secretstore TestOverwrittenSave", false,
+	},
+	{
+		"several writes together overwrite a save", "secretstore/overwritten.go",
+		"p.target.generation != lost.target.generation+1 {", "p.target.generation <= lost.target.generation {",
+		"./secretstore TestOverwrittenSave", false,
+	},
+	{
+		"a save whose keys are in the index can be overwritten", "secretstore/overwritten.go",
+		"len(p.claims)+len(p.releases)+len(p.rests) > 0", "len(p.rests) > 0",
+		"./secretstore TestOverwrittenSave", false,
 	},
 	{
 		"an index that was put back counts as whole", "index/page.go",
@@ -269,7 +309,7 @@ var mutations = []mutation{
 	},
 	{
 		"a state of unknown order counts as the latest", staleness,
-		"case asked.Sub(before.Since) < patience:", "case false:",
+		"case asked.Sub(before.Since) < Patience:", "case false:",
 		races + "TestEditIsNotReadBackwards", false,
 	},
 	{
@@ -344,7 +384,7 @@ var mutations = []mutation{
 	},
 	{
 		"tokens are as old as their writes, not their places in the call", "secretstore/group.go",
-		"\t\t\tp.next.created = it.created\n", "\t\t\t_ = it.created\n",
+		"\t\t\tm.plan.next.created = it.created\n", "\t\t\t_ = it.created\n",
 		races + "TestSaveTokensKeepsOrder", false,
 	},
 	{
@@ -354,7 +394,7 @@ var mutations = []mutation{
 	},
 	{
 		"a group that gets too old goes on", "secretstore/group.go",
-		"\t\tif g.tooOld() != nil {\n\t\t\treturn nil\n\t\t}\n", "\t\tg.started = g.s.wall()\n",
+		"\t\tif g.tooOld() != nil {\n\t\t\treturn nil //nolint:nilerr // It is left to the next group.\n\t\t}\n", "\t\tg.started = g.s.wall()\n",
 		races + "TestSaveTokensThatSlept", false,
 	},
 	{

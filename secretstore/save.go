@@ -55,6 +55,7 @@ func (s *Store) save(ctx context.Context, token tokenstore.OAuthToken) (tokensto
 	}
 	defer unlock()
 	var stored tokenstore.OAuthToken
+	others := race{began: s.wall()}
 	err = s.again(ctx, func() error {
 		a := s.attempt()
 		p, err := a.plan(ctx, token)
@@ -65,7 +66,15 @@ func (s *Store) save(ctx context.Context, token tokenstore.OAuthToken) (tokensto
 		if p.unchanged {
 			return nil
 		}
-		return a.carryOut(ctx, p)
+		if r := others.overwritten(p); r != nil {
+			stored = r.token
+			return nil
+		}
+		err = a.carryOut(ctx, p)
+		if errors.Is(err, driver.ErrConflict) {
+			others.failed(a, p)
+		}
+		return err
 	})
 	if err != nil {
 		return tokenstore.OAuthToken{}, err

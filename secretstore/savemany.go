@@ -31,6 +31,7 @@ type item struct {
 	created int64  // when it was inserted, if it is: the order of the call decides
 	tries   int    // how often it met a conflict
 	step    func() // reports that it has a result
+	race    race   // its attempts that met a conflict
 
 	done   bool // stored or fault is its result
 	stored tokenstore.OAuthToken
@@ -100,8 +101,9 @@ func (s *Store) items(ctx context.Context, tokens []tokenstore.OAuthToken) []*it
 	step := func() { progress.Step(ctx) }
 	created := s.timestamps(int64(len(tokens)))
 	items := make([]*item, len(tokens))
+	began := s.wall()
 	for i, token := range tokens {
-		items[i] = &item{token: token, created: created + int64(i), step: step}
+		items[i] = &item{token: token, created: created + int64(i), step: step, race: race{began: began}}
 	}
 	return items
 }

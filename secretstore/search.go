@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/index"
 )
 
 // searchChunk is how many tokens a search reads before it looks for a hit among them.
@@ -39,19 +40,38 @@ func (a *attempt) search(ctx context.Context, k tokenstore.Key, ownerless bool) 
 
 // searchEdited reads all tokens, or none if there are more than the scan limit.
 func (a *attempt) searchEdited(ctx context.Context, k tokenstore.Key) (*row, error) {
-	ids, err := a.s.list(ctx)
-	if err != nil || len(ids) > a.s.scanLimit {
+	if a.editedScan == nil {
+		ids, err := a.s.listFew(ctx)
+		if err != nil && !errors.Is(err, tokenstore.ErrDenied) {
+			return nil, err
+		}
+		a.editedScan = &scan{left: ids, keys: map[string][]string{}}
+	}
+	return a.scanFor(ctx, a.editedScan, k, a.s.scanLimit)
+}
+
+// listFew returns the escaped IDs of all tokens, or none if there are more than the scan
+// limit. It does not read all of a large index to find that out.
+func (s *Store) listFew(ctx context.Context) ([]string, error) {
+	if counter, ok := s.index.(index.Counter); ok {
+		if more, err := counter.More(ctx, s.scanLimit); more || err != nil {
+			return nil, err
+		}
+	}
+	ids, err := s.list(ctx)
+	if err != nil || len(ids) > s.scanLimit {
 		return nil, err
 	}
-	s := &scan{left: ids, keys: map[string][]string{}}
-	return a.scanFor(ctx, s, k, len(ids))
+	return ids, nil
 }
 
 // scan is how far a search of all tokens has got. Several searches of one attempt share it,
-// so that a group of saves reads the tokens once. It keeps the keys, and not the rows.
+// so that many finds, or a group of saves, read the tokens once. It keeps the keys, and not
+// the rows.
 type scan struct {
 	left   []string            // escaped IDs, not read yet
 	listed map[string]bool     // escaped IDs
+	again  bool                // they were listed once more, and there were no others
 	keys   map[string][]string // the IDs of the rows read, by the hash of a key
 	barred []*row
 }
@@ -68,13 +88,13 @@ func (a *attempt) searchLeftOut(ctx context.Context, k tokenstore.Key) (*row, er
 	}
 	for range maxLooks {
 		r, err := a.scanFor(ctx, a.scan, k, searchChunk)
-		if r != nil || err != nil || !a.finding || len(a.scan.listed) == 0 {
+		if r != nil || err != nil || !a.finding || a.scan.again || len(a.scan.listed) == 0 {
 			return r, err
 		}
 		if err := a.listMore(ctx); err != nil {
 			return nil, err
 		}
-		if len(a.scan.left) == 0 {
+		if a.scan.again = len(a.scan.left) == 0; a.scan.again {
 			break
 		}
 	}

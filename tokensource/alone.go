@@ -71,7 +71,7 @@ func (f *flight) redeemAlone(ctx context.Context) step {
 	if own.Next.After(b.next) {
 		b.next = own.Next
 	}
-	if own.Kind == ErrNeedsConsent {
+	if errors.Is(own, ErrNeedsConsent) {
 		redeemed := f.row
 		if f.fetch(ctx) == nil && differs(&f.row, &redeemed) && f.remade < maxRemade {
 			f.remade++

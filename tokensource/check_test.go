@@ -30,6 +30,8 @@ func (r *run) checkRevoked(before [3]bool, c choice) {
 
 // checkResults judges the results of the workers at the moment of their return.
 func (r *run) checkResults() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for _, w := range r.workers {
 		if w.done && !w.checked && !w.crashed {
 			w.checked = true
@@ -89,11 +91,12 @@ func (r *run) lossExcused() bool {
 	switch {
 	case sc.class == keeps: // nothing can be lost
 		x = 0
-	case sc.class.again() && !sc.class.once() && sc.grace > lasts+2*tick && sc.faults.pause == 0 && sc.good == 0:
-		// Nothing is lost while somebody comes within the grace.
+	case sc.class.again() && !sc.class.once() && sc.grace > sc.claim()+2*tick && sc.faults.pause == 0 && sc.good == 0 && sc.slow == 0:
+		// Nothing is lost while somebody comes within the grace. (A claim that has doubled may
+		// outlast it, which only the slow runs meet.)
 		if g := r.refresh[r.cur.RefreshToken]; r.famDead[g.family] {
 			x = xPause
-		} else if !g.spent || time.Since(g.at)+lasts+2*tick <= sc.grace {
+		} else if !g.spent || time.Since(g.at)+sc.claim()+2*tick <= sc.grace {
 			x = 0
 		} else {
 			x |= xPause
@@ -108,7 +111,7 @@ func (r *run) lossExcused() bool {
 func (r *run) checkEnd() {
 	sc := r.sc
 	for _, w := range r.workers {
-		if w.busy() {
+		if r.isBusy(w) {
 			r.violate("a worker never ends")
 			return
 		}
@@ -171,7 +174,7 @@ func (r *run) checkLater(round int) {
 	w := r.add(false)
 	synctest.Wait()
 	for range 200 {
-		if !w.busy() {
+		if !r.isBusy(w) {
 			break
 		}
 		cs := r.choices()
@@ -181,7 +184,7 @@ func (r *run) checkLater(round int) {
 		r.take(cs[0])
 	}
 	switch {
-	case w.busy():
+	case r.isBusy(w):
 		r.violate("a later worker never ends")
 	case time.Since(began) > 0 && !waits:
 		r.violate("a later worker waits for a claim that is over")

@@ -4,6 +4,7 @@ package tokensource
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -73,7 +74,7 @@ func (s *Source) reportSlow(ctx context.Context, e *entry, step Step, start time
 	}
 	level := slog.LevelDebug
 	switch {
-	case err != nil && tokenstore.Kind(err) != tokenstore.ErrConflict && tokenstore.Kind(err) != tokenstore.ErrNotFound:
+	case err != nil && !errors.Is(err, tokenstore.ErrConflict) && !errors.Is(err, tokenstore.ErrNotFound):
 		level = slog.LevelWarn
 	case step == StepRefused, step == StepPaused, step == StepTookOver:
 		level = slog.LevelWarn

@@ -117,7 +117,7 @@ func trace(t *testing.T, sc *scenario, path []choice) string {
 		defer r.close()
 		fmt.Fprintf(&b, "    start: %s\n", r.show(r.cur))
 		for _, c := range path {
-			what := ""
+			var what string
 			switch c.who {
 			case clock:
 				what = "time passes"

@@ -142,7 +142,7 @@ func (s *Source) join(ctx context.Context, e *entry, dead string) (tokenstore.OA
 			began = true
 		}
 		var notSaved error
-		if u := e.unsaved; u != nil {
+		if u := e.unsaved; u != nil && u.waited > 0 { // It has failed, and is not just being saved.
 			notSaved = &Error{Kind: ErrNotSaved, Next: u.next, Err: u.err}
 		}
 		wait := f != nil && (!good || began && s.foreground)

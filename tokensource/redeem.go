@@ -38,7 +38,7 @@ func (f *flight) redeem(ctx context.Context) step {
 			return f.save
 		}
 		f.cause = err
-		again := false
+		var again bool
 		switch {
 		case errors.Is(err, ErrNeedsConsent):
 			c.refused = true
@@ -117,7 +117,7 @@ func (f *flight) hold(kind error, next time.Time) step {
 			f.e.claim.sent = true
 			f.s.report(ctx, f.e, StepClaimed, start, err)
 		}
-		if kind == tokenstore.ErrUnavailable && ctx.Err() == nil {
+		if unknown := errors.Is(kind, tokenstore.ErrUnavailable) && !errors.Is(kind, ErrNotSent); unknown && ctx.Err() == nil {
 			return f.read // Anybody who sees the claim end may ask again, this process too.
 		}
 		now := f.s.now()

@@ -27,6 +27,7 @@ type scenario struct {
 	dead    bool          // the refresh token was revoked before the start
 	skew    time.Duration // of the last worker's clock
 	perDay  int
+	slow    int                        // by how much a claim lasts longer than usual, for runs in which many calls are repeated
 	open    func(*testing.T) realStore // the store; nil: one in a variable
 	faults  faults
 	edits   edit
@@ -71,8 +72,6 @@ const (
 	tick = 5 * time.Second
 	// lasts is how long a claim lasts.
 	lasts = 30 * time.Second
-	// asleep is longer than a claim.
-	asleep = 45 * time.Second
 	// lateBound is after how long a request that its sender has given up arrives at the latest.
 	lateBound = 15 * time.Second
 )
@@ -131,7 +130,7 @@ type run struct {
 	*world
 	t       *testing.T
 	start   time.Time
-	mu      sync.Mutex
+	mu      sync.Mutex // of what workers change
 	workers []*worker
 	sources []*tokensource.Source
 	end     chan struct{}
@@ -139,7 +138,6 @@ type run struct {
 	names   map[string]string // of claims
 	seed    maphash.Seed
 	wrong   []string
-	lone    bool
 }
 
 var errEnded = errors.New("the run has ended")
@@ -167,7 +165,7 @@ func (r *run) add(legacy bool) *worker {
 		skew = r.sc.skew
 	}
 	s, err := tokensource.New(gatedStore{r: r, w: w}, gatedRedeemer{r, w},
-		tokensource.WithReuse(r.sc.reuse()), tokensource.WithClaim(lasts),
+		tokensource.WithReuse(r.sc.reuse()), tokensource.WithClaim(r.sc.claim()),
 		tokensource.WithRandom(func() float64 { return 0.5 }),
 		tokensource.WithClock(func() time.Time { return time.Now().Add(skew) }),
 		tokensource.WithSleep(func(ctx context.Context, d time.Duration) error { return r.sleep(ctx, w, d) }))
@@ -189,6 +187,12 @@ func (r *run) add(legacy bool) *worker {
 	}()
 	return w
 }
+
+// claim is how long a claim lasts.
+func (sc *scenario) claim() time.Duration { return lasts * time.Duration(1+sc.slow) }
+
+// asleep is longer than a claim.
+func (sc *scenario) asleep() time.Duration { return sc.claim() * 3 / 2 }
 
 func (sc *scenario) reuse() time.Duration {
 	switch {
@@ -317,13 +321,21 @@ func (w *worker) open() *call {
 	return w.calls[0]
 }
 
-// busy: the worker is not at rest.
+// isBusy: the worker is not at rest.
+func (r *run) isBusy(w *worker) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return w.busy()
+}
+
 func (w *worker) busy() bool {
 	return !w.crashed && (!w.done || len(w.calls) > 0 || len(w.sleeps) > 0)
 }
 
 // choices are what may happen next; none: the run is over.
 func (r *run) choices() []choice {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	var cs []choice
 	var wake time.Time
 	sooner := func(t time.Time) {
@@ -429,6 +441,8 @@ func (r *run) take(c choice) {
 
 // untilWake is how long it is until somebody wakes up.
 func (r *run) untilWake() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	var first time.Time
 	sooner := func(t time.Time) {
 		if t.After(time.Now()) && (first.IsZero() || t.Before(first)) {
@@ -454,6 +468,8 @@ func (r *run) untilWake() time.Duration {
 
 // let lets a worker's call go on.
 func (r *run) let(w *worker, how byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	c := w.calls[0]
 	switch how {
 	case 'c':
@@ -465,16 +481,16 @@ func (r *run) let(w *worker, how byte) {
 		w.crashed, w.done = true, true
 		return
 	case 'p':
-		c.until, c.slept, w.slept = time.Now().Add(asleep), true, true
+		c.until, c.slept, w.slept = time.Now().Add(r.sc.asleep()), true, true
 		r.tired(c)
 		return
 	case 'q':
 		r.tired(c)
 		a := r.do(w, c, normally)
-		c.ready, c.until, c.slept, w.slept = &a, time.Now().Add(asleep), true, true
+		c.ready, c.until, c.slept, w.slept = &a, time.Now().Add(r.sc.asleep()), true, true
 		return
 	}
-	a := reply{}
+	var a reply
 	if c.ready != nil {
 		a = *c.ready
 	} else {
@@ -601,6 +617,8 @@ func (r *run) show(row tokenstore.Noted) string {
 
 // key is the state of the run: two runs with the same key go on alike.
 func (r *run) key() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	var b strings.Builder
 	fmt.Fprint(&b, time.Since(r.start), r.show(r.cur), r.deleted, r.left, r.edits, r.excuse, r.ticks, r.famDead, r.issued, r.asked, r.writes)
 	if r.left.stale > 0 {

@@ -77,8 +77,8 @@ type Source struct {
 
 	closing sync.Mutex // one Close at a time
 	closed  atomic.Bool
-	calm    context.Context // ends when Close begins: nothing new is begun, and nothing waits
-	hard    context.Context // ends with Close: calls are cancelled
+	calm    context.Context //nolint:containedctx // The life of the Source: it ends when Close begins, and with it what waits.
+	hard    context.Context //nolint:containedctx // The same: it ends with Close, and with it every call.
 	settle  context.CancelFunc
 	stop    context.CancelFunc
 

@@ -90,7 +90,11 @@ func open(t *testing.T, store tokenstore.Store, r tokensource.Redeemer, options 
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = s.Close(context.Background()) })
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		_ = s.Close(ctx)
+	})
 	return s
 }
 
@@ -174,7 +178,7 @@ func TestRefusalIsRememberedUntilConsent(t *testing.T) {
 		s, other := open(t, store, p), open(t, store, p)
 		for range 3 {
 			err := wantError(t, s, tokensource.ErrNeedsConsent)
-			if err.Since.IsZero() || err.Next.Sub(time.Now()) < 23*time.Hour {
+			if err.Since.IsZero() || time.Until(err.Next) < 23*time.Hour {
 				t.Errorf("since %s, next %s", err.Since, err.Next)
 			}
 			wantError(t, other, tokensource.ErrNeedsConsent)
@@ -314,7 +318,7 @@ func TestNotSavedIsSavedLater(t *testing.T) {
 		s := open(t, store, p)
 		for range 3 {
 			got, err := s.Token(t.Context(), byUser)
-			if got.AccessToken != "access-1" || !errors.Is(err, tokensource.ErrNotSaved) {
+			if got.AccessToken != "access-1" || got.UserName != "u" || got.ID != "1" || !errors.Is(err, tokensource.ErrNotSaved) {
 				t.Fatalf("Token: %q, %v", got.AccessToken, err)
 			}
 			time.Sleep(time.Minute)
@@ -323,6 +327,24 @@ func TestNotSavedIsSavedLater(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		if store.row().RefreshToken != "refresh-1" {
 			t.Error("not saved in the background")
+		}
+		want(t, s, "access-1")
+	})
+}
+
+// TestSavingIsNoFailure: while a refresh saves, callers with a good token get that without an error.
+func TestSavingIsNoFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, p := newFakeStore(stored(30*time.Second)), &provider{delay: time.Second}
+		store.fault = func(context.Context, string) error {
+			time.Sleep(2 * time.Second)
+			return nil
+		}
+		s := open(t, store, p)
+		for start := time.Now(); time.Since(start) < 20*time.Second; time.Sleep(100 * time.Millisecond) {
+			if _, err := s.Token(t.Context(), byUser); err != nil {
+				t.Fatalf("after %s: %v", time.Since(start), err)
+			}
 		}
 		want(t, s, "access-1")
 	})

@@ -137,6 +137,7 @@ type Service struct {
 	serial  int
 	billed  time.Duration // of secrets that were deleted
 	before  func(op, id string)
+	observe func(op, id string) // see Observe
 }
 
 // New returns an empty service. With a nil clock it makes one of its own.
@@ -159,6 +160,15 @@ func (s *Service) Before(f func(op, id string)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.before = f
+}
+
+// Observe sets a function that is called before each call is applied, with the
+// operation's name and the secret's. Unlike that of Before it sees calls that are made at
+// the same time too, and it must not use the service.
+func (s *Service) Observe(f func(op, id string)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.observe = f
 }
 
 // Calls returns how many calls of each operation have been made, including those that

@@ -71,9 +71,12 @@ func (p *Principal) begin(ctx context.Context, op, id string) error {
 	s := p.service
 	s.mu.Lock()
 	s.calls[op]++
-	before := s.before
+	before, observe := s.before, s.observe
 	s.before = nil // The function's own calls are not reported.
 	s.mu.Unlock()
+	if observe != nil {
+		observe(op, id)
+	}
 	s.clock.Advance(s.config.Latency)
 	if before != nil {
 		before(op, id)

@@ -84,7 +84,7 @@ func order(s State, before Sighting, asked time.Time) Order {
 		return Fresh
 	case counted && before.Revision != "":
 		return Older
-	case asked.Sub(before.Since) < patience:
+	case asked.Sub(before.Since) < Patience:
 		return Doubtful
 	}
 	return Fresh

@@ -20,9 +20,9 @@ const (
 	maxReads = 8
 	// firstWait is the pause before the first of these reads; it doubles each time.
 	firstWait = 10 * time.Millisecond
-	// patience is the total of those pauses: how long a service may keep returning an
+	// Patience is the total of those pauses: how long a service may keep returning an
 	// overwritten value.
-	patience = firstWait << maxReads
+	Patience = firstWait << maxReads
 	// maxRounds limits how often these reads start over because this process saw a
 	// later state of the secret in the meantime.
 	maxRounds = 4
@@ -49,7 +49,7 @@ type Reader[T any] struct {
 	// See compares a value with the latest state seen of its secret. asked is when the
 	// read began.
 	See func(v T, asked time.Time) (Order, Sighting)
-	// Accept decides about a value that is still not fresh after patience. before is the
+	// Accept decides about a value that is still not fresh after Patience. before is the
 	// latest state seen when the reads began. Accept reports whether it takes the value;
 	// it must not if another state has been seen in the meantime.
 	Accept func(ctx context.Context, v T, order Order, before Sighting) (bool, error)

@@ -36,7 +36,7 @@ func TestOrder(t *testing.T) {
 		{"a tombstone that is gone", tombstone, gone, Fresh, Fresh},
 		{"a token before its tombstone", tombstone, counted("a", 5), Older, Older},
 	} {
-		for after, want := range map[time.Duration]Order{0: c.soon, patience: c.later} {
+		for after, want := range map[time.Duration]Order{0: c.soon, Patience: c.later} {
 			now := time.Unix(1_700_000_000, 0)
 			m := NewMemory(func() time.Time { return now })
 			m.Wrote("x", c.seen)
@@ -64,7 +64,7 @@ func TestGenerationOutlastsTheSecret(t *testing.T) {
 	if order, _ := m.See("x", State{Revision: "b", Generation: 6}, now); order != Doubtful {
 		t.Errorf("order %d of a later state, at once", order)
 	}
-	now = now.Add(patience)
+	now = now.Add(Patience)
 	if order, _ := m.See("x", State{Revision: "c", Generation: 7}, now); order != Fresh {
 		t.Errorf("order %d of one that was made again", order)
 	}
@@ -91,7 +91,7 @@ func TestSlowAnswerShowsWhatWasThere(t *testing.T) {
 	m := NewMemory(func() time.Time { return now })
 	asked := now
 	m.Wrote("x", State{Revision: "a", Generation: 5})
-	now = now.Add(2 * patience)
+	now = now.Add(2 * Patience)
 	if order, _ := m.See("x", State{Empty: true}, asked); order != Doubtful {
 		t.Errorf("order %d of what was read before the write", order)
 	}
@@ -143,7 +143,7 @@ func TestReadEnds(t *testing.T) {
 	if _, err := r.Read(t.Context(), "x"); !errors.Is(err, ErrBehind) || !errors.Is(err, driver.ErrUnavailable) {
 		t.Errorf("it ends with %v", err)
 	}
-	if want := maxRounds * (patience - firstWait); slept != want {
+	if want := maxRounds * (Patience - firstWait); slept != want {
 		t.Errorf("it has waited for %v, want %v", slept, want)
 	}
 }

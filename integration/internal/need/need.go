@@ -27,8 +27,8 @@ const (
 	EnvVaultToken  = "VAULT_TOKEN"
 	EnvVaultBinary = "TOKENSTORE_TEST_VAULT_BINARY" // the program vault
 	EnvMySQL       = "TOKENSTORE_TEST_MYSQL"        // mysql://host:port/database?user=name, the password in MYSQL_PWD
-	EnvMySQLPID    = "TOKENSTORE_TEST_MYSQL_PID"    // the server's process
 	EnvBrowser     = "TOKENSTORE_TEST_BROWSER"      // the program of a headless Chromium
+	EnvMySQLServer = "TOKENSTORE_TEST_MYSQL_SERVER" // the program mariadbd
 	EnvZohoPython  = "TOKENSTORE_TEST_ZOHO_PYTHON"  // a Python with zohocrmsdk8_0
 	EnvZohoNode    = "TOKENSTORE_TEST_ZOHO_NODE"    // a folder with node_modules
 )
@@ -105,6 +105,13 @@ func Browser(t testing.TB) string {
 	}
 	missing(t, needed("a headless Chromium: apt-get install chromium-headless-shell", EnvBrowser))
 	return ""
+}
+
+// MySQLServer returns the path of mariadbd, for tests that start their own server to kill it
+// or to configure it otherwise.
+func MySQLServer(t testing.TB) string {
+	t.Helper()
+	return variable(t, EnvMySQLServer, "the program mariadbd: run the tests through ci/servers/mariadb.sh")
 }
 
 // ZohoPython returns the path of a Python that can import zohocrmsdk.

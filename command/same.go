@@ -1,7 +1,7 @@
 // An import from a store into itself, also by another spelling of its URL, would take
 // the rows that it folds for those of the source.
 
-package main
+package command
 
 import (
 	"context"

@@ -1,7 +1,7 @@
 // A place where nothing of a store is, such as a wrong prefix or region, must not look
 // like a store without tokens.
 
-package main
+package command
 
 import (
 	"context"
@@ -32,7 +32,7 @@ func ifNothing(ctx context.Context, store tokenstore.Store, url string) error {
 // orNothing returns a nothingError in the place of err, which may be nil, if nothing of
 // a store is where this one looks. It is for a store in which nothing was found.
 func orNothing(ctx context.Context, store tokenstore.Store, url string, err error) error {
-	e, ok := store.(tokenstore.Exister)
+	e, ok := tokenstore.As[tokenstore.Exister](store)
 	if !ok {
 		return err
 	}

@@ -1,7 +1,7 @@
 // The URLs of stores. Which there are, the packages of the stores say: the command
 // names none of them.
 
-package main
+package command
 
 import (
 	"errors"

@@ -1,6 +1,6 @@
 // Reading a credential: from standard input only, since other users can see arguments.
 
-package main
+package command
 
 import (
 	"bufio"
@@ -17,13 +17,13 @@ import (
 // maxCredential bounds what is read from standard input.
 const maxCredential = 64 << 10
 
-// readCredential reads one line. At a terminal it prompts for it and does not echo
-// it.
-func readCredential(ctx context.Context, stdin io.Reader, stderr io.Writer) (string, error) {
+// readCredential reads one line. At a terminal it prompts for it by name and does not
+// echo it.
+func readCredential(ctx context.Context, name string, stdin io.Reader, stderr io.Writer) (string, error) {
 	var line string
 	var err error
 	if fd, ok := terminal(stdin); ok {
-		line, err = readHidden(ctx, fd, stderr)
+		line, err = readHidden(ctx, name, fd, stderr)
 	} else {
 		line, err = within(ctx, func() (string, error) {
 			return bufio.NewReader(io.LimitReader(stdin, maxCredential)).ReadString('\n')
@@ -34,24 +34,25 @@ func readCredential(ctx context.Context, stdin io.Reader, stderr io.Writer) (str
 	}
 	credential := strings.TrimRight(line, "\r\n")
 	if credential == "" {
-		return "", &usageError{errors.New("standard input is empty; type the token, or redirect a file that holds it")}
+		return "", &usageError{errors.New("standard input is empty; type the " + name + ", or redirect a file that holds it")}
 	}
 	return credential, nil
 }
 
-// readHidden reads a line from a terminal without echo.
-func readHidden(ctx context.Context, fd int, prompt io.Writer) (string, error) {
-	before, err := term.GetState(fd)
+// readHidden reads a line from a terminal without echo. The echo is off before the prompt
+// is shown, so that nothing is shown of what is pasted at once.
+func readHidden(ctx context.Context, name string, fd int, prompt io.Writer) (string, error) {
+	before, err := term.MakeRaw(fd)
 	if err != nil {
 		return "", err
 	}
-	_, _ = fmt.Fprint(prompt, "token: ")
+	_, _ = fmt.Fprint(prompt, name+": ")
 	defer func() {
 		_ = term.Restore(fd, before) // If the context ended first, the echo is still off.
 		_, _ = fmt.Fprintln(prompt)
 	}()
 	return within(ctx, func() (string, error) {
-		line, err := term.ReadPassword(fd)
+		line, err := term.ReadPassword(fd) // It makes lines and interrupts work again.
 		return string(line), err
 	})
 }

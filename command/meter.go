@@ -1,7 +1,7 @@
-// How far a long import is, and how long it will take: on a terminal as a line that is
+// How far a long verb is, and how long it will take: on a terminal as a line that is
 // written over again, in a log as a few lines.
 
-package main
+package command
 
 import (
 	"fmt"
@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"example.com/tokenstore/internal/importer"
+	"github.com/spf13/cobra"
 )
 
 const (
@@ -44,6 +45,16 @@ type sample struct {
 	done int
 }
 
+// newMeter returns a meter on a verb's standard error. With --json, it shows nothing.
+func newMeter(verb *cobra.Command) *meter {
+	m := &meter{w: verb.ErrOrStderr(), now: time.Now}
+	_, m.terminal = terminal(m.w)
+	if wantsJSON(verb) {
+		m.w, m.terminal = io.Discard, false
+	}
+	return m
+}
+
 // progress takes how far the import is.
 func (m *meter) progress(stage importer.Stage, done, total int) {
 	now := m.now()
@@ -60,6 +71,11 @@ func (m *meter) progress(stage importer.Stage, done, total int) {
 		m.show(m.line(now, done, total))
 		m.shown = now
 	}
+}
+
+// progressOf takes how many tokens a verb has read, of a store whose size it does not know.
+func (m *meter) progressOf(stage string, done int) {
+	m.progress(importer.Stage(stage), done, 0)
 }
 
 // due reports whether it is time for a line.

@@ -1,7 +1,7 @@
 // Files and tables of the shapes that SDKs of all generations, other programs and
 // exports have, and what their import must give.
 
-package main
+package command
 
 import (
 	"database/sql"

@@ -1,7 +1,7 @@
 // The commands that look at a store for what a person should see to, and repair an
 // index: check and reindex.
 
-package main
+package command
 
 import (
 	"cmp"
@@ -40,14 +40,14 @@ part of the store.
 Of a file or a database, check names the rows that cannot be read, and what looks like
 a slip: an expiry that cannot be understood, white space around a credential, and a file
 that other users of this machine may read or write.`,
-		Example: "  tokenstore check vault://secret/crm\n  tokenstore check file:tokens.txt",
+		Example: "  {name} check {service}\n  {name} check {local}",
 		Args:    exactArgs("STORE"),
 
 		ValidArgsFunction: completeStore,
 		RunE: func(command *cobra.Command, args []string) error {
 			return withStore(command.Context(), readOnly(args[0]), func(store tokenstore.OpenStore) error {
 				nothing := ifNothing(command.Context(), store, args[0])
-				r, ok := store.(repairable)
+				r, ok := tokenstore.As[repairable](store)
 				if !ok {
 					return cmp.Or(nothing, checkRows(command, store))
 				}
@@ -81,7 +81,7 @@ If programs open the store with a pepper, give it here too: pepper_file=PATH in 
 URL. Tokens stored under another pepper, or without one, are left alone unless
 --change-pepper is set. If programs set a form of index other than the adapter's
 default, repair it from such a program (secretstore.Store.Reindex).`,
-		Example: "  tokenstore reindex awssm://crm?region=eu-west-1 --dry-run\n  tokenstore reindex awssm://crm?region=eu-west-1 --fanout 16\n  tokenstore reindex awssm://crm?region=eu-west-1 --rotating",
+		Example: "  {name} reindex {service} --dry-run\n  {name} reindex {service} --fanout 16\n  {name} reindex {service} --rotating",
 		Args:    exactArgs("STORE"),
 
 		ValidArgsFunction: completeStore,
@@ -93,10 +93,10 @@ default, repair it from such a program (secretstore.Store.Reindex).`,
 			return withRepairable(command, args[0], func(store repairable) (secretstore.Report, error) {
 				report, err := store.Reindex(command.Context(), options)
 				if err == nil && options.DryRun && options.Rotating {
-					_, _ = fmt.Fprintln(command.ErrOrStderr(), "tokenstore: dry run: the index would leave out the refresh tokens of tokens with a user")
+					_, _ = fmt.Fprintln(command.ErrOrStderr(), command.Root().Name()+": dry run: the index would leave out the refresh tokens of tokens with a user")
 				}
 				if err == nil && options.DryRun && options.Fanout > 0 {
-					_, _ = fmt.Fprintf(command.ErrOrStderr(), "tokenstore: dry run: the index would be spread over %d documents\n", options.Fanout)
+					_, _ = fmt.Fprintf(command.ErrOrStderr(), "%s: dry run: the index would be spread over %d documents\n", command.Root().Name(), options.Fanout)
 				}
 				return report, err
 			})
@@ -113,7 +113,7 @@ func withRepairable(command *cobra.Command, url string, do func(repairable) (sec
 	// Only stores without an index can be opened for reading only, and those are
 	// refused here, without having created a file.
 	return withStore(command.Context(), readOnly(url), func(store tokenstore.OpenStore) error {
-		r, ok := store.(repairable)
+		r, ok := tokenstore.As[repairable](store)
 		if !ok {
 			return &usageError{errors.New("this store has no index to repair; only stores in secret managers have one")}
 		}
@@ -135,7 +135,7 @@ func repair(command *cobra.Command, r repairable, do func(repairable) (secretsto
 		return err
 	}
 	if broken {
-		_, _ = fmt.Fprintln(command.ErrOrStderr(), "tokenstore:", err)
+		_, _ = fmt.Fprintln(command.ErrOrStderr(), command.Root().Name()+":", err)
 	}
 	checking := command.Name() == "check"
 	toRepair := report.KeysAdded+report.HintsRemoved+report.TombstonesSwept+report.IndexSwept > 0

@@ -1,7 +1,7 @@
 // Errors of arguments and flags, which quote nothing of what was typed: it may be a
 // credential.
 
-package main
+package command
 
 import (
 	"errors"
@@ -47,6 +47,8 @@ func flagError(command *cobra.Command, err error) error {
 	switch {
 	case errors.As(err, &value) && value.GetFlag().Value.Type() == "bool":
 		err = fmt.Errorf("--%s takes no value", value.GetFlag().Name)
+	case errors.As(err, &value) && value.GetFlag().Value.Type() == "duration":
+		err = fmt.Errorf("--%s takes a duration such as 1h", value.GetFlag().Name)
 	case errors.As(err, &value):
 		err = fmt.Errorf("--%s takes a number", value.GetFlag().Name)
 	case errors.As(err, &missing):

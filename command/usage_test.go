@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"context"
@@ -20,7 +20,7 @@ func TestWrongArgumentsAreExplainedAndNotShown(t *testing.T) {
 		args []string
 		says string
 	}{
-		{[]string{"fake-refresh"}, "the commands are check, find, get, import, list, reindex"},
+		{[]string{"fake-refresh"}, "the commands are check, compare, delete, find, get, import, list, refresh, reindex, revoke, set, status"},
 		{[]string{"list"}, "want 1 argument, STORE, not 0"},
 		{[]string{"get", "memory:"}, "want 2 arguments, STORE ID, not 1"},
 		{[]string{"find", "memory:", "-1000.fake-refresh"}, "--refresh-token-stdin"},
@@ -167,5 +167,30 @@ func TestADryRunSaysWhatTheImportWouldSay(t *testing.T) {
 	}
 	if _, err := os.Stat("none"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the folder was made: %v", err)
+	}
+}
+
+// TestErrorsAreJSONToo: a program that asks for JSON gets the error as an object, with the
+// kind that it can match.
+func TestErrorsAreJSONToo(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, c := range []struct {
+		args       []string
+		code       int
+		kind, says string
+	}{
+		{[]string{"get", used(t), "nobody"}, exitNotFound, "token not found", "token not found"},
+		{[]string{"list", "memory:"}, exitNotFound, "", "nothing of a store is at memory:"},
+		{[]string{"list", "file:none.txt"}, exitUsage, "invalid argument", "no such file"},
+		{[]string{"list"}, exitUsage, "", "want 1 argument"},
+		{[]string{"list", "memory:", "--fake-refresh"}, exitUsage, "", "unknown flag"},
+		{[]string{"fake-refresh"}, exitUsage, "", "unknown command"},
+	} {
+		code, out, errs := try(t, "", append(c.args, "--json")...)
+		var e jsonError
+		err := json.Unmarshal([]byte(errs), &e)
+		if err != nil || code != c.code || e.Error.ExitCode != code || e.Error.Kind != c.kind || !strings.Contains(e.Error.Message, c.says) {
+			t.Errorf("%v: exit code %d, %v\n%s%s", c.args, code, err, out, errs)
+		}
 	}
 }

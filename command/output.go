@@ -1,6 +1,6 @@
 // Tables and JSON: what the command prints has no credential in it.
 
-package main
+package command
 
 import (
 	"encoding/json"

@@ -1,6 +1,6 @@
 // The commands that show tokens: list, find and get.
 
-package main
+package command
 
 import (
 	"context"
@@ -11,22 +11,33 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func listCommand() *cobra.Command {
+func (c Command) listCommand() *cobra.Command {
 	var oldestFirst bool
+	var f filter
 	command := &cobra.Command{
 		Use:   "list STORE",
-		Short: "List all tokens, without their credentials",
-		Long: `List shows all tokens as it reads them, without their credentials. Those of a file or a
-database come oldest first, those of a secret manager in the order of its index. With
---oldest-first, list holds all tokens in memory to sort them.`,
-		Example: "  tokenstore list sqlite:tokens.db\n  tokenstore list vault://secret/crm --json",
-		Args:    exactArgs("STORE"),
+		Short: "List tokens, without their credentials",
+		Long: `List shows all tokens as it reads them, or those that all of the flags select, without
+their credentials. Those of a file or a database come oldest first, those of a secret manager
+in the order of its index. With --oldest-first, list holds the tokens in memory to sort them.
+
+A token whose expiry is unknown is neither expired nor about to expire.`,
+		Example: `  {name} list {local}
+  {name} list {service} --json
+  {name} list {service} --user '*@zylker.com:*' --expires-before 1h
+  {name} list {service} --client 1000.CLIENT --expired`,
+		Args: exactArgs("STORE"),
 
 		ValidArgsFunction: completeStore,
 		RunE: func(command *cobra.Command, args []string) error {
+			want, err := f.compile(c.Now())
+			if err != nil {
+				return err
+			}
 			return withStore(command.Context(), readOnly(args[0]), func(store tokenstore.OpenStore) error {
-				n, err := printAll(command, allTokens(command.Context(), store, oldestFirst))
-				if n == 0 && err == nil {
+				seen := 0
+				n, err := printAll(command, selected(allTokens(command.Context(), store, oldestFirst), want, &seen))
+				if n == 0 && seen == 0 && err == nil {
 					return orNothing(command.Context(), store, args[0], nil)
 				}
 				return err
@@ -34,6 +45,7 @@ database come oldest first, those of a secret manager in the order of its index.
 		},
 	}
 	command.Flags().BoolVar(&oldestFirst, "oldest-first", false, "sort the tokens by age")
+	f.flags(command)
 	return command
 }
 
@@ -86,26 +98,6 @@ func printOne(command *cobra.Command, token tokenstore.OAuthToken, err error) er
 	return errors.Join(p.add(token), p.end())
 }
 
-func getCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:     "get STORE ID",
-		Short:   "Show the token with an ID, without its credentials",
-		Example: "  tokenstore get sqlite:tokens.db 1",
-		Args:    exactArgs("STORE", "ID"),
-
-		ValidArgsFunction: completeStore,
-		RunE: func(command *cobra.Command, args []string) error {
-			return withStore(command.Context(), readOnly(args[0]), func(store tokenstore.OpenStore) error {
-				token, err := store.FindTokenByID(command.Context(), args[1])
-				if errors.Is(err, tokenstore.ErrNotFound) {
-					err = orNothing(command.Context(), store, args[0], err)
-				}
-				return printOne(command, token, err)
-			})
-		},
-	}
-}
-
 func findCommand() *cobra.Command {
 	var user string
 	var refresh, access, grant bool
@@ -115,8 +107,8 @@ func findCommand() *cobra.Command {
 		Long: `Find shows the token that the SDKs would find by one key, without its
 credentials. A refresh, access or grant token is read from standard input and never
 from an argument, where others could see it; at a terminal it is not echoed.`,
-		Example: `  tokenstore find sqlite:tokens.db --user amelia@zylker.com:60001234567
-  tokenstore find sqlite:tokens.db --refresh-token-stdin < refresh-token.txt`,
+		Example: `  {name} find {local} --user amelia@zylker.com:60001234567
+  {name} find {local} --refresh-token-stdin < refresh-token.txt`,
 		Args: exactArgs("STORE"),
 
 		ValidArgsFunction: completeStore,
@@ -156,7 +148,7 @@ func findQuery(command *cobra.Command, user string, refresh, access, grant bool)
 	if user != "" {
 		return tokenstore.OAuthToken{UserName: user}, nil
 	}
-	credential, err := readCredential(command.Context(), command.InOrStdin(), command.ErrOrStderr())
+	credential, err := readCredential(command.Context(), "token", command.InOrStdin(), command.ErrOrStderr())
 	if err != nil {
 		return tokenstore.OAuthToken{}, err
 	}

@@ -1,6 +1,6 @@
 // The check of a store of rows: a file or a database, which has no index to repair.
 
-package main
+package command
 
 import (
 	"errors"

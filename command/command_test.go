@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"bytes"
@@ -51,9 +51,9 @@ func fixture(t *testing.T, path string) (url string) {
 }
 
 const (
-	pythonFile     = "../../filestore/testdata/python-sdk-8.0-filestore.txt"
-	nodeFile       = "../../filestore/testdata/node-sdk-8.0-filestore.txt"
-	pythonDatabase = "../../sqlstore/testdata/python-sdk-8.0-zohooauth.db"
+	pythonFile     = "../filestore/testdata/python-sdk-8.0-filestore.txt"
+	nodeFile       = "../filestore/testdata/node-sdk-8.0-filestore.txt"
+	pythonDatabase = "../sqlstore/testdata/python-sdk-8.0-zohooauth.db"
 )
 
 func TestImportMovesAndFindsRealSDKTokens(t *testing.T) {

@@ -1,6 +1,6 @@
 // The command that moves tokens.
 
-package main
+package command
 
 import (
 	"cmp"
@@ -56,10 +56,10 @@ import. Afterwards every token is looked up by each of its keys and compared. An
 may be run again, also after an interruption: it creates nothing twice. The exit code
 is 4 if a row was refused or left to decide, a column was not understood, or a token is
 not found again.`,
-		Example: `  tokenstore import file:sdk_tokens.txt --to sqlite:tokens.db
-  tokenstore import file:sdk_tokens.txt --to vault://secret/crm --dry-run
-  tokenstore import file:sdk_tokens.txt --to vault://secret/crm --update
-  tokenstore import sqlite:zohooauth.db --to awssm://crm?region=eu-west-1 --json`,
+		Example: `  {name} import {local} --to {service} --dry-run
+  {name} import {local} --to {service}
+  {name} import {local} --to {service} --update
+  {name} import {service} --to {local} --json`,
 		Args: exactArgs("SOURCE"),
 
 		ValidArgsFunction: completeStore,
