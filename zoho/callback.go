@@ -67,7 +67,7 @@ func (l *Login) setState(w http.ResponseWriter, state string, seconds int) {
 		}
 	}
 	// #nosec G124 -- Secure where the callback is served over https.
-	http.SetCookie(w, &http.Cookie{
+	http.SetCookie(w, &http.Cookie{ // #nosec G124 -- Secure, unless the application itself is reached without TLS.
 		Name: stateCookie, Value: state, Path: path, MaxAge: seconds,
 		HttpOnly: true, Secure: secure, SameSite: http.SameSiteLaxMode,
 	})

@@ -234,9 +234,9 @@ func TestLogout(t *testing.T) {
 	if err := logout.Token(t.Context(), tokenstore.OAuthToken{UserName: userA}); !errors.Is(err, tokenstore.ErrNotFound) {
 		t.Errorf("again: %v", err)
 	}
-	token = w.signIn(t)
-	must(t, logout.ID(t.Context(), token.ID))
-	if w.server.Redeemable(token.RefreshToken) || len(w.tokens(t)) != 0 {
+	again := w.signIn(t)
+	must(t, logout.ID(t.Context(), again.ID))
+	if w.server.Redeemable(again.RefreshToken) || len(w.tokens(t)) != 0 {
 		t.Error("by ID: the token lives on, or is stored")
 	}
 	// Revoking fails: all stands, and the same call finishes it.

@@ -16,10 +16,11 @@ import (
 
 // properties are what is checked of the template's function.
 type properties struct {
-	CodeUri, Runtime, Handler string //nolint:revive // As the template has it.
-	Timeout                   int
-	Environment               struct{ Variables map[string]any }
-	Policies                  []policy
+	Code             string `json:"CodeUri"`
+	Runtime, Handler string
+	Timeout          int
+	Environment      struct{ Variables map[string]any }
+	Policies         []policy
 }
 
 type policy struct {
@@ -71,7 +72,7 @@ func TestTemplateFitsTheProgram(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := template.Resources.Company.Properties
-	if got.Runtime != "provided.al2023" || got.Handler != "bootstrap" || got.CodeUri != "../function.zip" || got.Timeout < 30 {
+	if got.Runtime != "provided.al2023" || got.Handler != "bootstrap" || got.Code != "../function.zip" || got.Timeout < 30 {
 		t.Errorf("the function is %+v", got)
 	}
 	if _, ok := got.Environment.Variables["TOKEN_PREFIX"]; !ok || len(got.Environment.Variables) != 1 {

@@ -27,6 +27,7 @@ const (
 	EnvVaultToken  = "VAULT_TOKEN"
 	EnvVaultBinary = "TOKENSTORE_TEST_VAULT_BINARY" // the program vault
 	EnvMySQL       = "TOKENSTORE_TEST_MYSQL"        // mysql://host:port/database?user=name, the password in MYSQL_PWD
+	EnvBrowser     = "TOKENSTORE_TEST_BROWSER"      // the program of a headless Chromium
 	EnvMySQLServer = "TOKENSTORE_TEST_MYSQL_SERVER" // the program mariadbd
 	EnvZohoPython  = "TOKENSTORE_TEST_ZOHO_PYTHON"  // a Python with zohocrmsdk8_0
 	EnvZohoNode    = "TOKENSTORE_TEST_ZOHO_NODE"    // a folder with node_modules
@@ -88,6 +89,22 @@ func VaultBinary(t testing.TB) string {
 func MySQL(t testing.TB) string {
 	t.Helper()
 	return variable(t, EnvMySQL, "MariaDB: run the tests through ci/servers/mariadb.sh")
+}
+
+// Browser returns the path of a headless Chromium: that which the environment names, or the one
+// on the path.
+func Browser(t testing.TB) string {
+	t.Helper()
+	if program := os.Getenv(EnvBrowser); program != "" {
+		return program
+	}
+	for _, name := range []string{"chromium-headless-shell", "chromium", "google-chrome"} {
+		if program, err := exec.LookPath(name); err == nil {
+			return program
+		}
+	}
+	missing(t, needed("a headless Chromium: apt-get install chromium-headless-shell", EnvBrowser))
+	return ""
 }
 
 // MySQLServer returns the path of mariadbd, for tests that start their own server to kill it
