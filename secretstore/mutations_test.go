@@ -68,6 +68,11 @@ var mutations = []mutation{
 		races + "TestSearchFollowsARenamedUser", false,
 	},
 	{
+		"a save completes a damaged token before one that it makes fail", "secretstore/group.go",
+		"depends := left && m.mends()", "depends := left && m.mends() && false",
+		races + "TestSaveTokensBeforeDamageIsMended", false,
+	},
+	{
 		"each of many finds lists the tokens again", "secretstore/search.go",
 		"!a.finding || a.scan.again || len", "!a.finding || len",
 		races + "TestFindTokensOfUnknownTokens", false,
