@@ -4,7 +4,7 @@ GOTEST  := go test -count=1 -timeout=40m
 # REQUIRED: these targets start the servers, so a test without its server fails.
 REQUIRED := TOKENSTORE_INTEGRATION=required
 
-.PHONY: test race lint format tidy vet fuzz readme check integration integration-localstack integration-vault integration-openbao integration-sdk integration-faults integration-containers
+.PHONY: test race lint format tidy vet fuzz readme check integration integration-localstack integration-vault integration-openbao integration-mysql integration-sdk integration-faults integration-containers
 
 test: ## the unit tests: no network, no container
 	go test ./...
@@ -32,7 +32,7 @@ fuzz: ## every fuzz target for a minute; FUZZTIME=10s for less
 	ci/fuzz.sh $(or $(FUZZTIME),60s)
 
 integration: ## all integration tests on servers started here
-	cd integration && $(REQUIRED) $(SERVERS)/localstack.sh $(SERVERS)/vault.sh $(SERVERS)/sdk.sh $(GOTEST) -p=1 ./...
+	cd integration && $(REQUIRED) $(SERVERS)/localstack.sh $(SERVERS)/vault.sh $(SERVERS)/mariadb.sh $(SERVERS)/sdk.sh $(GOTEST) -p=1 ./...
 
 integration-localstack: ## AWS Secrets Manager on LocalStack
 	cd integration && $(REQUIRED) $(SERVERS)/localstack.sh $(GOTEST) ./aws/...
@@ -43,7 +43,10 @@ integration-vault: ## Vault; builds it the first time, about ten minutes
 integration-openbao: ## Vault's tests on OpenBao
 	cd integration && $(REQUIRED) $(SERVERS)/openbao.sh $(GOTEST) ./vault/...
 
-integration-sdk: ## the Zoho SDKs for Python and Node.js
+integration-mysql: ## MariaDB; its tables shared with the Zoho SDKs
+	cd integration && $(REQUIRED) $(SERVERS)/mariadb.sh $(SERVERS)/sdk.sh $(GOTEST) ./mysql/...
+
+integration-sdk: ## the file stores of the Zoho SDKs for Python and Node.js
 	cd integration && $(REQUIRED) $(SERVERS)/sdk.sh $(GOTEST) ./sdk/...
 
 integration-faults: ## fleets of processes behind a bad network, killed processes and servers, and a soak of SOAK=2m

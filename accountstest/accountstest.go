@@ -172,7 +172,11 @@ func (t toServer) RoundTrip(r *http.Request) (*http.Response, error) {
 	if own.Host == "" {
 		own.Host = r.URL.Host
 	}
-	return t.server.http.Client().Transport.RoundTrip(own)
+	response, err := t.server.http.Client().Transport.RoundTrip(own)
+	if err == nil {
+		response.Request = r
+	}
+	return response, err
 }
 
 func (c *Config) setDefaults() {

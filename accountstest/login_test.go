@@ -277,7 +277,7 @@ func TestClose(t *testing.T) {
 	s := accountstest.NewServer(accountstest.Config{})
 	s.Close()
 	s.Close()
-	_, err := http.Get(s.URL)
+	_, err := http.Get(s.URL) //nolint:bodyclose // There is no response.
 	var refused *url.Error
 	if !errors.As(err, &refused) {
 		t.Errorf("after Close: %v", err)

@@ -54,6 +54,8 @@ type tokenForm struct {
 // readForm reads a request's parameters: from its body, as a form or multipart as some of
 // Zoho's SDKs send it, or from its URL, as Zoho's pages show it.
 func readForm(r *http.Request) (tokenForm, error) {
+	r.Body = http.MaxBytesReader(nil, r.Body, 1<<20)
+	// #nosec G120 -- The body is limited.
 	if err := r.ParseMultipartForm(1 << 16); err != nil && !errors.Is(err, http.ErrNotMultipart) {
 		return tokenForm{}, err
 	}

@@ -118,16 +118,13 @@ func TestIndexThatHasHadItsDay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	users := []string{"ada", "bob"} // Two, since the secret of each token has its own limit.
-	for _, user := range users {
-		if _, err := store.SaveToken(ctx, adaptertest.Token(user)); err != nil {
-			t.Fatal(err)
-		}
-	}
+	const users, each = 16, 90 // The secret of each token has its own limit.
 	user := ""
-	for i := 0; err == nil && i < 190; i++ {
-		user = adaptertest.Token(users[i%2]).UserName
-		_, err = store.SaveToken(ctx, tokenstore.OAuthToken{UserName: user, GrantToken: fmt.Sprint("grant", i/2%2)})
+	for i := 0; err == nil && i < users*each; i++ {
+		token := adaptertest.Token(fmt.Sprint("user", i%users))
+		token.GrantToken = fmt.Sprint("grant", i/users%2)
+		user = token.UserName
+		_, err = store.SaveToken(ctx, token)
 	}
 	if !errors.Is(err, tokenstore.ErrQuota) || !strings.Contains(err.Error(), " until 20") || !strings.Contains(err.Error(), "finds and refreshes go on") {
 		t.Fatal(err)

@@ -105,7 +105,7 @@ func findWhileSwapping(t *trial) {
 			defer done.Store(true)
 			old, err := t.store.FindNoted(t.ctx, token{UserName: "u1"})
 			for n := 0; n < swaps && err == nil; n++ {
-				swapped := true
+				var swapped bool
 				if old, swapped, err = t.patientSwap(t.store, old, token{AccessToken: secret(fmt.Sprint("access-", n))}, fmt.Sprint("access-", n)); !swapped && err == nil {
 					t.fails("a swap has not happened, although nobody else writes")
 					return

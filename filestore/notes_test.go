@@ -36,8 +36,8 @@ func missing(path string) bool {
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// TestNotesAreInAFileOfTheirOwn checks that there is none before the first note, that a note
-// leaves the token file as it is, and that the file has the token file's mode.
+// TestNotesAreInAFileOfTheirOwn checks that there is none before the first note, and that a note
+// leaves the token file as it is.
 func TestNotesAreInAFileOfTheirOwn(t *testing.T) {
 	store, path := opened(t, "java.txt")
 	save(t, store, fake)
@@ -45,16 +45,10 @@ func TestNotesAreInAFileOfTheirOwn(t *testing.T) {
 	if !missing(path + ".notes") {
 		t.Error("a file was made without a note")
 	}
-	if err := os.Chmod(path, 0o640); err != nil {
-		t.Fatal(err)
-	}
 	before := content(t, path)
 	swap(t, store, tokenstore.OAuthToken{}, "n <&>")
 	if content(t, path) != before {
 		t.Error("a note has changed the token file")
-	}
-	if mode := modeOf(t, path+".notes"); mode != 0o640 {
-		t.Errorf("the mode is %o", mode)
 	}
 	if text := content(t, path+".notes"); !strings.Contains(text, `"n <&>"`) || strings.Contains(text, "1000.") {
 		t.Errorf("the file is %s", text)
@@ -65,16 +59,6 @@ func TestNotesAreInAFileOfTheirOwn(t *testing.T) {
 	}
 	if text := content(t, path+".notes"); text != "{}\n" {
 		t.Errorf("the token is deleted, the file %s", text)
-	}
-}
-
-// TestNewNotesAreTheirOwnersAlone checks the mode beside a new token file.
-func TestNewNotesAreTheirOwnersAlone(t *testing.T) {
-	store, path := opened(t, "")
-	save(t, store, fake)
-	swap(t, store, tokenstore.OAuthToken{}, "n")
-	if mode := modeOf(t, path+".notes"); mode != 0o600 {
-		t.Errorf("the mode is %o", mode)
 	}
 }
 

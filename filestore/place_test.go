@@ -253,3 +253,27 @@ func TestAFolderThatCannotBeListed(t *testing.T) {
 	}
 	save(t, store, fake)
 }
+
+// TestNotesHaveTheModeOfTheTokenFile checks that whoever may not read the tokens may not
+// read the notes.
+func TestNotesHaveTheModeOfTheTokenFile(t *testing.T) {
+	store, path := opened(t, "java.txt")
+	save(t, store, fake)
+	if err := os.Chmod(path, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	swap(t, store, tokenstore.OAuthToken{}, "note")
+	if mode := modeOf(t, path+".notes"); mode != 0o640 {
+		t.Errorf("the mode is %o", mode)
+	}
+}
+
+// TestNewNotesAreTheirOwnersAlone checks the mode beside a new token file.
+func TestNewNotesAreTheirOwnersAlone(t *testing.T) {
+	store, path := opened(t, "")
+	save(t, store, fake)
+	swap(t, store, tokenstore.OAuthToken{}, "n")
+	if mode := modeOf(t, path+".notes"); mode != 0o600 {
+		t.Errorf("the mode is %o", mode)
+	}
+}

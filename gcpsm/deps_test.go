@@ -13,7 +13,7 @@ func TestConsumer(t *testing.T) {
 		Package: "gcpsm", Client: "cloud.google.com/go/secretmanager/apiv1",
 		Others: []string{
 			"github.com/aws/", "github.com/hashicorp/vault", "modernc.org/",
-			"github.com/spf13/", "github.com/schollz/", "github.com/gofrs/", "pgregory.net/", "github.com/anishathalye/",
+			"github.com/spf13/", "github.com/gofrs/", "pgregory.net/", "github.com/anishathalye/",
 		},
 	}.Run(t)
 }

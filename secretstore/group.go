@@ -310,7 +310,7 @@ func (g *group) writeAll(ctx context.Context, settled []*member) {
 	// The errors are those of the members; a context that ended ends the next group.
 	_ = g.s.parallel(ctx, len(settled), func(ctx context.Context, i int) error {
 		if g.tooOld() != nil {
-			return nil
+			return nil //nolint:nilerr // It is left to the next group.
 		}
 		m := settled[i]
 		if m.problem = g.commit(ctx, m.plan); m.problem == nil {

@@ -253,4 +253,9 @@ var sourceMutations = []mutation{
 		"u != nil && u.waited > 0 {", "u != nil {",
 		sourceUnits + "TestSavingIsNoFailure", false,
 	},
+	{
+		"source: what a redeemer omits is lost until the save", "tokensource/save.go",
+		"token := tokenstore.Update(u.row.OAuthToken, u.got)", "token := u.got",
+		sourceUnits + "TestNotSavedIsSavedLater", false,
+	},
 }

@@ -85,6 +85,8 @@ type form struct {
 	columns []string
 	// numbers are those of its columns that hold numbers.
 	numbers []string
+	// collations are those of the columns whose strings are not UTF-8.
+	collations map[string]string
 	// complete says that all that create makes is there, and aged that what keeps the age
 	// of rows is.
 	complete, aged bool

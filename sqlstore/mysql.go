@@ -59,8 +59,9 @@ func (mysqlDialect) layout(context.Context, *sql.Tx) (int64, error) { return 1, 
 
 // after goes by the primary key, in the column's own collation.
 func (d mysqlDialect) after(t *table) (condition, order string) {
-	id := d.quote(t.column(idColumn))
-	return id + " > ?", id
+	name := t.column(idColumn)
+	id := d.quote(name)
+	return id + " > " + d.parameter(t, name), id
 }
 
 // order puts rows with an age first, and then those that an SDK has inserted since, by
@@ -112,7 +113,19 @@ func (d mysqlDialect) equals(t *table, column string) string {
 	if slices.Contains(t.numbers, column) {
 		return "? IS NOT NULL AND " + exact
 	}
-	return d.quote(column) + " = ? AND " + exact
+	return d.quote(column) + " = " + d.parameter(t, column) + " AND " + exact
+}
+
+// parameter returns a parameter that can be compared with a column: in the column's
+// character set, in which characters that it lacks are question marks. The server refuses
+// to compare these with a column itself.
+func (mysqlDialect) parameter(t *table, column string) string {
+	collation := t.collations[column]
+	if collation == "" {
+		return "?"
+	}
+	set, _, _ := strings.Cut(collation, "_")
+	return "CONVERT(? USING " + set + ") COLLATE " + collation
 }
 
 // bytes returns the UTF-8 of an expression, whatever its character set.

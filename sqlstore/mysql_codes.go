@@ -3,11 +3,13 @@
 package sqlstore
 
 import (
+	"crypto/tls"
 	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"slices"
 
 	"github.com/go-sql-driver/mysql"
 
@@ -20,6 +22,7 @@ import (
 const (
 	mysqlNoTable        = 1146
 	mysqlNoColumn       = 1054
+	mysqlCollation      = 1267
 	mysqlDuplicateIndex = 1061
 	mysqlIndexPrefix    = 1089
 	mysqlLockWait       = 1205
@@ -60,6 +63,7 @@ var mysqlCodes = map[uint16]struct {
 	1046:             {tokenstore.ErrInvalidArgument, "no database is selected; name one"},
 	mysqlNoTable:     {tokenstore.ErrUnreadable, "the table does not exist; check that nobody removed it, and open the store again"},
 	mysqlNoColumn:    {tokenstore.ErrUnreadable, "the table has lost a column; open the store again"},
+	mysqlCollation:   {tokenstore.ErrUnreadable, "the table has another character set now; open the store again"},
 	mysqlLockWait:    {tokenstore.ErrUnavailable, "another connection holds the table; retry later, or set a longer busy timeout"},
 	mysqlDeadlock:    {tokenstore.ErrUnavailable, "another connection holds the table; retry later, or set a longer busy timeout"},
 	1053:             {tokenstore.ErrUnavailable, adviceDown},
@@ -83,7 +87,7 @@ var mysqlCodes = map[uint16]struct {
 	1292:             {tokenstore.ErrInvalidToken, adviceValue},
 	1366:             {tokenstore.ErrInvalidToken, adviceValue},
 	1364:             {tokenstore.ErrInvalidToken, adviceValue},
-	1062:             {tokenstore.ErrInvalidToken, "a unique index of the table refuses the change; drop it"},
+	1062:             {tokenstore.ErrInvalidToken, "a unique index of the table holds such a value already, perhaps in other case; choose another ID, or drop the index"},
 	1369:             {tokenstore.ErrInvalidToken, adviceTrigger},
 	1451:             {tokenstore.ErrInvalidToken, adviceTrigger},
 	1452:             {tokenstore.ErrInvalidToken, adviceTrigger},
@@ -108,10 +112,15 @@ func (mysqlDialect) words(err error) string {
 	if known, ok := mysqlCodes[code]; ok {
 		return fmt.Sprintf("error %d of the server: %s", code, known.says)
 	}
-	switch {
-	case code != 0:
+	if code != 0 {
 		return fmt.Sprintf("error %d of the server, whose text is not shown, as it may hold a value", code)
-	case lost(err):
+	}
+	for _, c := range clientFaults {
+		if c.is(err) {
+			return c.says
+		}
+	}
+	if lost(err) {
 		return "the connection to the server is lost or was refused; check that it runs, its address and its TLS settings, and retry"
 	}
 	return ""
@@ -121,10 +130,46 @@ func (mysqlDialect) kind(err error) error {
 	if known, ok := mysqlCodes[mysqlCode(err)]; ok {
 		return known.kind
 	}
+	for _, c := range clientFaults {
+		if c.is(err) {
+			return c.kind
+		}
+	}
 	if lost(err) {
 		return tokenstore.ErrUnavailable
 	}
 	return nil
+}
+
+// clientFaults are the faults that the driver finds itself.
+var clientFaults = []struct {
+	is   func(error) bool
+	kind error
+	says string
+}{
+	{unknownHost, tokenstore.ErrUnavailable, "the host's name is not known; check it"},
+	{untrusted, tokenstore.ErrDenied, "the server's certificate cannot be verified; name the certificate of its authority with ca, " +
+		"and the server as the certificate does"},
+	{matches(mysql.ErrNoTLS), tokenstore.ErrDenied, "the server does not offer TLS; enable it there, or set tls=false if the network is trusted"},
+	{matches(mysql.ErrPktTooLarge), tokenstore.ErrTooLarge, "the values are longer than the driver's MaxAllowedPacket"},
+	{matches(mysql.ErrUnknownPlugin, mysql.ErrCleartextPassword, mysql.ErrNativePassword, mysql.ErrOldPassword, mysql.ErrOldProtocol),
+		tokenstore.ErrDenied, "the account has a way to log in that is not supported; create it with a password of the server's default kind"},
+}
+
+func matches(targets ...error) func(error) bool {
+	return func(err error) bool {
+		return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })
+	}
+}
+
+func unknownHost(err error) bool {
+	var e *net.DNSError
+	return errors.As(err, &e) && e.IsNotFound
+}
+
+func untrusted(err error) bool {
+	var e *tls.CertificateVerificationError
+	return errors.As(err, &e)
 }
 
 // lost reports whether a connection failed.
@@ -142,10 +187,10 @@ func (mysqlDialect) busy(err error) bool {
 		return false
 	}
 	code := mysqlCode(err)
-	return code == mysqlLockWait || code == mysqlDeadlock || code == 1040 || lost(err)
+	return code == mysqlLockWait || code == mysqlDeadlock || code == 1040 || lost(err) && !unknownHost(err)
 }
 
 func (mysqlDialect) outdated(err error) bool {
 	code := mysqlCode(err)
-	return code == mysqlNoTable || code == mysqlNoColumn
+	return code == mysqlNoTable || code == mysqlNoColumn || code == mysqlCollation
 }

@@ -4,7 +4,6 @@
 package sqlstore
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -24,47 +23,75 @@ const maxClientFile = 1 << 20
 
 // readClientFile reads an option file. Errors name a line, and never quote it.
 func readClientFile(path string) (clientFile, error) {
+	unread := errors.New("the file cannot be read; check its path and permissions")
 	f, err := os.Open(path) // #nosec G304 -- The URL chooses the file.
 	if err != nil {
-		return nil, errors.New("the file cannot be read; check its path and permissions")
+		return nil, unread
 	}
 	defer func() { _ = f.Close() }()
-	return parseClientFile(io.LimitReader(f, maxClientFile))
+	data, err := io.ReadAll(io.LimitReader(f, maxClientFile+1))
+	switch {
+	case err != nil:
+		return nil, unread
+	case len(data) > maxClientFile:
+		return nil, fmt.Errorf("the file is larger than %d bytes; name an option file of MySQL, such as my.cnf", maxClientFile)
+	}
+	return parseClientFile(string(data))
 }
 
-func parseClientFile(r io.Reader) (clientFile, error) {
-	file, counts := clientFile{}, false
-	lines := bufio.NewScanner(r)
-	for n := 1; lines.Scan(); n++ {
-		line := strings.TrimSpace(lines.Text())
+func parseClientFile(text string) (clientFile, error) {
+	file, counts, n := clientFile{}, false, 0
+	for line := range strings.Lines(strings.TrimPrefix(text, "\ufeff")) {
+		n++
+		line = strings.TrimSpace(line)
 		switch {
 		case line == "" || line[0] == '#' || line[0] == ';':
 		case line[0] == '!':
-			return nil, fmt.Errorf("line %d: files that include others are not supported; name the file with the group [client]", n)
+			return nil, fmt.Errorf("line %d: files that include others are not supported; name the file that has the group [client]", n)
 		case line[0] == '[':
-			counts = clientGroups[strings.Trim(line, "[] \t")]
+			name, _, closed := strings.Cut(line[1:], "]")
+			if !closed {
+				return nil, fmt.Errorf("line %d: the group's name has no closing bracket", n)
+			}
+			counts = clientGroups[strings.ToLower(strings.TrimRight(name, " \t"))]
 		case counts:
-			name, value, _ := strings.Cut(line, "=")
+			name, value, _ := strings.Cut(withoutComment(line), "=")
 			name = strings.ReplaceAll(strings.TrimSpace(name), "_", "-")
 			file[name] = optionValue(value)
 		}
 	}
-	if lines.Err() != nil {
-		return nil, errors.New("the file cannot be read to its end")
-	}
 	return file, nil
 }
 
-// optionValue returns the value as MySQL's programs read it: without a comment at its end,
-// without quotes, and with their escapes.
+// withoutComment returns the line without the comment at its end, which begins with a "#"
+// that is not quoted, also in the middle of a word.
+func withoutComment(line string) string {
+	var quote byte
+	escaped := false
+	for i := range len(line) {
+		c := line[i]
+		switch {
+		case quote == 0 && c == '#':
+			return line[:i]
+		case escaped || c != '"' && c != '\'':
+		case quote == 0:
+			quote = c
+		case quote == c:
+			quote = 0
+		}
+		escaped = quote != 0 && c == '\\' && !escaped
+	}
+	return line
+}
+
+// optionValue returns the value as MySQL's programs read it: without the quotes around it,
+// and with its escapes replaced. A backslash before any other letter stays.
 func optionValue(text string) string {
 	text = strings.TrimSpace(text)
-	if len(text) > 1 && (text[0] == '"' || text[0] == '\'') {
-		if end := strings.IndexByte(text[1:], text[0]); end >= 0 {
-			text = text[1 : 1+end]
-		}
-	} else if at := strings.Index(text, " #"); at >= 0 {
-		text = strings.TrimSpace(text[:at])
+	if last := len(text) - 1; last > 0 && (text[0] == '"' || text[0] == '\'') && text[last] == text[0] {
+		text = text[1:last]
 	}
-	return strings.NewReplacer(`\b`, "\b", `\t`, "\t", `\n`, "\n", `\r`, "\r", `\\`, `\`, `\s`, " ").Replace(text)
+	return escapes.Replace(text)
 }
+
+var escapes = strings.NewReplacer(`\b`, "\b", `\t`, "\t", `\n`, "\n", `\r`, "\r", `\\`, `\`, `\s`, " ", `\"`, `"`, `\'`, `'`)

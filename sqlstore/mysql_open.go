@@ -116,6 +116,9 @@ func parseMySQL(u *url.URL) (*mysql.Config, []Option, error) {
 		return fail(errors.New("write the URL as " + u.Scheme + "://host:port/database?user=name"))
 	}
 	query := u.Query()
+	if u.Host != "" && query.Has(paramSocket) {
+		return fail(errors.New("a URL with a " + paramSocket + " must not name a host; write " + u.Scheme + ":///database?socket=/path"))
+	}
 	options, err := tableOptions(query)
 	if err != nil {
 		return fail(err)

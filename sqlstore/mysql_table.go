@@ -10,23 +10,36 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
 	"example.com/tokenstore"
 )
 
+var (
+	// textual matches the types whose values are strings.
+	textual = regexp.MustCompile(`char|text|binary|blob`)
+	// otherCollation matches a collation that belongs to one character set; binary does not.
+	otherCollation = regexp.MustCompile(`^[a-z0-9]+_[a-z0-9_]+$`)
+)
+
 func (d mysqlDialect) look(ctx context.Context, tx *sql.Tx, table string) (form, error) {
-	types, err := d.pairs(ctx, tx, "SELECT column_name, data_type FROM information_schema.columns "+
+	types, err := d.pairs(ctx, tx, "SELECT column_name, CONCAT(data_type, ' ', COALESCE(collation_name, '')) FROM information_schema.columns "+
 		"WHERE table_schema = DATABASE() AND table_name = ? ORDER BY ordinal_position", table)
 	if err != nil || len(types) == 0 {
 		return form{}, err
 	}
 	var f form
+	f.collations = map[string]string{}
 	for _, c := range types {
 		f.columns = append(f.columns, c[0])
-		if !strings.Contains(c[1], "char") && !strings.Contains(c[1], "text") {
+		kind, collation, _ := strings.Cut(c[1], " ")
+		switch {
+		case !textual.MatchString(kind):
 			f.numbers = append(f.numbers, c[0])
+		case otherCollation.MatchString(collation) && !strings.HasPrefix(collation, "utf8mb4_"):
+			f.collations[c[0]] = collation
 		}
 	}
 	tables, err := d.pairs(ctx, tx, "SELECT table_name, COALESCE(engine, '') FROM information_schema.tables "+
@@ -38,6 +51,9 @@ func (d mysqlDialect) look(ctx context.Context, tx *sql.Tx, table string) (form,
 		return slices.ContainsFunc(tables, func(t [2]string) bool { return strings.EqualFold(t[0], name) })
 	}
 	for _, t := range tables {
+		if t[1] == "" {
+			return form{}, fmt.Errorf("%w: %s is a view; name a table", tokenstore.ErrInvalidArgument, t[0])
+		}
 		if !strings.EqualFold(t[1], "InnoDB") {
 			return form{}, fmt.Errorf("%w: %s must be a table of the engine InnoDB, which alone has transactions; run ALTER TABLE %s ENGINE=InnoDB",
 				tokenstore.ErrInvalidArgument, t[0], t[0])

@@ -129,7 +129,7 @@ func (r *rows) dropNote(id string) error {
 	if has, err := r.hasNotes(); err != nil || !has {
 		return err
 	}
-	return r.exec("DELETE FROM "+r.store.dialect.quote(notesTable)+" WHERE table_name = ? AND id = ?", r.counterName(), id) //nolint:gosec // The name is ours.
+	return r.exec("DELETE FROM "+r.store.dialect.quote(notesTable)+" WHERE table_name = ? AND id = ?", r.counterName(), id)
 }
 
 // dropNotes removes the notes of all rows of the table.
@@ -137,5 +137,5 @@ func (r *rows) dropNotes() error {
 	if has, err := r.hasNotes(); err != nil || !has {
 		return err
 	}
-	return r.exec("DELETE FROM "+r.store.dialect.quote(notesTable)+" WHERE table_name = ?", r.counterName()) //nolint:gosec // The name is ours.
+	return r.exec("DELETE FROM "+r.store.dialect.quote(notesTable)+" WHERE table_name = ?", r.counterName())
 }

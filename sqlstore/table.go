@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -60,13 +61,15 @@ type table struct {
 	names []string
 	// others are the columns that are not known, and numbers those that hold numbers.
 	others, numbers []string
+	// collations are those of the columns whose strings are not UTF-8.
+	collations map[string]string
 	// aged says that what keeps the age of rows is there.
 	aged bool
 }
 
 // tableOf says what a table of the given form is.
 func tableOf(name string, f form) *table {
-	t := &table{name: name, names: make([]string, len(columns)), numbers: f.numbers, aged: f.aged}
+	t := &table{name: name, names: make([]string, len(columns)), numbers: f.numbers, collations: f.collations, aged: f.aged}
 	understood, _ := rowstore.ColumnsOf(f.columns)
 	for i, c := range understood {
 		if c == rowstore.UnknownColumn {
@@ -198,7 +201,7 @@ func (s *Store) lookAgain(ctx context.Context, write bool) (changed bool, err er
 		return true, s.prepare(ctx)
 	}
 	before := s.table.Swap(t)
-	return !slices.Equal(before.names, t.names) || before.aged != t.aged, nil
+	return !slices.Equal(before.names, t.names) || before.aged != t.aged || !maps.Equal(before.collations, t.collations), nil
 }
 
 // check returns an error if a value of token has no column in the table.

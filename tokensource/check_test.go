@@ -91,11 +91,12 @@ func (r *run) lossExcused() bool {
 	switch {
 	case sc.class == keeps: // nothing can be lost
 		x = 0
-	case sc.class.again() && !sc.class.once() && sc.grace > lasts+2*tick && sc.faults.pause == 0 && sc.good == 0:
-		// Nothing is lost while somebody comes within the grace.
+	case sc.class.again() && !sc.class.once() && sc.grace > sc.claim()+2*tick && sc.faults.pause == 0 && sc.good == 0 && sc.slow == 0:
+		// Nothing is lost while somebody comes within the grace. (A claim that has doubled may
+		// outlast it, which only the slow runs meet.)
 		if g := r.refresh[r.cur.RefreshToken]; r.famDead[g.family] {
 			x = xPause
-		} else if !g.spent || time.Since(g.at)+lasts+2*tick <= sc.grace {
+		} else if !g.spent || time.Since(g.at)+sc.claim()+2*tick <= sc.grace {
 			x = 0
 		} else {
 			x |= xPause

@@ -4,6 +4,7 @@ package tokensource
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"example.com/tokenstore"
@@ -149,7 +150,7 @@ func (f *flight) stand(n note, good bool, now time.Time) step {
 		return f.give(f.row.OAuthToken)
 	case left > f.s.patience(), waited >= f.s.patience():
 		cause := f.cause
-		if cause == nil {
+		if !errors.Is(cause, tokenstore.ErrUnavailable) { // A refusal was of what was stored before.
 			cause = errClaimed
 		}
 		return f.fail(unavailable(n.written, now.Add(left), cause))

@@ -78,7 +78,7 @@ const (
 	// unknownEnd is how long a token without an expiry is kept in memory; it is good for
 	// longer, but may be deleted.
 	unknownEnd = time.Hour
-	// usualLife is the life of an access token that this process has not seen begin.
+	// usualLife is that of an access token at most providers.
 	usualLife = time.Hour
 )
 
@@ -105,7 +105,7 @@ func (s *Source) remember(e *entry, t tokenstore.OAuthToken, redeemed bool) *rem
 		}
 		life := e.life
 		if life <= 0 {
-			life = max(left, usualLife)
+			life = max(left, s.unseenLife())
 		}
 		margin := min(s.margin, life/4)
 		m.until = t.Expiry.Add(-margin - s.exponential(min(spread, life/60)))
@@ -121,6 +121,15 @@ func (s *Source) remember(e *entry, t tokenstore.OAuthToken, redeemed bool) *rem
 	}
 	e.memory.Store(m)
 	return m
+}
+
+// unseenLife is the least life of an access token that this process has not seen begin. A margin
+// below the default says that lives are short; then a young token is not taken for an old one.
+func (s *Source) unseenLife() time.Duration {
+	if s.margin < defaultMargin {
+		return 4 * s.margin
+	}
+	return usualLife
 }
 
 // exponential draws from an exponential distribution.

@@ -79,7 +79,7 @@ func WithReuse(reuse time.Duration) Option { return func(s *settings) { s.reuse 
 
 // WithMargin sets how long before its end an access token is refreshed, to which a random time is
 // added. The default is a minute. It must be shorter than an access token's life; for one that lives
-// for a minute or less, choose a few seconds.
+// for a minute or less, choose a quarter of its life at most.
 func WithMargin(margin time.Duration) Option { return func(s *settings) { s.margin = margin } }
 
 // WithClaim sets how long a claim lasts: the time after which another process takes over if the one

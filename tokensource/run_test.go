@@ -27,6 +27,7 @@ type scenario struct {
 	dead    bool          // the refresh token was revoked before the start
 	skew    time.Duration // of the last worker's clock
 	perDay  int
+	slow    int                        // by how much a claim lasts longer than usual, for runs in which many calls are repeated
 	open    func(*testing.T) realStore // the store; nil: one in a variable
 	faults  faults
 	edits   edit
@@ -71,8 +72,6 @@ const (
 	tick = 5 * time.Second
 	// lasts is how long a claim lasts.
 	lasts = 30 * time.Second
-	// asleep is longer than a claim.
-	asleep = 45 * time.Second
 	// lateBound is after how long a request that its sender has given up arrives at the latest.
 	lateBound = 15 * time.Second
 )
@@ -166,7 +165,7 @@ func (r *run) add(legacy bool) *worker {
 		skew = r.sc.skew
 	}
 	s, err := tokensource.New(gatedStore{r: r, w: w}, gatedRedeemer{r, w},
-		tokensource.WithReuse(r.sc.reuse()), tokensource.WithClaim(lasts),
+		tokensource.WithReuse(r.sc.reuse()), tokensource.WithClaim(r.sc.claim()),
 		tokensource.WithRandom(func() float64 { return 0.5 }),
 		tokensource.WithClock(func() time.Time { return time.Now().Add(skew) }),
 		tokensource.WithSleep(func(ctx context.Context, d time.Duration) error { return r.sleep(ctx, w, d) }))
@@ -188,6 +187,12 @@ func (r *run) add(legacy bool) *worker {
 	}()
 	return w
 }
+
+// claim is how long a claim lasts.
+func (sc *scenario) claim() time.Duration { return lasts * time.Duration(1+sc.slow) }
+
+// asleep is longer than a claim.
+func (sc *scenario) asleep() time.Duration { return sc.claim() * 3 / 2 }
 
 func (sc *scenario) reuse() time.Duration {
 	switch {
@@ -476,13 +481,13 @@ func (r *run) let(w *worker, how byte) {
 		w.crashed, w.done = true, true
 		return
 	case 'p':
-		c.until, c.slept, w.slept = time.Now().Add(asleep), true, true
+		c.until, c.slept, w.slept = time.Now().Add(r.sc.asleep()), true, true
 		r.tired(c)
 		return
 	case 'q':
 		r.tired(c)
 		a := r.do(w, c, normally)
-		c.ready, c.until, c.slept, w.slept = &a, time.Now().Add(asleep), true, true
+		c.ready, c.until, c.slept, w.slept = &a, time.Now().Add(r.sc.asleep()), true, true
 		return
 	}
 	var a reply

@@ -110,7 +110,7 @@ func TestRandomSchedules(t *testing.T) {
 	for _, p := range providers {
 		for seed := range uint64(runs) {
 			sc := p
-			sc.workers, sc.ticks = 3, 6
+			sc.workers, sc.ticks, sc.slow = 3, 6, 2
 			if seed%2 == 0 {
 				sc.good = 20 * time.Second
 			}

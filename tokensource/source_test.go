@@ -90,7 +90,11 @@ func open(t *testing.T, store tokenstore.Store, r tokensource.Redeemer, options 
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = s.Close(context.Background()) })
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		_ = s.Close(ctx)
+	})
 	return s
 }
 
@@ -314,7 +318,7 @@ func TestNotSavedIsSavedLater(t *testing.T) {
 		s := open(t, store, p)
 		for range 3 {
 			got, err := s.Token(t.Context(), byUser)
-			if got.AccessToken != "access-1" || !errors.Is(err, tokensource.ErrNotSaved) {
+			if got.AccessToken != "access-1" || got.UserName != "u" || got.ID != "1" || !errors.Is(err, tokensource.ErrNotSaved) {
 				t.Fatalf("Token: %q, %v", got.AccessToken, err)
 			}
 			time.Sleep(time.Minute)
@@ -396,6 +400,41 @@ func TestWithoutSwap(t *testing.T) {
 		want(t, s, "access-1")
 		if store.row().AccessToken != "access-1" || p.asked() != 1 {
 			t.Errorf("stored %q after %d redemptions", store.row().AccessToken, p.asked())
+		}
+	})
+}
+
+// TestUnknownShortLife: with a margin that suits a short life, a process that has not seen an access
+// token begin does not take it for the end of a long one. Otherwise every process of a fleet would
+// refresh it as soon as it sees it.
+func TestUnknownShortLife(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, p := newFakeStore(stored(40*time.Second)), &provider{life: 40 * time.Second, keeps: true}
+		options := []tokensource.Option{tokensource.WithReuse(time.Hour), tokensource.WithMargin(10 * time.Second)}
+		first, second := open(t, store, p, options...), open(t, store, p, options...)
+		want(t, first, "access-0")
+		want(t, second, "access-0")
+		time.Sleep(25 * time.Second)
+		want(t, first, "access-0")
+		synctest.Wait()
+		if n := p.asked(); n != 0 {
+			t.Errorf("%d redemptions of a young token", n)
+		}
+		time.Sleep(6 * time.Second)
+		want(t, first, "access-0") // It is refreshed in the background.
+		synctest.Wait()
+		want(t, first, "access-1")
+		want(t, second, "access-0")
+		synctest.Wait()
+		third := open(t, store, p, options...)
+		for range 25 {
+			for _, s := range []*tokensource.Source{first, second, third} {
+				want(t, s, "access-1")
+			}
+			time.Sleep(time.Second)
+		}
+		if n := p.asked(); n != 1 {
+			t.Errorf("%d redemptions in one life", n)
 		}
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/tokensource"
 )
 
 // crash leaves a claim, as a process does that dies while it redeems.
@@ -110,5 +111,31 @@ func TestNobodyWantsIt(t *testing.T) {
 			t.Error("refreshed although nobody wanted it")
 		}
 		want(t, s, "access-1")
+	})
+}
+
+// TestOldRefusalIsForgotten: a call that waits in vain for another process says nothing of the refusal of a refresh
+// token that a person has replaced meanwhile.
+func TestOldRefusalIsForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, p := newFakeStore(stored(-time.Second)), &provider{spent: map[string]bool{"refresh-0": true}}
+		once := true
+		store.fault = func(_ context.Context, op string) error {
+			if op == "swap" && p.asked() == 1 && once {
+				once = false
+				store.edit(func(r *tokenstore.Noted) { r.RefreshToken = "pasted" })
+				crash(t, store) // It claims what was pasted.
+				return errUnknown
+			}
+			return nil
+		}
+		s := open(t, store, p)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+		defer cancel()
+		p.fail(nil)
+		_, err := s.Token(ctx, byUser)
+		if errors.Is(err, tokensource.ErrNeedsConsent) {
+			t.Errorf("Token: %v", err)
+		}
 	})
 }

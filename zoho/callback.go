@@ -66,6 +66,7 @@ func (l *Login) setState(w http.ResponseWriter, state string, seconds int) {
 			path = u.Path
 		}
 	}
+	// #nosec G124 -- Secure where the callback is served over https.
 	http.SetCookie(w, &http.Cookie{
 		Name: stateCookie, Value: state, Path: path, MaxAge: seconds,
 		HttpOnly: true, Secure: secure, SameSite: http.SameSiteLaxMode,

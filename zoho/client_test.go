@@ -240,7 +240,7 @@ func TestLogout(t *testing.T) {
 		t.Error("by ID: the token lives on, or is stored")
 	}
 	// Revoking fails: all stands, and the same call finishes it.
-	token = w.signIn(t)
+	w.signIn(t)
 	down := zoho.Logout{Store: w.store, HTTP: &http.Client{Transport: &answer{status: 503, body: "<html>" + canary}}}
 	err := down.Token(t.Context(), tokenstore.OAuthToken{UserName: userA})
 	if err == nil || len(w.tokens(t)) != 1 || strings.Contains(err.Error(), canary) || !strings.Contains(err.Error(), "still stored") {

@@ -279,7 +279,7 @@ func TestHandlers(t *testing.T) {
 	must(t, err)
 	browser := &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	get := func(client *http.Client, path string) (int, string, string) {
-		response, err := client.Get(app.URL + path) //nolint:noctx // A test's.
+		response, err := client.Get(app.URL + path)
 		must(t, err)
 		defer func() { must(t, response.Body.Close()) }()
 		text := make([]byte, 400)

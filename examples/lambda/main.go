@@ -1,7 +1,7 @@
-// Command lambda is an AWS Lambda function that returns the company of a Zoho CRM user: it
-// takes the user's access token from AWS Secrets Manager and queries the CRM with it. It
-// only reads the store; another program, such as the one in ../service, keeps the tokens
-// fresh.
+// Command lambda is an AWS Lambda function that returns the company of a Zoho CRM user. It
+// takes the user's token from AWS Secrets Manager, refreshes it if it has ended, and queries
+// the CRM with it. Any number of instances may run, beside services such as ../service:
+// they share the tokens, and each token is refreshed once.
 //
 // README.md says how to build and deploy it.
 package main
@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log"
 	"net/http"
 	"os"
@@ -22,6 +23,8 @@ import (
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/awssm"
+	"example.com/tokenstore/tokensource"
+	"example.com/tokenstore/zoho"
 )
 
 func main() {
@@ -32,15 +35,14 @@ func main() {
 	lambda.Start(f.handle)
 }
 
-// function lives as long as the execution environment: the store remembers what it has
-// read, and connections stay open.
+// function lives as long as the execution environment: the source remembers its tokens,
+// and connections stay open.
 type function struct {
-	store tokenstore.Store
-	crm   *http.Client
+	source *tokensource.Source
+	client *http.Client
 }
 
-// newFunction makes the store from the function's role, region and environment. It makes no
-// call.
+// newFunction makes the function from its role, region and environment. It makes no call.
 func newFunction(ctx context.Context) (*function, error) {
 	cfg, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
@@ -54,7 +56,17 @@ func newFunction(ctx context.Context) (*function, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &function{store: store, crm: &http.Client{Timeout: 10 * time.Second}}, nil
+	return newFunctionOn(store, &http.Client{Timeout: 10 * time.Second})
+}
+
+// newFunctionOn makes the function on a store. client reaches Zoho. Lambda freezes the
+// process between two events: the call that begins a refresh waits until it is saved.
+func newFunctionOn(store tokenstore.Store, client *http.Client) (*function, error) {
+	source, err := tokensource.New(store, zoho.Redeemer{HTTP: client}, tokensource.WithForeground())
+	if err != nil {
+		return nil, err
+	}
+	return &function{source: source, client: client}, nil
 }
 
 // request is the event.
@@ -67,66 +79,33 @@ type reply struct {
 	Company string `json:"company"`
 }
 
-// errUnauthorized is returned if the CRM refuses the access token.
-var errUnauthorized = errors.New("the CRM refuses the access token; check that the service which refreshes it is running")
-
-// handle answers one event. A refused access token may have been replaced since it was
-// read: then the store is read once more.
+// handle answers one event.
 func (f *function) handle(ctx context.Context, r request) (reply, error) {
-	token, err := f.find(ctx, r.User)
+	crm := http.Client{Transport: &zoho.Transport{
+		Source: f.source, Query: tokenstore.OAuthToken{UserName: r.User}, Base: f.client.Transport,
+	}}
+	ask, err := http.NewRequestWithContext(ctx, http.MethodGet, "/crm/v8/org", nil)
 	if err != nil {
 		return reply{}, err
 	}
-	company, err := f.company(ctx, token)
-	if errors.Is(err, errUnauthorized) {
-		refused := token.AccessToken
-		if token, err = f.find(ctx, r.User); err != nil {
-			return reply{}, err
-		}
-		if err = errUnauthorized; token.AccessToken != refused {
-			company, err = f.company(ctx, token)
-		}
-	}
-	return reply{Company: company}, err
-}
-
-// find returns the user's token. Finding by user takes one call.
-func (f *function) find(ctx context.Context, user string) (tokenstore.OAuthToken, error) {
-	return f.store.FindToken(ctx, tokenstore.OAuthToken{UserName: user})
-}
-
-// company queries the CRM for the name of the token's organisation.
-func (f *function) company(ctx context.Context, token tokenstore.OAuthToken) (string, error) {
-	if token.APIDomain == "" {
-		return "", errors.New("the token has no api_domain; save it with its CRM's address")
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, token.APIDomain+"/crm/v8/org", nil)
+	answer, err := crm.Do(ask)
 	if err != nil {
-		return "", err
+		return reply{}, err
 	}
-	req.Header.Set("Authorization", "Zoho-oauthtoken "+token.AccessToken)
-	resp, err := f.crm.Do(req)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	switch resp.StatusCode {
-	case http.StatusOK:
-	case http.StatusUnauthorized:
-		return "", errUnauthorized
-	default:
-		return "", fmt.Errorf("the CRM answers %s", resp.Status)
+	defer func() { _ = answer.Body.Close() }()
+	if answer.StatusCode != http.StatusOK {
+		return reply{}, fmt.Errorf("the CRM answered %s", answer.Status)
 	}
 	var body struct {
 		Org []struct {
 			CompanyName string `json:"company_name"`
 		} `json:"org"`
 	}
-	if err := json.NewDecoder(resp.Body).Decode(&body); err != nil {
-		return "", fmt.Errorf("the CRM's answer: %w", err)
+	if err := json.NewDecoder(io.LimitReader(answer.Body, 1<<20)).Decode(&body); err != nil {
+		return reply{}, fmt.Errorf("the CRM's answer: %w", err)
 	}
 	if len(body.Org) == 0 {
-		return "", errors.New("the CRM's answer names no organisation; check the token's scopes")
+		return reply{}, errors.New("the CRM's answer names no organisation; check the token's scopes")
 	}
-	return body.Org[0].CompanyName, nil
+	return reply{Company: body.Org[0].CompanyName}, nil
 }

@@ -4,74 +4,74 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
+	"maps"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/accountstest"
 	"example.com/tokenstore/awssm"
 	"example.com/tokenstore/awssm/awssmtest"
+	"example.com/tokenstore/tokensource"
+	"example.com/tokenstore/zoho"
 )
 
-const user = "ada@example.com:1234"
+const (
+	user   = "user@example.com:60000000001"
+	event  = `{"user":"` + user + `"}`
+	answer = `{"company":"An Organization"}`
+)
 
-// crm accepts one access token, and counts the requests.
-type crm struct {
-	accepts string
-	asked   int
-	before  func() // called before each answer
-}
-
-func (c *crm) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c.asked++
-	c.before()
-	switch {
-	case r.URL.Path != "/crm/v8/org":
-		w.WriteHeader(http.StatusNotFound)
-	case r.Header.Get("Authorization") != "Zoho-oauthtoken "+c.accepts:
-		w.WriteHeader(http.StatusUnauthorized)
-		_, _ = fmt.Fprint(w, `{"code":"INVALID_TOKEN"}`)
-	default:
-		_, _ = fmt.Fprint(w, `{"org":[{"company_name":"Zylker"}]}`)
-	}
-}
-
-// world is a function, the CRM that it queries, and another process on the same fake of
-// Secrets Manager, which has saved the user's token.
+// world is a function, Zoho, and another process on the same fake of Secrets Manager, which
+// has saved the user's token.
 type world struct {
 	*function
-	*crm
-	other tokenstore.Store
+	accounts *accountstest.Server
+	service  *awssmtest.Service
+	other    tokenstore.Store
+	token    tokenstore.OAuthToken
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	clock := awssmtest.NewClock()
-	service := awssmtest.New(awssmtest.Real(), clock)
+	config := accountstest.Zoho()
+	config.Location, config.AccountsServer, config.APIDomain = string(zoho.EU), zoho.EU.AccountsURL(), zoho.EU.APIDomain()
+	w := &world{accounts: accountstest.NewServer(config), service: awssmtest.New(awssmtest.Real(), awssmtest.NewClock())}
+	t.Cleanup(w.accounts.Close)
 	var stores [2]tokenstore.Store
 	for i := range stores {
-		store, err := awssm.New(service.Client(), awssm.WithClock(clock.Now, clock.Sleep))
+		store, err := awssm.New(w.service.Client(), awssm.WithPrefix("crm/"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		stores[i] = store
 	}
-	c := &crm{accepts: "1000.fake.first", before: func() {}}
-	server := httptest.NewServer(c)
-	t.Cleanup(server.Close)
-	w := &world{&function{store: stores[0], crm: server.Client()}, c, stores[1]}
-	w.save(t, tokenstore.OAuthToken{UserName: user, RefreshToken: "1000.fake.refresh", AccessToken: "1000.fake.first", APIDomain: server.URL})
+	var err error
+	if w.function, err = newFunctionOn(stores[0], w.accounts.Client()); err != nil {
+		t.Fatal(err)
+	}
+	w.other = stores[1]
+	w.token = w.save(t, w.accounts.Login(accountstest.User{}))
 	return w
 }
 
-func (w *world) save(t *testing.T, token tokenstore.OAuthToken) {
+func (w *world) save(t *testing.T, token tokenstore.OAuthToken) tokenstore.OAuthToken {
 	t.Helper()
-	if _, err := w.other.SaveToken(t.Context(), token); err != nil {
+	saved, err := w.other.SaveToken(t.Context(), token)
+	if err != nil {
 		t.Error(err)
 	}
+	return saved
+}
+
+// expire ends the access token.
+func (w *world) expire(t *testing.T) {
+	t.Helper()
+	w.accounts.EndAccess(w.token.AccessToken)
+	w.save(t, tokenstore.OAuthToken{ID: w.token.ID, Expiry: time.Now().Add(-time.Minute)})
 }
 
 // invoke calls the function as the runtime does, with a JSON event.
@@ -81,15 +81,23 @@ func (w *world) invoke(t *testing.T, event string) (string, error) {
 	return string(out), err
 }
 
+func (w *world) want(t *testing.T) {
+	t.Helper()
+	if out, err := w.invoke(t, event); err != nil || out != answer {
+		t.Errorf("the answer is %s, %v", out, err)
+	}
+}
+
 func TestTheCompanyOfAUser(t *testing.T) {
 	w := newWorld(t)
-	for range 2 { // The store serves every call of the same environment.
-		if out, err := w.invoke(t, `{"user":"`+user+`"}`); err != nil || out != `{"company":"Zylker"}` {
-			t.Errorf("the answer is %s, %v", out, err)
-		}
+	w.want(t)
+	before := w.service.Calls()
+	w.want(t) // The source serves every call of the same environment.
+	if got := w.accounts.Counts(); got.Calls != 2 || got.Requests != 0 {
+		t.Errorf("%+v", got)
 	}
-	if w.asked != 2 {
-		t.Errorf("the CRM was asked %d times", w.asked)
+	if after := w.service.Calls(); !maps.Equal(before, after) {
+		t.Errorf("calls of Secrets Manager: %v, then %v", before, after)
 	}
 }
 
@@ -97,22 +105,46 @@ func TestTheCompanyOfAUser(t *testing.T) {
 // it.
 func TestReplacedToken(t *testing.T) {
 	w := newWorld(t)
-	w.accepts = "1000.fake.second"
-	w.before = func() { w.save(t, tokenstore.OAuthToken{UserName: user, AccessToken: w.accepts}) }
-	if out, err := w.invoke(t, `{"user":"`+user+`"}`); err != nil || out != `{"company":"Zylker"}` {
-		t.Errorf("the answer is %s, %v", out, err)
+	w.want(t)
+	renewed, err := zoho.Redeemer{HTTP: w.accounts.Client()}.Redeem(t.Context(), w.token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	renewed.ID = w.token.ID
+	w.save(t, renewed)
+	w.accounts.EndAccess(w.token.AccessToken)
+	w.want(t)
+	if got := w.accounts.Counts(); got.Redemptions != 1 {
+		t.Errorf("%+v; the other process's token should be used", got)
 	}
 }
 
-// TestExpiredToken refuses the stored token: asking again with the same one would not help.
+// TestExpiredToken: the event that meets it waits for the refresh, and its save.
 func TestExpiredToken(t *testing.T) {
 	w := newWorld(t)
-	w.accepts = "1000.fake.never-stored"
-	if _, err := w.handle(t.Context(), request{User: user}); !errors.Is(err, errUnauthorized) {
-		t.Errorf("the error is %v", err)
+	w.expire(t)
+	w.want(t)
+	stored, err := w.other.FindToken(t.Context(), tokenstore.OAuthToken{UserName: user})
+	if err != nil || !w.accounts.Alive(stored.AccessToken) {
+		t.Errorf("the stored access token is not a new one that works: %v", err)
 	}
-	if w.asked != 1 {
-		t.Errorf("the CRM was asked %d times", w.asked)
+	if got := w.accounts.Counts(); got.Redemptions != 1 || got.Unauthorized != 0 {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestWithdrawnConsent: nobody but the user can help.
+func TestWithdrawnConsent(t *testing.T) {
+	w := newWorld(t)
+	w.accounts.Withdraw(accountstest.User{})
+	w.expire(t)
+	for range 2 {
+		if _, err := w.handle(t.Context(), request{User: user}); !errors.Is(err, tokensource.ErrNeedsConsent) {
+			t.Errorf("the error is %v", err)
+		}
+	}
+	if got := w.accounts.Counts(); got.Requests != 1 {
+		t.Errorf("%+v; asking again does not help", got)
 	}
 }
 
@@ -124,30 +156,40 @@ func TestUnknownUser(t *testing.T) {
 	if _, err := w.handle(t.Context(), request{}); !errors.Is(err, tokenstore.ErrNotFound) {
 		t.Errorf("without a user the error is %v", err)
 	}
-	if w.asked != 0 {
-		t.Errorf("the CRM was asked %d times", w.asked)
+	if got := w.accounts.Counts(); got.Calls+got.Unauthorized+got.Requests != 0 {
+		t.Errorf("%+v", got)
 	}
 }
 
 // TestErrorsHoldNoCredential checks what the runtime would log and return.
 func TestErrorsHoldNoCredential(t *testing.T) {
 	w := newWorld(t)
-	w.accepts = "1000.fake.never-stored"
-	_, err := w.invoke(t, `{"user":"`+user+`"}`)
+	w.accounts.Withdraw(accountstest.User{})
+	w.expire(t)
+	_, err := w.invoke(t, event)
 	text, _ := json.Marshal(fmt.Sprintf("%v %+v", err, err))
-	if err == nil || strings.Contains(string(text), "1000.") {
-		t.Errorf("the error is %s", text)
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, secret := range []string{w.token.RefreshToken, w.token.AccessToken, w.token.ClientSecret + `"`} {
+		if strings.Contains(string(text), secret) {
+			t.Errorf("the error is %s", text)
+		}
 	}
 }
 
 func TestNewFunction(t *testing.T) {
 	t.Setenv("AWS_REGION", "eu-central-1")
 	t.Setenv("TOKEN_PREFIX", "crm/")
-	if f, err := newFunction(t.Context()); err != nil || f.store == nil {
+	if f, err := newFunction(t.Context()); err != nil || f.source == nil {
 		t.Errorf("the function cannot be made: %v", err)
 	}
 	t.Setenv("TOKEN_PREFIX", "crm//")
 	if _, err := newFunction(t.Context()); !errors.Is(err, tokenstore.ErrInvalidArgument) {
 		t.Errorf("a prefix that cannot be used gives %v", err)
+	}
+	t.Setenv("TOKEN_PREFIX", "")
+	if _, err := newFunction(t.Context()); err == nil {
+		t.Error("no prefix gives no error")
 	}
 }

@@ -1,194 +1,281 @@
 package main
 
 import (
+	"bytes"
 	"context"
-	"errors"
+	"encoding/json"
 	"fmt"
+	"io"
+	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"example.com/tokenstore"
-	"example.com/tokenstore/awssm"
-	"example.com/tokenstore/awssm/awssmtest"
+	"example.com/tokenstore/accountstest"
+	"example.com/tokenstore/tokensource"
+	"example.com/tokenstore/zoho"
 )
 
-const fakeRefresh = "1000.fake.refresh"
-
-// server is an accounts server that numbers the access tokens it gives.
-type server struct {
-	given  atomic.Int64
-	refuse bool
-	before func() // called before each answer
-}
-
-func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if s.before != nil {
-		s.before()
-	}
-	switch {
-	case r.URL.Path != "/oauth/v2/token" || r.Method != http.MethodPost:
-		w.WriteHeader(http.StatusNotFound)
-	case s.refuse || r.FormValue("grant_type") != "refresh_token" || r.FormValue("refresh_token") != fakeRefresh || r.FormValue("client_id") != "c" || r.FormValue("client_secret") != "s":
-		_, _ = fmt.Fprint(w, `{"error":"invalid_code"}`)
-	default:
-		_, _ = fmt.Fprintf(w, `{"access_token":"1000.fake.access.%d","expires_in":3600,"api_domain":"https://www.zohoapis.com","token_type":"Bearer"}`, s.given.Add(1))
-	}
-}
-
-// fleet is a fake of Secrets Manager, replicas of the service on it, and the
-// accounts server that they ask.
+// fleet is replicas of the service on one SQLite file, and Zoho.
 type fleet struct {
-	server
-	replicas []*refresher
+	*testing.T
+	accounts *accountstest.Server
+	storeURL string
+	store    tokenstore.OpenStore // as another process has it
+	log      safeBuffer
 }
 
-func newFleet(t *testing.T, replicas int) *fleet {
+// safeBuffer is a buffer that several goroutines write to.
+type safeBuffer struct {
+	mu sync.Mutex
+	bytes.Buffer
+}
+
+func (b *safeBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.Buffer.Write(p)
+}
+
+// newFleet starts Zoho's servers, in the data centre of the EU.
+func newFleet(t *testing.T, config accountstest.Config) *fleet {
 	t.Helper()
-	f := &fleet{}
-	web := httptest.NewServer(&f.server)
-	t.Cleanup(web.Close)
-	clock := awssmtest.NewClock()
-	service := awssmtest.New(awssmtest.Real(), clock)
-	for range replicas {
-		store, err := awssm.New(service.Client(), awssm.WithClock(clock.Now, clock.Sleep))
-		if err != nil {
-			t.Fatal(err)
-		}
-		f.replicas = append(f.replicas, newRefresher(store, &accounts{web.URL, web.Client()}))
+	config.Location, config.AccountsServer, config.APIDomain = string(zoho.EU), zoho.EU.AccountsURL(), zoho.EU.APIDomain()
+	f := &fleet{T: t, accounts: accountstest.NewServer(config), storeURL: "sqlite://" + filepath.Join(t.TempDir(), "tokens.db")}
+	t.Cleanup(f.accounts.Close)
+	store, err := tokenstore.Open(t.Context(), f.storeURL)
+	if err != nil {
+		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = store.Close() })
+	f.store = store
 	return f
 }
 
-// save saves a token that expires after the given time.
-func (f *fleet) save(t *testing.T, user string, after time.Duration) tokenstore.OAuthToken {
-	t.Helper()
-	saved, err := f.replicas[0].store.SaveToken(t.Context(), tokenstore.OAuthToken{
-		UserName: user, ClientID: "c", ClientSecret: "s", RefreshToken: fakeRefresh, AccessToken: "1000.fake.old." + user, Expiry: time.Now().Add(after),
-	})
+// replica is one process of the service.
+type replica struct {
+	url  string
+	stop context.CancelFunc
+	done chan error
+}
+
+func (f *fleet) start(options ...tokensource.Option) *replica {
+	f.Helper()
+	var lc net.ListenConfig
+	listener, err := lc.Listen(f.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		f.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(f.Context())
+	r := &replica{url: "http://" + listener.Addr().String(), stop: stop, done: make(chan error, 1)}
+	log := slog.New(slog.NewTextHandler(&f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	go func() { r.done <- run(ctx, listener, f.storeURL, f.accounts.Client(), log, options...) }()
+	return r
+}
+
+// end stops a replica, and waits until it has ended.
+func (f *fleet) end(r *replica) {
+	f.Helper()
+	r.stop()
+	if err := <-r.done; err != nil {
+		f.Errorf("run: %v", err)
+	}
+}
+
+// login stores a new token of a user.
+func (f *fleet) login(user accountstest.User) tokenstore.OAuthToken {
+	f.Helper()
+	saved, err := f.store.SaveToken(f.Context(), f.accounts.Login(user))
+	if err != nil {
+		f.Fatal(err)
 	}
 	return saved
 }
 
-// stored returns what the last replica finds.
-func (f *fleet) stored(t *testing.T, user string) tokenstore.OAuthToken {
-	t.Helper()
-	token, err := f.replicas[len(f.replicas)-1].store.FindToken(t.Context(), tokenstore.OAuthToken{UserName: user})
+// stored returns the user's token as it is stored now.
+func (f *fleet) stored(user string) tokenstore.OAuthToken {
+	f.Helper()
+	t, err := f.store.FindToken(f.Context(), tokenstore.OAuthToken{UserName: user})
+	if err != nil {
+		f.Fatal(err)
+	}
+	return t
+}
+
+// get gets a page of a replica.
+func (r *replica) get(ctx context.Context, path string) (int, string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, r.url+path, nil)
+	if err != nil {
+		return 0, "", err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0, "", err
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(response.Body)
+	return response.StatusCode, string(body), err
+}
+
+// company is the path of a user's company.
+func company(user string) string { return "/company?user=" + url.QueryEscape(user) }
+
+const companyReply = `{"company":"An Organization"}` + "\n"
+
+// want gets a page and checks the status and a part of the body.
+func (f *fleet) want(r *replica, path string, status int, part string) {
+	f.Helper()
+	got, body, err := r.get(f.Context(), path)
+	if err != nil || got != status || !strings.Contains(body, part) {
+		f.Errorf("%s: %d %q, %v; want %d with %q", path, got, body, err, status, part)
+	}
+}
+
+// TestTheCompanyOfAUser: a token that has expired is refreshed, once, and both replicas
+// serve with the new one.
+func TestTheCompanyOfAUser(t *testing.T) {
+	f := newFleet(t, accountstest.Zoho())
+	token := f.login(accountstest.User{})
+	f.accounts.EndAccess(token.AccessToken)
+	token.Expiry = time.Now().Add(-time.Minute)
+	if _, err := f.store.SaveToken(t.Context(), token); err != nil {
+		t.Fatal(err)
+	}
+	replicas := []*replica{f.start(), f.start()}
+	var all sync.WaitGroup
+	for _, r := range replicas {
+		for range 8 {
+			all.Go(func() { f.want(r, company(token.UserName), http.StatusOK, companyReply) })
+		}
+	}
+	all.Wait()
+	if got := f.accounts.Counts(); got.Redemptions != 1 || got.Unauthorized != 0 {
+		t.Errorf("%+v; want one redemption and no refused call", got)
+	}
+	_, body, err := replicas[0].get(t.Context(), "/metrics")
+	counters := map[string]int{}
+	if err != nil || json.Unmarshal([]byte(body), &counters) != nil || counters["requests"] != 8 {
+		t.Errorf("metrics: %s, %v", body, err)
+	}
+	for _, r := range replicas {
+		f.end(r)
+	}
+	for _, secret := range []string{token.RefreshToken, token.AccessToken, token.ClientSecret, f.stored(token.UserName).AccessToken} {
+		if strings.Contains(f.log.String(), secret) || strings.Contains(body, secret) {
+			t.Error("a credential is in the log or the metrics")
+		}
+	}
+	if !strings.Contains(f.log.String(), "redeemed") {
+		t.Error("the log does not show the redemption")
+	}
+}
+
+// TestWhoHasToLogIn: nobody has logged in, or the consent was withdrawn.
+func TestWhoHasToLogIn(t *testing.T) {
+	f := newFleet(t, accountstest.Zoho())
+	r := f.start()
+	defer f.end(r)
+	f.want(r, company("nobody@example.com:1"), http.StatusForbidden, "")
+	token := f.login(accountstest.User{})
+	f.want(r, company(token.UserName), http.StatusOK, companyReply)
+	f.accounts.Withdraw(accountstest.User{})
+	if _, err := f.store.SaveToken(t.Context(), tokenstore.OAuthToken{ID: token.ID, Expiry: time.Now().Add(-time.Minute)}); err != nil {
+		t.Fatal(err)
+	}
+	other := f.start() // which has nothing in memory
+	defer f.end(other)
+	f.want(other, company(token.UserName), http.StatusForbidden, "")
+	if got := f.stored(token.UserName); got.RefreshToken != token.RefreshToken {
+		t.Error("a refusal has changed the token")
+	}
+}
+
+func TestReadiness(t *testing.T) {
+	f := newFleet(t, accountstest.Zoho())
+	r := f.start()
+	defer f.end(r)
+	f.want(r, "/readyz", http.StatusOK, "") // Although nobody has logged in.
+	f.want(r, "/livez", http.StatusOK, "")
+	f.login(accountstest.User{})
+	f.want(r, "/readyz", http.StatusOK, "")
+
+	store, err := tokenstore.Open(t.Context(), f.storeURL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return token
-}
-
-func TestOnlyWhatIsDueIsRefreshed(t *testing.T) {
-	f := newFleet(t, 2)
-	f.save(t, "due", early)
-	f.save(t, "fresh", early+spread+time.Hour)
-	for _, r := range f.replicas { // The second replica finds it done.
-		r.refreshAll(t.Context())
+	s := newService(store, http.DefaultClient)
+	ask := func() int {
+		w := httptest.NewRecorder()
+		s.ready(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil))
+		return w.Code
 	}
-	if n := f.given.Load(); n != 1 {
-		t.Errorf("%d tokens were redeemed", n)
+	if got := ask(); got != http.StatusOK {
+		t.Errorf("ready: %d", got)
 	}
-	if got := f.stored(t, "due"); got.AccessToken != "1000.fake.access.1" || time.Until(got.Expiry) < 59*time.Minute || got.RefreshToken != fakeRefresh {
-		t.Errorf("the token that was due is now %v and expires %v", got, got.Expiry)
+	s.stopping.Store(true)
+	if got := ask(); got != http.StatusServiceUnavailable {
+		t.Errorf("stopping: %d", got)
 	}
-	if got := f.stored(t, "fresh"); got.AccessToken != "1000.fake.old.fresh" {
-		t.Errorf("the token that was fresh is now %v", got)
-	}
-}
-
-// TestReplicasAtOnce lets all replicas redeem one token at the same time: exactly one of the
-// access tokens is stored.
-func TestReplicasAtOnce(t *testing.T) {
-	const replicas = 4
-	f := newFleet(t, replicas)
-	saved := f.save(t, "due", 0)
-	var asked, done sync.WaitGroup
-	asked.Add(replicas)
-	f.before = func() { asked.Done(); asked.Wait() }
-	for _, r := range f.replicas {
-		done.Go(func() {
-			if err := r.refresh(t.Context(), saved.ID); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	done.Wait()
-	got := f.stored(t, "due")
-	if f.given.Load() != replicas || !strings.HasPrefix(got.AccessToken, "1000.fake.access.") || time.Until(got.Expiry) < 59*time.Minute {
-		t.Errorf("after %d refreshes the token is %v and expires %v", f.given.Load(), got, got.Expiry)
-	}
-	if all, err := f.replicas[0].store.GetTokens(t.Context()); err != nil || len(all) != 1 {
-		t.Errorf("%d tokens are stored (%v)", len(all), err)
+	s.stopping.Store(false)
+	_ = store.Close()
+	if got := ask(); got != http.StatusServiceUnavailable {
+		t.Errorf("with a store that does not answer: %d", got)
 	}
 }
 
-// TestRotatedMeanwhile rotates the refresh token while an access token is redeemed with the
-// old one.
-func TestRotatedMeanwhile(t *testing.T) {
-	f := newFleet(t, 2)
-	saved := f.save(t, "due", 0)
-	f.before = func() {
-		if _, err := f.replicas[1].store.SaveToken(t.Context(), tokenstore.OAuthToken{ID: saved.ID, RefreshToken: "1000.fake.rotated"}); err != nil {
-			t.Error(err)
+// TestShutdown stops a replica in the middle of a refresh: the request is answered, and the
+// token is saved.
+func TestShutdown(t *testing.T) {
+	f := newFleet(t, accountstest.Zoho())
+	token := f.login(accountstest.User{})
+	if _, err := f.store.SaveToken(t.Context(), tokenstore.OAuthToken{ID: token.ID, Expiry: time.Now().Add(-time.Minute)}); err != nil {
+		t.Fatal(err)
+	}
+	redeemed, carryOn := make(chan struct{}), make(chan struct{})
+	f.accounts.After(func(accountstest.Request) { close(redeemed); <-carryOn })
+	r := f.start()
+	var asked sync.WaitGroup
+	asked.Go(func() { f.want(r, company(token.UserName), http.StatusOK, companyReply) })
+	<-redeemed
+	r.stop()
+	time.AfterFunc(100*time.Millisecond, func() { close(carryOn) })
+	f.end(r)
+	asked.Wait()
+	if got := f.stored(token.UserName); got.AccessToken == token.AccessToken || !f.accounts.Alive(got.AccessToken) {
+		t.Error("the token that was redeemed is not stored")
+	}
+	if _, _, err := r.get(t.Context(), "/livez"); err == nil {
+		t.Error("a replica that has ended answers")
+	}
+}
+
+// TestMistakes: what an operator can set wrongly stops the program, with an error.
+func TestMistakes(t *testing.T) {
+	t.Setenv("LISTEN", "127.0.0.1:0")
+	for _, at := range []string{"", "unknown:", "sqlite:" + t.TempDir()} {
+		t.Setenv("TOKEN_STORE", at)
+		if err := start(t.Context()); err == nil {
+			t.Errorf("TOKEN_STORE=%s can be opened", at)
 		}
 	}
-	f.replicas[0].refreshAll(t.Context())
-	if got := f.stored(t, "due"); got.RefreshToken != "1000.fake.rotated" || got.AccessToken != "1000.fake.access.1" {
-		t.Errorf("the token is %v", got)
+	t.Setenv("LISTEN", "nowhere")
+	if err := start(t.Context()); err == nil {
+		t.Error("LISTEN=nowhere can be listened on")
 	}
 }
 
-// TestDeletedMeanwhile deletes the token while an access token is redeemed.
-func TestDeletedMeanwhile(t *testing.T) {
-	f := newFleet(t, 2)
-	saved := f.save(t, "due", 0)
-	f.before = func() {
-		if err := f.replicas[1].store.DeleteToken(t.Context(), saved.ID); err != nil {
-			t.Error(err)
-		}
+// users are people who can log in.
+func users(n int) []accountstest.User {
+	all := make([]accountstest.User, n)
+	for i := range all {
+		all[i] = accountstest.User{Email: fmt.Sprintf("user%d@example.com", i), Name: "A User", Org: "60000000001"}
 	}
-	if err := f.replicas[0].refresh(t.Context(), saved.ID); err != nil {
-		t.Error(err)
-	}
-	if all, err := f.replicas[1].store.GetTokens(t.Context()); err != nil || len(all) != 0 {
-		t.Errorf("%d tokens are stored (%v)", len(all), err)
-	}
-}
-
-func TestRefusal(t *testing.T) {
-	f := newFleet(t, 1)
-	saved := f.save(t, "due", 0)
-	f.refuse = true
-	err := f.replicas[0].refresh(t.Context(), saved.ID)
-	if !errors.Is(err, errRefused) || strings.Contains(err.Error(), "1000.") {
-		t.Errorf("a refusal gives %v", err)
-	}
-	if got := f.stored(t, "due"); got != saved {
-		t.Errorf("after a refusal the token is %v", got)
-	}
-	if err := f.replicas[0].refresh(t.Context(), "unknown"); err != nil {
-		t.Errorf("a token that was deleted gives %v", err)
-	}
-}
-
-func TestRunEndsWithItsContext(t *testing.T) {
-	f := newFleet(t, 1)
-	f.save(t, "due", 0)
-	ctx, cancel := context.WithCancel(t.Context())
-	f.before = cancel
-	if err := f.replicas[0].run(ctx); !errors.Is(err, context.Canceled) {
-		t.Errorf("run returns %v", err)
-	}
-	t.Setenv("TOKEN_STORE", "unknown:")
-	if err := run(t.Context()); err == nil {
-		t.Error("a store that nobody knows can be opened")
-	}
+	return all
 }

@@ -56,7 +56,7 @@ func growing(t *testing.T, size, writes int, more ...secretstore.Option) enginet
 func TestSchedulesGrowth(t *testing.T) {
 	t.Parallel()
 	adaptertest.OneAtATime(t)
-	enginetest.Schedules(t, growing(t, 280, 0), enginetest.ScheduleOptions{Full: *fullSchedules, Switches: *switches, Threes: *threes, Seed: 1})
+	enginetest.Schedules(t, growing(t, 290, 0), enginetest.ScheduleOptions{Full: *fullSchedules, Switches: *switches, Threes: *threes, Seed: 1})
 }
 
 func TestCrashGrowth(t *testing.T) {

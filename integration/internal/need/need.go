@@ -27,7 +27,7 @@ const (
 	EnvVaultToken  = "VAULT_TOKEN"
 	EnvVaultBinary = "TOKENSTORE_TEST_VAULT_BINARY" // the program vault
 	EnvMySQL       = "TOKENSTORE_TEST_MYSQL"        // mysql://host:port/database?user=name, the password in MYSQL_PWD
-	EnvMySQLPID    = "TOKENSTORE_TEST_MYSQL_PID"    // the server's process
+	EnvMySQLServer = "TOKENSTORE_TEST_MYSQL_SERVER" // the program mariadbd
 	EnvZohoPython  = "TOKENSTORE_TEST_ZOHO_PYTHON"  // a Python with zohocrmsdk8_0
 	EnvZohoNode    = "TOKENSTORE_TEST_ZOHO_NODE"    // a folder with node_modules
 )
@@ -88,6 +88,13 @@ func VaultBinary(t testing.TB) string {
 func MySQL(t testing.TB) string {
 	t.Helper()
 	return variable(t, EnvMySQL, "MariaDB: run the tests through ci/servers/mariadb.sh")
+}
+
+// MySQLServer returns the path of mariadbd, for tests that start their own server to kill it
+// or to configure it otherwise.
+func MySQLServer(t testing.TB) string {
+	t.Helper()
+	return variable(t, EnvMySQLServer, "the program mariadbd: run the tests through ci/servers/mariadb.sh")
 }
 
 // ZohoPython returns the path of a Python that can import zohocrmsdk.

@@ -1,0 +1,239 @@
+package command
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/secretstore"
+)
+
+// token returns a stored token.
+func token(t *testing.T, store tokenstore.Store, id string) tokenstore.OAuthToken {
+	t.Helper()
+	found, err := store.FindTokenByID(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+func TestSetEachField(t *testing.T) {
+	at, store := kept(t, nil, numbered("1", "2")...)
+	before := token(t, store, "2")
+	for _, f := range fields {
+		value := "fake-refresh-" + f.name
+		if f.name == "expiry_time" {
+			value = "1763900000000"
+		}
+		code, out, errs := try(t, value+"\r\n", "set", at, "1", f.name)
+		if f.set == nil {
+			if code != exitUsage || !strings.Contains(errs, "the fields are client_id,") {
+				t.Errorf("%s: exit code %d\n%s%s", f.name, code, out, errs)
+			}
+			continue
+		}
+		if code != exitOK || !strings.Contains(out, "1 token: 1 set") {
+			t.Errorf("%s: exit code %d\n%s%s", f.name, code, out, errs)
+		}
+		if got := f.get(token(t, store, "1")); got != value {
+			t.Errorf("%s is %q, want %q", f.name, got, value)
+		}
+		if code, out, _ := try(t, value, "set", at, "1", f.name); code != exitOK || !strings.Contains(out, outcomeHas) {
+			t.Errorf("%s again: exit code %d\n%s", f.name, code, out)
+		}
+	}
+	if after := token(t, store, "2"); after != before {
+		t.Error("another token has changed")
+	}
+	if _, err := store.FindToken(t.Context(), tokenstore.QueryFor(tokenstore.Key{Kind: tokenstore.RefreshKey, Value: "fake-refresh-refresh_token"})); err != nil {
+		t.Errorf("the new refresh token does not find it: %v", err)
+	}
+}
+
+func TestSetRefuses(t *testing.T) {
+	at, store := kept(t, nil, numbered("1")...)
+	before := token(t, store, "1")
+	for _, c := range []struct {
+		stdin, says string
+		code        int
+		args        []string
+	}{
+		{"", "standard input is empty; type the refresh_token", exitUsage, []string{"1", "refresh_token"}},
+		{" fake-refresh", "white space", exitUsage, []string{"1", "refresh_token"}},
+		{"soon", "the expiry_time is not valid", exitUsage, []string{"1", "expiry_time"}},
+		{"fake-refresh", "token not found", exitNotFound, []string{"7", "refresh_token"}},
+		{"fake-refresh", "unknown field", exitUsage, []string{"1", "fake-refresh"}},
+		{"fake-refresh", "want 3 arguments", exitUsage, []string{"1"}},
+		{"fake-refresh", "want 3 arguments", exitUsage, []string{"1", "refresh_token", "fake-refresh"}},
+		{"fake-refresh", "want 2 arguments with --client", exitUsage, []string{"1", "client_secret", "--client", "c"}},
+		{"fake-refresh", "the fields are client_id, client_secret, redirect_url, api_domain", exitUsage, []string{"refresh_token", "--client", "CLIENTAAAA", "--yes"}},
+		{"fake-refresh", "--yes", exitUsage, []string{"client_secret", "--client", "CLIENTAAAA"}},
+		{"fake-refresh", "no token of the store has this client ID", exitUsage, []string{"client_secret", "--client", "CLIENT", "--yes"}},
+	} {
+		code, out, errs := try(t, c.stdin, append([]string{"set", at}, c.args...)...)
+		if code != c.code || !strings.Contains(errs, c.says) {
+			t.Errorf("%v: exit code %d, want %d and %q\n%s%s", c.args, code, c.code, c.says, out, errs)
+		}
+	}
+	if after := token(t, store, "1"); after != before {
+		t.Error("the token has changed")
+	}
+	if code, _, errs := try(t, "x", "set", "memory:", "1", "refresh_token"); code != exitNotFound || !strings.Contains(errs, "nothing of a store") {
+		t.Errorf("exit code %d\n%s", code, errs)
+	}
+	if code, out, _ := try(t, "fake-refresh-new", "set", at, "1", "refresh_token", "--dry-run"); code != exitOK || !strings.Contains(out, "1 would be set (dry run") {
+		t.Errorf("exit code %d\n%s", code, out)
+	}
+	if after := token(t, store, "1"); after != before {
+		t.Error("a dry run has changed the token")
+	}
+}
+
+// TestSetMeetsOthers: a program that refreshes the token meanwhile loses nothing, and
+// neither does a person who sets the same field.
+func TestSetMeetsOthers(t *testing.T) {
+	for field, want := range map[string]int{"access_token": exitOK, "refresh_token": exitIncomplete} {
+		var store *secretstore.Store
+		once := true
+		at, store := kept(t, func(s *secretstore.Store) tokenstore.OpenStore {
+			return &meddler{Store: s, beforeSwap: func(id string) {
+				if once {
+					once = false
+					meddled := tokenstore.OAuthToken{ID: id, AccessToken: "fake-access-of-another"}
+					if field == "refresh_token" {
+						meddled = tokenstore.OAuthToken{ID: id, RefreshToken: "fake-refresh-of-another"}
+					}
+					_, _ = store.SaveToken(t.Context(), meddled)
+				}
+			}}
+		}, numbered("1")...)
+		code, out, errs := try(t, "fake-refresh-new", "set", at, "1", "refresh_token")
+		now := token(t, store, "1")
+		if code != want || now.RefreshToken == "fake-refresh-new" != (want == exitOK) || (now.AccessToken == "fake-access-of-another") != (want == exitOK) {
+			t.Errorf("another sets %s: exit code %d\n%s%s", field, code, out, errs)
+		}
+	}
+}
+
+// TestSetOfAClient sets the secret of all tokens of a client, in two runs of which the first
+// is interrupted.
+func TestSetOfAClient(t *testing.T) {
+	var ids []string
+	for i := range 60 {
+		ids = append(ids, fmt.Sprint(100+i))
+	}
+	tokens := numbered(ids...)
+	tokens[7].ClientID = "another"
+	ctx, cancel := context.WithCancel(t.Context())
+	var swaps atomic.Int32
+	at, store := kept(t, func(s *secretstore.Store) tokenstore.OpenStore {
+		return &meddler{Store: s, beforeSwap: func(string) {
+			if swaps.Add(1) == 20 {
+				cancel()
+			}
+		}}
+	}, tokens...)
+	args := []string{"set", at, "client_secret", "--client", "CLIENTAAAA"}
+	if code, out, errs := try(t, "cs-fake-new", append(args, "--dry-run")...); code != exitOK || !strings.Contains(out, "59 tokens: 59 would be set (dry run") {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+	var out, errs bytes.Buffer
+	code := run(ctx, append(args, "--yes"), strings.NewReader("cs-fake-new"), &out, &errs)
+	if code != exitFault || !strings.Contains(out.String(), "59 tokens:") || !strings.Contains(out.String(), " not tried") || !strings.Contains(errs.String(), "interrupted") {
+		t.Errorf("interrupted: exit code %d\n%s%s", code, out.String(), errs.String())
+	}
+	first := strings.Count(out.String(), " set\n")
+	now := 0
+	for _, id := range ids {
+		if token(t, store, id).ClientSecret == "cs-fake-new" {
+			now++
+		}
+	}
+	if now < first || now == 0 || now == 59 {
+		t.Errorf("%d tokens have the new secret, and the report says %d", now, first)
+	}
+	code, again, stderr := try(t, "cs-fake-new", append(args, "--yes")...)
+	if code != exitOK || !strings.Contains(again, fmt.Sprintf("%d has it already", now)) || !strings.Contains(again, fmt.Sprintf("%d set", 59-now)) {
+		t.Errorf("again: exit code %d, %d had it\n%s%s", code, now, again, stderr)
+	}
+	for _, id := range ids {
+		got := token(t, store, id)
+		if got.ClientSecret == "cs-fake-new" != (got.ClientID == "CLIENTAAAA") || got.RefreshToken != "fake-refresh"+id {
+			t.Errorf("token %s is wrong", id)
+		}
+	}
+}
+
+// TestSetRepeatsWhatTheServiceRefused for a moment.
+func TestSetRepeatsWhatTheServiceRefused(t *testing.T) {
+	at, store := kept(t, func(s *secretstore.Store) tokenstore.OpenStore { return &busy{Store: s} }, numbered("1")...)
+	if code, out, errs := try(t, "fake-refresh-new", "set", at, "1", "refresh_token"); code != exitOK || !strings.Contains(out, "1 set") {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+	if token(t, store, "1").RefreshToken != "fake-refresh-new" {
+		t.Error("it is not set")
+	}
+}
+
+// busy is a store that loses the reply to the first swap.
+type busy struct {
+	*secretstore.Store
+	told atomic.Bool
+}
+
+func (b *busy) SwapToken(ctx context.Context, old tokenstore.Noted, next tokenstore.OAuthToken, note string) (tokenstore.Noted, bool, error) {
+	now, swapped, err := b.Store.SwapToken(ctx, old, next, note)
+	if !b.told.Swap(true) {
+		return tokenstore.Noted{}, false, &tokenstore.Error{Op: "swap token", Kind: tokenstore.ErrUnavailable}
+	}
+	return now, swapped, err
+}
+
+// TestSetWorksOnEveryKindOfStore.
+func TestSetWorksOnEveryKindOfStore(t *testing.T) {
+	for scheme, name := range map[string]string{"sqlite:": "tokens.db", "file:": "tokens.txt"} {
+		at := scheme + filepath.Join(t.TempDir(), name)
+		if code, _, errs := try(t, "", "import", "file:"+fixture(t, pythonFile), "--to", at, "--keep-ids"); code != exitOK {
+			t.Fatal(errs)
+		}
+		if code, out, errs := try(t, "fake-refresh-new", "set", at, "1", "refresh_token"); code != exitOK {
+			t.Errorf("%s: exit code %d\n%s%s", name, code, out, errs)
+		}
+		code, out, errs := try(t, "fake-refresh-new", "find", at, "--refresh-token-stdin")
+		if code != exitOK || !strings.Contains(out, "amelia") {
+			t.Errorf("%s: exit code %d\n%s%s", name, code, out, errs)
+		}
+	}
+}
+
+// TestSetOnAStoreThatCannotSwap saves.
+func TestSetOnAStoreThatCannotSwap(t *testing.T) {
+	at, store := kept(t, func(s *secretstore.Store) tokenstore.OpenStore { return &sixMethods{s} }, numbered("1")...)
+	if code, out, errs := try(t, "fake-refresh-new", "set", at, "1", "refresh_token"); code != exitOK || token(t, store, "1").RefreshToken != "fake-refresh-new" {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+	if code, out, errs := try(t, "", "delete", at, "1", "--yes"); code != exitOK {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+	holds(t, store)
+}
+
+// sixMethods is a store of somebody else's, without any ability.
+type sixMethods struct{ tokenstore.OpenStore }
+
+// TestGetRevealsToNobodyElse: without a terminal, nothing is revealed.
+func TestGetRevealsToNobodyElse(t *testing.T) {
+	at, _ := kept(t, nil, numbered("1")...)
+	for _, flags := range [][]string{nil, {"--json"}} {
+		code, out, errs := try(t, "yes\n", append([]string{"get", at, "1", "--reveal", "refresh_token"}, flags...)...)
+		if code != exitUsage || out != "" || !strings.Contains(errs, "on a terminal only") {
+			t.Errorf("exit code %d\n%s%s", code, out, errs)
+		}
+	}
+}

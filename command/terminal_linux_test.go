@@ -1,0 +1,170 @@
+// What the command does on a real terminal: a pseudo-terminal of the kernel's, which echoes
+// what is typed unless the command turns that off.
+
+package command
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// screen is a terminal and what is shown on it.
+type screen struct {
+	t      *testing.T
+	person *os.File // where a person types and reads
+	tty    *os.File // what the command gets
+
+	mu    sync.Mutex
+	shown bytes.Buffer
+}
+
+func newScreen(t *testing.T) *screen {
+	t.Helper()
+	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Skip("this machine has no pseudo-terminals: ", err)
+	}
+	if err := unix.IoctlSetPointerInt(int(person.Fd()), unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	n, err := unix.IoctlGetInt(int(person.Fd()), unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tty, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &screen{t: t, person: person, tty: tty}
+	t.Cleanup(func() { _, _ = tty.Close(), person.Close() })
+	go func() {
+		buf := make([]byte, 4096)
+		for {
+			n, err := person.Read(buf)
+			s.mu.Lock()
+			s.shown.Write(buf[:n])
+			s.mu.Unlock()
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return s
+}
+
+func (s *screen) text() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.shown.String()
+}
+
+// waitFor waits until the screen shows a text.
+func (s *screen) waitFor(text string) bool {
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if strings.Contains(s.text(), text) {
+			return true
+		}
+	}
+	s.t.Errorf("the screen does not show %q:\n%s", text, s.text())
+	return false
+}
+
+// run runs the command on the terminal. For each pair, it waits for the first text, and
+// types the second and Enter. It returns the exit code and what went to standard output,
+// which is no terminal.
+func (s *screen) run(args []string, dialogue ...[2]string) (code int, stdout string) {
+	s.t.Helper()
+	var out bytes.Buffer
+	done := make(chan int)
+	go func() { done <- Command{Stdin: s.tty, Stdout: &out, Stderr: s.tty}.Run(s.t.Context(), args) }()
+	for _, d := range dialogue {
+		if !s.waitFor(d[0]) {
+			break
+		}
+		if _, err := s.person.WriteString(d[1] + "\n"); err != nil {
+			s.t.Error(err)
+		}
+	}
+	select {
+	case code = <-done:
+	case <-time.After(10 * time.Second):
+		s.t.Fatalf("the command does not end:\n%s", s.text())
+	}
+	return code, out.String()
+}
+
+func TestDeleteAsksOnATerminal(t *testing.T) {
+	at, store := kept(t, nil, numbered("1", "2")...)
+	for _, answer := range []string{"no", "", "y", "YES"} {
+		s := newScreen(t)
+		code, out := s.run([]string{"delete", at, "1"}, [2]string{"Delete 1 token? This cannot be undone. Type yes to go on: ", answer})
+		if code != exitFault || out != "" || !s.waitFor("not confirmed; nothing was changed") || !strings.Contains(s.text(), "user1") {
+			t.Errorf("%q: exit code %d\n%s%s", answer, code, out, s.text())
+		}
+	}
+	holds(t, store, "1", "2")
+	s := newScreen(t)
+	code, out := s.run([]string{"delete", at, "1"}, [2]string{"Type yes to go on: ", "yes"})
+	if code != exitOK || !strings.Contains(out, "1 token: 1 deleted") || strings.Contains(s.text(), "fake-refresh") {
+		t.Errorf("exit code %d\n%s%s", code, out, s.text())
+	}
+	holds(t, store, "2")
+}
+
+// TestSetDoesNotEcho what is typed, and asks before it changes all tokens of a client.
+func TestSetDoesNotEcho(t *testing.T) {
+	at, store := kept(t, nil, numbered("1", "2")...)
+	s := newScreen(t)
+	code, out := s.run([]string{"set", at, "1", "refresh_token"}, [2]string{"refresh_token: ", "fake-refresh-typed"})
+	if code != exitOK || !strings.Contains(out, "1 set") || strings.Contains(s.text(), "fake-refresh") {
+		t.Errorf("exit code %d\n%s%s", code, out, s.text())
+	}
+	if token(t, store, "1").RefreshToken != "fake-refresh-typed" {
+		t.Error("it is not set")
+	}
+	for _, answer := range []string{"no", "yes"} {
+		s := newScreen(t)
+		code, out := s.run([]string{"set", at, "client_secret", "--client", "CLIENTAAAA"},
+			[2]string{"client_secret: ", "cs-fake-typed"}, [2]string{"Set the client_secret of 2 tokens of this client? Type yes to go on: ", answer})
+		set := token(t, store, "2").ClientSecret == "cs-fake-typed"
+		if (code == exitOK) != (answer == "yes") || set != (answer == "yes") || strings.Contains(s.text(), "cs-fake") {
+			t.Errorf("%s: exit code %d\n%s%s", answer, code, out, s.text())
+		}
+	}
+}
+
+// TestGetRevealsToAPerson who sees the terminal and says yes.
+func TestGetRevealsToAPerson(t *testing.T) {
+	at, _ := kept(t, nil, numbered("1")...)
+	for _, answer := range []string{"no", "yes"} {
+		s := newScreen(t)
+		done := make(chan int)
+		go func() {
+			done <- Command{Stdin: s.tty, Stdout: s.tty, Stderr: s.tty}.Run(t.Context(), []string{"get", at, "1", "--reveal", "refresh_token"})
+		}()
+		s.waitFor("Show the refresh_token of token 1 on this screen? Type yes to go on: ")
+		if _, err := s.person.WriteString(answer + "\n"); err != nil {
+			t.Fatal(err)
+		}
+		code := <-done
+		if answer == "yes" {
+			s.waitFor("fake-refresh1")
+		} else {
+			s.waitFor("nothing was changed")
+		}
+		if (code == exitOK) != (answer == "yes") || strings.Contains(s.text(), "fake-refresh1") != (answer == "yes") {
+			t.Errorf("%s: exit code %d\n%s", answer, code, s.text())
+		}
+	}
+	s := newScreen(t)
+	if code, out := s.run([]string{"get", at, "1", "--reveal", "refresh_token"}); code != exitUsage || out != "" || !s.waitFor("on a terminal only") {
+		t.Errorf("into a pipe: exit code %d\n%s", code, out)
+	}
+}

@@ -1,0 +1,196 @@
+package command
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Whatever somebody types in the wrong place may be a credential. try fails if
+// it is shown.
+func TestWrongArgumentsAreExplainedAndNotShown(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, c := range []struct {
+		args []string
+		says string
+	}{
+		{[]string{"fake-refresh"}, "the commands are check, compare, delete, find, get, import, list, refresh, reindex, revoke, set, status"},
+		{[]string{"list"}, "want 1 argument, STORE, not 0"},
+		{[]string{"get", "memory:"}, "want 2 arguments, STORE ID, not 1"},
+		{[]string{"find", "memory:", "-1000.fake-refresh"}, "--refresh-token-stdin"},
+		{[]string{"find", "memory:", "--fake-refresh"}, "--refresh-token-stdin"},
+		{[]string{"find", "memory:", "--refresh-token=1000.fake-refresh"}, "--refresh-token-stdin"},
+		{[]string{"find", "memory:", "--refresh-token-stdin=1000.fake-refresh"}, "--refresh-token-stdin takes no value"},
+		{[]string{"reindex", "memory:", "--fanout", "1000.fake-refresh"}, "--fanout takes a number"},
+		{[]string{"reindex", "memory:", "--rotating=false"}, "--rotating cannot be turned off"},
+		{[]string{"import", "memory:", "--to"}, "--to needs a value"},
+		{[]string{"import", "memory:"}, "--to is missing"},
+		{[]string{"list", "tokens.txt"}, "file:tokens.txt"},
+		{[]string{"list", `C:\fake-refresh.db`}, "sqlite:tokens.db"},
+		{[]string{"import", "memory:", "--to", "./fake-refresh.db"}, "sqlite:tokens.db"},
+		{[]string{"list", "file:tokens.txt?readonly=fake-refresh"}, "readonly must be true or false"},
+		{[]string{"list", "sqlite:tokens.db?readonly=fake-refresh"}, "readonly must be true or false"},
+		{[]string{"list", "sqlite:tokens.db?table=a;b"}, "malformed"},
+		{[]string{"list", "file:tokens.txt?readonly=true&readonly=false"}, "given twice"},
+		{[]string{"list", "file:fake-refresh/tokens.txt"}, "no such folder"},
+		{[]string{"list", "sqlite:fake-refresh/tokens.db"}, "no such folder"},
+	} {
+		code, out, errs := try(t, "", c.args...)
+		if code != exitUsage || out != "" || !strings.Contains(errs, c.says) {
+			t.Errorf("%v: exit code %d, want %d and %q\n%s%s", c.args, code, exitUsage, c.says, out, errs)
+		}
+	}
+}
+
+// A command that looks makes no file, whatever is wrong with the store's URL.
+func TestLookingMakesNoFile(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, store := range []string{"sqlite:none.db", "file:none.txt", "sqlite:none.db?readonly=false"} {
+		for _, args := range [][]string{{"list", store}, {"get", store, "1"}, {"find", store, "--user", "u"}, {"check", store}, {"reindex", store}} {
+			if code, _, errs := try(t, "", args...); code != exitUsage {
+				t.Errorf("%v: exit code %d\n%s", args, code, errs)
+			}
+		}
+	}
+	if made, err := os.ReadDir("."); err != nil || len(made) > 0 {
+		t.Errorf("files were made: %v, %v", made, err)
+	}
+}
+
+// Programs read lists that are empty as lists, and find names of one form.
+func TestJSONHasListsAndNamesOfOneForm(t *testing.T) {
+	for _, args := range [][]string{{"import", used(t), "--to", "memory:"}, {"check", used(t)}, {"reindex", used(t)}} {
+		code, out, _ := try(t, "", append(args, "--json")...)
+		var object map[string]any
+		if err := json.Unmarshal([]byte(out), &object); err != nil || code != exitOK {
+			t.Fatalf("%v: exit code %d, %v", args, code, err)
+		}
+		for name, value := range object {
+			if value == nil || name != strings.ToLower(name) {
+				t.Errorf("%v: %s is %v", args, name, value)
+			}
+		}
+	}
+}
+
+func TestAnImportThatDoesNotBeginShowsNoTable(t *testing.T) {
+	broken := filepath.Join(t.TempDir(), "broken.txt")
+	if err := os.WriteFile(broken, []byte("id,user_name\n1,too,many,fields\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs := try(t, "", "import", "file:"+fixture(t, pythonFile), "--to", "file:"+broken)
+	if code != exitFault || out != "" || !strings.Contains(errs, "read the destination") {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+}
+
+func TestAnImportIntoWhatCannotBeWrittenIsAFault(t *testing.T) {
+	to := "sqlite:" + filepath.Join(t.TempDir(), "tokens.db")
+	if code, _, errs := try(t, "", "import", used(t), "--to", to); code != exitOK {
+		t.Fatalf("exit code %d\n%s", code, errs)
+	}
+	code, out, errs := try(t, "", "import", "file:"+fixture(t, pythonFile), "--to", to+"?readonly=true")
+	if code != exitFault || !strings.Contains(errs, "write the destination") || !strings.Contains(out, "5 not written") {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+}
+
+// Damage behind the first page shows when the rows are read.
+func TestAnImportFromWhatCannotBeReadIsAFault(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tokens.db")
+	if code, _, errs := try(t, "", "import", "file:"+fixture(t, pythonFile), "--to", "sqlite:"+path); code != exitOK {
+		t.Fatalf("exit code %d\n%s", code, errs)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 4096; i < len(data); i++ {
+		data[i] ^= 0x5a
+	}
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs := try(t, "", "import", "sqlite:"+path, "--to", "memory:")
+	if code != exitFault || out != "" || !strings.Contains(errs, "read the source") {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+}
+
+func TestAnInterruptedCommandSaysSo(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out, errs strings.Builder
+	code := run(ctx, []string{"import", "file:" + fixture(t, pythonFile), "--to", "memory:"}, strings.NewReader(""), &out, &errs)
+	if code != exitFault || !strings.Contains(errs.String(), "interrupted") {
+		t.Errorf("exit code %d\n%s", code, errs.String())
+	}
+}
+
+// Who waits for standard input can be interrupted.
+func TestWaitingForACredentialEndsWithTheContext(t *testing.T) {
+	never, w := io.Pipe()
+	defer func() { _ = w.Close() }()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out, errs strings.Builder
+	code := run(ctx, []string{"find", "memory:", "--access-token-stdin"}, never, &out, &errs)
+	if code != exitFault || !strings.Contains(errs.String(), "interrupted") {
+		t.Errorf("exit code %d\n%s", code, errs.String())
+	}
+}
+
+func TestVersion(t *testing.T) {
+	if code, out, _ := try(t, "", "--version"); code != exitOK || !strings.HasPrefix(out, "tokenstore ") {
+		t.Errorf("exit code %d: %q", code, out)
+	}
+}
+
+func TestADryRunSaysWhatTheImportWouldSay(t *testing.T) {
+	source := "file:" + fixture(t, pythonFile)
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("empty.db", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, to := range []string{"sqlite:none/tokens.db", "file:none/tokens.txt", "sqlite:.", "sqlite:empty.db", "file:new.txt", "sqlite:new.db"} {
+		dry, _, _ := try(t, "", "import", source, "--to", to, "--dry-run")
+		wet, _, errs := try(t, "", "import", source, "--to", to)
+		if dry != wet {
+			t.Errorf("%s: exit code %d in a dry run, and then %d\n%s", to, dry, wet, errs)
+		}
+	}
+	if _, err := os.Stat("none"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the folder was made: %v", err)
+	}
+}
+
+// TestErrorsAreJSONToo: a program that asks for JSON gets the error as an object, with the
+// kind that it can match.
+func TestErrorsAreJSONToo(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, c := range []struct {
+		args       []string
+		code       int
+		kind, says string
+	}{
+		{[]string{"get", used(t), "nobody"}, exitNotFound, "token not found", "token not found"},
+		{[]string{"list", "memory:"}, exitNotFound, "", "nothing of a store is at memory:"},
+		{[]string{"list", "file:none.txt"}, exitUsage, "invalid argument", "no such file"},
+		{[]string{"list"}, exitUsage, "", "want 1 argument"},
+		{[]string{"list", "memory:", "--fake-refresh"}, exitUsage, "", "unknown flag"},
+		{[]string{"fake-refresh"}, exitUsage, "", "unknown command"},
+	} {
+		code, out, errs := try(t, "", append(c.args, "--json")...)
+		var e jsonError
+		err := json.Unmarshal([]byte(errs), &e)
+		if err != nil || code != c.code || e.Error.ExitCode != code || e.Error.Kind != c.kind || !strings.Contains(e.Error.Message, c.says) {
+			t.Errorf("%v: exit code %d, %v\n%s%s", c.args, code, err, out, errs)
+		}
+	}
+}
