@@ -179,3 +179,18 @@ func TestFindOfAnUnknownUserReadsPartOfALargeIndex(t *testing.T) {
 		t.Errorf("%d reads, want %d at most", reads.Load(), most)
 	}
 }
+
+// TestFindTokensOfAnOverwrittenToken: a person has overwritten a token, so that only the
+// index shows that it is the store's. A search for another key has read it before.
+func TestFindTokensOfAnOverwrittenToken(t *testing.T) {
+	options := []secretstore.Option{secretstore.WithDocument(1), secretstore.WithoutAccessIndex()}
+	secrets := stored(t, 3, options...)
+	secrets.Edit("tokenstore/tokens/00001", []byte(`{"refresh_token":"1000.new","access_token":"1000.access","client_id":"fake","client_secret":"fake"}`))
+	found, err := open(t, secrets, options...).FindTokens(t.Context(), []tokenstore.OAuthToken{
+		client(tokenstore.OAuthToken{GrantToken: "1000.none", RefreshToken: "1000.new"}),
+		{AccessToken: "1000.none"}, {AccessToken: "1000.access"},
+	})
+	if err != nil || found[0].ID != "00001" || found[2].ID != "00001" {
+		t.Errorf("%v, %v", found, err)
+	}
+}

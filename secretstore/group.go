@@ -161,9 +161,11 @@ func (g *group) independent() []*member {
 	var writing []*member
 	seen := map[string]bool{} // the marks of the members so far
 	open := false             // one of them has yet to be written
+	left := false             // one of them is left to the next group
 	for _, m := range g.members {
 		marks := g.marks(m)
-		depends := false
+		// Which keys a damaged row had is unknown: it may be what one that is left finds.
+		depends := left && m.mends()
 		for _, mark := range marks {
 			depends = depends || seen[mark]
 		}
@@ -175,10 +177,10 @@ func (g *group) independent() []*member {
 			m.finish(tokenstore.OAuthToken{}, m.problem)
 		case depends, m.plan == nil && open:
 			// One before it may also remove the cause of a problem.
-			open = true
+			open, left = true, true
 		case errors.Is(m.problem, driver.ErrConflict):
 			g.failed(m, m.problem, 1)
-			open = true
+			open, left = true, true
 		case m.plan == nil:
 			m.finish(tokenstore.OAuthToken{}, m.problem)
 		case m.plan.unchanged:
@@ -188,6 +190,11 @@ func (g *group) independent() []*member {
 		}
 	}
 	return writing
+}
+
+// mends reports whether the member writes a damaged row.
+func (m *member) mends() bool {
+	return m.plan != nil && m.plan.target != nil && m.plan.target.state == damaged
 }
 
 // marks returns what a save may read or change: the hashes of keys, which are also derived

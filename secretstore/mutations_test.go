@@ -68,6 +68,16 @@ var mutations = []mutation{
 		races + "TestSearchFollowsARenamedUser", false,
 	},
 	{
+		"a save completes a damaged token before one that it makes fail", "secretstore/group.go",
+		"depends := left && m.mends()", "depends := left && m.mends() && false",
+		races + "TestSaveTokensBeforeDamageIsMended", false,
+	},
+	{
+		"a search overlooks what it has read if only the index shows whose it is", "secretstore/search.go",
+		"\treturn a.witness.recognise(ctx, rows...)\n}", "\treturn nil\n}",
+		races + "TestFindTokensOfAnOverwrittenToken", false,
+	},
+	{
 		"each of many finds lists the tokens again", "secretstore/search.go",
 		"!a.finding || a.scan.again || len", "!a.finding || len",
 		races + "TestFindTokensOfUnknownTokens", false,

@@ -1,6 +1,7 @@
 package secretstore_test
 
 import (
+	"errors"
 	"slices"
 	"testing"
 
@@ -72,5 +73,28 @@ func TestSaveTokensAfterDamage(t *testing.T) {
 	}
 	if !slices.Equal(outcomes[0], outcomes[1]) {
 		t.Errorf("one by one: %v, together: %v", outcomes[0], outcomes[1])
+	}
+}
+
+// A person has broken a token. The second save of a call fails, since that token may be the
+// one that is meant; the last one, which completes it, must not happen before.
+func TestSaveTokensBeforeDamageIsMended(t *testing.T) {
+	secrets := memory.New()
+	store, err := secretstore.New(secrets, secretstore.WithDocument(1), secretstore.WithScanLimit(0), noWait)
+	if err != nil {
+		t.Fatal(err)
+	}
+	saved, err := store.SaveToken(t.Context(), client(tokenstore.OAuthToken{RefreshToken: "1000.refresh", GrantToken: "1000.grant"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	secrets.Edit("tokenstore/tokens/"+saved.ID, []byte("not an object"))
+	stored, err := store.SaveTokens(t.Context(), []tokenstore.OAuthToken{
+		client(tokenstore.OAuthToken{UserName: "ada", RefreshToken: "1000.other"}),
+		client(tokenstore.OAuthToken{GrantToken: "1000.grant"}),
+		client(tokenstore.OAuthToken{RefreshToken: "1000.refresh"}),
+	})
+	if !errors.Is(err, tokenstore.ErrUnreadable) || stored[0].ID == "" || stored[1].ID != "" || stored[2].ID != saved.ID {
+		t.Errorf("%v, %v", stored, err)
 	}
 }

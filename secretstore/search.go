@@ -127,7 +127,7 @@ func (a *attempt) scanFor(ctx context.Context, s *scan, k tokenstore.Key, chunk 
 	}
 	for {
 		ids := s.keys[a.s.hash(k)]
-		if err := a.load(ctx, ids); err != nil {
+		if err := a.loadScanned(ctx, ids); err != nil {
 			return nil, err
 		}
 		r, _, err := a.pick(k, ids, false)
@@ -149,6 +149,18 @@ func (a *attempt) scanFor(ctx context.Context, s *scan, k tokenstore.Key, chunk 
 		}
 	}
 	return nil, nil
+}
+
+// loadScanned reads rows again that a scan has read and not kept.
+func (a *attempt) loadScanned(ctx context.Context, ids []string) error {
+	if err := a.load(ctx, ids); err != nil {
+		return err
+	}
+	rows := make([]*row, len(ids))
+	for i, id := range ids {
+		rows[i] = a.rows[id]
+	}
+	return a.witness.recognise(ctx, rows...)
 }
 
 // readChunk reads tokens for a scan, and keeps the rows that have the key.

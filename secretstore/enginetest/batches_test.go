@@ -11,7 +11,7 @@ import (
 )
 
 func TestBatches(t *testing.T) {
-	const size = 4096
+	const size, smaller = 4096, 1000 // An index of the smaller secrets grows.
 	batches := 200
 	if long {
 		batches = 5_000
@@ -34,6 +34,8 @@ func TestBatches(t *testing.T) {
 		{"document 16", newMemory, engineWith(secretstore.WithDocument(16)), enginetest.BatchOptions{}},
 		{"without access index", batched, engineWith(secretstore.WithDocument(1), secretstore.WithoutAccessIndex(), secretstore.WithPepper(pepper)), enginetest.BatchOptions{Pepper: pepper, WithoutAccessIndex: true, MaxSize: size}},
 		{"rotating", batched, engineWith(secretstore.WithDocument(1), secretstore.WithRotating()), enginetest.BatchOptions{Rotating: true, MaxSize: size}},
+		{"growing", halfFull(batched), growing(t, smaller, 0, parallel), enginetest.BatchOptions{MaxSize: smaller}},
+		{"growing, rotating", halfFull(batched), growing(t, smaller, 0, secretstore.WithRotating(), secretstore.WithoutAccessIndex(), parallel), enginetest.BatchOptions{Rotating: true, WithoutAccessIndex: true, MaxSize: smaller}},
 		{"in chunks", chunks, engineWith(secretstore.WithDocument(1)), enginetest.BatchOptions{}},
 		{"too old", newMemory, engineWith(secretstore.WithEntries()), enginetest.BatchOptions{WriteTime: 15 * time.Second}},
 		{"too old document", batched, engineWith(secretstore.WithDocument(1), parallel), enginetest.BatchOptions{WriteTime: 40 * time.Second}},

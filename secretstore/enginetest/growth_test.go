@@ -40,7 +40,7 @@ func (s small) Put(ctx context.Context, secret driver.Secret) (string, error) {
 
 // growing returns the engine over such a service, with an index that begins with one
 // document. The test fails if the index never grows.
-func growing(t *testing.T, size, writes int) enginetest.NewEngine {
+func growing(t *testing.T, size, writes int, more ...secretstore.Option) enginetest.NewEngine {
 	grown := new(atomic.Int64)
 	t.Cleanup(func() {
 		if t.Logf("the index grew %d times", grown.Load()); grown.Load() == 0 {
@@ -48,7 +48,8 @@ func growing(t *testing.T, size, writes int) enginetest.NewEngine {
 		}
 	})
 	return func(secrets driver.Secrets, options ...secretstore.Option) (*secretstore.Store, error) {
-		return secretstore.New(small{secrets, size, grown, writes}, append(options, secretstore.WithDocument(1))...)
+		form := append([]secretstore.Option{secretstore.WithDocument(1)}, more...)
+		return secretstore.New(small{secrets, size, grown, writes}, append(options, form...)...)
 	}
 }
 
@@ -69,13 +70,49 @@ func TestCrashGrowth(t *testing.T) {
 // that the model gives one key.
 func TestModelGrowth(t *testing.T) {
 	t.Parallel()
-	halfFull := func(t testing.TB) driver.Secrets {
-		secrets := newConsole(t)
+	enginetest.Model(t, halfFull(newConsole), growing(t, 1000, 90), enginetest.ModelOptions{Service: consoleService(), Operations: 4 * operations()})
+}
+
+// halfFull returns services that have such a root.
+func halfFull(newSecrets func(testing.TB) driver.Secrets) func(testing.TB) driver.Secrets {
+	return func(t testing.TB) driver.Secrets {
+		secrets := newSecrets(t)
 		root := fmt.Sprintf(`{"epoch":"1","fanout":"1","generation":"1","other":"%s"}`, strings.Repeat("x", 450))
 		if _, err := secrets.Put(t.Context(), driver.Secret{Name: "tokenstore/index/root", Data: []byte(root)}); err != nil {
 			t.Fatal(err)
 		}
 		return secrets
 	}
-	enginetest.Model(t, halfFull, growing(t, 1000, 90), enginetest.ModelOptions{Service: consoleService(), Operations: 4 * operations()})
+}
+
+// The tests of everything have an index that grows, leaves refresh and access tokens out,
+// and is read and written by several calls at a time. Each is tested alone elsewhere.
+
+func TestModelOfEverything(t *testing.T) {
+	t.Parallel()
+	enginetest.Model(t, halfFull(newBatched), growing(t, 1000, 90, secretstore.WithoutAccessIndex(), secretstore.WithParallelism(4)),
+		enginetest.ModelOptions{Service: consoleService(), Operations: 4 * operations(), WithoutAccessIndex: true, Rotating: true})
+}
+
+func TestCrashOfEverything(t *testing.T) {
+	t.Parallel()
+	adaptertest.OneAtATime(t)
+	engine := growing(t, 360, 0, secretstore.WithoutAccessIndex(), secretstore.WithRotating(), secretstore.WithParallelism(4))
+	enginetest.Crash(t, newMemory, engine, enginetest.CrashOptions{Every: every(), Fanout: 16, Rotating: true})
+}
+
+// TestSchedulesOfEverything has one of the two processes open the store without the option
+// that created it, as in TestSchedulesRotating. Schedules make one call at a time.
+func TestSchedulesOfEverything(t *testing.T) {
+	t.Parallel()
+	adaptertest.OneAtATime(t)
+	enginetest.Schedules(t, growing(t, 330, 0), enginetest.ScheduleOptions{
+		Full: *fullSchedules, Switches: *switches, Threes: *threes, Seed: 1, Rotating: true,
+		Own: func(process string) []secretstore.Option {
+			if process[0] == 's' || process == "p1" {
+				return []secretstore.Option{secretstore.WithRotating()}
+			}
+			return nil
+		},
+	})
 }

@@ -31,7 +31,7 @@ func TestLinearizableDocument16(t *testing.T) {
 
 func TestLinearizableGrowth(t *testing.T) {
 	t.Parallel()
-	linearizableOn(t, growing(t, 400, 0))
+	linearizableOn(t, growing(t, 800, 0))
 }
 
 func linearizable(t *testing.T, form secretstore.Option) {
