@@ -35,7 +35,8 @@ func handler(store tokenstore.Store, source *tokensource.Source) http.Handler {
 		fmt.Fprintf(w, "Welcome, %s", token.UserName) // The token is stored.
 	}))
 	mux.HandleFunc("/company", func(w http.ResponseWriter, r *http.Request) { // in this process or any other
-		response, err := zoho.Client(source, r.FormValue("user")).Get("/crm/v8/org")
+		user := r.FormValue("user") // Take it from your own session: whoever names a user acts as them.
+		response, err := zoho.Client(source, user).Get("/crm/v8/org")
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadGateway)
 			return
