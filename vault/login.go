@@ -39,7 +39,8 @@ func LoginAppRole(roleID string, secretID approle.SecretID, options ...approle.L
 
 // LoginKubernetes logs in with the token of the pod's service account. It is read from its
 // usual file at each login, since the cluster replaces it. Options such as
-// kubernetes.WithMountPath are passed on. An empty role is an error.
+// kubernetes.WithMountPath and kubernetes.WithServiceAccountTokenPath are passed on. An
+// empty role and a file that cannot be read are errors.
 func LoginKubernetes(role string, options ...kubernetes.LoginOption) (api.AuthMethod, error) {
 	if _, err := kubernetes.NewKubernetesAuth(role, options...); err != nil {
 		return nil, err
@@ -135,6 +136,9 @@ func loginError(ctx context.Context, err error) error {
 		if f.kind == nil || errors.Is(f.kind, driver.ErrInvalid) {
 			f.kind = driver.ErrDenied
 		}
+		if errors.Is(f.kind, driver.ErrDenied) {
+			f.text = whyRefused(err) + " (" + f.text + ")"
+		}
 		return f
 	}
 	var known *failure
@@ -146,6 +150,17 @@ func loginError(ctx context.Context, err error) error {
 		return classify(ctx, "log in", err)
 	}
 	return &failure{kind: driver.ErrDenied, op: "log in", text: "the credential cannot be read; check its file or variable", cause: err}
+}
+
+// whyRefused says why a login was refused, if Vault says it in words that hold no value, and
+// what to check.
+func whyRefused(err error) string {
+	for _, words := range []string{"service account name not authorized", "namespace not authorized"} {
+		if says(err, words) {
+			return words + "; check the accounts and namespaces to which the role is bound"
+		}
+	}
+	return "the credential was refused; check it, the role and the login method's path"
 }
 
 // Session is a lasting login: it has a token ready for each call, and logs in again

@@ -31,13 +31,14 @@ func init() {
 // The opener's environment variables, in addition to those that the client reads itself
 // (VAULT_ADDR, VAULT_TOKEN, VAULT_NAMESPACE, VAULT_CACERT and so on).
 const (
-	envToken        = api.EnvVaultToken
-	envTokenFile    = "VAULT_TOKEN_FILE"
-	envRoleID       = "VAULT_ROLE_ID"
-	envSecretID     = "VAULT_SECRET_ID"
-	envSecretIDFile = "VAULT_SECRET_ID_FILE"
-	envKubernetes   = "VAULT_KUBERNETES_ROLE"
-	envAuthMount    = "VAULT_AUTH_MOUNT"
+	envToken          = api.EnvVaultToken
+	envTokenFile      = "VAULT_TOKEN_FILE"
+	envRoleID         = "VAULT_ROLE_ID"
+	envSecretID       = "VAULT_SECRET_ID"
+	envSecretIDFile   = "VAULT_SECRET_ID_FILE"
+	envKubernetes     = "VAULT_KUBERNETES_ROLE"
+	envKubernetesFile = "VAULT_KUBERNETES_TOKEN_FILE"
+	envAuthMount      = "VAULT_AUTH_MOUNT"
 )
 
 // openURL opens the store that a URL names; see the package comment.
@@ -179,6 +180,9 @@ func environmentLogin() (api.AuthMethod, error) {
 		var options []kubernetes.LoginOption
 		if at != "" {
 			options = append(options, kubernetes.WithMountPath(at))
+		}
+		if file := os.Getenv(envKubernetesFile); file != "" {
+			options = append(options, kubernetes.WithServiceAccountTokenPath(file))
 		}
 		return LoginKubernetes(os.Getenv(envKubernetes), options...)
 	}

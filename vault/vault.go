@@ -20,9 +20,10 @@
 // [secretstore.URLOptions]. The server comes from VAULT_ADDR, VAULT_CACERT and the
 // client's other variables. The credentials are the first that is set of VAULT_TOKEN,
 // the file VAULT_TOKEN_FILE, AppRole (VAULT_ROLE_ID with VAULT_SECRET_ID or
-// VAULT_SECRET_ID_FILE) and Kubernetes (VAULT_KUBERNETES_ROLE); the latter two use
-// VAULT_AUTH_MOUNT if it is set. The file ~/.vault-token, which "vault login" writes,
-// is not used.
+// VAULT_SECRET_ID_FILE) and Kubernetes (VAULT_KUBERNETES_ROLE, with the service
+// account's token from VAULT_KUBERNETES_TOKEN_FILE if it is not in its usual place); the
+// latter two use VAULT_AUTH_MOUNT if it is set. The file ~/.vault-token, which "vault
+// login" writes, is not used.
 //
 // A server without namespaces, such as Vault's community edition, would ignore a
 // namespace, and tenants would share their secrets. So the namespace is refused when
