@@ -46,8 +46,8 @@ integration-openbao: ## Vault's tests on OpenBao
 integration-mysql: ## MariaDB; its tables shared with the Zoho SDKs
 	cd integration && $(REQUIRED) $(SERVERS)/mariadb.sh $(SERVERS)/sdk.sh $(GOTEST) ./mysql/...
 
-integration-sdk: ## the file stores of the Zoho SDKs for Python and Node.js
-	cd integration && $(REQUIRED) $(SERVERS)/sdk.sh $(GOTEST) ./sdk/...
+integration-sdk: ## the stores of the Zoho SDKs for Python and Node.js, and MariaDB for them
+	cd integration && $(REQUIRED) $(SERVERS)/mariadb.sh $(SERVERS)/sdk.sh $(GOTEST) ./sdk/...
 
 integration-faults: ## fleets of processes behind a bad network, killed processes and servers, and a soak of SOAK=2m
 	cd integration && $(REQUIRED) $(SERVERS)/localstack.sh $(SERVERS)/vault.sh $(GOTEST) -v ./faults -faults.soak=$(or $(SOAK),2m)
@@ -57,7 +57,7 @@ integration-faults: ## fleets of processes behind a bad network, killed processe
 integration-containers: ## both servers in containers of their public images; needs Docker
 	docker info >/dev/null
 	cd integration && env -u VAULT_ADDR -u VAULT_TOKEN -u TOKENSTORE_TEST_AWS_ENDPOINT $(REQUIRED) \
-		$(GOTEST) -p=1 -skip '^Test(VaultBinary|ZohoPython|ZohoNode|KilledServer|SealedServer|TooLarge|Settings)$$' \
+		$(GOTEST) -p=1 -skip '^Test(VaultBinary|ZohoPython|ZohoNode|KilledServer|SealedServer|TooLarge|Settings|Kubernetes)$$' \
 		./internal/need ./aws/... ./vault/... ./command/...
 
 check: ## every check, as in CI

@@ -30,9 +30,9 @@ func TestLoginErrors(t *testing.T) {
 // TestLoginRefusals: of Vault's words, only those without a value are repeated.
 func TestLoginRefusals(t *testing.T) {
 	for said, want := range map[string]string{
-		"service account name not authorized":   "log in: service account name not authorized; check the accounts and namespaces to which the role is bound (status 403 Forbidden)",
-		"namespace not authorized":              "log in: namespace not authorized; check the accounts and namespaces to which the role is bound (status 403 Forbidden)",
-		"fake-secret-id is not a valid secret":  "log in: the credential was refused; check it, the role and the login method's path (status 403 Forbidden)",
+		"service account name not authorized":    "log in: service account name not authorized; check the accounts and namespaces to which the role is bound (status 403 Forbidden)",
+		"namespace not authorized":               "log in: namespace not authorized; check the accounts and namespaces to which the role is bound (status 403 Forbidden)",
+		"fake-secret-id is not a valid secret":   "log in: the credential was refused; check it, the role and the login method's path (status 403 Forbidden)",
 		"invalid role name \"fake-secret-role\"": "log in: the credential was refused; check it, the role and the login method's path (status 403 Forbidden)",
 	} {
 		err := loginError(t.Context(), &api.ResponseError{StatusCode: 403, Errors: []string{said}})

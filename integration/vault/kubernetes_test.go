@@ -4,7 +4,6 @@
 package vault_test
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
@@ -24,6 +23,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/integration/internal/vaultserver"
 )
 
 // manifest is what the tests use of examples/service/kubernetes.yaml.
@@ -191,12 +191,6 @@ func enableKubernetes(t *testing.T, root *api.Client, c *cluster, m manifest) {
 	const policy = "tokens-writer"
 	must(t, root.Sys().PutPolicyWithContext(ctx, policy, rules))
 	must(t, root.Sys().EnableAuthWithOptionsWithContext(ctx, "kubernetes", &api.EnableAuthOptions{Type: "kubernetes"}))
-	t.Cleanup(func() {
-		ctx := context.WithoutCancel(ctx)
-		if err := errors.Join(root.Sys().DisableAuthWithContext(ctx, "kubernetes"), root.Sys().DeletePolicyWithContext(ctx, policy)); err != nil {
-			t.Error(err)
-		}
-	})
 	authority := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Certificate().Raw})
 	_, err = root.Logical().WriteWithContext(ctx, "auth/kubernetes/config", map[string]any{
 		"kubernetes_host": c.URL, "kubernetes_ca_cert": string(authority), "token_reviewer_jwt": c.reviewer, "disable_local_ca_jwt": true,
@@ -212,7 +206,8 @@ func enableKubernetes(t *testing.T, root *api.Client, c *cluster, m manifest) {
 // TestKubernetes opens the store as a pod of the manifest does. The token of its service
 // account is read again at each login, and other accounts and forged tokens are denied.
 func TestKubernetes(t *testing.T) {
-	root := newClient(t)
+	server := vaultserver.New(t) // which, unlike one in a container, reaches the cluster
+	root := server.Client
 	m, c := readManifest(t), newCluster(t)
 	enableKubernetes(t, root, c, m)
 	file := filepath.Join(t.TempDir(), "token")
@@ -223,6 +218,7 @@ func TestKubernetes(t *testing.T) {
 		t.Setenv(name, value)
 	}
 	t.Setenv("VAULT_ADDR", root.Address())
+	t.Setenv("VAULT_CACERT", server.Certificate())
 	t.Setenv("VAULT_KUBERNETES_TOKEN_FILE", file) // A pod has it in its usual place.
 	open := func(token string) tokenstore.OpenStore {
 		t.Helper()
@@ -261,7 +257,6 @@ func TestKubernetes(t *testing.T) {
 			t.Errorf("%v; want: %s", err, what)
 		}
 	}
-	must(t, pod.DeleteTokens(ctx))
 }
 
 // revokeLogins ends every login by the Kubernetes method.
