@@ -70,7 +70,16 @@ func TestSchedules(t *testing.T) {
 		exploreAll(t, scenarios(providers), 1<<30)
 		return
 	}
-	exploreAll(t, scenarios(few), 2000)
+	exploreAll(t, scenarios(few), shorter(2000))
+}
+
+// shorter is a tenth of a number of runs with -short: the race detector makes each of them ten
+// times as slow, and finds no more in many of them.
+func shorter(runs int) int {
+	if testing.Short() {
+		return runs / 10
+	}
+	return runs
 }
 
 func exploreAll(t *testing.T, all []*scenario, limit int) {
@@ -102,7 +111,7 @@ func (rep *report) fail(t *testing.T, sc *scenario) bool {
 
 // TestRandomSchedules draws ways through scenarios of three workers and more faults.
 func TestRandomSchedules(t *testing.T) {
-	runs := 300
+	runs := shorter(300)
 	if long {
 		runs = 20000
 	}
