@@ -420,7 +420,7 @@ var mutations = []mutation{
 	{
 		"the index does not learn how much is about to be stored", "secretstore/group.go",
 		"if !ok || hints < expectFrom {", "if !ok || hints > 0 {",
-		"./awssm TestFirstBulkSave", false,
+		"./secretstore TestSaveTokensTellsTheIndexOfAll", false,
 	},
 	{
 		"bulk writes do not wait for their turns", "internal/pace/pace.go",
