@@ -38,7 +38,7 @@ func suite(t *testing.T) enginetest.Suite {
 				err := edit(ctx, client.KVv2(mount), first.folder+name, data)
 				if errors.Is(err, errors.ErrUnsupported) {
 					// The nearest that a person can do: an object without a token's fields.
-					err = edit(ctx, client.KVv2(mount), first.folder+name, []byte(`{"note":"fake"}`))
+					err = edit(ctx, client.KVv2(mount), first.folder+name, []byte(`{"remark":"fake"}`))
 				}
 				return err
 			},
