@@ -3,7 +3,9 @@
 package importer
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 
 	"example.com/tokenstore"
 )
@@ -22,12 +24,24 @@ type held struct {
 	row   int                   // the index of the row of the source that it is, or -1
 }
 
+// newRows returns the rows for tokens in any order. Of several that a row may mean, the one
+// counts whose access token lasts longest; which came first does not, since a store yields
+// its tokens in no order.
 func newRows(tokens []tokenstore.OAuthToken) *rows {
 	r := &rows{byID: map[string]*held{}, byKey: map[tokenstore.Key][]*held{}}
-	for _, t := range tokens {
+	for _, t := range slices.SortedFunc(slices.Values(tokens), fresher) {
 		r.set(&held{}, t, -1)
 	}
 	return r
+}
+
+// fresher compares tokens by their expiries, the latest first, and then by their fields.
+func fresher(a, b tokenstore.OAuthToken) int {
+	return cmp.Or(
+		b.Expiry.Compare(a.Expiry),
+		strings.Compare(a.UserName, b.UserName), strings.Compare(a.RefreshToken, b.RefreshToken), strings.Compare(a.GrantToken, b.GrantToken),
+		strings.Compare(a.AccessToken, b.AccessToken), strings.Compare(a.ClientID, b.ClientID), strings.Compare(a.ID, b.ID),
+	)
 }
 
 // set makes a token what a row makes of it.
