@@ -12,21 +12,28 @@ import (
 	"time"
 )
 
-// planted are all faults.
-var planted = slices.Concat(mutations, swapMutations, sourceMutations, awsMutations)
+// planted are all faults, those of the engine first.
+var (
+	ofEngine = slices.Concat(mutations, swapMutations)
+	planted  = slices.Concat(ofEngine, sourceMutations, awsMutations)
+)
 
-// TestMutations plants one fault after another in the engine, and expects a suite to find
-// it. It takes minutes and runs only if TOKENSTORE_MUTATIONS is set. The faults are
-// planted in a copy that only the compiler sees.
+// TestMutations plants one fault after another, and expects a suite to find it. It takes
+// minutes and runs only if TOKENSTORE_MUTATIONS is set: with those in the engine or, if it
+// is "all", with every fault. They are planted in a copy that only the compiler sees.
 func TestMutations(t *testing.T) {
-	if os.Getenv("TOKENSTORE_MUTATIONS") == "" {
+	which := ofEngine
+	switch os.Getenv("TOKENSTORE_MUTATIONS") {
+	case "":
 		t.Skip("TOKENSTORE_MUTATIONS is not set")
+	case "all":
+		which = planted
 	}
-	if len(planted) < 20 {
-		t.Errorf("only %d faults are planted", len(planted))
+	if len(which) < 20 {
+		t.Errorf("only %d faults are planted", len(which))
 	}
 	slots := make(chan struct{}, 2) // The suites keep a core busy each.
-	for _, m := range planted {
+	for _, m := range which {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
 			slots <- struct{}{}
