@@ -363,6 +363,7 @@ func TestStoppedWinner(t *testing.T) {
 		f := newFleet(t, at, p, true)
 		f.begin()
 		stopped := <-f.stopping
+		f.settle(stopped)
 		writes := f.endAll(others(stopped), f.wantToken)
 		f.wantUses(accountstest.Uses{Requests: 1, Redemptions: 1})
 		f.signal(stopped, syscall.SIGCONT)
@@ -382,8 +383,8 @@ func TestStoppedBeforeSave(t *testing.T) {
 		f := newFleet(t, at, p, false)
 		stopped := make(chan int, 1)
 		f.redeemed(func(process int) {
-			time.Sleep(calm)
 			f.signal(process, syscall.SIGSTOP)
+			f.settle(process)
 			stopped <- process
 		})
 		begun := time.Now()

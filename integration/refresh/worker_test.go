@@ -43,8 +43,8 @@ const callers = 32
 // claim is how long a claim lasts: the least that a Source accepts.
 const claim = 30 * time.Second
 
-// calm is how long a process's other goroutines have to come to rest before it is stopped: one
-// that holds a lock of SQLite's would stop the whole fleet.
+// calm is how long a process that stops itself stays where it is after it goes on, so that the
+// test can stop it again; see settle.
 const calm = time.Second / 2
 
 // orders are the instructions for a process.
@@ -220,7 +220,6 @@ func (w *worker) step(_ context.Context, e tokensource.Event) {
 		return // Another was first.
 	}
 	_ = file.Close()
-	time.Sleep(calm)
 	tell(report{What: "stopping"})
 	_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
 	time.Sleep(calm) // The signal may take a moment to stop this thread too.
