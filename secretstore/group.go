@@ -76,14 +76,16 @@ func (g *group) planAll(ctx context.Context, items []*item) {
 		if m.problem = it.token.Validate(); m.problem == nil {
 			m.plan, m.problem = g.plan(ctx, it.token)
 		}
-		switch {
+		switch p := m.plan; {
 		case m.problem != nil:
 			m.plan = nil
-		case m.plan.unchanged:
-		case it.race.overwritten(m.plan) != nil:
-			m.plan = &plan{unchanged: true, next: it.race.overwritten(m.plan)}
-		case m.plan.target.inserts():
-			m.plan.next.created = it.created
+		case p.unchanged:
+		case p.target.inserts():
+			p.next.created = it.created
+		default:
+			if r := it.race.overwritten(p); r != nil {
+				m.plan = &plan{unchanged: true, next: r}
+			}
 		}
 		g.members = append(g.members, m)
 	}

@@ -394,7 +394,7 @@ var mutations = []mutation{
 	},
 	{
 		"tokens are as old as their writes, not their places in the call", "secretstore/group.go",
-		"\t\t\tm.plan.next.created = it.created\n", "\t\t\t_ = it.created\n",
+		"\t\t\tp.next.created = it.created\n", "\t\t\t_ = it.created\n",
 		races + "TestSaveTokensKeepsOrder", false,
 	},
 	{

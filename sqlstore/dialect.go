@@ -91,3 +91,21 @@ type form struct {
 	// of rows is.
 	complete, aged bool
 }
+
+// texts returns the first column of a query's rows.
+func texts(ctx context.Context, d dialect, tx *sql.Tx, query string, args ...any) ([]string, error) {
+	found, err := tx.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, told(d, err)
+	}
+	defer func() { _ = found.Close() }()
+	var all []string
+	for found.Next() {
+		var s string
+		if err := found.Scan(&s); err != nil {
+			return nil, told(d, err)
+		}
+		all = append(all, s)
+	}
+	return all, told(d, found.Err())
+}

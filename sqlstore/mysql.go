@@ -163,7 +163,7 @@ func (d mysqlDialect) remember() string {
 }
 
 func (d mysqlDialect) has(ctx context.Context, tx *sql.Tx, table string) (bool, error) {
-	found, err := d.texts(ctx, tx, "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?", table)
+	found, err := texts(ctx, d, tx, "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?", table)
 	return len(found) > 0, err
 }
 
@@ -177,16 +177,6 @@ func (d mysqlDialect) keepNote() string {
 // wipe does nothing: InnoDB clears what was deleted by itself, and its logs cannot be
 // emptied by a client.
 func (mysqlDialect) wipe(context.Context, *sql.DB) error { return nil }
-
-// texts returns the first column of a query's rows.
-func (d mysqlDialect) texts(ctx context.Context, tx *sql.Tx, query string, args ...any) ([]string, error) {
-	pairs, err := d.pairs(ctx, tx, strings.Replace(query, " FROM ", ", '' FROM ", 1), args...)
-	all := make([]string, len(pairs))
-	for i, p := range pairs {
-		all[i] = p[0]
-	}
-	return all, err
-}
 
 // pairs returns the two columns of a query's rows.
 func (d mysqlDialect) pairs(ctx context.Context, tx *sql.Tx, query string, args ...any) ([][2]string, error) {

@@ -72,7 +72,7 @@ func (d mysqlDialect) missingIndices(ctx context.Context, tx *sql.Tx, t *table) 
 	if err != nil {
 		return nil, err
 	}
-	unique, err := d.texts(ctx, tx, "SELECT MIN(column_name) FROM information_schema.statistics "+
+	unique, err := texts(ctx, d, tx, "SELECT MIN(column_name) FROM information_schema.statistics "+
 		"WHERE table_schema = DATABASE() AND table_name = ? AND non_unique = 0 AND sub_part IS NULL GROUP BY index_name HAVING COUNT(*) = 1", t.name)
 	if err != nil {
 		return nil, err
@@ -92,7 +92,7 @@ func (d mysqlDialect) missingIndices(ctx context.Context, tx *sql.Tx, t *table) 
 }
 
 func (d mysqlDialect) create(ctx context.Context, tx *sql.Tx, name string) error {
-	present, err := d.texts(ctx, tx, "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name IN (?, ?, ?, ?)",
+	present, err := texts(ctx, d, tx, "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name IN (?, ?, ?, ?)",
 		name, counterTable, ageTable, notesTable)
 	if err != nil {
 		return err
@@ -149,7 +149,7 @@ func (d mysqlDialect) columns() string {
 // last one ignores spaces at the end.
 func (d mysqlDialect) collation(ctx context.Context, tx *sql.Tx) (string, error) {
 	wanted := []string{"utf8mb4_nopad_bin", "utf8mb4_0900_bin", "utf8mb4_bin"}
-	has, err := d.texts(ctx, tx, "SELECT collation_name FROM information_schema.collations WHERE collation_name IN (?, ?, ?)", wanted[0], wanted[1], wanted[2])
+	has, err := texts(ctx, d, tx, "SELECT collation_name FROM information_schema.collations WHERE collation_name IN (?, ?, ?)", wanted[0], wanted[1], wanted[2])
 	for _, name := range wanted {
 		if slices.Contains(has, name) {
 			return name, nil

@@ -90,17 +90,17 @@ func (d sqliteDialect) remember() string {
 }
 
 func (d sqliteDialect) look(ctx context.Context, tx *sql.Tx, table string) (form, error) {
-	columns, err := texts(ctx, tx, "SELECT name FROM pragma_table_info(?) ORDER BY cid", table)
+	columns, err := texts(ctx, d, tx, "SELECT name FROM pragma_table_info(?) ORDER BY cid", table)
 	if err != nil || len(columns) == 0 {
 		return form{}, err
 	}
-	if _, err := texts(ctx, tx, "SELECT rowid FROM "+d.quote(table)+" LIMIT 0"); err != nil {
+	if _, err := texts(ctx, d, tx, "SELECT rowid FROM "+d.quote(table)+" LIMIT 0"); err != nil {
 		if d.outdated(err) {
 			err = fmt.Errorf("%w: %s is not an ordinary rowid table; name another table: %w", tokenstore.ErrInvalidArgument, table, err)
 		}
 		return form{}, err
 	}
-	has, err := texts(ctx, tx, "SELECT name FROM sqlite_master WHERE type IN ('table', 'index')")
+	has, err := texts(ctx, d, tx, "SELECT name FROM sqlite_master WHERE type IN ('table', 'index')")
 	if err != nil {
 		return form{}, err
 	}
@@ -110,24 +110,6 @@ func (d sqliteDialect) look(ctx context.Context, tx *sql.Tx, table string) (form
 		f.complete = f.complete && slices.Contains(has, i.name)
 	}
 	return f, err
-}
-
-// texts returns the first column of a query's rows.
-func texts(ctx context.Context, tx *sql.Tx, query string, args ...any) ([]string, error) {
-	found, err := tx.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, told(sqliteDialect{}, err)
-	}
-	defer func() { _ = found.Close() }()
-	var all []string
-	for found.Next() {
-		var s string
-		if err := found.Scan(&s); err != nil {
-			return nil, told(sqliteDialect{}, err)
-		}
-		all = append(all, s)
-	}
-	return all, told(sqliteDialect{}, found.Err())
 }
 
 // sqliteIndex is an index that the store wants: what it is over, after ON.
@@ -150,7 +132,7 @@ func (d sqliteDialect) indices(ctx context.Context, tx *sql.Tx, t *table) ([]sql
 		return all, nil
 	}
 	all = append(all, sqliteIndex{name("number"), on(d.number(id)) + " WHERE " + d.isNumber(id)})
-	primary, err := texts(ctx, tx, "SELECT name FROM pragma_table_info(?) WHERE pk = 1", t.name)
+	primary, err := texts(ctx, d, tx, "SELECT name FROM pragma_table_info(?) WHERE pk = 1", t.name)
 	if err == nil && !slices.Contains(primary, id) {
 		all = append(all, sqliteIndex{name("id"), on(d.quote(id))})
 	}
@@ -182,8 +164,8 @@ func (d sqliteDialect) create(ctx context.Context, tx *sql.Tx, name string) erro
 	return nil
 }
 
-func (sqliteDialect) has(ctx context.Context, tx *sql.Tx, table string) (bool, error) {
-	names, err := texts(ctx, tx, "SELECT name FROM sqlite_master WHERE type = 'table' AND lower(name) = lower(?)", table)
+func (d sqliteDialect) has(ctx context.Context, tx *sql.Tx, table string) (bool, error) {
+	names, err := texts(ctx, d, tx, "SELECT name FROM sqlite_master WHERE type = 'table' AND lower(name) = lower(?)", table)
 	return len(names) > 0, err
 }
 
@@ -228,7 +210,7 @@ func (d sqliteDialect) upgrade(ctx context.Context, tx *sql.Tx, t *table) error 
 		return fmt.Errorf("%w: the table has columns that an upgrade would lose (%s); move the tokens to a new table instead",
 			tokenstore.ErrInvalidArgument, strings.Join(t.others, ", "))
 	}
-	foreign, err := texts(ctx, tx, "SELECT name FROM sqlite_master WHERE lower(tbl_name) = lower(?) "+
+	foreign, err := texts(ctx, d, tx, "SELECT name FROM sqlite_master WHERE lower(tbl_name) = lower(?) "+
 		"AND type IN ('index', 'trigger') AND sql IS NOT NULL AND name NOT LIKE 'tokenstore!_%' ESCAPE '!'", t.name)
 	if err != nil {
 		return err
