@@ -296,7 +296,7 @@ func first(faults []error) error {
 // have a key with the hint of another token.
 func (g *group) settleAll(ctx context.Context, claimed []*member) []*member {
 	var settled []*member
-	for _, m := range claimed {
+	for _, m := range apart(claimed) {
 		if err := g.settle(ctx, m.plan, m.others); err != nil {
 			g.failed(m, err, 1)
 		} else {
@@ -304,6 +304,31 @@ func (g *group) settleAll(ctx context.Context, claimed []*member) []*member {
 		}
 	}
 	return settled
+}
+
+// apart returns those of the members whose rows are not hinted at by keys of each other, and
+// leaves the rest to the next group. Two members that settle such hints would each make the
+// write of the other fail, in every group that they are in together.
+func apart(claimed []*member) []*member {
+	var kept []*member
+	rows, hinted := map[string]bool{}, map[string]bool{}
+	for _, m := range claimed {
+		var ids []string
+		for _, of := range m.others {
+			for _, hint := range of {
+				ids = append(ids, hint.ID)
+			}
+		}
+		if hinted[m.plan.next.id] || slices.ContainsFunc(ids, func(id string) bool { return rows[id] }) {
+			continue
+		}
+		kept = append(kept, m)
+		rows[m.plan.next.id] = true
+		for _, id := range ids {
+			hinted[id] = true
+		}
+	}
+	return kept
 }
 
 // writeAll writes the tokens of the members, several at a time. What is not written when
