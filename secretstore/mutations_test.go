@@ -429,7 +429,7 @@ var mutations = []mutation{
 	},
 	{
 		"a throttled write fails", "internal/pace/pace.go",
-		"if !throttled || l.now()", "if l.now() != begun || l.now()",
+		"if !throttled || max(", "if l.now() != begun || max(",
 		races + "TestThrottledBulkSave", false,
 	},
 	{
