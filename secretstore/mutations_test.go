@@ -393,6 +393,11 @@ var mutations = []mutation{
 		races + "TestSaveTokensOfADerivedID", false,
 	},
 	{
+		"tokens saved together may settle each other's rows", "secretstore/group.go",
+		"range apart(claimed) {", "range claimed {",
+		"./secretstore TestSaveTokensAfterCopies", false,
+	},
+	{
 		"tokens are as old as their writes, not their places in the call", "secretstore/group.go",
 		"\t\t\tp.next.created = it.created\n", "\t\t\t_ = it.created\n",
 		races + "TestSaveTokensKeepsOrder", false,
