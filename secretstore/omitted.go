@@ -22,7 +22,7 @@ import (
 func (s *Store) leavesOut(ctx context.Context, view index.View, kind tokenstore.KeyKind) (bool, error) {
 	omitting, ok := view.(index.OmittingView)
 	if !ok {
-		return kind == tokenstore.AccessKey && !s.accessIndex, nil
+		return kind == tokenstore.AccessKey && s.mayLackAccess(), nil
 	}
 	omitted, err := omitting.Omits(ctx, kind)
 	if omitted && kind == tokenstore.RefreshKey {
@@ -31,12 +31,16 @@ func (s *Store) leavesOut(ctx context.Context, view index.View, kind tokenstore.
 	return omitted, err
 }
 
+// mayLackAccess reports whether the index may lack access tokens of tokens with another key:
+// this program leaves them out, or others may. Every index of documents may.
+func (s *Store) mayLackAccess() bool { return s.omitter != nil || s.access != accessEverywhere }
+
 // unindexed returns the keys of t that the index may lack, as far as this process knows.
 func (s *Store) unindexed(t tokenstore.OAuthToken) []tokenstore.Key {
 	return slices.DeleteFunc(tokenstore.KeysOf(t), func(k tokenstore.Key) bool {
 		switch k.Kind {
 		case tokenstore.AccessKey:
-			return s.omitter == nil && s.accessIndex
+			return !s.mayLackAccess()
 		case tokenstore.RefreshKey:
 			return t.UserName == "" || !s.rotates.Load()
 		}

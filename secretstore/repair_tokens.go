@@ -125,7 +125,7 @@ func (r *repair) see(row *row) {
 		return
 	}
 	var hashes []string
-	for _, k := range r.s.keys(row.token) {
+	for _, k := range indexedKeys(row.token, true) { // Other programs may index what this one leaves out.
 		hashes = append(hashes, r.s.hash(k))
 	}
 	r.keys[row.id] = hashes

@@ -86,7 +86,7 @@ func New(client *api.Client, options ...Option) (*secretstore.Store, error) {
 }
 
 func newStore(s *secrets, c config) (*secretstore.Store, error) {
-	own := []secretstore.Option{secretstore.WithName(storeName), secretstore.WithEntries(), secretstore.WithPrefix(c.prefix)}
+	own := []secretstore.Option{secretstore.WithName(storeName), secretstore.WithEntries(), secretstore.WithoutAccessIndex(), secretstore.WithPrefix(c.prefix)}
 	return secretstore.New(s, append(own, c.store...)...)
 }
 
