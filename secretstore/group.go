@@ -100,16 +100,22 @@ func (a *attempt) prefetch(ctx context.Context, tokens []tokenstore.OAuthToken) 
 		if t.ID != "" {
 			ids = append(ids, escapeID(t.ID))
 		}
-		of := tokenstore.KeysOf(t)
-		for _, k := range of {
-			hashes = append(hashes, a.s.hash(k))
-		}
-		if len(of) > 0 {
+		if of := tokenstore.KeysOf(t); len(of) > 0 {
 			ids = append(ids, a.s.hash(of[0]))
 		}
-		keys = append(keys, of...)
 	}
 	if a.load(ctx, unique(ids)) != nil {
+		return
+	}
+	for _, t := range tokens {
+		if !a.atHome(t) {
+			keys = append(keys, a.s.looked(t)...)
+		}
+	}
+	for _, k := range keys {
+		hashes = append(hashes, a.s.hash(k))
+	}
+	if len(hashes) == 0 {
 		return
 	}
 	hinted, err := a.lookUp(ctx, hashes)
@@ -122,6 +128,30 @@ func (a *attempt) prefetch(ctx context.Context, tokens []tokenstore.OAuthToken) 
 			_, _ = a.lookUp(ctx, hashes)
 		}
 	}
+}
+
+// atHome reports whether a row that was read answers a find or save of t without the index:
+// that of its ID or, if there is none, that of its user.
+func (a *attempt) atHome(t tokenstore.OAuthToken) bool {
+	if t.ID != "" {
+		if r := a.rows[escapeID(t.ID)]; r != nil && r.state == live && r.token.ID == t.ID {
+			return true
+		}
+	}
+	user := tokenstore.Key{Kind: tokenstore.UserKey, Value: t.UserName}
+	return t.UserName != "" && a.rows[a.s.hash(user)].holds(user)
+}
+
+// looked returns the keys of t that a save of it looks up or claims, if no row answers it
+// without the index.
+func (s *Store) looked(t tokenstore.OAuthToken) []tokenstore.Key {
+	keys := s.keys(t)
+	for _, k := range tokenstore.FindKeys(t) {
+		if !slices.Contains(keys, k) {
+			keys = append(keys, k)
+		}
+	}
+	return keys
 }
 
 // lookUp reads the hints of hashes, and the rows to which they point. It returns the escaped

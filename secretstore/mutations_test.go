@@ -354,7 +354,7 @@ var mutations = []mutation{
 	},
 	{
 		"a person's edit is not noticed", "secretstore/row.go",
-		"r.digest != s.digest(r.id, r.token)\n", "false\n",
+		"\treturn !s.mayLackAccess() || r.digest != s.digestOf(r.id, r.token, !access)\n", "\treturn false\n",
 		crashes + "update_of_an_edited_token", false,
 	},
 	{
@@ -539,7 +539,7 @@ var mutations = []mutation{
 	},
 	{
 		"restored content counts as unedited", "secretstore/row.go",
-		"return r.restored || r.uncounted", "return r.uncounted",
+		"case r.restored || r.uncounted:", "case r.uncounted:",
 		races + "TestRestoredTokens", false,
 	},
 	{

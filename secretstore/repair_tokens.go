@@ -157,7 +157,7 @@ func (r *repair) claim(ctx context.Context, tokens []*row) (done []*row, err err
 	for _, row := range tokens {
 		claims = append(claims, r.claims(row)...)
 	}
-	view := r.s.index.View()
+	view := r.hinting.View()
 	hints, known, err := r.look(ctx, view, claims)
 	if err != nil {
 		return nil, err
