@@ -45,7 +45,7 @@ func listAll(t *testing.T, x index.Index) string {
 // Whatever is asked of it, and in whatever order, it answers as the index does, and reads each
 // secret once.
 func TestKeptEntries(t *testing.T) {
-	const n = 5
+	const n = 6
 	c := newClock()
 	secrets := memory.New()
 	plain := index.NewEntries(secrets, c.config())
@@ -54,6 +54,7 @@ func TestKeptEntries(t *testing.T) {
 	}
 	mustRelease(t, plain.View(), index.Claim{Hash: hash(0), ID: "a", Generation: 1})
 	c.Advance(48 * time.Hour)
+	mustRelease(t, plain.View(), index.Claim{Hash: hash(5), ID: "a", Generation: 1}) // Too young to be swept.
 	counting, reads := counted(secrets)
 	keeper := index.NewEntries(counting, c.config()).(index.Keeper)
 	kept := keeper.Keep()
