@@ -1,5 +1,5 @@
 // Keys that the index may lack: access tokens, which change hourly, and in an index that says
-// so the refresh tokens of tokens with a user. Every program follows the index. What each
+// so the refresh tokens of tokens with a user. Every program follows the index there. What each
 // rule of a save rests on stays as it is, since a token without a user always has its refresh
 // token in the index, and an insert or an adoption claims all keys: only an update of a token
 // with a user leaves its new refresh token out. A save with a user never looks for such a

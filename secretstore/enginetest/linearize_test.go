@@ -19,6 +19,12 @@ func TestLinearizableEntries(t *testing.T) {
 	linearizable(t, secretstore.WithEntries())
 }
 
+// TestLinearizableEntriesWithoutAccess is Vault's form.
+func TestLinearizableEntriesWithoutAccess(t *testing.T) {
+	t.Parallel()
+	linearizable(t, secretstore.WithEntries(), secretstore.WithoutAccessIndex())
+}
+
 func TestLinearizableDocument(t *testing.T) {
 	t.Parallel()
 	linearizable(t, secretstore.WithDocument(1))
@@ -35,8 +41,8 @@ func TestLinearizableGrowth(t *testing.T) {
 	linearizableOn(t, growing(t, few(800, 2_000), 0))
 }
 
-func linearizable(t *testing.T, form secretstore.Option) {
-	linearizableOn(t, engineWith(form))
+func linearizable(t *testing.T, form ...secretstore.Option) {
+	linearizableOn(t, engineWith(form...))
 }
 
 func linearizableOn(t *testing.T, engine enginetest.NewEngine) {
