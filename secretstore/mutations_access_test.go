@@ -39,12 +39,12 @@ var accessMutations = []mutation{
 		races + "TestRepairOfAccessTokens", false,
 	},
 	{
-		"many saves look up the keys of tokens that are found by their users", "secretstore/group.go",
+		"many saves look up the keys of tokens that are found by their users", "secretstore/prefetch.go",
 		"\t\tif !a.atHome(t) {", "\t\tif true {",
 		races + "TestEntriesAreReadOnce", false,
 	},
 	{
-		"many saves look up keys that no save looks up", "secretstore/group.go",
+		"many saves look up keys that no save looks up", "secretstore/prefetch.go",
 		"\tkeys := s.keys(t)\n\tfor _, k := range tokenstore.FindKeys(t)", "\tkeys := s.keys(t)\n\tfor _, k := range tokenstore.KeysOf(t)",
 		races + "TestEntriesAreReadOnce", false,
 	},
