@@ -239,13 +239,13 @@ func TestEntriesAreReadOnce(t *testing.T) {
 			return err
 		}, 0},
 		"many saves of new tokens": {func(ctx context.Context, s *secretstore.Store, _ []tokenstore.OAuthToken) error {
-			all := newTokens(2 * tokens)
+			all := newWithAccess(2 * tokens)
 			_, err := s.SaveTokens(ctx, all[tokens:])
 			return err
 		}, refresh},
 	} {
 		secrets := memory.New()
-		all, err := open(t, secrets, leavesOut()...).SaveTokens(t.Context(), newTokens(tokens))
+		all, err := open(t, secrets, leavesOut()...).SaveTokens(t.Context(), newWithAccess(tokens))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -265,7 +265,7 @@ func TestEntriesAreReadOnce(t *testing.T) {
 // What a person has broken in the index is reported, and hides and repeats nothing else.
 func TestCheckReadsOnceBesideABrokenEntry(t *testing.T) {
 	secrets := memory.New()
-	if _, err := open(t, secrets, leavesOut()...).SaveTokens(t.Context(), newTokens(20)); err != nil {
+	if _, err := open(t, secrets, leavesOut()...).SaveTokens(t.Context(), newWithAccess(20)); err != nil {
 		t.Fatal(err)
 	}
 	broken := ""
