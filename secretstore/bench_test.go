@@ -1,8 +1,12 @@
 package secretstore_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
+	"time"
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/driver/memory"
@@ -52,6 +56,60 @@ func BenchmarkFindByRefreshToken(b *testing.B) {
 		_, err := s.FindToken(b.Context(), client(tokenstore.OAuthToken{RefreshToken: fmt.Sprintf("new-refresh%d", i%1000)}))
 		return err
 	})
+}
+
+// BenchmarkFindByRefreshTokenInOneDocument has the hints of 1,000 tokens, about 64 KiB, in one
+// document. It is warm: nobody writes the document between the finds.
+func BenchmarkFindByRefreshTokenInOneDocument(b *testing.B) {
+	store := benchStore(b, 1000, []secretstore.Option{secretstore.WithDocument(1), secretstore.WithoutAccessIndex()})
+	for i := 0; b.Loop(); i++ {
+		if _, err := store.FindToken(b.Context(), client(tokenstore.OAuthToken{RefreshToken: fmt.Sprintf("new-refresh%d", i%1000)})); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkFindLongToken finds a token with all fields, in the lengths that Zoho gives them:
+// as the store writes it, and as a person leaves it in an editor.
+func BenchmarkFindLongToken(b *testing.B) {
+	token := tokenstore.OAuthToken{
+		UserName: "somebody.with.a.name@example.com:60012345678", ClientID: "1000." + strings.Repeat("C", 30), ClientSecret: strings.Repeat("5", 42),
+		RefreshToken: "1000." + strings.Repeat("r", 32) + "." + strings.Repeat("f", 32), AccessToken: "1000." + strings.Repeat("a", 32) + "." + strings.Repeat("c", 32),
+		GrantToken: "1000." + strings.Repeat("g", 32) + "." + strings.Repeat("d", 32), RedirectURL: "https://example.com/oauth/callback", APIDomain: "https://www.zohoapis.eu",
+		Expiry: time.UnixMilli(1_800_000_000_000),
+	}
+	for _, edited := range []bool{false, true} {
+		b.Run(fmt.Sprintf("edited=%v", edited), func(b *testing.B) {
+			secrets := memory.New()
+			store := open(b, secrets)
+			saved, err := store.SaveToken(b.Context(), token)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if edited {
+				name := "tokenstore/tokens/" + saved.ID
+				secret, err := secrets.Get(b.Context(), name)
+				if err != nil {
+					b.Fatal(err)
+				}
+				var indented bytes.Buffer
+				if err := json.Indent(&indented, bytes.Replace(secret.Data, []byte("{"), []byte(`{"user note":"by \"hand\"",`), 1), "", "  "); err != nil {
+					b.Fatal(err)
+				}
+				secrets.Edit(name, indented.Bytes())
+			}
+			find := func() {
+				if found, err := store.FindToken(b.Context(), tokenstore.OAuthToken{UserName: token.UserName}); err != nil || found.APIDomain != token.APIDomain {
+					b.Fatal(found, err)
+				}
+			}
+			find() // The first find after an edit makes sure that it is no stale answer.
+			b.ReportAllocs()
+			for b.Loop() {
+				find()
+			}
+		})
+	}
 }
 
 func BenchmarkSaveAfterRefresh(b *testing.B) {

@@ -26,7 +26,8 @@ type attempt struct {
 	rows    map[string]*row
 	started time.Time
 	finding bool // the operation is a find: it may search all tokens, and repairs nothing
-	witness *witness
+	own     witness
+	witness *witness // its own, or one that several attempts share
 	before  map[string]string // by hash of a key: the revisions of its rows at an earlier look
 	// What a search of all tokens has read, for a key that the index leaves out, and for one
 	// that a person has changed; nil before it.
@@ -34,7 +35,9 @@ type attempt struct {
 }
 
 func (s *Store) attempt() *attempt {
-	return &attempt{s: s, view: s.index.View(), rows: map[string]*row{}, started: s.wall(), witness: s.witness()}
+	a := &attempt{s: s, view: s.index.View(), rows: map[string]*row{}, started: s.wall(), own: witness{s: s}}
+	a.witness = &a.own
+	return a
 }
 
 // wall returns the wall clock. The monotonic clock stops while a machine is suspended, so
