@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 )
@@ -201,11 +202,9 @@ func (o Object) Clone() Object { return Object{slices.Clone(o.fields)} }
 // slice belongs to the Object and is valid until the Object changes.
 func (o Object) WithPrefix(prefix string) []Field {
 	first, _ := o.at(prefix)
-	n := 0
-	for first+n < len(o.fields) && strings.HasPrefix(o.fields[first+n].Name, prefix) {
-		n++
-	}
-	return o.fields[first : first+n : first+n]
+	rest := o.fields[first:]
+	n := sort.Search(len(rest), func(i int) bool { return !strings.HasPrefix(rest[i].Name, prefix) })
+	return rest[:n:n]
 }
 
 // SetPrefix replaces the fields whose names begin with prefix by fields, which must be

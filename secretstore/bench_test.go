@@ -2,13 +2,16 @@ package secretstore_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/driver"
 	"example.com/tokenstore/driver/memory"
 	"example.com/tokenstore/secretstore"
 )
@@ -58,15 +61,52 @@ func BenchmarkFindByRefreshToken(b *testing.B) {
 	})
 }
 
-// BenchmarkFindByRefreshTokenInOneDocument has the hints of 1,000 tokens, about 64 KiB, in one
-// document. It is warm: nobody writes the document between the finds.
-func BenchmarkFindByRefreshTokenInOneDocument(b *testing.B) {
-	store := benchStore(b, 1000, []secretstore.Option{secretstore.WithDocument(1), secretstore.WithoutAccessIndex()})
-	for i := 0; b.Loop(); i++ {
-		if _, err := store.FindToken(b.Context(), client(tokenstore.OAuthToken{RefreshToken: fmt.Sprintf("new-refresh%d", i%1000)})); err != nil {
-			b.Fatal(err)
-		}
+// BenchmarkFindsInOneDocument has the hints of 1,000 tokens, about 64 KiB, in one document that
+// nobody writes between the finds. The service's answers cost nothing, not even the copy of 64
+// KiB that package memory makes: only the engine is measured.
+func BenchmarkFindsInOneDocument(b *testing.B) {
+	store := open(b, &free{Secrets: memory.New()}, secretstore.WithDocument(1), secretstore.WithoutAccessIndex())
+	if _, err := store.SaveTokens(b.Context(), newTokens(1000)); err != nil {
+		b.Fatal(err)
 	}
+	for name, query := range map[string]func(n int) tokenstore.OAuthToken{
+		"by user": func(n int) tokenstore.OAuthToken { return tokenstore.OAuthToken{UserName: fmt.Sprintf("new%d", n)} },
+		"by refresh token": func(n int) tokenstore.OAuthToken {
+			return client(tokenstore.OAuthToken{RefreshToken: fmt.Sprintf("new-refresh%d", n)})
+		},
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				if _, err := store.FindToken(b.Context(), query(i%1000)); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// free answers again with what it answered before, until that is replaced. It is not safe for
+// concurrent use while secrets are written.
+type free struct {
+	*memory.Secrets
+	answers sync.Map // driver.Secret by name
+}
+
+func (f *free) Get(ctx context.Context, name string) (driver.Secret, error) {
+	if answer, ok := f.answers.Load(name); ok {
+		return answer.(driver.Secret), nil
+	}
+	secret, err := f.Secrets.Get(ctx, name)
+	if err == nil {
+		f.answers.Store(name, secret)
+	}
+	return secret, err
+}
+
+func (f *free) Put(ctx context.Context, secret driver.Secret) (string, error) {
+	f.answers.Delete(secret.Name)
+	return f.Secrets.Put(ctx, secret)
 }
 
 // BenchmarkFindLongToken finds a token with all fields, in the lengths that Zoho gives them:

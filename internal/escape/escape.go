@@ -94,7 +94,9 @@ var base32Lower = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPad
 
 // Base32 returns data in lower-case base32 without padding, which every service
 // allows in a name.
-func Base32(data []byte) string { return base32Lower.EncodeToString(data) }
+func Base32(data []byte) string {
+	return string(base32Lower.AppendEncode(make([]byte, 0, HashLen), data))
+}
 
 // HashLen is the length of a [Hash].
 const HashLen = 52
