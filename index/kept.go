@@ -103,9 +103,9 @@ func (x *Document) page(o object) (*page, error) {
 // own makes the fields of a page its own before one of them is changed.
 func (p *page) own() {
 	if p.shared {
-		p.Object, p.places, p.shared = p.Clone(), nil, false
+		p.Object, p.shared = p.Clone(), false
 	}
-	p.places = nil
+	p.places = nil // They are those of the fields before the change.
 }
 
 // place says that a key may be in a field of an ID: the beginning of the key, and the number
