@@ -60,6 +60,11 @@ func (d mysqlDialect) look(ctx context.Context, tx *sql.Tx, table string) (form,
 		}
 	}
 	missing, err := d.missingIndices(ctx, tx, tableOf(table, f))
+	isolation, err := d.pairs(ctx, tx, "SHOW VARIABLES WHERE variable_name IN ('transaction_isolation', 'tx_isolation')")
+	if err != nil {
+		return form{}, err
+	}
+	f.dirty = slices.ContainsFunc(isolation, func(v [2]string) bool { return v[1] == "READ-UNCOMMITTED" })
 	f.aged, f.complete = has(ageTable), has(ageTable) && has(counterTable) && has(notesTable) && len(missing) == 0
 	return f, err
 }

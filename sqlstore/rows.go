@@ -20,7 +20,7 @@ import (
 // rows is the table as one transaction sees it; it implements rowstore.Notes.
 type rows struct {
 	ctx   context.Context //nolint:containedctx // of the one operation that rows lives for
-	tx    *sql.Tx
+	tx    *sql.Tx         // nil if there is no transaction: then only one query is made
 	store *Store
 	table *table
 	// read holds, by ID, what else is known of the rows that were read.
@@ -31,6 +31,11 @@ type rows struct {
 	highest *sql.NullInt64
 	// aged says that every row that there was before the first insert has an age.
 	aged bool
+	// statements are the prepared statements of the transaction, by their text; nil for one
+	// that was used once.
+	statements map[string]*sql.Stmt
+	// scanned are the values of a row that is being read, and pointers point to them.
+	scanned, pointers []any
 }
 
 // readRow is what is known of a row beside its token.
@@ -57,7 +62,7 @@ var keyColumns = map[tokenstore.KeyKind]string{
 
 // ByID returns the row with the given ID.
 func (r *rows) ByID(id string) (tokenstore.OAuthToken, bool, error) {
-	return r.first(r.equals(idColumn), id, id)
+	return r.first(r.oldest(tokenstore.Key{}, false), id, id)
 }
 
 // ByKey returns the oldest row that holds the key; with ownerless set, the
@@ -66,12 +71,12 @@ func (r *rows) ByKey(key tokenstore.Key, ownerless bool) (tokenstore.OAuthToken,
 	if key.Value == "" || r.table.column(keyColumns[key.Kind]) == "" {
 		return tokenstore.OAuthToken{}, false, nil
 	}
-	return r.first(r.keyCondition(key, ownerless), key.Value, key.Value)
+	return r.first(r.oldest(key, ownerless), key.Value, key.Value)
 }
 
 // keyCondition returns the condition that a row holds the key, and no user.
-func (r *rows) keyCondition(key tokenstore.Key, ownerless bool) string {
-	condition := r.equals(keyColumns[key.Kind])
+func (r *rows) keyCondition(kind tokenstore.KeyKind, ownerless bool) string {
+	condition := r.equals(keyColumns[kind])
 	if user := r.table.column(userColumn); ownerless && user != "" {
 		user = r.store.dialect.quote(user)
 		condition += " AND (" + user + " IS NULL OR " + user + " = '')"
@@ -83,9 +88,25 @@ func (r *rows) equals(column string) string {
 	return r.store.dialect.equals(r.table, r.table.column(column))
 }
 
-// first returns the oldest row for which the condition is true.
-func (r *rows) first(condition string, args ...any) (tokenstore.OAuthToken, bool, error) {
-	found, err := r.tx.QueryContext(r.ctx, r.selection(condition)+" LIMIT 1", args...)
+// one scans the first row of a query, and reports whether there is one.
+func (r *rows) one(query string, args []any, into ...any) (bool, error) {
+	found, err := r.query(query, args...)
+	if err != nil {
+		return false, r.told(err)
+	}
+	defer func() { _ = found.Close() }()
+	if !found.Next() {
+		return false, r.told(found.Err())
+	}
+	if err := found.Scan(into...); err != nil {
+		return false, r.told(err)
+	}
+	return true, r.told(found.Close())
+}
+
+// first returns the row of a query for the oldest row.
+func (r *rows) first(query string, args ...any) (tokenstore.OAuthToken, bool, error) {
+	found, err := r.query(query, args...)
 	if err != nil {
 		return tokenstore.OAuthToken{}, false, r.told(err)
 	}
@@ -106,6 +127,12 @@ func (r *rows) first(condition string, args ...any) (tokenstore.OAuthToken, bool
 
 // told returns an error of the database in our own words.
 func (r *rows) told(err error) error { return told(r.store.dialect, err) }
+
+// oldest returns a query for the oldest row that holds a key, or that has an ID if the key
+// has no kind.
+func (r *rows) oldest(key tokenstore.Key, ownerless bool) string {
+	return r.table.lookUps[lookUp{key.Kind, ownerless}]
+}
 
 // selection returns a query for the place, the known columns and the others that are
 // named, of all rows for which the condition is true, oldest first.
@@ -170,7 +197,7 @@ func (r *rows) scan(from *sql.Rows) (tokenstore.OAuthToken, readRow, error) {
 }
 
 // raw returns the current row of a selection with so many other columns: its place and
-// the values.
+// the values, which the next row overwrites.
 func (r *rows) raw(from *sql.Rows, others int) ([]any, error) {
 	n := 1 + others
 	for _, name := range r.table.names {
@@ -178,11 +205,14 @@ func (r *rows) raw(from *sql.Rows, others int) ([]any, error) {
 			n++
 		}
 	}
-	values, pointers := make([]any, n), make([]any, n)
-	for i := range values {
-		pointers[i] = &values[i]
+	if len(r.scanned) != n {
+		r.scanned, r.pointers = make([]any, n), make([]any, n)
+		for i := range r.scanned {
+			r.pointers[i] = &r.scanned[i]
+		}
 	}
-	err := from.Scan(pointers...)
+	values := r.scanned
+	err := from.Scan(r.pointers...)
 	if text, ok := values[0].([]byte); ok { // MySQL's, whose places are IDs.
 		values[0] = string(text)
 	}
@@ -218,7 +248,7 @@ func (r *rows) token(values []any) (t tokenstore.OAuthToken, oddExpiry bool, err
 
 // scanAll calls do with every row of a selection, or with what is wrong with it.
 func (r *rows) scanAll(selection string, args []any, do func(tokenstore.OAuthToken, readRow, *unreadableError)) error {
-	found, err := r.tx.QueryContext(r.ctx, selection, args...)
+	found, err := r.query(selection, args...)
 	if err != nil {
 		return r.told(err)
 	}
@@ -243,9 +273,8 @@ func (r *rows) NewID() (string, error) {
 		return "", err
 	}
 	query := "SELECT highest FROM " + d.quote(counterTable) + " WHERE table_name = ?"
-	err = r.tx.QueryRowContext(r.ctx, query, r.counterName()).Scan(&remembered)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return "", r.told(err)
+	if _, err := r.one(query, []any{r.counterName()}, &remembered); err != nil {
+		return "", err
 	}
 	for n := max(stored.Int64, remembered.Int64); n < math.MaxInt64; {
 		n++
@@ -268,8 +297,8 @@ func (r *rows) highestStored() (sql.NullInt64, error) {
 	if r.highest == nil {
 		var highest sql.NullInt64
 		query := r.store.dialect.highest(r.table.name, r.table.column(idColumn))
-		if err := r.tx.QueryRowContext(r.ctx, query).Scan(&highest); err != nil {
-			return highest, r.told(err)
+		if _, err := r.one(query, nil, &highest); err != nil {
+			return highest, err
 		}
 		r.highest = &highest
 	}
@@ -298,9 +327,16 @@ func (r *rows) raise(n int64) error {
 	return r.exec(r.store.dialect.remember(), r.counterName(), n)
 }
 
-// exec runs a statement.
+// exec runs a statement that is prepared if it is used often.
 func (r *rows) exec(statement string, args ...any) error {
-	_, err := r.tx.ExecContext(r.ctx, statement, args...)
+	_, err := r.run(statement, args...)
+	return r.told(err)
+}
+
+// execPlain runs a statement that is never prepared: it changes the schema, or is one that a
+// server does not prepare.
+func (r *rows) execPlain(statement string) error {
+	_, err := r.tx.ExecContext(r.ctx, statement)
 	return r.told(err)
 }
 
@@ -314,7 +350,7 @@ func (r *rows) Insert(row tokenstore.OAuthToken) error {
 	}
 	d := r.store.dialect
 	if !r.aged {
-		if err := r.told(d.placed(r.ctx, r.tx, r.table, "")); err != nil {
+		if err := r.told(d.placed(r.exec, r.table, "")); err != nil {
 			return err
 		}
 		r.aged = true
@@ -331,10 +367,10 @@ func (r *rows) Insert(row tokenstore.OAuthToken) error {
 	if err := r.dropNote(row.ID); err != nil { // That of a row which somebody else has deleted.
 		return err
 	}
-	if err := r.told(d.placed(r.ctx, r.tx, r.table, row.ID)); err != nil {
+	if err := r.told(d.placed(r.exec, r.table, row.ID)); err != nil {
 		return err
 	}
-	return r.verify(row, r.equals(idColumn), row.ID, row.ID)
+	return r.verify(row, r.oldest(tokenstore.Key{}, false), row.ID, row.ID)
 }
 
 // Update replaces the row with the ID of row, and keeps its place.
@@ -363,7 +399,7 @@ func (r *rows) Update(row tokenstore.OAuthToken) error {
 	if err := r.carryNote(read.token, row); err != nil {
 		return err
 	}
-	return r.verify(row, condition, at...)
+	return r.verify(row, r.selection(condition)+" LIMIT 1", at...)
 }
 
 // at returns the condition that is true for a row that was read, and its parameters.
@@ -389,8 +425,8 @@ func (r *rows) values(row tokenstore.OAuthToken) (names []string, args []any) {
 // verify returns an error if the row that was written reads otherwise: a column of
 // another type makes 7 of "007", another database cuts off what is too long, and a
 // trigger may do anything.
-func (r *rows) verify(want tokenstore.OAuthToken, condition string, args ...any) error {
-	got, ok, err := r.first(condition, args...)
+func (r *rows) verify(want tokenstore.OAuthToken, query string, args ...any) error {
+	got, ok, err := r.first(query, args...)
 	if err != nil {
 		return err
 	}
@@ -410,7 +446,7 @@ func (r *rows) delete(id string) error {
 	d := r.store.dialect
 	//nolint:gosec // Only names: that of the table is checked, those of the columns are known.
 	statement := "DELETE FROM " + d.quote(r.table.name) + " WHERE " + r.equals(idColumn)
-	result, err := r.tx.ExecContext(r.ctx, statement, id, id)
+	result, err := r.run(statement, id, id)
 	if err != nil {
 		return r.kept(err)
 	}
@@ -422,7 +458,7 @@ func (r *rows) delete(id string) error {
 		if err := r.remember(id); err != nil {
 			return err
 		}
-		if err := r.told(d.removed(r.ctx, r.tx, r.table, id)); err != nil {
+		if err := r.told(d.removed(r.exec, r.table, id)); err != nil {
 			return err
 		}
 	}
@@ -451,7 +487,7 @@ func (r *rows) deleteAll() error {
 	if err := r.dropNotes(); err != nil {
 		return err
 	}
-	if err := r.told(d.removed(r.ctx, r.tx, r.table, "")); err != nil {
+	if err := r.told(d.removed(r.exec, r.table, "")); err != nil {
 		return err
 	}
 	return r.gone("")
@@ -470,7 +506,7 @@ func (r *rows) kept(err error) error {
 // gone returns an error if the table still has a row for which the condition is
 // true: a trigger can undo a delete, or keep it from happening, without an error.
 func (r *rows) gone(condition string, args ...any) error {
-	found, err := r.tx.QueryContext(r.ctx, r.selection(condition)+" LIMIT 1", args...)
+	found, err := r.query(r.selection(condition)+" LIMIT 1", args...)
 	if err != nil {
 		return r.told(err)
 	}

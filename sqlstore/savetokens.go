@@ -64,14 +64,14 @@ func (r *rows) ofToken(err error) bool {
 // followed would then be written by itself.
 func (r *rows) saveApart(token tokenstore.OAuthToken) (saved tokenstore.OAuthToken, goOn bool, err error) {
 	const name = "tokenstore_save"
-	if err := r.exec("SAVEPOINT " + name); err != nil {
+	if err := r.execPlain("SAVEPOINT " + name); err != nil {
 		return tokenstore.OAuthToken{}, false, err
 	}
 	saved, err = rowstore.Save(r, token)
-	if err != nil && r.exec("ROLLBACK TO SAVEPOINT "+name) != nil {
+	if err != nil && r.execPlain("ROLLBACK TO SAVEPOINT "+name) != nil {
 		return tokenstore.OAuthToken{}, false, err
 	}
-	if released := r.exec("RELEASE SAVEPOINT " + name); released != nil {
+	if released := r.execPlain("RELEASE SAVEPOINT " + name); released != nil {
 		return tokenstore.OAuthToken{}, false, released
 	}
 	return saved, true, err
