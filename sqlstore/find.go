@@ -1,11 +1,10 @@
-// Finding tokens: one, with as little as a prepared statement costs, or many.
+// Finding one token, at little more than the cost of a prepared statement.
 
 package sqlstore
 
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/internal/rowstore"
@@ -48,38 +47,4 @@ func firstLookUp(r rowstore.Rows, query tokenstore.OAuthToken) (tokenstore.OAuth
 		err = tokenstore.ErrNotFound
 	}
 	return row, err
-}
-
-// FindTokens finds many tokens, each as FindToken would, and returns them in the order of the
-// queries. It makes 500 finds in a transaction. Where a query finds nothing, the result is
-// empty, and that is no error. Where a find fails, the result is empty too, and the error
-// joins what has failed.
-func (s *Store) FindTokens(ctx context.Context, queries []tokenstore.OAuthToken) ([]tokenstore.OAuthToken, error) {
-	found := make([]tokenstore.OAuthToken, len(queries))
-	var faults []error
-	for first := 0; first < len(queries); first += pageRows {
-		end := min(first+pageRows, len(queries))
-		var unread []error
-		err := s.transaction(ctx, false, func(r *rows) error {
-			unread = nil
-			for i := first; i < end; i++ {
-				t, err := rowstore.Find(r, queries[i])
-				var bad *unreadableError
-				switch {
-				case errors.As(err, &bad):
-					unread = append(unread, s.failed(ctx, fmt.Sprintf("find token %d of %d", i+1, len(queries)), queries[i].ID, err))
-				case err != nil && !errors.Is(err, tokenstore.ErrNotFound):
-					return err
-				}
-				found[i] = t
-			}
-			return nil
-		})
-		faults = append(faults, unread...)
-		if err != nil {
-			clear(found[first:])
-			return found, errors.Join(append(faults, s.failed(ctx, "find tokens", "", err))...)
-		}
-	}
-	return found, errors.Join(faults...)
 }

@@ -61,7 +61,7 @@ func checkPlans(t *testing.T, s *Store) {
 	for kind, column := range keyColumns {
 		queries[string(kind)] = r.selection(r.equals(column)) + " LIMIT 1"
 		if kind != tokenstore.UserKey {
-			queries["ownerless "+string(kind)] = r.selection(r.keyCondition(kind, true)) + " LIMIT 1"
+			queries["ownerless "+string(kind)] = r.selection(r.holds(lookUp{kind, true})) + " LIMIT 1"
 		}
 	}
 	queries["highest"] = s.dialect.highest(r.table.name, r.table.column(idColumn))

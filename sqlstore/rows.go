@@ -27,8 +27,10 @@ type rows struct {
 	read map[string]readRow
 	// noted says whether there is a table of notes.
 	noted known
-	// highest is the highest number that is an ID, once it was looked for.
-	highest *sql.NullInt64
+	// highest is the highest number that is an ID, once it was looked for, and counted what the
+	// counter said, once it was read. raised is what the counter is raised to at the end.
+	highest, counted *sql.NullInt64
+	raised           int64
 	// aged says that every row that there was before the first insert has an age.
 	aged bool
 	// statements are the prepared statements of the transaction, by their text; nil for one
@@ -74,10 +76,13 @@ func (r *rows) ByKey(key tokenstore.Key, ownerless bool) (tokenstore.OAuthToken,
 	return r.first(r.oldest(key, ownerless), key.Value, key.Value)
 }
 
-// keyCondition returns the condition that a row holds the key, and no user.
-func (r *rows) keyCondition(kind tokenstore.KeyKind, ownerless bool) string {
-	condition := r.equals(keyColumns[kind])
-	if user := r.table.column(userColumn); ownerless && user != "" {
+// holds returns the condition that a row holds what is looked up.
+func (r *rows) holds(at lookUp) string {
+	if at.kind == "" {
+		return r.equals(idColumn)
+	}
+	condition := r.equals(keyColumns[at.kind])
+	if user := r.table.column(userColumn); at.ownerless && user != "" {
 		user = r.store.dialect.quote(user)
 		condition += " AND (" + user + " IS NULL OR " + user + " = '')"
 	}
@@ -144,22 +149,30 @@ func (r *rows) selection(condition string, others ...string) string {
 func (r *rows) ordered(condition, order string, others ...string) string {
 	d := r.store.dialect
 	var b strings.Builder
-	place := d.place()
-	if place == "" {
-		place = d.quote(r.table.column(idColumn))
-	}
-	b.WriteString("SELECT " + place)
+	b.WriteString("SELECT " + r.place())
 	for _, name := range slices.Concat(r.table.names, others) {
 		if name != "" {
 			b.WriteString(", " + d.quote(name))
 		}
 	}
-	b.WriteString(" FROM " + d.quote(r.table.name))
-	if condition != "" {
-		b.WriteString(" WHERE " + condition)
+	return b.String() + r.from(condition, order)
+}
+
+// place returns the expression for the place of a row.
+func (r *rows) place() string {
+	if place := r.store.dialect.place(); place != "" {
+		return place
 	}
-	b.WriteString(" ORDER BY " + order)
-	return b.String()
+	return r.store.dialect.quote(r.table.column(idColumn))
+}
+
+// from returns what follows the columns of a selection.
+func (r *rows) from(condition, order string) string {
+	from := " FROM " + r.store.dialect.quote(r.table.name)
+	if condition != "" {
+		from += " WHERE " + condition
+	}
+	return from + " ORDER BY " + order
 }
 
 // unreadableError says which row cannot be read, and why. It holds no value.
@@ -191,7 +204,7 @@ func (r *rows) scan(from *sql.Rows) (tokenstore.OAuthToken, readRow, error) {
 	place := values[0]
 	t, oddExpiry, err := r.token(values[1:])
 	if err != nil {
-		return tokenstore.OAuthToken{}, readRow{}, r.unreadable(place, t.ID, err)
+		return tokenstore.OAuthToken{}, readRow{place: place}, r.unreadable(place, t.ID, err)
 	}
 	return t, readRow{place, oddExpiry, t}, nil
 }
@@ -266,29 +279,42 @@ func (r *rows) scanAll(selection string, args []any, do func(tokenstore.OAuthTok
 
 // NewID returns the number after the highest that is or ever was an ID.
 func (r *rows) NewID() (string, error) {
-	d := r.store.dialect
-	var remembered sql.NullInt64
-	stored, err := r.highestStored()
+	highest, err := r.highestEver()
 	if err != nil {
 		return "", err
 	}
-	query := "SELECT highest FROM " + d.quote(counterTable) + " WHERE table_name = ?"
-	if _, err := r.one(query, []any{r.counterName()}, &remembered); err != nil {
-		return "", err
-	}
-	for n := max(stored.Int64, remembered.Int64); n < math.MaxInt64; {
+	for n := highest; n < math.MaxInt64; {
 		n++
 		id := strconv.FormatInt(n, 10)
-		// A number that is too long to be counted may be there all the same.
-		_, taken, err := r.ByID(id)
-		if err != nil {
-			return "", err
+		taken := false
+		if len(id) > maxDigits { // A number that is too long to be counted may be there all the same.
+			if _, taken, err = r.ByID(id); err != nil {
+				return "", err
+			}
 		}
 		if !taken {
-			return id, r.raise(n)
+			r.raise(n)
+			return id, nil
 		}
 	}
 	return "", fmt.Errorf("%w: no higher number is left for an ID; save the token with an ID of its own", tokenstore.ErrQuota)
+}
+
+// highestEver returns the highest number that is or ever was an ID.
+func (r *rows) highestEver() (int64, error) {
+	stored, err := r.highestStored()
+	if err != nil {
+		return 0, err
+	}
+	if r.counted == nil {
+		var counted sql.NullInt64
+		query := "SELECT highest FROM " + r.store.dialect.quote(counterTable) + " WHERE table_name = ?"
+		if _, err := r.one(query, []any{r.counterName()}, &counted); err != nil {
+			return 0, err
+		}
+		r.counted = &counted
+	}
+	return max(stored.Int64, r.counted.Int64, r.raised), nil
 }
 
 // highestStored returns the highest number that is an ID. It looks once in a transaction:
@@ -314,17 +340,21 @@ func (r *rows) counterName() string { return strings.ToLower(r.table.name) }
 const maxDigits = 18
 
 // remember keeps the number that an ID is, if it is one.
-func (r *rows) remember(id string) error {
-	n, err := strconv.ParseUint(id, 10, 63)
-	if err != nil || len(id) > maxDigits {
-		return nil //nolint:nilerr // An ID that is no number is not counted.
+func (r *rows) remember(id string) {
+	if n, err := strconv.ParseUint(id, 10, 63); err == nil && len(id) <= maxDigits {
+		r.raise(int64(n))
 	}
-	return r.raise(int64(n))
 }
 
-// raise raises the counter to n, or leaves it if it is higher.
-func (r *rows) raise(n int64) error {
-	return r.exec(r.store.dialect.remember(), r.counterName(), n)
+// raise raises the counter to n at the end of the transaction, unless it is higher.
+func (r *rows) raise(n int64) { r.raised = max(r.raised, n) }
+
+// finish writes what is written once in a transaction.
+func (r *rows) finish() error {
+	if r.raised == 0 {
+		return nil
+	}
+	return r.exec(r.store.dialect.remember(), r.counterName(), r.raised)
 }
 
 // exec runs a statement that is prepared if it is used often.
@@ -345,9 +375,7 @@ func (r *rows) Insert(row tokenstore.OAuthToken) error {
 	if err := r.table.check(row); err != nil {
 		return err
 	}
-	if err := r.remember(row.ID); err != nil {
-		return err
-	}
+	r.remember(row.ID)
 	d := r.store.dialect
 	if !r.aged {
 		if err := r.told(d.placed(r.exec, r.table, "")); err != nil {
@@ -391,7 +419,11 @@ func (r *rows) Update(row tokenstore.OAuthToken) error {
 		set = append(set, d.quote(name)+" = ?")
 		values = append(values, args[i])
 	}
-	condition, at := r.at(read, row.ID)
+	condition, place := r.equalsPlace(), any(row.ID)
+	if r.store.dialect.place() != "" {
+		place = read.place
+	}
+	at := r.atPlace(place)
 	statement := "UPDATE " + d.quote(r.table.name) + " SET " + strings.Join(set, ", ") + " WHERE " + condition
 	if err := r.exec(statement, append(values, at...)...); err != nil {
 		return err
@@ -402,12 +434,23 @@ func (r *rows) Update(row tokenstore.OAuthToken) error {
 	return r.verify(row, r.selection(condition)+" LIMIT 1", at...)
 }
 
-// at returns the condition that is true for a row that was read, and its parameters.
-func (r *rows) at(read readRow, id string) (condition string, args []any) {
+// equalsPlace returns the condition that a row is at a place, which is its ID if the database
+// knows no other, and atPlace its parameters.
+func (r *rows) equalsPlace() string {
 	if place := r.store.dialect.place(); place != "" {
-		return place + " = ?", []any{read.place}
+		return place + " = ?"
 	}
-	return r.equals(idColumn), []any{id, id}
+	return r.equals(idColumn)
+}
+
+func (r *rows) atPlace(place any) []any {
+	if r.store.dialect.place() != "" {
+		return []any{place}
+	}
+	if place != nil {
+		place, _ = r.store.dialect.text(place)
+	}
+	return []any{place, place}
 }
 
 // values returns the table's columns and what they shall hold. Empty is NULL.
@@ -455,9 +498,7 @@ func (r *rows) delete(id string) error {
 		return r.told(err)
 	}
 	if n > 0 {
-		if err := r.remember(id); err != nil {
-			return err
-		}
+		r.remember(id)
 		if err := r.told(d.removed(r.exec, r.table, id)); err != nil {
 			return err
 		}
@@ -476,9 +517,7 @@ func (r *rows) deleteAll() error {
 		return err
 	}
 	if highest.Valid {
-		if err := r.remember(strconv.FormatInt(highest.Int64, 10)); err != nil {
-			return err
-		}
+		r.remember(strconv.FormatInt(highest.Int64, 10))
 	}
 	//nolint:gosec // The table's name is checked.
 	if _, err := r.tx.ExecContext(r.ctx, "DELETE FROM "+d.quote(r.table.name)); err != nil {

@@ -295,6 +295,9 @@ func (s *Store) attempt(ctx context.Context, a access, do func(*rows) error) err
 	if err := do(r); err != nil {
 		return err
 	}
+	if err := r.finish(); err != nil {
+		return err
+	}
 	return committed(s.dialect, tx.Commit())
 }
 

@@ -69,6 +69,9 @@ type table struct {
 	dirty bool
 	// lookUps are the queries for the oldest row, so that no find makes them again.
 	lookUps map[lookUp]string
+	// manyLookUps are the queries for many of them, and manyRows is that for many places.
+	manyLookUps map[tokenstore.KeyKind]string
+	manyRows    string
 }
 
 // lookUp is what a row is looked up by: a kind of key, or the ID if there is none.
@@ -79,18 +82,18 @@ type lookUp struct {
 
 // use makes a table the one of the store.
 func (s *Store) use(t *table) (before *table) {
-	r := &rows{store: s, table: t}
-	t.lookUps = map[lookUp]string{}
-	if t.column(idColumn) != "" {
-		t.lookUps[lookUp{}] = r.selection(r.equals(idColumn)) + " LIMIT 1"
-	}
-	for kind, column := range keyColumns {
-		if t.column(column) == "" {
-			continue
+	if t.column(idColumn) != "" { // Else it is refused, or absent.
+		r := &rows{store: s, table: t}
+		t.lookUps = map[lookUp]string{{}: r.selection(r.holds(lookUp{})) + " LIMIT 1"}
+		for kind, column := range keyColumns {
+			if t.column(column) == "" {
+				continue
+			}
+			for _, at := range []lookUp{{kind, false}, {kind, true}} {
+				t.lookUps[at] = r.selection(r.holds(at)) + " LIMIT 1"
+			}
 		}
-		for _, ownerless := range []bool{false, true} {
-			t.lookUps[lookUp{kind, ownerless}] = r.selection(r.keyCondition(kind, ownerless)) + " LIMIT 1"
-		}
+		t.makeMany(r)
 	}
 	before = s.table.Swap(t)
 	s.statements.drop()

@@ -29,8 +29,10 @@ func BenchmarkImport(b *testing.B) {
 		b.Fatal(err)
 	}
 	for name, open := range map[string]func(ctx context.Context, path string) (tokenstore.OpenStore, error){
-		"sqlite": func(ctx context.Context, path string) (tokenstore.OpenStore, error) { return sqlstore.OpenSQLite(ctx, path) },
-		"file":   func(_ context.Context, path string) (tokenstore.OpenStore, error) { return filestore.Open(path) },
+		"sqlite": func(ctx context.Context, path string) (tokenstore.OpenStore, error) {
+			return sqlstore.OpenSQLite(ctx, path)
+		},
+		"file": func(_ context.Context, path string) (tokenstore.OpenStore, error) { return filestore.Open(path) },
 	} {
 		b.Run(name, func(b *testing.B) {
 			for i := 0; b.Loop(); i++ {
