@@ -287,6 +287,30 @@ func (s *Store) Tokens(ctx context.Context) iter.Seq2[tokenstore.OAuthToken, err
 	}
 }
 
+// FindTokens finds many tokens in the file as it is at one moment, each as FindToken would,
+// and returns them in the order of the queries. Where a query finds nothing, the result is
+// empty, and that is no error, unless the file has lines that cannot be read: the error then
+// names them.
+func (s *Store) FindTokens(ctx context.Context, queries []tokenstore.OAuthToken) ([]tokenstore.OAuthToken, error) {
+	const op = "find tokens"
+	found := make([]tokenstore.OAuthToken, len(queries))
+	doc, err := s.view(ctx)
+	if err != nil {
+		return found, failure(op, "", err)
+	}
+	r := &rows{doc: doc.clone(), own: true}
+	missing := false
+	for i, query := range queries {
+		if found[i], err = rowstore.Find(r, query); err != nil {
+			missing = true
+		}
+	}
+	if missing {
+		return found, failure(op, "", doc.unreadable())
+	}
+	return found, nil
+}
+
 // SaveToken implements tokenstore.Store.
 func (s *Store) SaveToken(ctx context.Context, token tokenstore.OAuthToken) (tokenstore.OAuthToken, error) {
 	var saved tokenstore.OAuthToken
