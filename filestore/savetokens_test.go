@@ -80,3 +80,8 @@ func spoiled(token tokenstore.OAuthToken) tokenstore.OAuthToken {
 	}
 	return token
 }
+
+func TestFindTokensIsManyFinds(t *testing.T) {
+	store, _ := opened(t, "")
+	rowstoretest.FindTokens(t, store, 40)
+}
