@@ -90,7 +90,10 @@ func (s *Store) attempt(ctx context.Context, path string, do func(*rows) error) 
 	// What the rows no longer show is noted before it is gone from them.
 	s.raiseHighest(r.highest)
 	if s.config.inPlace {
-		return s.writeInPlace(ctx, path, r.doc.bytes(), snap)
+		if done, err = s.writeInPlace(ctx, path, r.doc.bytes(), snap); err == nil && done {
+			s.keep(r.doc)
+		}
+		return done, err
 	}
 	if r.highest > max(kept, r.doc.highest()) {
 		if err := writeLastID(path, r.highest, snap.stamp); err != nil {
