@@ -137,6 +137,11 @@
 // package's read and its write is read again and not overwritten: its bytes are compared
 // immediately before it is replaced.
 //
+// What was read last is kept, and read again if the file may have changed: if its size, one of
+// its times or its identity is another, or was seen for the first time less than a tenth of a
+// second before it was read (two seconds, if the file system counts whole seconds). So an edit
+// is seen however quickly it follows another.
+//
 // Some things cannot be detected. A part of a file that ends with a whole line looks like
 // a complete file; what others write in that last moment is lost; and an SDK overwrites
 // whatever was written between its own read and write. If two programs use one file, at

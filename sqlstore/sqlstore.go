@@ -84,6 +84,10 @@
 // outcome is unknown: the error matches tokenstore.ErrUnavailable and says that the change
 // may or may not have happened; it has happened wholly or not at all.
 //
+// A connection keeps up to 32 prepared statements, until it or the store is closed. The server
+// counts those of all its clients (max_prepared_stmt_count): with hundreds of processes, raise
+// that limit.
+//
 // The store cannot erase what the server keeps of deleted and replaced credentials: InnoDB
 // removes them from its files in its own time, and the server's binary log, its backups
 // and its replicas keep them longer.
