@@ -123,10 +123,12 @@ func (r *rows) first(query string, args ...any) (tokenstore.OAuthToken, bool, er
 	if err != nil {
 		return tokenstore.OAuthToken{}, false, err
 	}
-	if r.read == nil {
-		r.read = map[string]readRow{}
+	if r.tx != nil {
+		if r.read == nil {
+			r.read = map[string]readRow{}
+		}
+		r.read[t.ID] = row
 	}
-	r.read[t.ID] = row
 	return t, true, r.told(found.Close())
 }
 
