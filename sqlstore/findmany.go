@@ -7,8 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 
 	"example.com/tokenstore"
 )
@@ -157,23 +155,4 @@ func (r *rows) readMany(places []any, into map[any]manyRow) error {
 		}
 	}
 	return nil
-}
-
-// makeMany makes the statements for many finds.
-func (t *table) makeMany(r *rows) {
-	t.manyLookUps = map[tokenstore.KeyKind]string{}
-	for at := range t.lookUps {
-		if at.ownerless {
-			continue
-		}
-		from := r.from(r.holds(at), r.store.dialect.order(t)) + " LIMIT 1"
-		var parts []string
-		for n := range together {
-			number := strconv.Itoa(n)
-			parts = append(parts, "SELECT * FROM (SELECT "+number+" AS look_up, "+r.place()+" AS found_at"+from+") AS l"+number)
-		}
-		t.manyLookUps[at.kind] = strings.Join(parts, " UNION ALL ")
-	}
-	one := "(" + r.equalsPlace() + ")"
-	t.manyRows = r.ordered(one+strings.Repeat(" OR "+one, together-1), "1")
 }

@@ -9,8 +9,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"math"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -54,14 +52,6 @@ func (r readRow) keepsExpiry(t tokenstore.OAuthToken) bool {
 	return r.oddExpiry && t.Expiry.IsZero() && t.AccessToken == r.token.AccessToken
 }
 
-// keyColumns says which column a kind of key is in.
-var keyColumns = map[tokenstore.KeyKind]string{
-	tokenstore.UserKey:    userColumn,
-	tokenstore.RefreshKey: "refresh_token",
-	tokenstore.AccessKey:  "access_token",
-	tokenstore.GrantKey:   "grant_token",
-}
-
 // ByID returns the row with the given ID.
 func (r *rows) ByID(id string) (tokenstore.OAuthToken, bool, error) {
 	return r.first(r.oldest(tokenstore.Key{}, false), id, id)
@@ -74,23 +64,6 @@ func (r *rows) ByKey(key tokenstore.Key, ownerless bool) (tokenstore.OAuthToken,
 		return tokenstore.OAuthToken{}, false, nil
 	}
 	return r.first(r.oldest(key, ownerless), key.Value, key.Value)
-}
-
-// holds returns the condition that a row holds what is looked up.
-func (r *rows) holds(at lookUp) string {
-	if at.kind == "" {
-		return r.equals(idColumn)
-	}
-	condition := r.equals(keyColumns[at.kind])
-	if user := r.table.column(userColumn); at.ownerless && user != "" {
-		user = r.store.dialect.quote(user)
-		condition += " AND (" + user + " IS NULL OR " + user + " = '')"
-	}
-	return condition
-}
-
-func (r *rows) equals(column string) string {
-	return r.store.dialect.equals(r.table, r.table.column(column))
 }
 
 // one scans the first row of a query, and reports whether there is one.
@@ -134,48 +107,6 @@ func (r *rows) first(query string, args ...any) (tokenstore.OAuthToken, bool, er
 
 // told returns an error of the database in our own words.
 func (r *rows) told(err error) error { return told(r.store.dialect, err) }
-
-// oldest returns a query for the oldest row that holds a key, or that has an ID if the key
-// has no kind.
-func (r *rows) oldest(key tokenstore.Key, ownerless bool) string {
-	return r.table.lookUps[lookUp{key.Kind, ownerless}]
-}
-
-// selection returns a query for the place, the known columns and the others that are
-// named, of all rows for which the condition is true, oldest first.
-func (r *rows) selection(condition string, others ...string) string {
-	return r.ordered(condition, r.store.dialect.order(r.table), others...)
-}
-
-// ordered is selection in another order.
-func (r *rows) ordered(condition, order string, others ...string) string {
-	d := r.store.dialect
-	var b strings.Builder
-	b.WriteString("SELECT " + r.place())
-	for _, name := range slices.Concat(r.table.names, others) {
-		if name != "" {
-			b.WriteString(", " + d.quote(name))
-		}
-	}
-	return b.String() + r.from(condition, order)
-}
-
-// place returns the expression for the place of a row.
-func (r *rows) place() string {
-	if place := r.store.dialect.place(); place != "" {
-		return place
-	}
-	return r.store.dialect.quote(r.table.column(idColumn))
-}
-
-// from returns what follows the columns of a selection.
-func (r *rows) from(condition, order string) string {
-	from := " FROM " + r.store.dialect.quote(r.table.name)
-	if condition != "" {
-		from += " WHERE " + condition
-	}
-	return from + " ORDER BY " + order
-}
 
 // unreadableError says which row cannot be read, and why. It holds no value.
 type unreadableError struct {
@@ -279,86 +210,6 @@ func (r *rows) scanAll(selection string, args []any, do func(tokenstore.OAuthTok
 	return r.told(found.Err())
 }
 
-// NewID returns the number after the highest that is or ever was an ID.
-func (r *rows) NewID() (string, error) {
-	highest, err := r.highestEver()
-	if err != nil {
-		return "", err
-	}
-	for n := highest; n < math.MaxInt64; {
-		n++
-		id := strconv.FormatInt(n, 10)
-		taken := false
-		if len(id) > maxDigits { // A number that is too long to be counted may be there all the same.
-			if _, taken, err = r.ByID(id); err != nil {
-				return "", err
-			}
-		}
-		if !taken {
-			r.raise(n)
-			return id, nil
-		}
-	}
-	return "", fmt.Errorf("%w: no higher number is left for an ID; save the token with an ID of its own", tokenstore.ErrQuota)
-}
-
-// highestEver returns the highest number that is or ever was an ID.
-func (r *rows) highestEver() (int64, error) {
-	stored, err := r.highestStored()
-	if err != nil {
-		return 0, err
-	}
-	if r.counted == nil {
-		var counted sql.NullInt64
-		query := "SELECT highest FROM " + r.store.dialect.quote(counterTable) + " WHERE table_name = ?"
-		if _, err := r.one(query, []any{r.counterName()}, &counted); err != nil {
-			return 0, err
-		}
-		r.counted = &counted
-	}
-	return max(stored.Int64, r.counted.Int64, r.raised), nil
-}
-
-// highestStored returns the highest number that is an ID. It looks once in a transaction:
-// what is inserted since is counted, and looking may mean to read all IDs.
-func (r *rows) highestStored() (sql.NullInt64, error) {
-	if r.highest == nil {
-		var highest sql.NullInt64
-		query := r.store.dialect.highest(r.table.name, r.table.column(idColumn))
-		if _, err := r.one(query, nil, &highest); err != nil {
-			return highest, err
-		}
-		r.highest = &highest
-	}
-	return *r.highest, nil
-}
-
-// counterName is the name under which the table's highest number is kept.
-// Tables whose names differ in case only are one and the same.
-func (r *rows) counterName() string { return strings.ToLower(r.table.name) }
-
-// maxDigits is the length of the longest number that is counted when a caller
-// chose it; without it, one ID could use up all numbers.
-const maxDigits = 18
-
-// remember keeps the number that an ID is, if it is one.
-func (r *rows) remember(id string) {
-	if n, err := strconv.ParseUint(id, 10, 63); err == nil && len(id) <= maxDigits {
-		r.raise(int64(n))
-	}
-}
-
-// raise raises the counter to n at the end of the transaction, unless it is higher.
-func (r *rows) raise(n int64) { r.raised = max(r.raised, n) }
-
-// finish writes what is written once in a transaction.
-func (r *rows) finish() error {
-	if r.raised == 0 {
-		return nil
-	}
-	return r.exec(r.store.dialect.remember(), r.counterName(), r.raised)
-}
-
 // exec runs a statement that is prepared if it is used often.
 func (r *rows) exec(statement string, args ...any) error {
 	_, err := r.run(statement, args...)
@@ -434,25 +285,6 @@ func (r *rows) Update(row tokenstore.OAuthToken) error {
 		return err
 	}
 	return r.verify(row, r.selection(condition)+" LIMIT 1", at...)
-}
-
-// equalsPlace returns the condition that a row is at a place, which is its ID if the database
-// knows no other, and atPlace its parameters.
-func (r *rows) equalsPlace() string {
-	if place := r.store.dialect.place(); place != "" {
-		return place + " = ?"
-	}
-	return r.equals(idColumn)
-}
-
-func (r *rows) atPlace(place any) []any {
-	if r.store.dialect.place() != "" {
-		return []any{place}
-	}
-	if place != nil {
-		place, _ = r.store.dialect.text(place)
-	}
-	return []any{place, place}
 }
 
 // values returns the table's columns and what they shall hold. Empty is NULL.

@@ -74,32 +74,6 @@ type table struct {
 	manyRows    string
 }
 
-// lookUp is what a row is looked up by: a kind of key, or the ID if there is none.
-type lookUp struct {
-	kind      tokenstore.KeyKind
-	ownerless bool
-}
-
-// use makes a table the one of the store.
-func (s *Store) use(t *table) (before *table) {
-	if t.column(idColumn) != "" { // Else it is refused, or absent.
-		r := &rows{store: s, table: t}
-		t.lookUps = map[lookUp]string{{}: r.selection(r.holds(lookUp{})) + " LIMIT 1"}
-		for kind, column := range keyColumns {
-			if t.column(column) == "" {
-				continue
-			}
-			for _, at := range []lookUp{{kind, false}, {kind, true}} {
-				t.lookUps[at] = r.selection(r.holds(at)) + " LIMIT 1"
-			}
-		}
-		t.makeMany(r)
-	}
-	before = s.table.Swap(t)
-	s.statements.drop()
-	return before
-}
-
 // tableOf says what a table of the given form is.
 func tableOf(name string, f form) *table {
 	t := &table{name: name, names: make([]string, len(columns)), numbers: f.numbers, collations: f.collations, aged: f.aged, dirty: f.dirty}
