@@ -31,6 +31,9 @@ type rows struct {
 	raised           int64
 	// aged says that every row that there was before the first insert has an age.
 	aged bool
+	// unverified are, by ID, the rows that are to be read back at the end; nil if each is read
+	// back at once.
+	unverified map[string]tokenstore.OAuthToken
 	// statements are the prepared statements of the transaction, by their text; nil for one
 	// that was used once.
 	statements map[string]*sql.Stmt
@@ -251,6 +254,10 @@ func (r *rows) Insert(row tokenstore.OAuthToken) error {
 	if err := r.told(d.placed(r.exec, r.table, row.ID)); err != nil {
 		return err
 	}
+	if r.unverified != nil {
+		r.unverified[row.ID] = row
+		return nil
+	}
 	return r.verify(row, r.oldest(tokenstore.Key{}, false), row.ID, row.ID)
 }
 
@@ -261,6 +268,9 @@ func (r *rows) Update(row tokenstore.OAuthToken) error {
 	}
 	d := r.store.dialect
 	read := r.read[row.ID]
+	if want, ok := r.unverified[row.ID]; ok && read.token != want {
+		return differs(read.token, want) // Else what it lost would be taken for what it is.
+	}
 	names, args := r.values(row)
 	var set []string
 	var values []any
@@ -283,6 +293,10 @@ func (r *rows) Update(row tokenstore.OAuthToken) error {
 	}
 	if err := r.carryNote(read.token, row); err != nil {
 		return err
+	}
+	if r.unverified != nil {
+		r.unverified[row.ID] = row
+		return nil
 	}
 	return r.verify(row, r.selection(condition)+" LIMIT 1", at...)
 }
@@ -312,10 +326,15 @@ func (r *rows) verify(want tokenstore.OAuthToken, query string, args ...any) err
 			tokenstore.ErrInvalidToken)
 	}
 	if got != want {
-		return fmt.Errorf("%w: the row reads otherwise after it was written (%s); its columns may not hold these values, or a trigger may change them",
-			tokenstore.ErrInvalidToken, differing(got, want))
+		return differs(got, want)
 	}
 	return nil
+}
+
+// differs is the error of a row that reads otherwise than it was written.
+func differs(got, want tokenstore.OAuthToken) error {
+	return fmt.Errorf("%w: the row reads otherwise after it was written (%s); its columns may not hold these values, or a trigger may change them",
+		tokenstore.ErrInvalidToken, differing(got, want))
 }
 
 // delete removes the row with the given ID.
