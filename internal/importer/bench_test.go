@@ -24,6 +24,7 @@ func BenchmarkImport(b *testing.B) {
 	tokens := make([]tokenstore.OAuthToken, n)
 	for i := range tokens {
 		tokens[i] = counted(i + 1)
+		tokens[i].ClientID, tokens[i].ClientSecret, tokens[i].GrantToken = "client", "secret", fmt.Sprint("grant-", i)
 	}
 	if _, err := source.SaveTokens(b.Context(), tokens); err != nil {
 		b.Fatal(err)
