@@ -138,15 +138,11 @@ func (s *Store) still(ctx context.Context, path string, snap *snapshot) (bool, e
 		return false, err
 	}
 	defer func() { _ = f.Close() }() // It was only read.
-	data, err := readAll(ctx, f, now.info.Size())
-	if err != nil {
-		return false, err
-	}
-	if !snap.doc.is(data) {
+	same, err := snap.doc.is(ctx, f)
+	if err == nil && !same {
 		s.last.Store(nil) // In case its stamp is the same.
-		return false, nil
 	}
-	return true, nil
+	return same, err
 }
 
 // replace puts data in the place of the file path, unless ready says no at the

@@ -210,17 +210,6 @@ func (d *document) bytes() []byte {
 	return data
 }
 
-// is reports whether the document is that of a file.
-func (d *document) is(data []byte) bool {
-	for part := range d.parts {
-		if len(part) > len(data) || string(data[:len(part)]) != part {
-			return false
-		}
-		data = data[len(part):]
-	}
-	return len(data) == 0
-}
-
 // endOf returns the line end of a record: its own, if that suits its place.
 func (d *document) endOf(r *record, last bool) string {
 	ends := strings.HasSuffix(r.end, lineFeed)

@@ -10,6 +10,9 @@
 package filestore
 
 import (
+	"context"
+	"errors"
+	"io"
 	"strings"
 	"time"
 )
@@ -26,6 +29,48 @@ func (s *snapshot) again(now stamp, at time.Time) *snapshot {
 		next.seen = s.seen
 	}
 	return next
+}
+
+// is reports whether the document is that of the file f, which is read from its beginning.
+func (d *document) is(ctx context.Context, f io.Reader) (bool, error) {
+	buffer := make([]byte, piece)
+	var data []byte // what was read and not compared
+	for part := range d.parts {
+		for len(part) > 0 {
+			if len(data) == 0 {
+				n, err := readPiece(ctx, f, buffer)
+				if n == 0 {
+					return false, err
+				}
+				data = buffer[:n]
+			}
+			n := min(len(data), len(part))
+			if string(data[:n]) != part[:n] {
+				return false, nil
+			}
+			data, part = data[n:], part[n:]
+		}
+	}
+	if len(data) > 0 {
+		return false, nil
+	}
+	n, err := readPiece(ctx, f, buffer)
+	return n == 0 && err == nil, err
+}
+
+// readPiece reads into a buffer; at the end it reads nothing.
+func readPiece(ctx context.Context, f io.Reader, buffer []byte) (int, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := io.ReadFull(f, buffer)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return n, nil
 }
 
 // written returns the document as it would be read from the bytes that were written of it, or

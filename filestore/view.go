@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -115,15 +116,26 @@ func (s *Store) readOnce(ctx context.Context, path string) (snap *snapshot, whol
 		return last, true, nil
 	}
 	at := time.Now()
-	data, err := readAll(ctx, f, before.info.Size())
-	if err != nil {
-		return nil, false, err
+	kept := false
+	if last != nil {
+		if kept, err = last.doc.is(ctx, f); err != nil {
+			return nil, false, err
+		}
+	}
+	var data []byte
+	if !kept {
+		if _, err := f.Seek(0, io.SeekStart); err != nil {
+			return nil, false, err
+		}
+		if data, err = readAll(ctx, f, before.info.Size()); err != nil {
+			return nil, false, err
+		}
 	}
 	after, err := stampOf(f)
 	if err != nil {
 		return nil, false, err
 	}
-	if last != nil && last.doc.is(data) {
+	if kept {
 		return last.again(after, at), before.same(after), nil
 	}
 	doc, err := parse(ctx, data)

@@ -10,9 +10,9 @@ import (
 	"example.com/tokenstore/internal/rowstore"
 )
 
-// find finds the row that query is an example of. A query sees one state of the table, so that
-// a find which one query decides needs no transaction. Most are: a find by an ID and a user
-// has both in a transaction only if there is no such ID.
+// find finds the row that query is an example of. A single SELECT sees one state of the table,
+// so a find that the first look-up decides needs no transaction. If that finds nothing and
+// there are others, all are made again in one transaction.
 func (s *Store) find(ctx context.Context, query tokenstore.OAuthToken) (found tokenstore.OAuthToken, err error) {
 	keys := tokenstore.FindKeys(query)
 	first := rowstore.Find
