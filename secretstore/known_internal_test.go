@@ -12,7 +12,7 @@ import (
 // the last ones, so that it sees its own writes; and its memory is limited.
 func TestLastMetIsRemembered(t *testing.T) {
 	s := NewMemory()
-	s.accessIndex = false
+	s.access = accessLeftOut
 	const lately = 100
 	meet := func(i int) {
 		r := &row{name: fmt.Sprint("name-", i), id: fmt.Sprint(i), state: live, revision: "1", bookkeeping: bookkeeping{generation: int64(i) + 1}}
@@ -34,5 +34,20 @@ func TestLastMetIsRemembered(t *testing.T) {
 	}
 	if s.known.states.Generation("name-0") != 0 {
 		t.Errorf("after %d tokens the first is still remembered", many)
+	}
+}
+
+// TestHoldersOfOneKeyAreBounded gives one access token to many tokens.
+func TestHoldersOfOneKeyAreBounded(t *testing.T) {
+	s := NewMemory()
+	for i := range 1000 {
+		s.known.hold("hash", fmt.Sprint(i))
+		s.known.hold("hash", fmt.Sprint(i)) // A second time changes nothing.
+	}
+	if got := s.known.holders("hash"); len(got) != maxHolders || got[0] != "984" || got[maxHolders-1] != "999" {
+		t.Errorf("the holders are %v, want the last %d", got, maxHolders)
+	}
+	if got := s.known.holders("other"); len(got) != 0 {
+		t.Errorf("the holders of an unknown key are %v", got)
 	}
 }

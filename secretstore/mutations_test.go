@@ -354,7 +354,7 @@ var mutations = []mutation{
 	},
 	{
 		"a person's edit is not noticed", "secretstore/row.go",
-		"r.digest != s.digest(r.id, r.token)\n", "false\n",
+		"\treturn !s.mayLackAccess() || r.digest != s.digestOf(r.id, r.token, !access)\n", "\treturn false\n",
 		crashes + "update_of_an_edited_token", false,
 	},
 	{
@@ -393,6 +393,11 @@ var mutations = []mutation{
 		races + "TestSaveTokensOfADerivedID", false,
 	},
 	{
+		"tokens saved together may settle each other's rows", "secretstore/group.go",
+		"range apart(claimed) {", "range claimed {",
+		"./secretstore TestSaveTokensAfterCopies", false,
+	},
+	{
 		"tokens are as old as their writes, not their places in the call", "secretstore/group.go",
 		"\t\t\tp.next.created = it.created\n", "\t\t\t_ = it.created\n",
 		races + "TestSaveTokensKeepsOrder", false,
@@ -429,7 +434,7 @@ var mutations = []mutation{
 	},
 	{
 		"a throttled write fails", "internal/pace/pace.go",
-		"if !throttled || l.now()", "if l.now() != begun || l.now()",
+		"if !throttled || max(", "if l.now() != begun || max(",
 		races + "TestThrottledBulkSave", false,
 	},
 	{
@@ -534,7 +539,7 @@ var mutations = []mutation{
 	},
 	{
 		"restored content counts as unedited", "secretstore/row.go",
-		"return r.restored || r.uncounted", "return r.uncounted",
+		"case r.restored || r.uncounted:", "case r.uncounted:",
 		races + "TestRestoredTokens", false,
 	},
 	{
@@ -632,6 +637,26 @@ var mutations = []mutation{
 		"the root forgets old documents before all are deleted", "index/retire.go",
 		"if err == nil && done == old.fanout {", "if err == nil && done > 0 {",
 		"./index TestRetire$", false,
+	},
+	{
+		"a document that is kept counts as current", "index/kept.go",
+		"if p.revision != s.Revision || p.restored != s.Restored {", "if p.restored != s.Restored {",
+		schedules, false,
+	},
+	{
+		"a document that is kept does not say that it was put back", "index/kept.go",
+		"if p.revision != s.Revision || p.restored != s.Restored {", "if p.revision != s.Revision {",
+		"./index TestKeptDocumentThatWasPutBackIsLacking", false,
+	},
+	{
+		"a writer changes the document that is kept", "index/kept.go",
+		"		p.Object, p.shared = p.Clone(), false\n", "		p.shared = false\n",
+		"./index TestKeptDocumentIsNotChangedByItsReaders", false,
+	},
+	{
+		"the documents that are kept have no bound", "index/kept.go",
+		"for k.bytes > keptBytes {", "for k.bytes < 0 {",
+		"./index TestKeptDocumentsAreBounded", false,
 	},
 	{
 		"an old document that is not sealed is deleted", "index/retire.go",
