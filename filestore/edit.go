@@ -29,8 +29,10 @@ func (d *document) clone() *document {
 // ready gives the document the form in which it can be written: ten columns and
 // a header.
 func (d *document) ready(c config) error {
-	before := d.layout
-	defer func() { d.reformed = d.reformed || before == nil || len(before) != len(d.layout) }()
+	if d.layout != nil && d.layout.hasID() && d.layout.hasDomain() && d.header {
+		return nil
+	}
+	defer func() { d.reformed, d.index = true, nil }() // The records may have other places.
 	switch {
 	case d.layout == nil:
 		*d = *emptyDocument()
@@ -47,7 +49,6 @@ func (d *document) ready(c config) error {
 	}
 	if !d.header {
 		d.addNewHeader()
-		d.reformed = true
 	}
 	return nil
 }
