@@ -50,6 +50,7 @@ var arrows = map[string][]string{
 // internals lists the same for the internal packages.
 var internals = map[string][]string{
 	"internal/adaptertest":   {"..."},
+	"internal/backup":        {".", "internal/fsfault", "internal/plainfile"},
 	"internal/costs":         {},
 	"internal/escape":        {},
 	"internal/exampledriver": {"driver"},
