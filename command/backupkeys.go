@@ -76,19 +76,22 @@ func (l *lockFlags) getRecipients() (all []age.Recipient, err error) {
 	for _, key := range l.recipients {
 		some, err := backup.ParseRecipients(strings.NewReader(key))
 		if err != nil {
-			return nil, &usageError{fmt.Errorf("--recipient: %w", err)}
+			return nil, ofFlag("recipient", err)
 		}
 		all = append(all, some...)
 	}
 	for _, name := range l.recipientFiles {
 		some, err := fromFile(name, backup.ParseRecipients)
 		if err != nil {
-			return nil, &usageError{fmt.Errorf("--recipients-file: %w", err)}
+			return nil, ofFlag("recipients-file", err)
 		}
 		all = append(all, some...)
 	}
 	return all, nil
 }
+
+// ofFlag returns an error of a flag's value.
+func ofFlag(name string, err error) error { return &usageError{fmt.Errorf("--%s: %w", name, err)} }
 
 // newPassphrase asks twice, so that nobody encrypts a backup with a slip.
 func newPassphrase(verb *cobra.Command) (string, error) {
@@ -126,7 +129,7 @@ func passphraseFrom(verb *cobra.Command, name string) (string, error) {
 		passphrase, err = fromFile(name, read)
 	}
 	if err != nil && verb.Context().Err() == nil {
-		err = &usageError{fmt.Errorf("--passphrase-file: %w", err)}
+		err = ofFlag("passphrase-file", err)
 	}
 	return passphrase, err
 }
@@ -162,7 +165,7 @@ func (k *keyFlags) get(verb *cobra.Command, file string) (*backup.Key, error) {
 	for _, name := range k.identityFiles {
 		some, err := fromFile(name, backup.ParseIdentities)
 		if err != nil {
-			return nil, &usageError{fmt.Errorf("--identity: %w", err)}
+			return nil, ofFlag("identity", err)
 		}
 		key.Identities = append(key.Identities, some...)
 	}

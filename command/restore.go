@@ -25,8 +25,8 @@ func (c Command) restoreCommand() *cobra.Command {
 		Use:   "restore FILE STORE",
 		Short: "Put the tokens of a backup into a store",
 		Long: `Restore puts the tokens of a file that backup wrote into a store, with their IDs. It first
-reads all of the file: one that is cut off, damaged, or not opened by the key changes nothing.
-"-" is standard input.
+reads the whole file. If that is cut off, damaged, or not opened by the key, nothing is
+restored. "-" is standard input.
 
 Then it is an import: what the store has already is left as it is, a token that is missing is
 created, and one that differs is left to decide unless --update or --overwrite says what to do

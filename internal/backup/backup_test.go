@@ -168,6 +168,9 @@ func TestADamagedBitIsSeen(t *testing.T) {
 		file := written(t, form.lock, some(1))
 		for i := range file {
 			for bit := range 8 {
+				if testing.Short() && bit != i%8 {
+					continue
+				}
 				if name == "passphrase" && file[i] >= '0' && file[i] <= '9' && i < 64 {
 					continue // It may be the work factor, and then takes hours.
 				}
