@@ -132,9 +132,9 @@ func TestWhatIsWrittenIsReadAgain(t *testing.T) {
 	}
 }
 
-// clear reports whether an error is one of those that say what a file is or which key it
+// told reports whether an error is one of those that say what a file is or which key it
 // wants.
-func clear(err error) bool {
+func told(err error) bool {
 	for _, known := range []error{backup.ErrDamaged, backup.ErrNotBackup, backup.ErrNeedsIdentity, backup.ErrWrongIdentity, backup.ErrWrongPassword} {
 		if errors.Is(err, known) {
 			return true
@@ -176,7 +176,7 @@ func TestADamagedBitIsSeen(t *testing.T) {
 				}
 				damaged := bytes.Clone(file)
 				damaged[i] ^= 1 << bit
-				if _, _, err := read(t.Context(), damaged, form.key()); !clear(err) || strings.Contains(err.Error(), "fake") {
+				if _, _, err := read(t.Context(), damaged, form.key()); !told(err) || strings.Contains(err.Error(), "fake") {
 					t.Errorf("%s: bit %d of byte %d: %v", name, bit, i, err)
 				}
 			}
