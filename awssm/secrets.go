@@ -68,6 +68,7 @@ var (
 	_ driver.BatchGetter = (*secrets)(nil)
 	_ driver.Limited     = (*secrets)(nil)
 	_ driver.Retirer     = (*secrets)(nil)
+	_ driver.Dated       = (*secrets)(nil)
 )
 
 func newSecrets(api API, set *settings) *secrets {
@@ -101,6 +102,19 @@ func (s *secrets) Get(ctx context.Context, name string) (driver.Secret, error) {
 		return driver.Secret{}, fmt.Errorf("%w: the secret is being deleted", driver.ErrNotFound)
 	}
 	return s.secret(name, encoded, v), nil
+}
+
+// Written returns when the current version was created.
+func (s *secrets) Written(ctx context.Context, name string) (time.Time, error) {
+	encoded, _, err := encodeName(name)
+	if err != nil {
+		return time.Time{}, err
+	}
+	v, f := s.read(ctx, encoded)
+	if f != nil {
+		return time.Time{}, f.give()
+	}
+	return v.created, nil
 }
 
 // secret returns a secret with the version that was read.

@@ -209,6 +209,13 @@ type Advisor interface {
 	Advice(ctx context.Context) ([]string, error)
 }
 
+// Dated is implemented by adapters whose service says when a secret was written.
+type Dated interface {
+	// Written returns, by the service's clock, when the current version of a secret was
+	// written or, if the service does not tell that, when the secret was created.
+	Written(ctx context.Context, name string) (time.Time, error)
+}
+
 // Unwrapper is implemented by wrappers around Secrets, so that [As] finds the optional
 // interfaces of what they wrap.
 type Unwrapper interface {

@@ -40,6 +40,7 @@ var (
 	_ driver.Limited = (*secrets)(nil)
 	_ driver.Retirer = (*secrets)(nil)
 	_ driver.Pruner  = (*secrets)(nil)
+	_ driver.Dated   = (*secrets)(nil)
 )
 
 func newSecrets(api API, set *settings) *secrets {
@@ -88,6 +89,21 @@ func (s *secrets) Get(ctx context.Context, name string) (driver.Secret, error) {
 	return driver.Secret{
 		Name: name, Data: bytes.Clone(head.data), Revision: head.ref().String(), Restored: head.restored(),
 	}, nil
+}
+
+// Written returns when the secret was created: only that does the service tell every role
+// that writes.
+func (s *secrets) Written(ctx context.Context, name string) (time.Time, error) {
+	id, _, err := encodeName(name)
+	if err != nil {
+		return time.Time{}, err
+	}
+	in := &secretmanagerpb.GetSecretRequest{Name: s.log(id).path}
+	secret, f := call(ctx, s.set, "GetSecret", ifUnanswered, s.api.GetSecret, in)
+	if f != nil {
+		return time.Time{}, f.give()
+	}
+	return secret.GetCreateTime().AsTime(), nil
 }
 
 // live reports whether the current version is a secret, not absent or a mark.

@@ -94,14 +94,16 @@ func (r *repair) warn(row *row) {
 	switch row.state {
 	case live:
 		for _, warning := range tokenstore.FieldWarnings(row.object) {
-			r.report.Warnings = append(r.report.Warnings, name+": "+warning)
+			r.warnOf(fieldFinding(row, warning), name+": "+warning)
 		}
 	case damaged, unreadable:
 		warning := row.err.Error()
 		if !strings.HasPrefix(warning, name) {
 			warning = name + ": " + warning
 		}
-		r.report.Warnings = append(r.report.Warnings, warning)
+		r.warnOf(barredFinding(row), warning)
+	case foreign:
+		r.find(foreignFinding(row, name))
 	}
 }
 
@@ -170,6 +172,7 @@ func (r *repair) claim(ctx context.Context, tokens []*row) (done []*row, err err
 			barred[c.ID] = true
 		case !slices.ContainsFunc(hints[i], func(h index.Hint) bool { return h.ID == c.ID }):
 			missing = append(missing, c)
+			r.lacks(c.ID)
 		}
 	}
 	r.report.KeysAdded += len(missing)
@@ -186,6 +189,13 @@ func (r *repair) claim(ctx context.Context, tokens []*row) (done []*row, err err
 		}
 	}
 	return slices.DeleteFunc(tokens, func(row *row) bool { return barred[row.id] }), nil
+}
+
+// lacks records that a token has a key that is not in the index.
+func (r *repair) lacks(id string) {
+	if !slices.Contains(r.lacking[max(len(r.lacking)-1, 0):], id) {
+		r.lacking = append(r.lacking, id)
+	}
 }
 
 // claims returns the claims that lead to a row. Which keys a damaged one holds is not

@@ -41,6 +41,7 @@ var (
 	_ driver.Limited = (*secrets)(nil)
 	_ driver.Retirer = (*secrets)(nil)
 	_ driver.Advisor = (*secrets)(nil)
+	_ driver.Dated   = (*secrets)(nil)
 )
 
 // path returns the path of a name in one of the mount's parts: data, metadata,
@@ -66,6 +67,25 @@ func (s *secrets) Get(ctx context.Context, name string) (driver.Secret, error) {
 		return driver.Secret{}, driver.ErrNotFound
 	}
 	return driver.Secret{Name: name, Data: data(st.fields), Revision: st.revision.String(), Restored: st.restored()}, nil
+}
+
+// Written returns when the current version was created.
+func (s *secrets) Written(ctx context.Context, name string) (time.Time, error) {
+	if err := s.begin(ctx, name); err != nil {
+		return time.Time{}, err
+	}
+	st, err := s.read(ctx, name, 0)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if !st.live() {
+		return time.Time{}, driver.ErrNotFound
+	}
+	at, err := time.Parse(time.RFC3339Nano, st.created)
+	if err != nil {
+		return time.Time{}, unusable("read")
+	}
+	return at, nil
 }
 
 // begin is the first step of every operation on a name.
