@@ -60,6 +60,9 @@ const (
 	othersEnter  fs.FileMode = 0o001
 )
 
+// HasModes says whether this system has such rights.
+const HasModes = hasModesHere
+
 // OthersMayUse is what to say of a file that is open to others.
 const OthersMayUse = "other users of this machine may read or write it; run chmod o-rw on it"
 
@@ -75,7 +78,7 @@ func OpenToOthers(path string) bool {
 		return false
 	}
 	info, err := os.Stat(path)
-	if err != nil || !hasModes || info.Mode().Perm()&othersRights == 0 {
+	if err != nil || !HasModes || info.Mode().Perm()&othersRights == 0 {
 		return false
 	}
 	for folder := filepath.Dir(path); ; folder = filepath.Dir(folder) {
