@@ -79,7 +79,7 @@ func Mend(findings []tokenstore.Finding) error {
 func Denied(path string, err error) tokenstore.Finding {
 	return tokenstore.Finding{
 		Code: CodeDenied, Severity: tokenstore.SeverityError, Where: path, What: "this user may not write it, or create files beside it",
-		Repair: "run the program as the owner of " + Quote(path) + " and its folder", Err: err,
+		Repair: "run the program as the owner of " + Quote(path) + " and its folder", Err: fsfault.Of(err),
 	}
 }
 
