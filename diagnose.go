@@ -69,6 +69,7 @@ const (
 	CodeWhiteSpace    = "white-space"
 	CodeExpiryUnknown = "expiry-unknown"
 	CodeFileOpen      = "file-open"
+	CodeUserTwice     = "user-twice"
 )
 
 // SlipFinding returns the finding for a warning of a [Warner], or of [FieldWarnings], about
@@ -79,4 +80,12 @@ func SlipFinding(id, warning string) Finding {
 		f.Code, f.Repair = CodeExpiryUnknown, "{name} refresh {store} "+id
 	}
 	return f
+}
+
+// UserTwiceFinding returns the finding for a token whose user has another one.
+func UserTwiceFinding(id, other string) Finding {
+	return Finding{
+		Code: CodeUserTwice, Severity: SeverityWarning, Where: id, What: "it belongs to the user of token " + other + ": finds and saves by that user reach only one of them",
+		Repair: "{name} delete {store} with the ID of the one that is not in use",
+	}
 }

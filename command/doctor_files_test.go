@@ -133,7 +133,7 @@ var harms = map[string]harm{
 	},
 	"two tokens of one user": {
 		kinds: "sqlite", plant: func(c *chart) { c.query("UPDATE oauthtoken SET user_name = 'user1' WHERE id = '2'") },
-		code: codeUserTwice, repair: "tokenstore delete ",
+		code: tokenstore.CodeUserTwice, repair: "tokenstore delete ",
 		mend: func(c *chart) { (&patient{T: c.T}).command("delete", c.url, "2", "--yes") },
 	},
 	"a column that is missing": {

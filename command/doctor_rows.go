@@ -14,7 +14,6 @@ import (
 // The codes of what is found by reading every token, whatever the store.
 const (
 	codeRowUnreadable = "row-unreadable"
-	codeUserTwice     = "user-twice"
 	codeReadFailed    = "read-failed"
 	codeStoreWarning  = "store-warning"
 )
@@ -58,10 +57,7 @@ func slips(ctx context.Context, store tokenstore.Store, diagnoses bool) ([]token
 		case !twice:
 			users[t.UserName] = t.ID
 		default:
-			all = append(all, tokenstore.Finding{
-				Code: codeUserTwice, Severity: tokenstore.SeverityWarning, Where: t.ID, What: "it belongs to the user of token " + first + ": finds and saves by that user reach only one of them",
-				Repair: "{name} delete {store} with the ID of the one that is not in use",
-			})
+			all = append(all, tokenstore.UserTwiceFinding(t.ID, first))
 		}
 	}
 	return all, ctx.Err()

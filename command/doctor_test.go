@@ -316,6 +316,21 @@ var faults = map[string]fault{
 		plant: func(p *patient) { p.edit(token1, `"fake-refresh1"`, `"  fake-refresh1 "`) },
 		code:  tokenstore.CodeWhiteSpace, repair: "tokenstore doctor sick: --repair",
 	},
+	"a user typed in the console who has a token": {
+		plant: func(p *patient) { p.edit(token1, `"user1"`, `"user2"`) },
+		code:  tokenstore.CodeUserTwice, repair: "tokenstore delete sick:",
+		mend: func(p *patient) { p.command("delete", sick, "2", "--yes"); p.command("reindex", sick) },
+	},
+	"an index of which an older version was put back": {
+		clinics: "memory",
+		plant: func(p *patient) {
+			p.save(p.store(p.process()), numbered("6")[0])
+			if secrets, ok := p.process().(*memory.Secrets); !ok || !secrets.Restore(root) {
+				p.Fatal("nothing was put back")
+			}
+		},
+		code: secretstore.CodeKeyMissing, repair: "tokenstore reindex sick:",
+	},
 	"an expiry that cannot be understood": {
 		plant: func(p *patient) { p.edit(token1, `"id":"1"`, `"id":"1","expiry_time":"soon"`) },
 		code:  tokenstore.CodeExpiryUnknown, repair: "tokenstore refresh sick: 1",

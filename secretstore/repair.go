@@ -105,7 +105,7 @@ func (s *Store) reindex(ctx context.Context, options ReindexOptions) (Report, er
 }
 
 func (s *Store) newRepair(options ReindexOptions) *repair {
-	return &repair{s: s, options: options, witness: s.witness(), keys: map[string][]string{}, passed: map[string]bool{}, rotations: newRotations(s)}
+	return &repair{s: s, options: options, witness: s.witness(), keys: map[string][]string{}, passed: map[string]bool{}, users: map[string]string{}, rotations: newRotations(s)}
 }
 
 // run does the repair, or looks at what it would do.
@@ -139,6 +139,8 @@ type repair struct {
 	// indexed are the escaped IDs that have a hint, if the index lists them all.
 	indexed map[string]bool
 	lists   bool
+	// users are the escaped IDs of the first token of each user, by the user's hash.
+	users map[string]string
 	// lacking are the IDs of the tokens with keys that are not in the index.
 	lacking []string
 	// broken are the errors of the secrets of the index that cannot be parsed, each once.

@@ -67,6 +67,7 @@ func (r *repair) chunk(ctx context.Context, ids []string) error {
 			r.report.OtherPepper++
 		case row.state == live:
 			r.report.Tokens++
+			r.meet(row)
 			tokens = append(tokens, row)
 		}
 	}
@@ -105,6 +106,19 @@ func (r *repair) warn(row *row) {
 	case foreign:
 		r.find(foreignFinding(row, name))
 	}
+}
+
+// meet reports a token whose user has another one, as a person's edit may leave it.
+func (r *repair) meet(row *row) {
+	if row.token.UserName == "" {
+		return
+	}
+	user := r.s.hash(tokenstore.Key{Kind: tokenstore.UserKey, Value: row.token.UserName})
+	if other, twice := r.users[user]; twice {
+		r.find(tokenstore.UserTwiceFinding(shownID(row.id), shownID(other)))
+		return
+	}
+	r.users[user] = row.id
 }
 
 // plainID matches IDs that this package generates, and the numbers of the SDKs.
