@@ -21,6 +21,7 @@ const (
 	outcomeMended    = "mended"
 	outcomeStays     = "stays"
 	outcomeWouldMend = "would be mended"
+	outcomeUnknown   = "interrupted"
 )
 
 func (c Command) doctorCommand() *cobra.Command {
@@ -117,7 +118,11 @@ func (d *doctor) run(verb *cobra.Command) error {
 	}
 	d.report = doctorReport{DryRun: d.consent.dryRun, Findings: d.shown(verb, found)}
 	if d.repair {
-		if err := d.mend(verb, found); err != nil {
+		err := d.mend(verb, found)
+		if err != nil && ctx.Err() != nil {
+			return errors.Join(err, d.print(verb))
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -156,7 +161,8 @@ func (d *doctor) mend(verb *cobra.Command, found []tokenstore.Finding) error {
 			}
 		}
 		if ctx.Err() != nil {
-			return ctx.Err() // Each repair happened wholly or not at all; a new look tells.
+			d.interrupted(reasons)
+			return ctx.Err()
 		}
 		after, lookErr := examine(ctx, store, d.role)
 		if lookErr != nil {
@@ -165,6 +171,17 @@ func (d *doctor) mend(verb *cobra.Command, found []tokenstore.Finding) error {
 		d.compare(d.shown(verb, after), reasons, err)
 		return nil
 	})
+}
+
+// interrupted says of each finding that can be mended whether that is known to have happened.
+func (d *doctor) interrupted(reasons map[string]string) {
+	for i, f := range d.report.Findings {
+		if reason, tried := reasons[f.Where]; tried && reason == "" && f.Code == tokenstore.CodeWhiteSpace {
+			d.report.Findings[i].Outcome = outcomeMended
+		} else if f.Mends {
+			d.report.Findings[i].Outcome, d.report.Findings[i].Reason = outcomeUnknown, "interrupted; run the command again"
+		}
+	}
 }
 
 // compare says of each finding whether it is gone, and adds those that are new.

@@ -560,3 +560,32 @@ func TestDoctorAsksAndTakesARole(t *testing.T) {
 		t.Errorf("exit code %d\n%s", code, errs)
 	}
 }
+
+// TestDoctorThatIsInterrupted says what was mended, and can be run again.
+func TestDoctorThatIsInterrupted(t *testing.T) {
+	p := admitted(t, "memory")
+	for _, id := range []string{"1", "2"} {
+		p.edit("tokenstore/tokens/"+id, `"cs-fake"`, `"cs-fake "`)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	p.around = func(s driver.Secrets) driver.Secrets {
+		return drivertest.Intercept(s, func(ctx context.Context, c drivertest.Call, do func(context.Context) error) error {
+			err := do(ctx)
+			if c.Method == drivertest.Put && c.Name == token1 {
+				cancel()
+			}
+			return err
+		})
+	}
+	var out, errs strings.Builder
+	code := run(ctx, []string{"doctor", sick, "--repair", "--yes"}, strings.NewReader(""), &out, &errs)
+	if code != exitFault || strings.Count(out.String(), "\n  mended") != 1 || strings.Count(out.String(), "not mended: interrupted") != 1 || !strings.Contains(errs.String(), "interrupted") {
+		t.Errorf("exit code %d\n%s%s", code, out.String(), errs.String())
+	}
+	p.restore()
+	if found := p.doctor(exitOK, "--repair", "--yes"); len(found) != 1 || found[0].Outcome != outcomeMended {
+		t.Errorf("run again: %+v", found)
+	}
+	p.silent()
+}

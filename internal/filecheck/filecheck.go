@@ -49,12 +49,16 @@ const (
 // openFolder returns the folder of a file, and whether others may replace what is in it.
 func openFolder(path string) (folder string, open bool) {
 	target, err := filepath.EvalSymlinks(path)
+	if err == nil {
+		target, err = filepath.Abs(target)
+	}
 	if err != nil {
 		return "", false
 	}
 	folder = filepath.Dir(target)
 	info, err := os.Stat(folder)
-	return folder, err == nil && plainfile.HasModes && info.Mode().Perm()&othersWrite != 0 && info.Mode()&os.ModeSticky == 0
+	open = err == nil && plainfile.HasModes && info.Mode().Perm()&othersWrite != 0 && info.Mode()&os.ModeSticky == 0
+	return folder, open && plainfile.Reachable(folder)
 }
 
 // Mend takes the rights of others from the files that the findings name. No file is opened:

@@ -81,7 +81,13 @@ func OpenToOthers(path string) bool {
 	if err != nil || !HasModes || info.Mode().Perm()&othersRights == 0 {
 		return false
 	}
-	for folder := filepath.Dir(path); ; folder = filepath.Dir(folder) {
+	return Reachable(filepath.Dir(path))
+}
+
+// Reachable reports whether users who are neither the owner of a folder nor in its group may
+// enter it, and all the folders that lead to it. The path is absolute and without links.
+func Reachable(folder string) bool {
+	for ; ; folder = filepath.Dir(folder) {
 		info, err := os.Stat(folder)
 		if err != nil || info.Mode().Perm()&othersEnter == 0 {
 			return false
