@@ -7,7 +7,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -153,13 +152,17 @@ func (d mysqlDialect) diagnose(ctx context.Context, tx *sql.Tx, t *table) ([]tok
 			Repair: "take tls=false out of the URL; if the server has no TLS, enable it there",
 		})
 	}
-	for i, c := range columns {
-		if name := t.names[i]; t.collations[name] != "" {
-			findings = append(findings, tokenstore.Finding{
-				Code: codeCharset, Severity: tokenstore.SeverityWarning, Where: t.name + "." + name, What: "the column cannot hold every character, so some tokens cannot be saved",
-				Repair: fmt.Sprintf("ALTER TABLE %s MODIFY %s varchar(%d) CHARACTER SET utf8mb4, with the size that the column has now", d.quote(t.name), d.quote(name), c.size),
-			})
+	var narrow []string
+	for _, name := range t.names {
+		if name != "" && t.collations[name] != "" {
+			narrow = append(narrow, name)
 		}
+	}
+	if len(narrow) > 0 {
+		findings = append(findings, tokenstore.Finding{
+			Code: codeCharset, Severity: tokenstore.SeverityNote, Where: t.name, What: "not every character fits into the columns " + strings.Join(narrow, ", ") + ": a token with another one cannot be saved",
+			Repair: "ALTER TABLE " + d.quote(t.name) + " CONVERT TO CHARACTER SET utf8mb4",
+		})
 	}
 	return findings, nil
 }

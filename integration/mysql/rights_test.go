@@ -94,7 +94,9 @@ func TestRights(t *testing.T) {
 				must(t, err)
 				var codes []string
 				for _, f := range findings {
-					codes = append(codes, f.Code)
+					if f.Severity != tokenstore.SeverityNote { // The server's character set may be a narrow one.
+						codes = append(codes, f.Code)
+					}
 				}
 				if got := strings.Join(codes, " "); got != want {
 					t.Errorf("%s, as a %s: %+v, want %q", rights, role, findings, want)
