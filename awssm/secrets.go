@@ -104,17 +104,19 @@ func (s *secrets) Get(ctx context.Context, name string) (driver.Secret, error) {
 	return s.secret(name, encoded, v), nil
 }
 
-// Written returns when the current version was created.
-func (s *secrets) Written(ctx context.Context, name string) (time.Time, error) {
+// Written returns when the version was created, unless a stale read shows another one.
+func (s *secrets) Written(ctx context.Context, name, revision string) (time.Time, error) {
 	encoded, _, err := encodeName(name)
 	if err != nil {
 		return time.Time{}, err
 	}
-	v, f := s.read(ctx, encoded)
-	if f != nil {
+	switch v, f := s.read(ctx, encoded); {
+	case f != nil:
 		return time.Time{}, f.give()
+	case v.id == revision:
+		return v.created, nil
 	}
-	return v.created, nil
+	return time.Time{}, nil
 }
 
 // secret returns a secret with the version that was read.

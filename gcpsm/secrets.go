@@ -28,6 +28,8 @@ type secrets struct {
 	set     *settings
 	noPrune atomic.Int64 // epoch milliseconds: saves destroy nothing until then, as the role may not
 
+	lastAdded atomic.Pointer[added] // by this process
+
 	mu    sync.Mutex
 	locks keylock.Locks
 	known map[string]memory
@@ -91,19 +93,23 @@ func (s *secrets) Get(ctx context.Context, name string) (driver.Secret, error) {
 	}, nil
 }
 
-// Written returns when the secret was created: only that does the service tell every role
-// that writes.
-func (s *secrets) Written(ctx context.Context, name string) (time.Time, error) {
+// added is a version that this process has added, and when, by the service's clock.
+type added struct {
+	path string
+	at   time.Time
+}
+
+// Written returns when this process last added a version to the secret, if it has added to no
+// other since: to ask the service takes a permission that no role has.
+func (s *secrets) Written(_ context.Context, name, _ string) (time.Time, error) {
 	id, _, err := encodeName(name)
 	if err != nil {
 		return time.Time{}, err
 	}
-	in := &secretmanagerpb.GetSecretRequest{Name: s.log(id).path}
-	secret, f := call(ctx, s.set, "GetSecret", ifUnanswered, s.api.GetSecret, in)
-	if f != nil {
-		return time.Time{}, f.give()
+	if last := s.lastAdded.Load(); last != nil && last.path == s.log(id).path {
+		return last.at, nil
 	}
-	return secret.GetCreateTime().AsTime(), nil
+	return time.Time{}, nil
 }
 
 // live reports whether the current version is a secret, not absent or a mark.

@@ -65,7 +65,7 @@ func (p *prober) writes(ctx context.Context, role tokenstore.Role, revision stri
 			p.failed("create", role, err)
 			return
 		}
-		p.clock(ctx, before)
+		p.clock(ctx, revision, before)
 	}
 	if replaced, err := put(revision); err != nil {
 		p.failed("update", role, err)
@@ -105,16 +105,16 @@ func (p *prober) failed(op string, role tokenstore.Role, err error) {
 	p.find(f)
 }
 
-// clock compares the clocks. The secret was created after the time before, and before now.
-func (p *prober) clock(ctx context.Context, before time.Time) {
+// clock compares the clocks. The revision was written after the time before, and before now.
+func (p *prober) clock(ctx context.Context, revision string, before time.Time) {
 	dated, ok := driver.As[driver.Dated](p.s.secrets)
 	if !ok {
 		return
 	}
 	after := p.s.now()
-	written, err := dated.Written(ctx, p.name)
+	written, err := dated.Written(ctx, p.name, revision)
 	if err != nil || written.IsZero() {
-		return // The permission to read was tried already; a stale read may not show the secret.
+		return // The permission to read was tried already, and a read may be stale.
 	}
 	skew, word := before.Sub(written), "ahead of"
 	if written.After(after) {

@@ -69,21 +69,15 @@ func (s *secrets) Get(ctx context.Context, name string) (driver.Secret, error) {
 	return driver.Secret{Name: name, Data: data(st.fields), Revision: st.revision.String(), Restored: st.restored()}, nil
 }
 
-// Written returns when the current version was created.
-func (s *secrets) Written(ctx context.Context, name string) (time.Time, error) {
-	if err := s.begin(ctx, name); err != nil {
-		return time.Time{}, err
+// Written returns when the version was created, which its revision says.
+func (s *secrets) Written(_ context.Context, _, revision string) (time.Time, error) {
+	r, ok := parseRevision(revision)
+	if !ok {
+		return time.Time{}, nil
 	}
-	st, err := s.read(ctx, name, 0)
+	at, err := time.Parse(time.RFC3339Nano, r.created)
 	if err != nil {
-		return time.Time{}, err
-	}
-	if !st.live() {
-		return time.Time{}, driver.ErrNotFound
-	}
-	at, err := time.Parse(time.RFC3339Nano, st.created)
-	if err != nil {
-		return time.Time{}, unusable("read")
+		return time.Time{}, unusable("write")
 	}
 	return at, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -90,6 +91,29 @@ func TestPolicies(t *testing.T) {
 	}
 	_, err = clients["operator"].KVv2(mount).Patch(ctx, "tokenstore/tokens/"+saved.ID, map[string]any{"refresh_token": "fake-refresh-rotated"}, api.WithMergeMethod(api.KVMergeMethodPatch))
 	must(t, err)
+
+	// Each role finds that it may do what it is for, and a reader what it lacks to write.
+	diagnosed := func(store *secretstore.Store, role tokenstore.Role, want string) {
+		t.Helper()
+		findings, err := store.Diagnose(ctx, role)
+		must(t, err)
+		var codes []string
+		for _, f := range findings {
+			if f.Severity != tokenstore.SeverityNote && f.Code != secretstore.CodeClockSkew { // The operator's clock is a day ahead.
+				codes = append(codes, f.Code)
+			}
+		}
+		if got := strings.Join(codes, " "); got != want {
+			t.Errorf("a diagnosis for a %s: %+v, want %q", role, findings, want)
+		}
+	}
+	for role, store := range stores {
+		diagnosed(newStore(t, clients[role], vault.WithMount(mount)), tokenstore.Role(role), "")
+		if findings, err := store.Diagnose(ctx, tokenstore.Role(role)); role == "operator" && (err != nil || !slices.ContainsFunc(findings, func(f tokenstore.Finding) bool { return f.Code == secretstore.CodeClockSkew })) {
+			t.Errorf("a clock that is a day ahead: %+v, %v", findings, err)
+		}
+	}
+	diagnosed(stores["reader"], tokenstore.RoleWriter, "denied-create")
 
 	denied := func(role, what string, err error) {
 		t.Helper()
