@@ -86,22 +86,22 @@ func (r *repair) findings() []tokenstore.Finding {
 	all := r.report.Findings
 	counted := func(code string, n int, what string) {
 		if n > 0 {
-			all = append(all, tokenstore.Finding{Code: code, Severity: tokenstore.SeverityWarning, What: fmt.Sprintf(what, n), Repair: reindexCommand, Mends: true})
+			all = append(all, tokenstore.Finding{Code: code, Severity: tokenstore.SeverityWarning, What: fmt.Sprintf("%s: %d", what, n), Repair: reindexCommand, Mends: true})
 		}
 	}
-	counted(CodeKeyMissing, r.report.KeysAdded, "%d keys are not in the index, so finds by them may miss their tokens")
+	counted(CodeKeyMissing, r.report.KeysAdded, "keys that are not in the index, by which finds may miss their tokens")
 	if last := len(all) - 1; len(r.lacking) > 0 && all[last].Code == CodeKeyMissing {
 		all[last].Where = shownID(r.lacking[0])
 		if n := len(r.lacking) - 1; n > 0 {
 			all[last].Where += fmt.Sprintf(" and %d others", n)
 		}
 	}
-	counted(CodeHintLeft, r.report.HintsRemoved, "%d old entries of the index lead to no token")
-	counted(CodeTombstoneLeft, r.report.TombstonesSwept, "%d deleted tokens are still remembered, for longer than is needed")
-	counted(CodeIndexLeft, r.report.IndexSwept, "%d secrets of the index are left over from its growth")
+	counted(CodeHintLeft, r.report.HintsRemoved, "old entries of the index that lead to no token")
+	counted(CodeTombstoneLeft, r.report.TombstonesSwept, "deleted tokens that are remembered for longer than is needed")
+	counted(CodeIndexLeft, r.report.IndexSwept, "secrets that the index has left behind when it grew")
 	if n := r.report.OtherPepper; n > 0 {
 		all = append(all, tokenstore.Finding{
-			Code: CodeTokenPepper, Severity: tokenstore.SeverityWarning, What: fmt.Sprintf("%d tokens were stored under another pepper, or without one", n),
+			Code: CodeTokenPepper, Severity: tokenstore.SeverityWarning, What: fmt.Sprintf("tokens that were stored under another pepper, or without one: %d", n),
 			Repair: "give their pepper with pepper_file=PATH in the URL or, if this pepper is to be theirs, run " + reindexCommand + " --change-pepper",
 		})
 	}

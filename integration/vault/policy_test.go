@@ -84,14 +84,6 @@ func TestPolicies(t *testing.T) {
 		t.Errorf("reader: %d tokens, %v", len(all), err)
 	}
 
-	// The operator repairs, twice: the first time marks, the second removes.
-	for range 2 {
-		_, err := stores["operator"].Reindex(ctx, secretstore.ReindexOptions{})
-		must(t, err)
-	}
-	_, err = clients["operator"].KVv2(mount).Patch(ctx, "tokenstore/tokens/"+saved.ID, map[string]any{"refresh_token": "fake-refresh-rotated"}, api.WithMergeMethod(api.KVMergeMethodPatch))
-	must(t, err)
-
 	// Each role finds that it may do what it is for, and a reader what it lacks to write.
 	diagnosed := func(store *secretstore.Store, role tokenstore.Role, want string) {
 		t.Helper()
@@ -114,6 +106,14 @@ func TestPolicies(t *testing.T) {
 		}
 	}
 	diagnosed(stores["reader"], tokenstore.RoleWriter, "denied-create")
+
+	// The operator repairs, twice: the first time marks, the second removes.
+	for range 2 {
+		_, err := stores["operator"].Reindex(ctx, secretstore.ReindexOptions{})
+		must(t, err)
+	}
+	_, err = clients["operator"].KVv2(mount).Patch(ctx, "tokenstore/tokens/"+saved.ID, map[string]any{"refresh_token": "fake-refresh-rotated"}, api.WithMergeMethod(api.KVMergeMethodPatch))
+	must(t, err)
 
 	denied := func(role, what string, err error) {
 		t.Helper()
