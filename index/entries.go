@@ -23,11 +23,12 @@ import (
 // earlier state of it gets a conflict.
 type Entries struct {
 	source
+	kept *kept // nil except in what Keep returns
 }
 
-// NewEntries returns an index of entries.
+// NewEntries returns an index of entries. It also implements [Keeper].
 func NewEntries(secrets driver.Secrets, c Config) Index {
-	return &Entries{newSource(secrets, c)}
+	return &Entries{source: newSource(secrets, c)}
 }
 
 // View returns a view for one attempt of one operation.
@@ -88,14 +89,14 @@ func (x *Entries) each(ctx context.Context) iter.Seq2[*entry, error] {
 // fails they are read one by one, so that a damaged one does not hide the others.
 func (x *Entries) some(ctx context.Context, names []string) iter.Seq2[*entry, error] {
 	return func(yield func(*entry, error) bool) {
-		objects, err := x.reader.ReadMany(ctx, names)
+		objects, err := x.read(ctx, names)
 		for i, name := range names {
 			var o object
 			one := err
 			if err == nil {
 				o = objects[i]
 			} else if ctx.Err() == nil {
-				o, one = x.reader.Read(ctx, name)
+				o, one = x.readOne(ctx, name)
 			}
 			var e *entry
 			if one == nil {
@@ -111,9 +112,18 @@ func (x *Entries) some(ctx context.Context, names []string) iter.Seq2[*entry, er
 	}
 }
 
-// names lists the names of all entries, sorted. Other names under the prefix do not
+// readOne returns one entry.
+func (x *Entries) readOne(ctx context.Context, name string) (object, error) {
+	objects, err := x.read(ctx, []string{name})
+	if err != nil {
+		return object{}, err
+	}
+	return objects[0], nil
+}
+
+// list lists the names of all entries, sorted. Other names under the prefix do not
 // belong to the index and are left out.
-func (x *Entries) names(ctx context.Context) ([]string, error) {
+func (x *Entries) list(ctx context.Context) ([]string, error) {
 	var names []string
 	for name, err := range x.secrets.List(ctx, x.config.Prefix) {
 		if err != nil {
@@ -149,6 +159,10 @@ func (x *Entries) Sweep(ctx context.Context, grace time.Duration, dryRun bool) (
 	swept := 0
 	err := parallel.Each(ctx, len(old), x.config.Parallelism, func(ctx context.Context, i int) error {
 		err := x.remove(ctx, old[i])
+		x.kept.drop(old[i].name)
+		if err == nil {
+			x.kept.put(absent(old[i].name))
+		}
 		mu.Lock()
 		defer mu.Unlock()
 		switch {

@@ -67,7 +67,7 @@ func (v *entriesView) load(ctx context.Context, hashes []string) error {
 			names = append(names, v.x.name(hash))
 		}
 	}
-	objects, err := v.x.reader.ReadMany(ctx, names)
+	objects, err := v.x.read(ctx, names)
 	if errors.Is(err, driver.ErrUnreadable) && len(names) > 1 {
 		return v.loadEach(ctx, missing)
 	}
@@ -204,6 +204,7 @@ func (v *entriesView) write(ctx context.Context, hash string, change func(*entry
 		v.keep(hash, nil)
 		change(e)
 		e.written = seconds(v.x.config.Now())
+		v.x.kept.drop(e.name) // Others may have written it; or it is written, and kept again.
 		conflict, err := v.put(ctx, hash, e)
 		if err != nil || conflict == nil {
 			return err
@@ -228,6 +229,7 @@ func (v *entriesView) put(ctx context.Context, hash string, e *entry) (conflict,
 	if err != nil {
 		return nil, err
 	}
+	v.x.kept.put(o)
 	e.revision, e.generation, e.size = o.revision, o.generation, o.size
 	v.keep(hash, e)
 	return nil, nil

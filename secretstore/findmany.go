@@ -48,9 +48,20 @@ func (a *attempt) prefetchFinds(ctx context.Context, queries []tokenstore.OAuthT
 			if k.Kind == tokenstore.UserKey {
 				ids = append(ids, a.s.hash(k))
 			}
+		}
+	}
+	if a.load(ctx, distinct(ids)) != nil {
+		return
+	}
+	for _, query := range queries {
+		if a.atHome(query) {
+			continue
+		}
+		for _, k := range tokenstore.FindKeys(query) {
 			hashes = append(hashes, a.s.hash(k))
 		}
 	}
+	ids = nil
 	hints, err := a.view.Lookup(ctx, distinct(hashes)...)
 	if err != nil {
 		return

@@ -91,71 +91,6 @@ func (g *group) planAll(ctx context.Context, items []*item) {
 	}
 }
 
-// prefetch reads the rows and the parts of the index that the plans need, in as few calls
-// as the service allows. Its errors occur again in the plans, which report them.
-func (a *attempt) prefetch(ctx context.Context, tokens []tokenstore.OAuthToken) {
-	var ids, hashes []string
-	var keys []tokenstore.Key
-	for _, t := range tokens {
-		if t.ID != "" {
-			ids = append(ids, escapeID(t.ID))
-		}
-		of := tokenstore.KeysOf(t)
-		for _, k := range of {
-			hashes = append(hashes, a.s.hash(k))
-		}
-		if len(of) > 0 {
-			ids = append(ids, a.s.hash(of[0]))
-		}
-		keys = append(keys, of...)
-	}
-	if a.load(ctx, unique(ids)) != nil {
-		return
-	}
-	hinted, err := a.lookUp(ctx, hashes)
-	if err != nil {
-		return
-	}
-	if moving := a.moving(keys, hashes, hinted); len(moving) > 0 {
-		a.forget(moving)
-		if a.load(ctx, moving) == nil {
-			_, _ = a.lookUp(ctx, hashes)
-		}
-	}
-}
-
-// lookUp reads the hints of hashes, and the rows to which they point. It returns the escaped
-// IDs of these rows, for each hash.
-func (a *attempt) lookUp(ctx context.Context, hashes []string) ([][]string, error) {
-	hints, err := a.view.Lookup(ctx, hashes...)
-	if err != nil {
-		return nil, err
-	}
-	hinted := make([][]string, len(hashes))
-	for i, of := range hints {
-		for _, hint := range of {
-			hinted[i] = append(hinted[i], hint.ID)
-		}
-	}
-	return hinted, a.load(ctx, unique(slices.Concat(hinted...)))
-}
-
-// moving returns the escaped IDs of the rows of keys that have hints but no hit, as those of
-// saves that did not finish: such a key may be moving from one row to another, and is looked
-// up again, but all of them together. It remembers what the rows were.
-func (a *attempt) moving(keys []tokenstore.Key, hashes []string, hinted [][]string) []string {
-	var moving []string
-	a.before = map[string]string{}
-	for i, k := range keys {
-		ids := hinted[i]
-		if len(ids) > 0 && !slices.ContainsFunc(ids, func(id string) bool { return a.rows[id].holds(k) }) {
-			a.before[hashes[i]] = a.revisions(ids)
-			moving = append(moving, ids...)
-		}
-	}
-	return unique(moving)
-}
-
 // independent gives the members a result that need no write, and returns those to write: no
 // two of them can affect each other, and none can be affected by a member before it that
 // has no result yet. All others are left to the next group.
@@ -296,7 +231,7 @@ func first(faults []error) error {
 // have a key with the hint of another token.
 func (g *group) settleAll(ctx context.Context, claimed []*member) []*member {
 	var settled []*member
-	for _, m := range claimed {
+	for _, m := range apart(claimed) {
 		if err := g.settle(ctx, m.plan, m.others); err != nil {
 			g.failed(m, err, 1)
 		} else {
@@ -304,6 +239,31 @@ func (g *group) settleAll(ctx context.Context, claimed []*member) []*member {
 		}
 	}
 	return settled
+}
+
+// apart returns those of the members whose rows are not hinted at by keys of each other, and
+// leaves the rest to the next group. Two members that settle such hints would each make the
+// write of the other fail, in every group that they are in together.
+func apart(claimed []*member) []*member {
+	var kept []*member
+	rows, hinted := map[string]bool{}, map[string]bool{}
+	for _, m := range claimed {
+		var ids []string
+		for _, of := range m.others {
+			for _, hint := range of {
+				ids = append(ids, hint.ID)
+			}
+		}
+		if hinted[m.plan.next.id] || slices.ContainsFunc(ids, func(id string) bool { return rows[id] }) {
+			continue
+		}
+		kept = append(kept, m)
+		rows[m.plan.next.id] = true
+		for _, id := range ids {
+			hinted[id] = true
+		}
+	}
+	return kept
 }
 
 // writeAll writes the tokens of the members, several at a time. What is not written when

@@ -12,7 +12,7 @@ import (
 // the last ones, so that it sees its own writes; and its memory is limited.
 func TestLastMetIsRemembered(t *testing.T) {
 	s := NewMemory()
-	s.accessIndex = false
+	s.access = accessLeftOut
 	const lately = 100
 	meet := func(i int) {
 		r := &row{name: fmt.Sprint("name-", i), id: fmt.Sprint(i), state: live, revision: "1", bookkeeping: bookkeeping{generation: int64(i) + 1}}

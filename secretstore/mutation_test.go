@@ -14,7 +14,7 @@ import (
 
 // planted are all faults, those of the engine first.
 var (
-	ofEngine = slices.Concat(mutations, swapMutations)
+	ofEngine = slices.Concat(mutations, accessMutations, swapMutations)
 	planted  = slices.Concat(ofEngine, sourceMutations, awsMutations)
 )
 

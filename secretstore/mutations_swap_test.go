@@ -59,7 +59,7 @@ var swapMutations = []mutation{
 	},
 	{
 		"a note counts as an edit", "secretstore/row.go",
-		"return r.restored || r.uncounted ||", "return r.object.Has(noteField) || r.restored || r.uncounted ||",
+		"case r.restored || r.uncounted:", "case r.object.Has(noteField) || r.restored || r.uncounted:",
 		races + "TestEditedNoteIsNoEditOfKeys", false,
 	},
 	{

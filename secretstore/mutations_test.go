@@ -354,7 +354,7 @@ var mutations = []mutation{
 	},
 	{
 		"a person's edit is not noticed", "secretstore/row.go",
-		"r.digest != s.digest(r.id, r.token)\n", "false\n",
+		"\treturn !s.mayLackAccess() || r.digest != s.digestOf(r.id, r.token, !access)\n", "\treturn false\n",
 		crashes + "update_of_an_edited_token", false,
 	},
 	{
@@ -393,6 +393,11 @@ var mutations = []mutation{
 		races + "TestSaveTokensOfADerivedID", false,
 	},
 	{
+		"tokens saved together may settle each other's rows", "secretstore/group.go",
+		"range apart(claimed) {", "range claimed {",
+		"./secretstore TestSaveTokensAfterCopies", false,
+	},
+	{
 		"tokens are as old as their writes, not their places in the call", "secretstore/group.go",
 		"\t\t\tp.next.created = it.created\n", "\t\t\t_ = it.created\n",
 		races + "TestSaveTokensKeepsOrder", false,
@@ -429,7 +434,7 @@ var mutations = []mutation{
 	},
 	{
 		"a throttled write fails", "internal/pace/pace.go",
-		"if !throttled || l.now()", "if l.now() != begun || l.now()",
+		"if !throttled || max(", "if l.now() != begun || max(",
 		races + "TestThrottledBulkSave", false,
 	},
 	{
@@ -534,7 +539,7 @@ var mutations = []mutation{
 	},
 	{
 		"restored content counts as unedited", "secretstore/row.go",
-		"return r.restored || r.uncounted", "return r.uncounted",
+		"case r.restored || r.uncounted:", "case r.uncounted:",
 		races + "TestRestoredTokens", false,
 	},
 	{

@@ -1,5 +1,5 @@
 // Keys that the index may lack: access tokens, which change hourly, and in an index that says
-// so the refresh tokens of tokens with a user. Every program follows the index. What each
+// so the refresh tokens of tokens with a user. Every program follows the index there. What each
 // rule of a save rests on stays as it is, since a token without a user always has its refresh
 // token in the index, and an insert or an adoption claims all keys: only an update of a token
 // with a user leaves its new refresh token out. A save with a user never looks for such a
@@ -22,7 +22,7 @@ import (
 func (s *Store) leavesOut(ctx context.Context, view index.View, kind tokenstore.KeyKind) (bool, error) {
 	omitting, ok := view.(index.OmittingView)
 	if !ok {
-		return kind == tokenstore.AccessKey && !s.accessIndex, nil
+		return kind == tokenstore.AccessKey && s.mayLackAccess(), nil
 	}
 	omitted, err := omitting.Omits(ctx, kind)
 	if omitted && kind == tokenstore.RefreshKey {
@@ -31,12 +31,16 @@ func (s *Store) leavesOut(ctx context.Context, view index.View, kind tokenstore.
 	return omitted, err
 }
 
+// mayLackAccess reports whether the index may lack access tokens of tokens with another key:
+// this program leaves them out, or others may. Every index of documents may.
+func (s *Store) mayLackAccess() bool { return s.omitter != nil || s.access != accessEverywhere }
+
 // unindexed returns the keys of t that the index may lack, as far as this process knows.
 func (s *Store) unindexed(t tokenstore.OAuthToken) []tokenstore.Key {
 	return slices.DeleteFunc(tokenstore.KeysOf(t), func(k tokenstore.Key) bool {
 		switch k.Kind {
 		case tokenstore.AccessKey:
-			return s.omitter == nil && s.accessIndex
+			return !s.mayLackAccess()
 		case tokenstore.RefreshKey:
 			return t.UserName == "" || !s.rotates.Load()
 		}

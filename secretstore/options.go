@@ -39,7 +39,6 @@ func defaults() settings {
 		parallelism: defaultParallelism,
 		attempts:    defaultAttempts,
 		grace:       defaultGrace,
-		accessIndex: true,
 		fanout:      1,
 		newIndex:    index.NewEntries,
 	}
@@ -84,11 +83,28 @@ func WithDocument(fanout int) Option {
 	}
 }
 
+// accessIndexing says who indexes the access tokens of tokens with another key. A token whose
+// only key is its access token is always in the index.
+type accessIndexing int
+
+const (
+	accessEverywhere accessIndexing = iota // every program does, so that a find relies on the index
+	accessHere                             // this program does, and others may not
+	accessLeftOut                          // this program does not
+)
+
 // WithoutAccessIndex does not index the access tokens of tokens with another key, so that
 // the hourly refresh does not write the index. A find by an access token that is not in the
-// index, and that this process has not seen before, reads tokens until it has found it. In
-// an index of documents every program's find does so, with or without this option.
-func WithoutAccessIndex() Option { return func(s *settings) { s.accessIndex = false } }
+// index, and that this process has not seen before, reads tokens until it has found it; so
+// does a save of a token whose only key is its access token. In an index of documents every
+// program's find does so, with or without this option.
+func WithoutAccessIndex() Option { return func(s *settings) { s.access = accessLeftOut } }
+
+// WithAccessIndex indexes the access tokens that this program saves, where other programs
+// may leave them out. A find by one of these reads the index and the token; one that the
+// index does not answer still reads tokens, as with [WithoutAccessIndex]. The hourly refresh
+// then writes the index twice: with the new access token, and without the old one.
+func WithAccessIndex() Option { return func(s *settings) { s.access = accessHere } }
 
 // WithRotating is for providers that replace the refresh token with every refresh. A save
 // that changes the refresh token of a token with a user then leaves the index alone, so that

@@ -105,7 +105,14 @@ func (s *Store) reindex(ctx context.Context, options ReindexOptions) (Report, er
 }
 
 func (s *Store) newRepair(options ReindexOptions) *repair {
-	return &repair{s: s, options: options, witness: s.witness(), keys: map[string][]string{}, passed: map[string]bool{}, users: map[string]string{}, rotations: newRotations(s)}
+	r := &repair{
+		s: s, hinting: s.index, options: options, witness: s.witness(),
+		keys: map[string][]string{}, passed: map[string]bool{}, users: map[string]string{}, rotations: newRotations(s),
+	}
+	if keeper, ok := s.index.(index.Keeper); ok {
+		r.hinting = keeper.Keep()
+	}
+	return r
 }
 
 // run does the repair, or looks at what it would do.
@@ -123,6 +130,7 @@ func (r *repair) run(ctx context.Context) error {
 
 type repair struct {
 	s          *Store
+	hinting    index.Index // the store's, which reads its secrets once if they are many
 	options    ReindexOptions
 	witness    *witness
 	permission permission
@@ -209,18 +217,18 @@ func (r *repair) omit(ctx context.Context) error {
 		}
 	}
 	var err error
-	r.rotating, err = r.s.leavesOut(ctx, r.s.index.View(), tokenstore.RefreshKey)
+	r.rotating, err = r.s.leavesOut(ctx, r.hinting.View(), tokenstore.RefreshKey)
 	return r.pass(err)
 }
 
 // index removes the leftovers of the index, and collects its statistics.
 func (r *repair) index(ctx context.Context) error {
-	swept, err := r.s.index.Sweep(ctx, r.s.grace, r.options.DryRun)
+	swept, err := r.hinting.Sweep(ctx, r.s.grace, r.options.DryRun)
 	r.report.IndexSwept = swept
 	if err := r.pass(err); err != nil {
 		return err
 	}
-	if r.report.Index, err = r.s.index.Stats(ctx); err != nil {
+	if r.report.Index, err = r.hinting.Stats(ctx); err != nil {
 		if err := r.pass(err); err != nil {
 			return err
 		}

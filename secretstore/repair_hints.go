@@ -12,9 +12,9 @@ import (
 
 // hints reads the index and releases hints without a token.
 func (r *repair) hints(ctx context.Context) error {
-	view := r.s.index.View()
+	view := r.hinting.View()
 	var old []index.Claim
-	for entry, err := range r.s.index.All(ctx) {
+	for entry, err := range r.hinting.All(ctx) {
 		if err = r.pass(err); err != nil {
 			return err
 		}

@@ -141,7 +141,7 @@ func (r *repair) see(row *row) {
 		return
 	}
 	var hashes []string
-	for _, k := range r.s.keys(row.token) {
+	for _, k := range indexedKeys(row.token, true) { // Other programs may index what this one leaves out.
 		hashes = append(hashes, r.s.hash(k))
 	}
 	r.keys[row.id] = hashes
@@ -173,7 +173,7 @@ func (r *repair) claim(ctx context.Context, tokens []*row) (done []*row, err err
 	for _, row := range tokens {
 		claims = append(claims, r.claims(row)...)
 	}
-	view := r.s.index.View()
+	view := r.hinting.View()
 	hints, known, err := r.look(ctx, view, claims)
 	if err != nil {
 		return nil, err

@@ -169,23 +169,37 @@ func (s *Store) timestamps(n int64) int64 {
 // its ID, which no find looks up.
 const idKey tokenstore.KeyKind = "id"
 
-// keys returns the keys of t that are in the index. There is always one, since the index
+// keys returns the keys of t that this program indexes. There is always one, since the index
 // may serve as the list of all tokens.
 func (s *Store) keys(t tokenstore.OAuthToken) []tokenstore.Key {
+	return indexedKeys(t, s.access != accessLeftOut)
+}
+
+// indexedKeys returns the keys of t that a program indexes that does or does not index the
+// access tokens of tokens with another key.
+func indexedKeys(t tokenstore.OAuthToken, access bool) []tokenstore.Key {
 	keys := tokenstore.KeysOf(t)
 	if len(keys) == 0 {
 		return []tokenstore.Key{{Kind: idKey, Value: t.ID}}
 	}
-	if !s.accessIndex && len(keys) > 1 {
+	if !access && len(keys) > 1 {
 		keys = slices.DeleteFunc(keys, func(k tokenstore.Key) bool { return k.Kind == tokenstore.AccessKey })
 	}
 	return keys
 }
 
 // edited reports whether a person has edited the row: its keys are not the ones that its
-// last writer claimed, or older content was put back.
+// last writer claimed, or older content was put back. Where the index may lack access
+// tokens, it does not matter whether the last writer has claimed that of the row.
 func (s *Store) edited(r *row) bool {
-	return r.restored || r.uncounted || r.digest != s.digest(r.id, r.token)
+	access := s.access != accessLeftOut
+	switch {
+	case r.restored || r.uncounted:
+		return true
+	case r.digest == s.digestOf(r.id, r.token, access):
+		return false
+	}
+	return !s.mayLackAccess() || r.digest != s.digestOf(r.id, r.token, !access)
 }
 
 // editedDigest is the digest of an edited row that a fence has written. It matches no
@@ -193,12 +207,17 @@ func (s *Store) edited(r *row) bool {
 const editedDigest = "edited"
 
 // digest returns the mark of the store's pepper and a short digest of the keys of t that
-// are in the index. The row's ID is part of it, so that it does not match a copy under
+// this program indexes. The row's ID is part of it, so that it does not match a copy under
 // another name.
 func (s *Store) digest(id string, t tokenstore.OAuthToken) string {
+	return s.digestOf(id, t, s.access != accessLeftOut)
+}
+
+// digestOf returns the digest of a program that does or does not index access tokens.
+func (s *Store) digestOf(id string, t tokenstore.OAuthToken, access bool) string {
 	h := sha256.New()
 	h.Write([]byte(id))
-	for _, k := range s.keys(t) {
+	for _, k := range indexedKeys(t, access) {
 		h.Write([]byte(s.hash(k)))
 	}
 	return s.pepperMark + escape.Base32(h.Sum(nil)[:10])

@@ -41,6 +41,43 @@ func TestSaveTokensAfterAnEdit(t *testing.T) {
 	}
 }
 
+// A person has copied tokens to the names of others, so that each of two tokens is saved
+// with a key whose hint leads to the row of the other. Settling these hints must not make
+// both writes fail, again and again.
+func TestSaveTokensAfterCopies(t *testing.T) {
+	for name, form := range map[string]secretstore.Option{"entries": secretstore.WithEntries(), "document": secretstore.WithDocument(1)} {
+		t.Run(name, func(t *testing.T) {
+			secrets := memory.New()
+			store, err := secretstore.New(secrets, form, secretstore.WithScanLimit(0), noWait)
+			if err != nil {
+				t.Fatal(err)
+			}
+			token := func(id, refresh string) tokenstore.OAuthToken {
+				return client(tokenstore.OAuthToken{ID: id, RefreshToken: refresh})
+			}
+			if _, err := store.SaveTokens(t.Context(), []tokenstore.OAuthToken{token("1", "1000.one"), token("2", "1000.two"), token("3", "1000.three")}); err != nil {
+				t.Fatal(err)
+			}
+			for _, copied := range [][2]string{{"2", "1"}, {"3", "2"}} {
+				secret, err := secrets.Get(t.Context(), "tokenstore/tokens/"+copied[0])
+				if err != nil {
+					t.Fatal(err)
+				}
+				secrets.Edit("tokenstore/tokens/"+copied[1], secret.Data)
+			}
+			saved, err := store.SaveTokens(t.Context(), []tokenstore.OAuthToken{token("2", "1000.one"), token("1", "1000.two")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, want := range saved {
+				if found, err := store.FindTokenByID(t.Context(), want.ID); err != nil || found != want {
+					t.Errorf("found %v, %v; saved %v", found, err, want)
+				}
+			}
+		})
+	}
+}
+
 // A person has broken a token. The first save of a call completes it, without the key by
 // which the second save looks, so that the second inserts a token.
 func TestSaveTokensAfterDamage(t *testing.T) {

@@ -142,7 +142,7 @@ type settings struct {
 	parallelism  int
 	attempts     int
 	grace        time.Duration
-	accessIndex  bool
+	access       accessIndexing
 	rotating     bool // a new index leaves out refresh tokens
 	documents    bool // the index is one of documents
 	fanout       int  // of a document index

@@ -53,7 +53,7 @@ func mustSave(t testing.TB, s *secretstore.Store, token tokenstore.OAuthToken) t
 // TestSwapCalls counts the calls of swaps: none reads what FindNoted has read.
 func TestSwapCalls(t *testing.T) {
 	for _, f := range callForms {
-		indexes := f.name == callForms[0].name
+		indexes := f.name == callForms[1].name
 		for _, c := range []struct {
 			name   string
 			next   tokenstore.OAuthToken

@@ -16,8 +16,9 @@ import (
 
 // The URL parameters of [URLOptions]. An adapter refuses those that do not apply to it.
 const (
-	ParamPepperFile = "pepper_file"
-	ParamRotating   = "rotating" // for an index of documents
+	ParamPepperFile  = "pepper_file"
+	ParamRotating    = "rotating"     // for an index of documents
+	ParamAccessIndex = "access_index" // for an index of entries
 )
 
 // maxPepper is the maximum length of a pepper in bytes.
@@ -26,7 +27,7 @@ const maxPepper = 4096
 // URLOptions returns the options from the URL parameters that mean the same for every store
 // over a secret manager. pepper_file names the file that holds the pepper, see [WithPepper]; a
 // line break at the end of the file is not part of the pepper. rotating=true is
-// [WithRotating].
+// [WithRotating], and access_index=true is [WithAccessIndex].
 func URLOptions(u *url.URL) ([]Option, error) {
 	query := u.Query()
 	var options []Option
@@ -44,11 +45,16 @@ func URLOptions(u *url.URL) ([]Option, error) {
 		}
 		options = append(options, WithPepper(pepper))
 	}
-	switch text := query.Get(ParamRotating); {
-	case text == "true":
-		options = append(options, WithRotating())
-	case text != "false" && query.Has(ParamRotating):
-		return nil, invalid(ParamRotating, errors.New("must be true or false"))
+	for _, flag := range []struct {
+		name   string
+		option func() Option
+	}{{ParamRotating, WithRotating}, {ParamAccessIndex, WithAccessIndex}} {
+		switch text := query.Get(flag.name); {
+		case text == "true":
+			options = append(options, flag.option())
+		case text != "false" && query.Has(flag.name):
+			return nil, invalid(flag.name, errors.New("must be true or false"))
+		}
 	}
 	return options, nil
 }

@@ -34,10 +34,12 @@ func TestURLOptions(t *testing.T) {
 			t.Errorf("%q: %v", filepath.Base(path), err)
 		}
 	}
-	for text, want := range map[string]int{"true": 1, "false": 0, "": -1, "1": -1, "fake-secret": -1} {
-		options, err := secretstore.URLOptions(&url.URL{Scheme: "x", RawQuery: url.Values{secretstore.ParamRotating: {text}}.Encode()})
-		if (err != nil) != (want < 0) || err == nil && len(options) != want || err != nil && (!errors.Is(err, tokenstore.ErrInvalidArgument) || strings.Contains(err.Error(), "fake")) {
-			t.Errorf("rotating=%q: %d options, %v", text, len(options), err)
+	for _, parameter := range []string{secretstore.ParamRotating, secretstore.ParamAccessIndex} {
+		for text, want := range map[string]int{"true": 1, "false": 0, "": -1, "1": -1, "fake-secret": -1} {
+			options, err := secretstore.URLOptions(&url.URL{Scheme: "x", RawQuery: url.Values{parameter: {text}}.Encode()})
+			if (err != nil) != (want < 0) || err == nil && len(options) != want || err != nil && (!errors.Is(err, tokenstore.ErrInvalidArgument) || strings.Contains(err.Error(), "fake")) {
+				t.Errorf("%s=%q: %d options, %v", parameter, text, len(options), err)
+			}
 		}
 	}
 	if options, err := secretstore.URLOptions(&url.URL{}); err != nil || len(options) != 0 {

@@ -91,5 +91,5 @@ func Example_open() {
 	_, err := tokenstore.Open(context.Background(), "vault://secret/tokenstore?token=never-here")
 	fmt.Println(err)
 	// Output:
-	// open vault: invalid argument: unknown parameter "token"; known are mount, namespace, reads, pepper_file
+	// open vault: invalid argument: unknown parameter "token"; known are mount, namespace, reads, pepper_file, access_index
 }

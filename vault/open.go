@@ -43,7 +43,7 @@ const (
 
 // openURL opens the store that a URL names; see the package comment.
 func openURL(ctx context.Context, u *url.URL) (tokenstore.OpenStore, error) {
-	if err := tokenstore.CheckParams(u, "mount", "namespace", "reads", secretstore.ParamPepperFile); err != nil {
+	if err := tokenstore.CheckParams(u, "mount", "namespace", "reads", secretstore.ParamPepperFile, secretstore.ParamAccessIndex); err != nil {
 		return nil, err
 	}
 	options, err := urlOptions(u)

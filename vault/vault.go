@@ -16,8 +16,8 @@
 //
 // [tokenstore.Open] takes vault://mount/prefix?namespace=N&reads=R; everything but the
 // mount is optional. A mount with slashes is written as vault:///prefix?mount=M. reads
-// is "any" (the default), "own" or "active"; see [Reads]. pepper_file is as in
-// [secretstore.URLOptions]. The server comes from VAULT_ADDR, VAULT_CACERT and the
+// is "any" (the default), "own" or "active"; see [Reads]. pepper_file and access_index are as
+// in [secretstore.URLOptions]. The server comes from VAULT_ADDR, VAULT_CACERT and the
 // client's other variables. The credentials are the first that is set of VAULT_TOKEN,
 // the file VAULT_TOKEN_FILE, AppRole (VAULT_ROLE_ID with VAULT_SECRET_ID or
 // VAULT_SECRET_ID_FILE) and Kubernetes (VAULT_KUBERNETES_ROLE, with the service
@@ -36,6 +36,11 @@
 // driver_version is the version that the write made, which reveals a rollback,
 // driver_exact keeps numbers that Vault would round, and driver_deleted marks a deleted
 // secret. Reads leave them out.
+//
+// The index has no access token of a token with another key, since it changes hourly. A
+// find by one that the process has not seen reads tokens, 200 at a time, until it has found
+// it, and needs permission to list; see [secretstore.WithoutAccessIndex] and, for programs
+// that do so often, [secretstore.WithAccessIndex].
 //
 // # Errors
 //
@@ -86,7 +91,7 @@ func New(client *api.Client, options ...Option) (*secretstore.Store, error) {
 }
 
 func newStore(s *secrets, c config) (*secretstore.Store, error) {
-	own := []secretstore.Option{secretstore.WithName(storeName), secretstore.WithEntries(), secretstore.WithPrefix(c.prefix)}
+	own := []secretstore.Option{secretstore.WithName(storeName), secretstore.WithEntries(), secretstore.WithoutAccessIndex(), secretstore.WithPrefix(c.prefix)}
 	return secretstore.New(s, append(own, c.store...)...)
 }
 

@@ -6,6 +6,7 @@ package drivertest
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"example.com/tokenstore/driver"
@@ -35,11 +36,17 @@ var (
 )
 
 // Inject returns secrets whose calls fail as fault says. Inject calls fault once per
-// call. If calls are concurrent, fault must be safe for concurrent use; otherwise it
-// is called in the order of their numbers.
+// call, and never twice at once, so that fault needs no lock for what it remembers.
+// It must not itself call the secrets that Inject returned.
 func Inject(secrets driver.Secrets, fault func(Call) Outcome) driver.Secrets {
+	var mu sync.Mutex
+	alone := func(call Call) Outcome {
+		mu.Lock()
+		defer mu.Unlock()
+		return fault(call)
+	}
 	return Intercept(secrets, func(ctx context.Context, call Call, do func(context.Context) error) error {
-		outcome := fault(call)
+		outcome := alone(call)
 		if outcome.Err == nil {
 			return do(ctx)
 		}

@@ -59,6 +59,7 @@ func suite(t *testing.T) enginetest.Suite {
 func TestModel(t *testing.T) {
 	t.Parallel() // It waits for the server most of the time.
 	s := suite(t)
+	s.ModelOptions.WithoutAccessIndex = true
 	s.ModelOptions.Operations = max(100, wantedOperations()/100)
 	s.Model(t)
 }
@@ -132,7 +133,7 @@ func TestCrash(t *testing.T) {
 }
 
 func entries(secrets driver.Secrets, options ...secretstore.Option) (*secretstore.Store, error) {
-	return secretstore.New(secrets, append(options, secretstore.WithEntries())...)
+	return secretstore.New(secrets, append([]secretstore.Option{secretstore.WithEntries(), secretstore.WithoutAccessIndex()}, options...)...)
 }
 
 // below is a driver whose names are all below its own folder: the suites ask for a new,

@@ -77,7 +77,7 @@ func newVault(*testing.T) *service {
 	return &service{
 		clock: clock, calls: func() map[string]int { return maps.Clone(made) },
 		open: func(...secretstore.Option) (*secretstore.Store, error) { // Entries cost nothing.
-			return secretstore.New(secrets, secretstore.WithEntries(), secretstore.WithClock(clock.Now),
+			return secretstore.New(secrets, secretstore.WithEntries(), secretstore.WithoutAccessIndex(), secretstore.WithClock(clock.Now),
 				secretstore.WithObserver(func(_ context.Context, c secretstore.Call) { made[c.Op]++ }))
 		},
 		words: []word{{"get", "read", "reads"}, {"put", "write", "writes"}, {"delete", "delete", "deletes"}},

@@ -117,7 +117,7 @@ func (g *gated) Put(ctx context.Context, s driver.Secret) (string, error) {
 // TestALoginThatEndsIsOneError: from some call on, the service takes the login no more.
 // The rows that follow are not written, and none is refused or lost.
 func TestALoginThatEndsIsOneError(t *testing.T) {
-	for _, calls := range []int64{40, 80, 120, 200, 300, 500, 800} {
+	for _, calls := range []int64{40, 80, 120, 200, 300, 500, 700} {
 		gate := &gated{Secrets: memory.New(), refuse: driver.ErrDenied}
 		gate.left.Store(calls)
 		destination, err := secretstore.New(gate)

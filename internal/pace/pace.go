@@ -59,27 +59,27 @@ func New(rate float64, now func() time.Time, sleep func(context.Context, time.Du
 // Do calls write in its turn, and again in a later one while it fails with an error that
 // matches driver.ErrThrottled. cost is how many writes it counts as.
 func (l *Limiter) Do(ctx context.Context, cost float64, write func() error) error {
-	begun := l.now()
+	begun, slept := l.now(), time.Duration(0)
 	for {
-		if err := l.wait(ctx, cost); err != nil {
+		left := l.turn(cost).Sub(l.now())
+		if err := l.wait(ctx, left); err != nil {
 			return err
 		}
+		slept += max(left, 0)
 		err := write()
 		throttled := errors.Is(err, driver.ErrThrottled)
 		l.answered(throttled)
-		if !throttled || l.now().Sub(begun) > patience {
+		// A clock that does not follow the sleeps must not keep a write here for ever.
+		if !throttled || max(slept, l.now().Sub(begun)) > patience {
 			return err
 		}
 	}
 }
 
-// wait waits for the turn of a write.
-func (l *Limiter) wait(ctx context.Context, cost float64) error {
-	turn := l.turn(cost)
-	for left := turn.Sub(l.now()); left > 0; left = turn.Sub(l.now()) {
-		if err := l.sleep(ctx, left); err != nil {
-			return err
-		}
+// wait waits for a turn that is that far away.
+func (l *Limiter) wait(ctx context.Context, left time.Duration) error {
+	if left > 0 {
+		return l.sleep(ctx, left)
 	}
 	return ctx.Err()
 }

@@ -129,3 +129,16 @@ func TestGivesUp(t *testing.T) {
 		}
 	})
 }
+
+// TestClockThatDoesNotFollowSleeps has a caller whose sleeps take no time, as in tests.
+func TestClockThatDoesNotFollowSleeps(t *testing.T) {
+	now, sleeps := time.Unix(1_700_000_000, 0), 0
+	l := pace.New(0, func() time.Time { return now }, func(ctx context.Context, _ time.Duration) error {
+		sleeps++
+		return ctx.Err()
+	})
+	err := l.Do(t.Context(), 1, func() error { return driver.ErrThrottled })
+	if !errors.Is(err, driver.ErrThrottled) || sleeps > 1000 {
+		t.Errorf("%d sleeps, %v", sleeps, err)
+	}
+}

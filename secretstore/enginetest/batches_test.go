@@ -30,6 +30,7 @@ func TestBatches(t *testing.T) {
 		options enginetest.BatchOptions
 	}{
 		{"entries", newMemory, engineWith(secretstore.WithEntries()), enginetest.BatchOptions{}},
+		{"entries without access", newMemory, engineWith(secretstore.WithEntries(), secretstore.WithoutAccessIndex()), enginetest.BatchOptions{WithoutAccessIndex: true}},
 		{"document", batched, engineWith(secretstore.WithDocument(1)), enginetest.BatchOptions{MaxSize: size}},
 		{"document 16", newMemory, engineWith(secretstore.WithDocument(16)), enginetest.BatchOptions{}},
 		{"without access index", batched, engineWith(secretstore.WithDocument(1), secretstore.WithoutAccessIndex(), secretstore.WithPepper(pepper)), enginetest.BatchOptions{Pepper: pepper, WithoutAccessIndex: true, MaxSize: size}},

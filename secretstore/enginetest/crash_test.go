@@ -38,6 +38,12 @@ func TestCrashEntries(t *testing.T) {
 	enginetest.Crash(t, newMemory, engineWith(secretstore.WithEntries()), enginetest.CrashOptions{Every: every()})
 }
 
+func TestCrashEntriesWithoutAccess(t *testing.T) {
+	t.Parallel()
+	adaptertest.OneAtATime(t)
+	enginetest.Crash(t, newMemory, engineWith(secretstore.WithEntries(), secretstore.WithoutAccessIndex()), enginetest.CrashOptions{Every: every()})
+}
+
 func TestCrashDocument(t *testing.T) {
 	t.Parallel()
 	adaptertest.OneAtATime(t)

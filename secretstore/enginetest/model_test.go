@@ -20,6 +20,13 @@ func TestModelEntries(t *testing.T) {
 	enginetest.Model(t, newConsole, engineWith(secretstore.WithEntries()), enginetest.ModelOptions{Service: consoleService(), Operations: operations()})
 }
 
+// TestModelEntriesWithoutAccess is Vault's form.
+func TestModelEntriesWithoutAccess(t *testing.T) {
+	t.Parallel()
+	enginetest.Model(t, newConsole, engineWith(secretstore.WithEntries(), secretstore.WithoutAccessIndex()),
+		enginetest.ModelOptions{Service: consoleService(), Operations: operations(), WithoutAccessIndex: true})
+}
+
 func TestModelDocument(t *testing.T) {
 	t.Parallel()
 	enginetest.Model(t, newConsole, engineWith(secretstore.WithDocument(1)), enginetest.ModelOptions{Service: consoleService(), Operations: operations()})

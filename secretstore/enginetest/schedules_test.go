@@ -29,6 +29,19 @@ func TestSchedulesEntries(t *testing.T) {
 	schedules(t, secretstore.WithEntries())
 }
 
+// TestSchedulesEntriesWithoutAccess uses entries without access tokens, where one process in
+// two indexes them all the same.
+func TestSchedulesEntriesWithoutAccess(t *testing.T) {
+	schedules(t, secretstore.WithEntries(), func(o *enginetest.ScheduleOptions) {
+		o.Own = func(process string) []secretstore.Option {
+			if process == "p1" {
+				return []secretstore.Option{secretstore.WithAccessIndex()}
+			}
+			return []secretstore.Option{secretstore.WithoutAccessIndex()}
+		}
+	})
+}
+
 func TestSchedulesDocument(t *testing.T) {
 	schedules(t, secretstore.WithDocument(1))
 }

@@ -7,7 +7,7 @@ path "secret/data/tokenstore/*" {
   denied_parameters = { "version" = [] }
 }
 
-# GetTokens lists.
+# GetTokens lists, and so does a find by an access token that the index leaves out.
 path "secret/metadata/tokenstore/*" {
   capabilities = ["list"]
 }
