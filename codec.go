@@ -18,7 +18,6 @@ import (
 type field struct {
 	name       string
 	credential bool
-	of         func(*OAuthToken) *string
 }
 
 const (
@@ -29,15 +28,33 @@ const (
 
 // fields are the string fields, by the names that the SDKs use.
 var fields = []field{
-	{"id", false, func(t *OAuthToken) *string { return &t.ID }},
-	{"user_name", false, func(t *OAuthToken) *string { return &t.UserName }},
-	{"client_id", true, func(t *OAuthToken) *string { return &t.ClientID }},
-	{"client_secret", true, func(t *OAuthToken) *string { return &t.ClientSecret }},
-	{"refresh_token", true, func(t *OAuthToken) *string { return &t.RefreshToken }},
-	{accessField, true, func(t *OAuthToken) *string { return &t.AccessToken }},
-	{"grant_token", true, func(t *OAuthToken) *string { return &t.GrantToken }},
-	{"redirect_url", false, func(t *OAuthToken) *string { return &t.RedirectURL }},
-	{"api_domain", false, func(t *OAuthToken) *string { return &t.APIDomain }},
+	{"id", false}, {"user_name", false}, {"client_id", true}, {"client_secret", true}, {"refresh_token", true},
+	{accessField, true}, {"grant_token", true}, {"redirect_url", false}, {"api_domain", false},
+}
+
+// field returns the string field of t with that name, or nil if there is none.
+func (t *OAuthToken) field(name string) *string {
+	switch name {
+	case "id":
+		return &t.ID
+	case "user_name":
+		return &t.UserName
+	case "client_id":
+		return &t.ClientID
+	case "client_secret":
+		return &t.ClientSecret
+	case "refresh_token":
+		return &t.RefreshToken
+	case accessField:
+		return &t.AccessToken
+	case "grant_token":
+		return &t.GrantToken
+	case "redirect_url":
+		return &t.RedirectURL
+	case "api_domain":
+		return &t.APIDomain
+	}
+	return nil
 }
 
 // EncodeToken returns the token's stored form: one flat JSON object in which
@@ -61,7 +78,7 @@ func EncodeFields(t OAuthToken, object *driver.Object) {
 		object.Set(expiryField, "") // It belongs to the access token that is replaced.
 	}
 	for _, f := range fields {
-		object.Set(f.name, *f.of(&t))
+		object.Set(f.name, *t.field(f.name))
 	}
 	if _, err := decodeExpiry(*object); err == nil || !t.Expiry.IsZero() {
 		object.Set(expiryField, FormatExpiry(t.Expiry))
@@ -90,16 +107,29 @@ func DecodeToken(data []byte) (OAuthToken, error) {
 // that names those.
 func DecodeFields(object driver.Object) (OAuthToken, error) {
 	var t OAuthToken
-	var faults []error
-	for _, f := range fields {
-		text, err := object.Text(f.name)
-		if err != nil {
-			faults = append(faults, fmt.Errorf("field %s: %w", f.name, err))
+	faulty := false
+	for _, stored := range object.WithPrefix("") {
+		if field := t.field(stored.Name); field != nil {
+			text, err := stored.Text()
+			*field, faulty = text, faulty || err != nil
 		}
-		*f.of(&t) = text
 	}
 	t.Expiry, _ = decodeExpiry(object) // What cannot be understood is unknown.
-	return t, errors.Join(faults...)
+	if faulty {
+		return t, fieldFaults(object)
+	}
+	return t, nil
+}
+
+// fieldFaults returns an error that names the fields that cannot be understood.
+func fieldFaults(object driver.Object) error {
+	var faults []error
+	for _, f := range fields {
+		if _, err := object.Text(f.name); err != nil {
+			faults = append(faults, fmt.Errorf("field %s: %w", f.name, err))
+		}
+	}
+	return errors.Join(faults...)
 }
 
 // decodeExpiry decodes the expiry of a stored token.
@@ -168,7 +198,7 @@ func ParseExpiry(text string) (time.Time, error) {
 // stored: a field is not valid UTF-8, or the expiry is before 1970 or after 2286.
 func (t OAuthToken) Validate() error {
 	for _, f := range fields {
-		if !utf8.ValidString(*f.of(&t)) {
+		if !utf8.ValidString(*t.field(f.name)) {
 			return fmt.Errorf("%w: %s is not valid UTF-8", ErrInvalidToken, f.name)
 		}
 	}

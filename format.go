@@ -17,7 +17,7 @@ import (
 func (t OAuthToken) Credentials() []string {
 	var set []string
 	for _, f := range fields {
-		if f.credential && *f.of(&t) != "" {
+		if f.credential && *t.field(f.name) != "" {
 			set = append(set, f.name)
 		}
 	}

@@ -46,13 +46,14 @@ func grantThenRefresh(t OAuthToken) []Key {
 
 // KeysOf returns all keys of t, in this order: user, refresh, grant, access.
 func KeysOf(t OAuthToken) []Key {
-	var keys []Key
-	for _, k := range []Key{
+	all := [...]Key{
 		{Kind: UserKey, Value: t.UserName},
 		{Kind: RefreshKey, Value: t.RefreshToken},
 		{Kind: GrantKey, Value: t.GrantToken},
 		{Kind: AccessKey, Value: t.AccessToken},
-	} {
+	}
+	keys := make([]Key, 0, len(all))
+	for _, k := range all {
 		if k.Value != "" {
 			keys = append(keys, k)
 		}
@@ -102,8 +103,8 @@ func Holds(t OAuthToken, k Key) bool {
 func Update(stored, token OAuthToken) OAuthToken {
 	updated := stored
 	for _, f := range fields {
-		if text := *f.of(&token); text != "" && f.name != "id" {
-			*f.of(&updated) = text
+		if text := *token.field(f.name); text != "" && f.name != "id" {
+			*updated.field(f.name) = text
 		}
 	}
 	switch {

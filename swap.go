@@ -81,7 +81,7 @@ func CheckSwap(old Noted, next OAuthToken, note string) error {
 	}
 	for _, t := range []OAuthToken{old.OAuthToken, next} {
 		for _, f := range fields {
-			if text := *f.of(&t); f.credential && f.name != "client_id" && len(text) >= leastSecret && strings.Contains(note, text) {
+			if text := *t.field(f.name); f.credential && f.name != "client_id" && len(text) >= leastSecret && strings.Contains(note, text) {
 				return fmt.Errorf("%w: the note must not contain the %s: notes are shown and logged", ErrInvalidArgument, f.name)
 			}
 		}

@@ -6,8 +6,10 @@ package awssm
 import (
 	"bytes"
 	"crypto/rand"
+	"slices"
 
 	"example.com/tokenstore/driver"
+	"example.com/tokenstore/internal/escape"
 )
 
 const (
@@ -42,12 +44,46 @@ func decode(value []byte) []byte {
 	if !bytes.Contains(value, []byte(driver.Reserved)) {
 		return value
 	}
+	if cut, ok := withoutNonce(value); ok {
+		return cut
+	}
 	object, err := driver.DecodeObject(value)
 	if err != nil || len(object.WithPrefix(driver.Reserved)) == 0 {
 		return value
 	}
 	object.SetPrefix(driver.Reserved, nil)
 	return object.Encode()
+}
+
+// nonceBegin begins the field of the nonce.
+var nonceBegin = []byte(`"` + nonceField + `":"`)
+
+// withoutNonce cuts the nonce from stored data without decoding it, which every read of a
+// secret would pay for. It reports false unless the nonce is a field of the object itself, as
+// encode writes it, and the only field of this package.
+func withoutNonce(value []byte) ([]byte, bool) {
+	begin := bytes.Index(value, nonceBegin)
+	if begin < 1 || value[0] != '{' || bytes.IndexByte(value[1:begin], '{') >= 0 {
+		return nil, false // It may be in an object within the object.
+	}
+	end := begin + len(nonceBegin)
+	for end < len(value) && escape.Alphanumeric(value[end]) {
+		end++
+	}
+	rest := value[min(end+1, len(value)):]
+	if end == len(value) || value[end] != '"' || bytes.Contains(rest, []byte(driver.Reserved)) {
+		return nil, false
+	}
+	before := value[:begin]
+	switch {
+	case bytes.HasPrefix(rest, []byte(`,"`)) && (begin == 1 || value[begin-1] == ','):
+		rest = rest[1:]
+	case bytes.HasPrefix(rest, []byte("}")) && bytes.HasSuffix(before, []byte(`",`)):
+		before = before[:begin-1]
+	default:
+		return nil, false
+	}
+	return slices.Concat(before, rest), true
 }
 
 // valueOf returns a secret's value; a person may have stored it as binary.

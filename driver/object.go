@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 )
@@ -80,57 +81,8 @@ func decodeField(name string, value json.RawMessage) Field {
 	return Field{Name: name, value: compact.String(), raw: true}
 }
 
-// scan decodes an object in the form that Encode usually writes: strings without
-// escapes, in order of their names. It reports false for any other. It is many times
-// faster than encoding/json.
-func scan(data string) ([]Field, bool) {
-	if data == "{}" {
-		return nil, true
-	}
-	data, ok := strings.CutPrefix(data, "{")
-	fields := make([]Field, 0, 1+strings.Count(data, `":`))
-	for ok {
-		var f Field
-		if f.Name, data, ok = scanString(data); !ok || len(data) == 0 || data[0] != ':' {
-			return nil, false
-		}
-		if f.value, data, ok = scanString(data[1:]); !ok || len(data) == 0 {
-			return nil, false
-		}
-		if n := len(fields); n > 0 && f.Name <= fields[n-1].Name {
-			return nil, false
-		}
-		fields = append(fields, f)
-		if data[0] == '}' {
-			return fields, data == "}"
-		}
-		ok = data[0] == ','
-		data = data[1:]
-	}
-	return nil, false
-}
-
-// scanString cuts a plain JSON string from the beginning of data.
-func scanString(data string) (text, rest string, ok bool) {
-	if len(data) == 0 || data[0] != '"' {
-		return "", "", false
-	}
-	end := strings.IndexByte(data[1:], '"')
-	if end < 0 || !plain(data[1:1+end]) {
-		return "", "", false
-	}
-	return data[1 : 1+end], data[end+2:], true
-}
-
 // plain reports whether text needs no escapes in a JSON string.
-func plain(text string) bool {
-	for i := range len(text) {
-		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
-			return false
-		}
-	}
-	return true
-}
+func plain(text string) bool { return plainLen(text) == len(text) }
 
 // Encode returns the object as JSON. Equal objects give equal data.
 func (o Object) Encode() []byte {
@@ -250,11 +202,9 @@ func (o Object) Clone() Object { return Object{slices.Clone(o.fields)} }
 // slice belongs to the Object and is valid until the Object changes.
 func (o Object) WithPrefix(prefix string) []Field {
 	first, _ := o.at(prefix)
-	n := 0
-	for first+n < len(o.fields) && strings.HasPrefix(o.fields[first+n].Name, prefix) {
-		n++
-	}
-	return o.fields[first : first+n : first+n]
+	rest := o.fields[first:]
+	n := sort.Search(len(rest), func(i int) bool { return !strings.HasPrefix(rest[i].Name, prefix) })
+	return rest[:n:n]
 }
 
 // SetPrefix replaces the fields whose names begin with prefix by fields, which must be

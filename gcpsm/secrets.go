@@ -30,9 +30,10 @@ type secrets struct {
 
 	lastAdded atomic.Pointer[added] // by this process
 
-	mu    sync.Mutex
-	locks keylock.Locks
-	known map[string]memory
+	mu         sync.Mutex
+	locks      keylock.Locks
+	known      map[string]memory
+	knownBytes int // of the data in known
 
 	marks marks
 }
@@ -125,8 +126,8 @@ const (
 	// freshFor is how recently a version must have been read to rule out that the
 	// secret was deleted and created again since.
 	freshFor = 5 * time.Second
-	// maxKnown limits how many secrets are remembered.
-	maxKnown = 20_000
+	// maxKnown and maxKnownBytes limit how many secrets are remembered, and their data.
+	maxKnown, maxKnownBytes = 20_000, 16 << 20
 )
 
 // memory is what this process knows of a secret.
@@ -186,16 +187,25 @@ func (s *secrets) remember(id string, h *history, head version, end int64, read,
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if head.state != stored {
-		delete(s.known, id)
+		s.drop(id)
 		return
 	}
 	if old, ok := s.known[id]; ok && old.looked.After(looked) {
 		return // Another call looked later.
 	}
-	if len(s.known) >= maxKnown {
+	s.drop(id)
+	if len(s.known) >= maxKnown || s.knownBytes+len(head.data) > maxKnownBytes {
 		clear(s.known)
+		s.knownBytes = 0
 	}
 	s.known[id] = memory{position{head, end, h.floor}, read, looked}
+	s.knownBytes += len(head.data)
+}
+
+// drop forgets a secret. The caller holds the lock.
+func (s *secrets) drop(id string) {
+	s.knownBytes -= len(s.known[id].head.data)
+	delete(s.known, id)
 }
 
 func (s *secrets) recall(id string) (memory, bool) {
@@ -208,7 +218,7 @@ func (s *secrets) recall(id string) (memory, bool) {
 func (s *secrets) forget(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.known, id)
+	s.drop(id)
 }
 
 // acquire waits until this process has no other write to the secret in progress:

@@ -53,6 +53,11 @@ func TestPageRoundTrip(t *testing.T) {
 		if !slices.Equal(again.all(), p.all()) || again.layout != p.layout || again.sealed != p.sealed || !slices.Equal(again.filled, p.filled) {
 			t.Fatalf("%s read as %+v", data, again)
 		}
+		for _, h := range p.all() { // By the places of the keys, and without.
+			if !slices.Equal(again.marks(h.key), p.marks(h.key)) {
+				t.Fatalf("%s has the hints %v of %s, want %v", data, again.marks(h.key), h.key, p.marks(h.key))
+			}
+		}
 		if second := again.stored().encode(); !bytes.Equal(second, data) {
 			t.Fatalf("written again:\n%s\n%s", second, data)
 		}
@@ -99,6 +104,13 @@ func FuzzPage(f *testing.F) {
 		}
 		if !json.Valid(data) {
 			t.Fatalf("read %q, which is no JSON", data)
+		}
+		without := *p
+		without.places = nil
+		for _, h := range p.all() {
+			if !slices.Equal(p.marks(h.key), without.marks(h.key)) {
+				t.Fatalf("hints %v by the places of the keys, %v without", p.marks(h.key), without.marks(h.key))
+			}
 		}
 		// A claim and its release keep everything else.
 		before := p.all()

@@ -70,6 +70,8 @@ type Document struct {
 	source
 	initial layout // Of a new index, without its epoch.
 
+	kept kept // documents that were decoded
+
 	mu       sync.Mutex
 	known    layout // The layout seen last; fan-out 0 if none.
 	seenAt   time.Time
@@ -90,6 +92,7 @@ func WithFanout(fanout int) DocumentOption {
 // [Sizer] and [Omitter].
 func NewDocument(secrets driver.Secrets, c Config, options ...DocumentOption) Index {
 	x := &Document{source: newSource(secrets, c), initial: layout{fanout: 1}}
+	x.reader.Decode = x.answered
 	for _, o := range options {
 		o(x)
 	}
@@ -211,7 +214,7 @@ func (x *Document) readPage(ctx context.Context, name string) (*page, error) {
 	if err != nil {
 		return nil, err
 	}
-	return decodePage(o, name == x.root())
+	return x.page(o)
 }
 
 // readPages reads documents.
@@ -222,7 +225,7 @@ func (x *Document) readPages(ctx context.Context, names []string) ([]*page, erro
 	}
 	pages := make([]*page, len(objects))
 	for i, o := range objects {
-		if pages[i], err = decodePage(o, o.name == x.root()); err != nil {
+		if pages[i], err = x.page(o); err != nil {
 			return nil, err
 		}
 	}

@@ -31,7 +31,8 @@ const HashLen = 26
 // value, or of HMAC-SHA-256 if there is a pepper, in lower-case base32. It is
 // also the ID that is derived from the key.
 func Hash(k tokenstore.Key, pepper []byte) string {
-	message := []byte(string(k.Kind) + "\x00" + k.Value)
+	message := make([]byte, 0, 128) // Enough for most, and it stays on the stack.
+	message = append(append(append(message, k.Kind...), 0), k.Value...)
 	if len(pepper) == 0 {
 		sum := sha256.Sum256(message)
 		return escape.Base32(sum[:16])

@@ -23,7 +23,8 @@ type object struct {
 	name, revision string
 	generation     int64
 	size           int
-	restored       bool // somebody has put an older version back
+	restored       bool  // somebody has put an older version back
+	decoded        *page // of a document whose revision was decoded before; nil otherwise
 }
 
 func absent(name string) object { return object{name: name} }

@@ -70,6 +70,8 @@ type page struct {
 	filled  []int       // Root only: the numbers of the documents, in order.
 	retired retirements // Root only.
 	part    int         // Its number, in split only.
+	places  []place     // Where the keys are; nil if that is not known.
+	shared  bool        // Others have the same fields and places, see own.
 	// lacking says that an older version of the page was put back, and no repair has run
 	// since: hints that were claimed in between are missing.
 	lacking bool
@@ -92,16 +94,13 @@ func (p *page) last() time.Time {
 // marks returns the hints of a key, in order of arrival.
 func (p *page) marks(key string) marks {
 	var found marks
-	for _, f := range p.ids() {
-		if !mayHold(f, key) {
-			continue
-		}
+	p.holders(key, func(f driver.Field) {
 		for _, h := range hintsOf(idOf(f), textOf(f)) {
 			if h.key == key {
 				found = append(found, h.mark)
 			}
 		}
-	}
+	})
 	found.sort()
 	return found
 }
@@ -129,6 +128,7 @@ func (p *page) replace(key, id string, m marks) {
 	for _, hint := range m {
 		hints = append(hints, held{key, hint})
 	}
+	p.own()
 	p.setID(id, encodeHints(id, hints))
 }
 
@@ -166,8 +166,10 @@ func (p *page) decode(root bool) (err error) {
 			return err
 		}
 	}
-	for _, f := range p.ids() {
-		if !parseHints(idOf(f), textOf(f), func(string, mark) {}) {
+	ids := p.ids()
+	p.places = make([]place, 0, 2*len(ids))
+	for i, f := range ids {
+		if !parseHints(idOf(f), textOf(f), func(key string, _ mark) { p.places = append(p.places, place{beginOf(key), i}) }) {
 			return errHints
 		}
 	}

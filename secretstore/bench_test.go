@@ -1,10 +1,17 @@
 package secretstore_test
 
 import (
+	"bytes"
+	"context"
+	"encoding/json"
 	"fmt"
+	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/driver"
 	"example.com/tokenstore/driver/memory"
 	"example.com/tokenstore/secretstore"
 )
@@ -52,6 +59,97 @@ func BenchmarkFindByRefreshToken(b *testing.B) {
 		_, err := s.FindToken(b.Context(), client(tokenstore.OAuthToken{RefreshToken: fmt.Sprintf("new-refresh%d", i%1000)}))
 		return err
 	})
+}
+
+// BenchmarkFindsInOneDocument has the hints of 1,000 tokens, about 64 KiB, in one document that
+// nobody writes between the finds. The service's answers cost nothing, not even the copy of 64
+// KiB that package memory makes: only the engine is measured.
+func BenchmarkFindsInOneDocument(b *testing.B) {
+	store := open(b, &free{Secrets: memory.New()}, secretstore.WithDocument(1), secretstore.WithoutAccessIndex())
+	if _, err := store.SaveTokens(b.Context(), newTokens(1000)); err != nil {
+		b.Fatal(err)
+	}
+	for name, query := range map[string]func(n int) tokenstore.OAuthToken{
+		"by user": func(n int) tokenstore.OAuthToken { return tokenstore.OAuthToken{UserName: fmt.Sprintf("new%d", n)} },
+		"by refresh token": func(n int) tokenstore.OAuthToken {
+			return client(tokenstore.OAuthToken{RefreshToken: fmt.Sprintf("new-refresh%d", n)})
+		},
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				if _, err := store.FindToken(b.Context(), query(i%1000)); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// free answers again with what it answered before, until that is replaced. It is not safe for
+// concurrent use while secrets are written.
+type free struct {
+	*memory.Secrets
+	answers sync.Map // driver.Secret by name
+}
+
+func (f *free) Get(ctx context.Context, name string) (driver.Secret, error) {
+	if answer, ok := f.answers.Load(name); ok {
+		return answer.(driver.Secret), nil
+	}
+	secret, err := f.Secrets.Get(ctx, name)
+	if err == nil {
+		f.answers.Store(name, secret)
+	}
+	return secret, err
+}
+
+func (f *free) Put(ctx context.Context, secret driver.Secret) (string, error) {
+	f.answers.Delete(secret.Name)
+	return f.Secrets.Put(ctx, secret)
+}
+
+// BenchmarkFindLongToken finds a token with all fields, in the lengths that Zoho gives them:
+// as the store writes it, and as a person leaves it in an editor.
+func BenchmarkFindLongToken(b *testing.B) {
+	token := tokenstore.OAuthToken{
+		UserName: "somebody.with.a.name@example.com:60012345678", ClientID: "1000." + strings.Repeat("C", 30), ClientSecret: strings.Repeat("5", 42),
+		RefreshToken: "1000." + strings.Repeat("r", 32) + "." + strings.Repeat("f", 32), AccessToken: "1000." + strings.Repeat("a", 32) + "." + strings.Repeat("c", 32),
+		GrantToken: "1000." + strings.Repeat("g", 32) + "." + strings.Repeat("d", 32), RedirectURL: "https://example.com/oauth/callback", APIDomain: "https://www.zohoapis.eu",
+		Expiry: time.UnixMilli(1_800_000_000_000),
+	}
+	for _, edited := range []bool{false, true} {
+		b.Run(fmt.Sprintf("edited=%v", edited), func(b *testing.B) {
+			secrets := memory.New()
+			store := open(b, secrets)
+			saved, err := store.SaveToken(b.Context(), token)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if edited {
+				name := "tokenstore/tokens/" + saved.ID
+				secret, err := secrets.Get(b.Context(), name)
+				if err != nil {
+					b.Fatal(err)
+				}
+				var indented bytes.Buffer
+				if err := json.Indent(&indented, bytes.Replace(secret.Data, []byte("{"), []byte(`{"user note":"by \"hand\"",`), 1), "", "  "); err != nil {
+					b.Fatal(err)
+				}
+				secrets.Edit(name, indented.Bytes())
+			}
+			find := func() {
+				if found, err := store.FindToken(b.Context(), tokenstore.OAuthToken{UserName: token.UserName}); err != nil || found.APIDomain != token.APIDomain {
+					b.Fatal(found, err)
+				}
+			}
+			find() // The first find after an edit makes sure that it is no stale answer.
+			b.ReportAllocs()
+			for b.Loop() {
+				find()
+			}
+		})
+	}
 }
 
 func BenchmarkSaveAfterRefresh(b *testing.B) {

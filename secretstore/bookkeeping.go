@@ -69,15 +69,13 @@ func text(name string, marks bool, of func(*bookkeeping) *string, in ...state) b
 		func(b *bookkeeping, object driver.Object, name string) { *of(b), _ = object.Text(name) }}
 }
 
-// readBookkeeping returns the bookkeeping in a secret.
-func readBookkeeping(object driver.Object) bookkeeping {
-	var b bookkeeping
+// read reads the bookkeeping in a secret.
+func (b *bookkeeping) read(object driver.Object) {
 	for _, f := range bookkeepingFields {
 		if f.read != nil {
-			f.read(&b, object, f.name)
+			f.read(b, object, f.name)
 		}
 	}
-	return b
 }
 
 // hasBookkeeping reports whether a secret has the bookkeeping of a store: a generation,

@@ -61,7 +61,7 @@ func (s *Store) examine(ctx context.Context, role tokenstore.Role) []tokenstore.
 
 // tokensOnly reads the tokens that the index names.
 func (r *repair) tokensOnly(ctx context.Context) error {
-	for row, err := range r.s.listed(ctx, "check") {
+	for row, err := range r.s.listed(ctx, "check", r.s.readChunks) {
 		if row == nil {
 			return err
 		}

@@ -26,15 +26,22 @@ type attempt struct {
 	rows    map[string]*row
 	started time.Time
 	finding bool // the operation is a find: it may search all tokens, and repairs nothing
-	witness *witness
-	before  map[string]string // by hash of a key: the revisions of its rows at an earlier look
+	own     witness
+	witness *witness // its own, or one that several attempts share
+	hashed  struct {
+		key  tokenstore.Key
+		hash string
+	}
+	before map[string]string // by hash of a key: the revisions of its rows at an earlier look
 	// What a search of all tokens has read, for a key that the index leaves out, and for one
 	// that a person has changed; nil before it.
 	scan, editedScan *scan
 }
 
 func (s *Store) attempt() *attempt {
-	return &attempt{s: s, view: s.index.View(), rows: map[string]*row{}, started: s.wall(), witness: s.witness()}
+	a := &attempt{s: s, view: s.index.View(), rows: map[string]*row{}, started: s.wall(), own: witness{s: s}}
+	a.witness = &a.own
+	return a
 }
 
 // wall returns the wall clock. The monotonic clock stops while a machine is suspended, so
@@ -79,6 +86,15 @@ func (s *Store) FindTokenByID(ctx context.Context, id string) (tokenstore.OAuthT
 		return tokenstore.OAuthToken{}, s.fail(op, id, err)
 	}
 	return r.token, nil
+}
+
+// hash returns the hash of a key. It remembers the last one, for which a find asks again and
+// again.
+func (a *attempt) hash(k tokenstore.Key) string {
+	if a.hashed.hash == "" || a.hashed.key != k {
+		a.hashed.key, a.hashed.hash = k, a.s.hash(k)
+	}
+	return a.hashed.hash
 }
 
 // resolve returns the live row that query matches, by its ID or otherwise by the first
@@ -167,6 +183,13 @@ func (s *Store) OtherPepper() bool { return s.pepperWarned.Load() }
 // load reads the rows that this attempt has not read yet.
 func (a *attempt) load(ctx context.Context, ids []string) error {
 	missing := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { _, ok := a.rows[id]; return ok })
+	switch len(missing) {
+	case 0:
+		return nil
+	case 1:
+		_, err := a.row(ctx, missing[0])
+		return err
+	}
 	rows, err := a.s.readAll(ctx, missing, &permission{})
 	if err != nil {
 		return err
@@ -183,7 +206,7 @@ func (a *attempt) byKey(ctx context.Context, k tokenstore.Key, ownerless bool) (
 	if k.Kind == tokenstore.UserKey {
 		// A user's row usually has the ID that is derived from the user, which needs no
 		// look-up in the index.
-		r, err := a.row(ctx, a.s.hash(k))
+		r, err := a.row(ctx, a.hash(k))
 		if err != nil {
 			return nil, err
 		}
@@ -192,7 +215,7 @@ func (a *attempt) byKey(ctx context.Context, k tokenstore.Key, ownerless bool) (
 			return r, nil
 		}
 	}
-	before := a.before[a.s.hash(k)]
+	before := a.before[a.hash(k)]
 	for range maxLooks {
 		ids, err := a.candidates(ctx, k)
 		if err != nil {
@@ -217,7 +240,7 @@ func (a *attempt) byKey(ctx context.Context, k tokenstore.Key, ownerless bool) (
 
 // candidates returns the escaped IDs of the rows that may have the key.
 func (a *attempt) candidates(ctx context.Context, k tokenstore.Key) ([]string, error) {
-	hash := a.s.hash(k)
+	hash := a.hash(k)
 	found, err := a.view.Lookup(ctx, hash)
 	if err != nil {
 		return nil, err
@@ -248,7 +271,7 @@ func (a *attempt) loadHinted(ctx context.Context, k tokenstore.Key, ids []string
 	}
 	for _, id := range ids {
 		e := evidence{hinted: true}
-		if id == a.s.hash(k) {
+		if id == a.hash(k) {
 			e.derived = keyFields[k.Kind]
 		}
 		if err := a.recognise(ctx, a.rows[id], e); err != nil {
@@ -263,7 +286,7 @@ func (a *attempt) loadHinted(ctx context.Context, k tokenstore.Key, ids []string
 // cannot be moving from one to another. If no row has it, a save gets the damaged row
 // whose ID is derived from the key, to repair it.
 func (a *attempt) pick(k tokenstore.Key, ids []string, ownerless bool) (best *row, settled bool, err error) {
-	derived := a.s.hash(k)
+	derived := a.hash(k)
 	settled = true
 	var mendable *row
 	for _, id := range ids {

@@ -5,6 +5,7 @@ package secretstore
 
 import (
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,6 +17,11 @@ import (
 // backwards; their highest generations, so that it notices when older content is put
 // back; when it first saw a tombstone; which secrets are foreign; and which rows have a key
 // that the index may lack, so that a find by it is cheap.
+//
+// It is bounded: each of the maps, and that of states, has at most 2 * recent.Half entries,
+// which makes some 250 bytes for each token that was met, 400 with a key that the index lacks,
+// and less than 30 MiB for any number of tokens. The index has a bound of its own for the
+// documents that it keeps decoded.
 type known struct {
 	states *staleness.Memory // by secret name
 
@@ -24,7 +30,7 @@ type known struct {
 	tombstones recent.Map[burial]   // by secret name
 	counts     recent.Map[int64]    // the highest generations, by secret name
 	strangers  recent.Map[stranger] // by secret name
-	keys       recent.Map[[]string] // by hash of a key that the index may lack: escaped IDs
+	keys       recent.Map[string]   // by hash of a key that the index may lack: escaped IDs, with spaces between
 }
 
 // stranger is a secret that is not the store's, by what the index said of it then.
@@ -139,21 +145,28 @@ func (k *known) learn(s *Store, r *row) {
 	}
 }
 
+// maxHolders limits how many rows are remembered of one key.
+const maxHolders = 16
+
 func (k *known) hold(hash, id string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	ids, _ := k.keys.Get(hash)
-	if !slices.Contains(ids, id) {
+	held, _ := k.keys.Get(hash)
+	switch ids := strings.Fields(held); {
+	case len(ids) == 0:
+		held = id // The usual case, which takes no memory of its own.
+	case !slices.Contains(ids, id):
 		ids = append(ids, id)
+		held = strings.Join(ids[max(0, len(ids)-maxHolders):], " ")
 	}
-	k.keys.Put(hash, ids)
+	k.keys.Put(hash, held)
 }
 
 // holders returns the escaped IDs of the rows that were seen with a key, by its hash, that
-// the index may lack.
+// the index may lack: of very many, the last ones.
 func (k *known) holders(hash string) []string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	ids, _ := k.keys.Get(hash)
-	return slices.Clone(ids)
+	return strings.Fields(ids)
 }

@@ -36,3 +36,18 @@ func TestLastMetIsRemembered(t *testing.T) {
 		t.Errorf("after %d tokens the first is still remembered", many)
 	}
 }
+
+// TestHoldersOfOneKeyAreBounded gives one access token to many tokens.
+func TestHoldersOfOneKeyAreBounded(t *testing.T) {
+	s := NewMemory()
+	for i := range 1000 {
+		s.known.hold("hash", fmt.Sprint(i))
+		s.known.hold("hash", fmt.Sprint(i)) // A second time changes nothing.
+	}
+	if got := s.known.holders("hash"); len(got) != maxHolders || got[0] != "984" || got[maxHolders-1] != "999" {
+		t.Errorf("the holders are %v, want the last %d", got, maxHolders)
+	}
+	if got := s.known.holders("other"); len(got) != 0 {
+		t.Errorf("the holders of an unknown key are %v", got)
+	}
+}

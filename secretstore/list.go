@@ -23,7 +23,7 @@ const listChunk = 500
 func (s *Store) GetTokens(ctx context.Context) ([]tokenstore.OAuthToken, error) {
 	var rows []*row
 	var faults []error
-	for r, err := range s.listed(ctx, "get tokens") {
+	for r, err := range s.listed(ctx, "get tokens", s.readAhead) {
 		switch {
 		case r != nil && err == nil:
 			rows = append(rows, r)
@@ -46,7 +46,7 @@ func (s *Store) GetTokens(ctx context.Context) ([]tokenstore.OAuthToken, error) 
 func (s *Store) Tokens(ctx context.Context) iter.Seq2[tokenstore.OAuthToken, error] {
 	return func(yield func(tokenstore.OAuthToken, error) bool) {
 		const op = "list tokens"
-		for r, err := range s.listed(ctx, op) {
+		for r, err := range s.listed(ctx, op, s.readChunks) {
 			token := tokenstore.OAuthToken{}
 			switch {
 			case r == nil:
@@ -63,24 +63,72 @@ func (s *Store) Tokens(ctx context.Context) iter.Seq2[tokenstore.OAuthToken, err
 
 // listed yields the row of each token, in the order of the index. A row that cannot be read
 // comes with an error that names it. An error without a row ends the sequence.
-func (s *Store) listed(ctx context.Context, op string) iter.Seq2[*row, error] {
+func (s *Store) listed(ctx context.Context, op string, read func(context.Context, []string) iter.Seq2[[]*row, error]) iter.Seq2[*row, error] {
 	return func(yield func(*row, error) bool) {
 		ids, err := s.list(ctx)
 		if err != nil {
 			yield(nil, err)
 			return
 		}
+		for rows, err := range read(ctx, ids) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if !s.yieldRows(ctx, op, rows, yield) {
+				return
+			}
+		}
+	}
+}
+
+// readChunks yields the rows with the given escaped IDs, chunk by chunk. An error ends the
+// sequence.
+func (s *Store) readChunks(ctx context.Context, ids []string) iter.Seq2[[]*row, error] {
+	return func(yield func([]*row, error) bool) {
 		witness, permission := s.witness(), &permission{}
 		for chunk := range slices.Chunk(ids, listChunk) {
 			rows, err := s.readListed(ctx, chunk, permission)
 			if err == nil {
 				err = witness.recognise(ctx, rows...)
 			}
-			if err != nil {
-				yield(nil, err)
+			if !yield(rows, err) || err != nil {
 				return
 			}
-			if !s.yieldRows(ctx, op, rows, yield) {
+		}
+	}
+}
+
+// readAhead is readChunks for a caller that wants all rows: it reads the next chunk while
+// the caller is busy with one.
+func (s *Store) readAhead(ctx context.Context, ids []string) iter.Seq2[[]*row, error] {
+	if len(ids) <= listChunk {
+		return s.readChunks(ctx, ids)
+	}
+	return func(yield func([]*row, error) bool) {
+		type chunk struct {
+			rows []*row
+			err  error
+		}
+		ctx, cancel := context.WithCancel(ctx)
+		chunks := make(chan chunk)
+		defer func() {
+			cancel()
+			for range chunks { // The reader has ended when the channel is closed.
+			}
+		}()
+		go func() {
+			defer close(chunks)
+			for rows, err := range s.readChunks(ctx, ids) {
+				chunks <- chunk{rows, err}
+				if ctx.Err() != nil && err == nil {
+					chunks <- chunk{nil, ctx.Err()}
+					return
+				}
+			}
+		}()
+		for c := range chunks {
+			if !yield(c.rows, c.err) || c.err != nil {
 				return
 			}
 		}

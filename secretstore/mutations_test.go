@@ -639,6 +639,26 @@ var mutations = []mutation{
 		"./index TestRetire$", false,
 	},
 	{
+		"a document that is kept counts as current", "index/kept.go",
+		"if p.revision != s.Revision || p.restored != s.Restored {", "if p.restored != s.Restored {",
+		schedules, false,
+	},
+	{
+		"a document that is kept does not say that it was put back", "index/kept.go",
+		"if p.revision != s.Revision || p.restored != s.Restored {", "if p.revision != s.Revision {",
+		"./index TestKeptDocumentThatWasPutBackIsLacking", false,
+	},
+	{
+		"a writer changes the document that is kept", "index/kept.go",
+		"		p.Object, p.shared = p.Clone(), false\n", "		p.shared = false\n",
+		"./index TestKeptDocumentIsNotChangedByItsReaders", false,
+	},
+	{
+		"the documents that are kept have no bound", "index/kept.go",
+		"for k.bytes > keptBytes {", "for k.bytes < 0 {",
+		"./index TestKeptDocumentsAreBounded", false,
+	},
+	{
 		"an old document that is not sealed is deleted", "index/retire.go",
 		"err != nil || !p.frozen() {", "err != nil || p == nil {",
 		"./index TestRetireLeavesWhatItDoesNotKnow", false,

@@ -19,7 +19,7 @@ const (
 	defaultPrefix = "tokenstore/"
 	// defaultScanLimit limits a find of an unknown key to five batch reads.
 	defaultScanLimit   = 100
-	defaultParallelism = 16
+	defaultParallelism = 24
 	// defaultAttempts allows an operation to try for several seconds.
 	defaultAttempts = 32
 	// defaultGrace is much longer than any operation takes.
@@ -189,7 +189,7 @@ func WithObserver(observer func(context.Context, Call)) Option {
 func WithScanLimit(tokens int) Option { return func(s *settings) { s.scanLimit = tokens } }
 
 // WithParallelism limits how many concurrent calls to the service one call of the store
-// makes. The default is 16.
+// makes. The default is 24.
 func WithParallelism(calls int) Option { return func(s *settings) { s.parallelism = calls } }
 
 // WithAttempts limits how often an operation is tried before it fails because of

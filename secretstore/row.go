@@ -73,7 +73,7 @@ func (s *Store) parse(id string, secret driver.Secret) *row {
 	var err error
 	r.object, err = driver.DecodeObject(secret.Data)
 	r.opaque = err != nil
-	r.bookkeeping = readBookkeeping(r.object)
+	r.read(r.object)
 	if r.generation == 0 || r.generation > maxGeneration {
 		// A person has removed or changed it. The next write must not be older than hints
 		// of earlier generations.

@@ -122,11 +122,11 @@ func (a *attempt) listMore(ctx context.Context) error {
 // "not found".
 func (a *attempt) scanFor(ctx context.Context, s *scan, k tokenstore.Key, chunk int) (*row, error) {
 	// If several rows have the key, that with the ID derived from it is the one.
-	if i := slices.Index(s.left, a.s.hash(k)); i > 0 {
+	if i := slices.Index(s.left, a.hash(k)); i > 0 {
 		s.left = slices.Concat(s.left[i:i+1], s.left[:i], s.left[i+1:])
 	}
 	for {
-		ids := s.keys[a.s.hash(k)]
+		ids := s.keys[a.hash(k)]
 		if err := a.loadScanned(ctx, ids); err != nil {
 			return nil, err
 		}

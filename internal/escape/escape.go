@@ -29,8 +29,16 @@ func Alphanumeric(c byte) bool {
 
 // Escape returns text with every byte escaped that is not Plain.
 func (a Alphabet) Escape(text string) string {
+	first := 0
+	for first < len(text) && a.Plain(text, first) {
+		first++
+	}
+	if first == len(text) {
+		return text // The usual case, which costs no memory.
+	}
 	var b strings.Builder
-	for i := range len(text) {
+	b.WriteString(text[:first])
+	for i := first; i < len(text); i++ {
 		switch c := text[i]; {
 		case a.Plain(text, i):
 			b.WriteByte(c)
@@ -56,6 +64,9 @@ func (a Alphabet) Byte(c byte) string {
 // incomplete. It accepts more than Escape produces: to find out whether Escape
 // produced the name, escape the result again and compare.
 func (a Alphabet) Unescape(name string) (string, bool) {
+	if strings.IndexByte(name, a.Mark) < 0 {
+		return name, true
+	}
 	var b strings.Builder
 	for i := 0; i < len(name); i++ {
 		switch {
@@ -83,7 +94,9 @@ var base32Lower = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPad
 
 // Base32 returns data in lower-case base32 without padding, which every service
 // allows in a name.
-func Base32(data []byte) string { return base32Lower.EncodeToString(data) }
+func Base32(data []byte) string {
+	return string(base32Lower.AppendEncode(make([]byte, 0, HashLen), data))
+}
 
 // HashLen is the length of a [Hash].
 const HashLen = 52
