@@ -59,14 +59,16 @@ func (s *Store) examine(ctx context.Context, role tokenstore.Role) []tokenstore.
 	return findings
 }
 
-// tokensOnly reads the tokens that the index names.
+// tokensOnly looks at the tokens that the index names.
 func (r *repair) tokensOnly(ctx context.Context) error {
 	for row, err := range r.s.listed(ctx, "check", r.s.readChunks) {
 		if row == nil {
 			return err
 		}
-		r.report.Tokens++
 		r.warn(row)
+		if row.state == live {
+			r.meet(row)
+		}
 	}
 	return nil
 }
