@@ -1,5 +1,7 @@
 //go:build !unix
 
+// Systems without the owners and rights of Unix.
+
 package filecheck
 
 // MayCreate returns nil: the system decides when a file is created.

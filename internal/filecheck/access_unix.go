@@ -1,5 +1,7 @@
 //go:build unix
 
+// Owners and rights as Unix has them.
+
 package filecheck
 
 import (
