@@ -54,6 +54,7 @@ var internals = map[string][]string{
 	"internal/costs":         {},
 	"internal/escape":        {},
 	"internal/exampledriver": {"driver"},
+	"internal/filecheck":     {".", "internal/fsfault", "internal/plainfile"},
 	"internal/fsfault":       {"."},
 	"internal/importer":      {".", "internal/progress", "internal/rowstore"},
 	"internal/keylock":       {},

@@ -61,7 +61,7 @@
 //
 // # Beyond the six methods
 //
-// Some stores can do more: see [Swapper], [Streamer], [Exister], [Warner] and [Pinger].
+// Some stores can do more: see [Swapper], [Streamer], [Exister], [Warner], [Pinger] and [Diagnoser].
 // [As] finds such an ability, also behind wrappers.
 //
 // # Errors

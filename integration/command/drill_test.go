@@ -58,6 +58,33 @@ func TestIncidentDrill(t *testing.T) {
 			d.step("", 0, "4 same", "compare", here, there)
 			d.step("https://www.zohoapis.in", 0, "1 set", "set", here, "5", "api_domain")
 			d.step("", 4, "3 same, 1 differs", "compare", here, there)
+			d.step("", 0, "", "doctor", here)
+			d.step("", 0, "", "doctor", there, "--role", "writer")
+		})
+	}
+}
+
+// TestDoctorOnRealServers: it says nothing of a healthy store, and leaves nothing; of a client
+// secret that was pasted with a blank it says so, and mends it.
+func TestDoctorOnRealServers(t *testing.T) {
+	program := need.Command(t)
+	pasted := filepath.Join(t.TempDir(), "pasted.txt")
+	const rows = "id,user_name,client_id,client_secret,refresh_token,access_token,grant_token,expiry_time,redirect_url,api_domain\n" +
+		"1,ada,C,cs-fake ,fake-refresh,fake-access,,1763900000000,,\n"
+	if err := os.WriteFile(pasted, []byte(rows), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, store := range servers {
+		t.Run(name, func(t *testing.T) {
+			here := below(store(t), "doctor")
+			d := drill{t: t, program: program}
+			d.step("", 3, "nothing of a store", "doctor", here)
+			d.step("", 0, "1 created", "import", "file:"+pasted, "--to", here)
+			d.step("", 4, "white-space", "doctor", here)
+			d.step("", 0, "mended", "doctor", here, "--repair", "--yes")
+			for _, role := range []string{"operator", "writer", "reader"} {
+				d.step("", 0, "[]", "doctor", here, "--role", role, "--json")
+			}
 		})
 	}
 }
