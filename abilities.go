@@ -40,6 +40,18 @@ type Streamer interface {
 	Tokens(ctx context.Context) iter.Seq2[OAuthToken, error]
 }
 
+// Remover is an optional ability of a [Store]: to delete tokens only if they are still what
+// somebody has seen.
+type Remover interface {
+	// DeleteUnchanged deletes those of the tokens that are stored under their IDs with the
+	// same grant, refresh and access token, and returns an error for each token, in their
+	// order: nil if it was deleted; one that matches ErrNotFound if there is none with that
+	// ID, and ErrConflict if it was changed. The comparison is with the current state, and
+	// nothing is deleted that was saved after it. Some tokens may be deleted and others not,
+	// also if the context ends.
+	DeleteUnchanged(ctx context.Context, tokens []OAuthToken) []error
+}
+
 // Pinger is an optional ability of a [Store]: to tell whether a service that uses it is
 // ready.
 type Pinger interface {
