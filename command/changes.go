@@ -86,7 +86,7 @@ func (r *changes) end() error {
 	switch {
 	case has[outcomeFailed]:
 		return errors.New("some tokens failed; the report says why; run the command again")
-	case has[outcomeChanged], has[outcomeRefused], has[outcomeLeft]:
+	case has[outcomeChanged], has[outcomeRefused], has[outcomeLeft], has[outcomeUnreadable]:
 		return &incompleteError{}
 	case has[outcomeMissing]:
 		return tokenstore.ErrNotFound

@@ -64,7 +64,7 @@ type deletion struct {
 	// revoke, if not nil, revokes each token before it is deleted.
 	revoke func(context.Context, tokenstore.OAuthToken) error
 
-	store  tokenstore.Store
+	store   tokenstore.Store
 	report  changes
 	shown   []shownToken
 	missing []string // IDs

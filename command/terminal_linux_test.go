@@ -59,6 +59,14 @@ func newScreen(t *testing.T) *screen {
 	return s
 }
 
+// columns sets the width of the terminal.
+func (s *screen) columns(n uint16) {
+	s.t.Helper()
+	if err := unix.IoctlSetWinsize(int(s.tty.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: n}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 func (s *screen) text() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -118,6 +126,37 @@ func TestDeleteAsksOnATerminal(t *testing.T) {
 	holds(t, store, "2")
 }
 
+// TestDeleteAllWantsTheNumberTyped on a terminal.
+func TestDeleteAllWantsTheNumberTyped(t *testing.T) {
+	at, store := kept(t, nil, numbered("1", "2")...)
+	for _, answer := range []string{"yes", "", "3", "22", "2"} {
+		s := newScreen(t)
+		s.columns(60)
+		code, out := s.run([]string{"delete-all", at}, [2]string{"Delete all 2 tokens of kept:? This cannot be undone. Type the number of tokens to go on: ", answer})
+		if answer == "2" {
+			if code != exitOK || !strings.Contains(out, "2 tokens: 2 deleted") {
+				t.Errorf("%q: exit code %d\n%s%s", answer, code, out, s.text())
+			}
+			break
+		}
+		if code != exitFault || out != "" || !s.waitFor("not confirmed; nothing was changed") {
+			t.Errorf("%q: exit code %d\n%s%s", answer, code, out, s.text())
+		}
+		holds(t, store, "1", "2")
+	}
+	holds(t, store)
+}
+
+// TestPutTakesNoTokenFromATerminal, which would show it.
+func TestPutTakesNoTokenFromATerminal(t *testing.T) {
+	at, store := kept(t, nil, numbered("1")...)
+	s := newScreen(t)
+	if code, out := s.run([]string{"put", at}); code != exitUsage || out != "" || !s.waitFor("redirect a file") {
+		t.Errorf("exit code %d\n%s%s", code, out, s.text())
+	}
+	holds(t, store, "1")
+}
+
 // TestSetDoesNotEcho what is typed, and asks before it changes all tokens of a client.
 func TestSetDoesNotEcho(t *testing.T) {
 	at, store := kept(t, nil, numbered("1", "2")...)
@@ -175,9 +214,7 @@ func TestTablesFitTheTerminal(t *testing.T) {
 	at, _ := kept(t, nil, expiring()...)
 	for columns, stacked := range map[uint16]bool{60: true, 120: false, 0: false} {
 		s := newScreen(t)
-		if err := unix.IoctlSetWinsize(int(s.tty.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: columns}); err != nil {
-			t.Fatal(err)
-		}
+		s.columns(columns)
 		done := make(chan int)
 		go func() {
 			done <- Command{Stdin: s.tty, Stdout: s.tty, Stderr: s.tty}.Run(t.Context(), []string{"list", at})
