@@ -137,8 +137,8 @@ func (s *Store) bury(ctx context.Context, b deletion, first *attempt, release fu
 		return err
 	}
 	defer unlock()
-	tries := 0
-	return s.again(ctx, func() error {
+	tries, changed, together := 0, false, len(first.rows) > 0
+	err = s.again(ctx, func() error {
 		a := first
 		if tries++; tries > 1 {
 			a = s.attempt()
@@ -148,12 +148,15 @@ func (s *Store) bury(ctx context.Context, b deletion, first *attempt, release fu
 		if err != nil {
 			return err
 		}
-		if b.seen != nil && !r.barred() && r.state != tombstone {
-			if err := b.unchanged(r); err != nil {
-				if tries == 1 && len(first.rows) > 0 {
-					return errAgain // It was read with others, maybe before it was shown.
-				}
+		if b.seen != nil && r.state != tombstone {
+			switch same, err := b.still(r); {
+			case err != nil:
 				return err
+			case !same && together && tries == 1:
+				return errAgain // It was read with others, maybe before it was shown.
+			case !same:
+				changed = true
+				return nil
 			}
 		}
 		switch r.state {
@@ -184,6 +187,10 @@ func (s *Store) bury(ctx context.Context, b deletion, first *attempt, release fu
 		release(a, s.claims(s.keys(r.token), r))
 		return s.retire(ctx, buried)
 	})
+	if err == nil && changed {
+		return errChanged // A conflict that another attempt would not end.
+	}
+	return err
 }
 
 // retireAgain finishes a deletion that was not retired. If the service has a time window

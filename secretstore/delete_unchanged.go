@@ -49,13 +49,13 @@ func (s *Store) DeleteUnchanged(ctx context.Context, tokens []tokenstore.OAuthTo
 	return faults
 }
 
-// unchanged returns nil if a row is the token as somebody has seen it.
-func (b deletion) unchanged(r *row) error {
+// still reports whether a row is the token as somebody has seen it.
+func (d deletion) still(r *row) (bool, error) {
 	switch {
-	case r.state != live || r.token.ID != b.seen.ID:
-		return tokenstore.ErrNotFound
-	case !tokenstore.SameCredentials(r.token, *b.seen):
-		return errChanged
+	case r.barred():
+		return false, r.fault()
+	case r.state != live || r.token.ID != d.seen.ID:
+		return false, tokenstore.ErrNotFound
 	}
-	return nil
+	return tokenstore.SameCredentials(r.token, *d.seen), nil
 }

@@ -72,3 +72,18 @@ func TestDeleteUnchangedFinishes(t *testing.T) {
 		t.Error(errs, h.kept)
 	}
 }
+
+// TestDeleteUnchangedLeavesWhatIsDamaged: nobody has seen what a person has made of it.
+func TestDeleteUnchangedLeavesWhatIsDamaged(t *testing.T) {
+	t.Parallel() // A store reads a damaged secret again for seconds.
+	secrets := memory.New()
+	s := newStore(t, secrets)
+	seen := mustSave(t, s, tokenstore.OAuthToken{ID: "1", RefreshToken: "r"})
+	secrets.Edit("tokenstore/tokens/1", []byte("not JSON"))
+	if err := s.DeleteUnchanged(t.Context(), []tokenstore.OAuthToken{seen})[0]; !errors.Is(err, tokenstore.ErrUnreadable) {
+		t.Error(err)
+	}
+	if _, err := s.FindTokenByID(t.Context(), "1"); !errors.Is(err, tokenstore.ErrUnreadable) {
+		t.Errorf("afterwards: %v", err)
+	}
+}

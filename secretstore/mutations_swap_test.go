@@ -3,8 +3,8 @@ package secretstore_test
 // swapMutations are the rules of swaps and notes, and of pings, each taken away, in all
 // stores.
 var swapMutations = []mutation{
-	{"a deletion of what is unchanged compares nothing", "secretstore/delete_unchanged.go", "case !tokenstore.SameCredentials(r.token, *b.seen):", "case false:", contract + "^remove-changed-refresh$", false},
-	{"a deletion of what is unchanged compares only once", "secretstore/delete.go", "if b.seen != nil && !r.barred() && r.state", "if b.seen != nil && tries == 1 && !r.barred() && r.state", races + "TestDeleteUnchangedComparesAgain", false},
+	{"a deletion of what is unchanged compares nothing", "secretstore/delete_unchanged.go", "return tokenstore.SameCredentials(r.token, *d.seen), nil", "return true, nil", contract + "^remove-changed-refresh$", false},
+	{"a deletion of what is unchanged compares only once", "secretstore/delete.go", "if b.seen != nil && r.state", "if b.seen != nil && tries == 1 && r.state", races + "TestDeleteUnchangedComparesAgain", false},
 	{"a deletion that left versions is not finished", "secretstore/delete.go", "cmp.Or(a.retireAgain(ctx, r), tokenstore.ErrNotFound)", "cmp.Or(ctx.Err(), tokenstore.ErrNotFound)", races + "TestDeleteUnchangedFinishes", false},
 	{"a file deletes what has changed", "filestore/filestore.go", "faults[i] = rowstore.Unchanged(r, t); faults[i] == nil", "faults[i] = rowstore.Unchanged(r, t); t.ID != \"\"", "./filestore TestConformance/.*remove", false},
 	{"a swap ignores the grant token", "swap.go", "a.GrantToken == b.GrantToken && ", "", contract + "^swap-lost-grant$", false},
