@@ -52,6 +52,16 @@ type Remover interface {
 	DeleteUnchanged(ctx context.Context, tokens []OAuthToken) []error
 }
 
+// Undeleter is an optional ability of a [Store]: to bring back a token that was deleted.
+type Undeleter interface {
+	// UndeleteToken stores the token with this ID as it was when it was deleted, if the
+	// service still has it, and returns it. If not, the error matches ErrNotFound and says
+	// why, and what would have helped. If a token with this ID, of its user, or without a
+	// user but with its grant or refresh token is stored, nothing changes and the error
+	// matches ErrConflict.
+	UndeleteToken(ctx context.Context, id string) (OAuthToken, error)
+}
+
 // Pinger is an optional ability of a [Store]: to tell whether a service that uses it is
 // ready.
 type Pinger interface {

@@ -61,8 +61,8 @@
 //
 // # Beyond the six methods
 //
-// Some stores can do more: see [Swapper], [Remover], [Streamer], [Exister], [Warner] and
-// [Pinger]. [As] finds such an ability, also behind wrappers.
+// Some stores can do more: see [Swapper], [Remover], [Undeleter], [Streamer], [Exister],
+// [Warner] and [Pinger]. [As] finds such an ability, also behind wrappers.
 //
 // # Errors
 //

@@ -88,7 +88,7 @@ func (r *changes) end() error {
 		return errors.New("some tokens failed; the report says why; run the command again")
 	case has[outcomeChanged], has[outcomeRefused], has[outcomeLeft], has[outcomeUnreadable]:
 		return &incompleteError{}
-	case has[outcomeMissing]:
+	case has[outcomeMissing], has[outcomeNotKept]:
 		return tokenstore.ErrNotFound
 	}
 	return nil

@@ -44,7 +44,7 @@ for a person to decide.`,
 	root.AddCommand(importCommand(), c.listCommand(), findCommand(), getCommand(), checkCommand(), reindexCommand(),
 		c.statusCommand(), c.compareCommand(),
 		setCommand(), c.refreshCommand(), c.revokeCommand(), deleteCommand())
-	root.AddCommand(putCommand(), deleteAllCommand())
+	root.AddCommand(putCommand(), deleteAllCommand(), undeleteCommand())
 	root.AddCommand(c.versionCommand(), completionCommand())
 	for _, verb := range root.Commands() {
 		verb.Example = c.examples(verb.Example)
