@@ -52,6 +52,13 @@ type Remover interface {
 	DeleteUnchanged(ctx context.Context, tokens []OAuthToken) []error
 }
 
+// Identifier is an optional ability of a [Store]: to tell as whom it acts.
+type Identifier interface {
+	// Identity returns the name under which the service, the database or the operating
+	// system knows this program, and no credential; or "" if it does not tell.
+	Identity(ctx context.Context) (string, error)
+}
+
 // Undeleter is an optional ability of a [Store]: to bring back a token that was deleted.
 type Undeleter interface {
 	// UndeleteToken stores the token with this ID as it was when it was deleted, if the

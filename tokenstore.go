@@ -62,7 +62,7 @@
 // # Beyond the six methods
 //
 // Some stores can do more: see [Swapper], [Remover], [Undeleter], [Streamer], [Exister],
-// [Warner] and [Pinger]. [As] finds such an ability, also behind wrappers.
+// [Warner], [Pinger] and [Identifier]. [As] finds such an ability, also behind wrappers.
 //
 // # Errors
 //

@@ -188,6 +188,12 @@ type Retirer interface {
 	RetireWindow() time.Duration
 }
 
+// Identifier is implemented by adapters whose service tells a caller as whom it acts.
+type Identifier interface {
+	// Identity returns the name under which the service knows the caller, and no credential.
+	Identity(ctx context.Context) (string, error)
+}
+
 // Recoverer is implemented by adapters that can say what becomes of a deleted token: whether
 // the service still has it, and why not.
 type Recoverer interface {

@@ -17,6 +17,8 @@ type Dialect struct{ of dialect }
 type dialect interface {
 	// quote returns an identifier quoted.
 	quote(name string) string
+	// identity returns the query for the account that the server knows, "" if there is none.
+	identity() string
 	// begin starts a transaction over a table. While one that writes is under
 	// way nobody else writes.
 	begin(ctx context.Context, db *sql.DB, table string, write bool) (*sql.Tx, error)
