@@ -5,7 +5,9 @@ package command
 
 import (
 	"bytes"
+	"context"
 	"fmt"
+	"net/url"
 	"os"
 	"strings"
 	"sync"
@@ -13,6 +15,10 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/driver/memory"
+	"example.com/tokenstore/secretstore"
 )
 
 // screen is a terminal and what is shown on it.
@@ -155,6 +161,42 @@ func TestPutTakesNoTokenFromATerminal(t *testing.T) {
 		t.Errorf("exit code %d\n%s%s", code, out, s.text())
 	}
 	holds(t, store, "1")
+}
+
+// TestAStoreAsksForItsPassword, once, without echo, and only on a terminal.
+func TestAStoreAsksForItsPassword(t *testing.T) {
+	secrets := memory.New()
+	opened := 0
+	tokenstore.Register("locked", func(ctx context.Context, _ *url.URL) (tokenstore.OpenStore, error) {
+		opened++
+		switch password, err := tokenstore.Ask(ctx, "password of app at db"); {
+		case err != nil:
+			return nil, err
+		case password != "fake-access-password":
+			return nil, &tokenstore.Error{Op: "open", Kind: tokenstore.ErrDenied}
+		}
+		return secretstore.New(secrets)
+	})
+	tokenstore.Describe("locked", tokenstore.Usage{Example: "locked:", ReadOnly: true})
+	store, err := secretstore.New(secrets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.SaveToken(t.Context(), numbered("1")[0]); err != nil {
+		t.Fatal(err)
+	}
+	s := newScreen(t)
+	code, out := s.run([]string{"delete", "locked:", "1"}, [2]string{"password of app at db: ", "fake-access-password"}, [2]string{"Type yes to go on: ", "yes"})
+	if code != exitOK || !strings.Contains(out, "1 deleted") || opened != 2 || strings.Count(s.text(), "password of app") != 1 || strings.Contains(s.text(), "fake-access-password") {
+		t.Errorf("exit code %d, opened %d times\n%s%s", code, opened, out, s.text())
+	}
+	s = newScreen(t)
+	if code, out := s.run([]string{"list", "locked:"}, [2]string{"password of app at db: ", "fake-access-wrong"}); code != exitFault || out != "" || !s.waitFor("denied") {
+		t.Errorf("a wrong one: exit code %d\n%s%s", code, out, s.text())
+	}
+	if code, _, errs := try(t, "fake-access-password\n", "list", "locked:"); code != exitFault || strings.Contains(errs, "password") {
+		t.Errorf("without a terminal: exit code %d\n%s", code, errs)
+	}
 }
 
 // TestSetDoesNotEcho what is typed, and asks before it changes all tokens of a client.
