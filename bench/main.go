@@ -1,0 +1,4 @@
+// Command bench
+package main
+
+func main() {}
