@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"testing"
 	"time"
 
 	"example.com/tokenstore/bench/plot"
@@ -15,6 +16,7 @@ import (
 
 // runner computes the figures.
 type runner struct {
+	t       *testing.T     // whom a simulation wants
 	pattern *regexp.Regexp // of ways
 	tokens  int            // that are stored for the tables
 	sizes   []int          // numbers of tokens for the plots
@@ -48,7 +50,7 @@ func (r runner) count(ctx context.Context) ([]counted, error) {
 			return nil, err
 		}
 		if remote(w) {
-			if c.costs, err = w.simulate(n, roundTrips...); err != nil {
+			if c.costs, err = w.simulate(r.t, n, roundTrips...); err != nil {
 				return nil, err
 			}
 		}
@@ -214,6 +216,12 @@ func (r runner) growTo(ctx context.Context, g grown, k *keeper, n int, cpu bool)
 			return err
 		}
 	}
+	if k.bill != nil && k.do[findUser] != nil {
+		var err error
+		if g.bills[n], err = month(ctx, k, n); err != nil {
+			return err
+		}
+	}
 	for _, op := range []operation{findUser, findRefresh, save} {
 		if !cpu || k.do[op] == nil || k.source || op == findRefresh && g.calls[op][n] > 10 {
 			continue
@@ -228,12 +236,7 @@ func (r runner) growTo(ctx context.Context, g grown, k *keeper, n int, cpu bool)
 		}
 		g.cpu[op][n] = used[0].cpu
 	}
-	if k.bill == nil || k.do[findUser] == nil {
-		return nil
-	}
-	d, err := month(ctx, k, n)
-	g.bills[n] = d
-	return err
+	return nil
 }
 
 // lines returns one line for each way that has the figure.

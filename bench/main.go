@@ -1,4 +1,128 @@
-// Command bench
+// Command bench compares this library with what people do instead, and writes docs/benchmarks.md with its plots and
+// the section of the README that shows figures. Run it in its folder:
+//
+//	ci/servers/sdk.sh go run -C bench .   # from the root, with the Python SDK to compare with
+//	go run -C bench . -run 'AWS' -n 100   # only prints
+//
+// Calls, simulated times and bills are the same in each run, and a test compares them with the page. CPU depends on
+// the machine.
 package main
 
-func main() {}
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// beforeSpeed is the commit with which the promises compare.
+const beforeSpeed = "375c4ebf39109a352706b6faf07cbbde47ed06a2"
+
+func main() {
+	run := flag.String("run", "", "compare only ways that match this `pattern`, such as AWS or 'SQLite|memory'; prints, and writes no page")
+	tokens := flag.Int("n", 1000, "how many tokens are stored; other numbers than 1000 write no page")
+	most := flag.Int("max", 100_000, "the most tokens of the plots; other numbers than 100000 write no page")
+	times := flag.Int("rounds", 10, "how often each operation is measured; the page shows the medians")
+	before := flag.String("before", beforeSpeed, "the `commit` to compare with, empty for none")
+	docs := flag.String("docs", "../docs", "the `folder` of benchmarks.md; README.md is in the one above")
+	flag.Parse()
+	bench := func(t *testing.T) {
+		ctx, stop := signal.NotifyContext(t.Context(), os.Interrupt)
+		defer stop()
+		pattern, err := regexp.Compile(*run)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := runner{
+			t: t, pattern: pattern, tokens: *tokens, sizes: sizesTo(*most), rounds: *times, round: 20 * time.Millisecond, folder: t.TempDir(), before: *before,
+			say: func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) },
+		}
+		if err := r.everything(ctx, *docs, *run == "" && *tokens == 1000 && *most == 100_000); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Only a test may simulate time, so the program is one.
+	testing.Main(func(_, _ string) (bool, error) { return true, nil }, []testing.InternalTest{{Name: "bench", F: bench}}, nil, nil)
+}
+
+// sizesTo returns the powers of ten from 10.
+func sizesTo(most int) []int {
+	var sizes []int
+	for n := 10; n <= most; n *= 10 {
+		sizes = append(sizes, n)
+	}
+	return sizes
+}
+
+// everything computes all figures, prints them and, if all ways are among them, writes the pages.
+func (r runner) everything(ctx context.Context, docs string, whole bool) error {
+	page := filepath.Join(docs, "benchmarks.md")
+	if _, err := os.Stat(page); err != nil {
+		return fmt.Errorf("%w; run go run -C bench . from the root, or name the folder with -docs", err)
+	}
+	begun := time.Now()
+	r.say("counting calls and simulating time")
+	counts, err := r.count(ctx)
+	if err != nil {
+		return err
+	}
+	r.say("measuring CPU (%.0f s)", time.Since(begun).Seconds())
+	used, err := r.measure(ctx)
+	if err != nil {
+		return err
+	}
+	sections := map[string]string{
+		"calls": callsSection(counts, r.tokens), "cost": costSection(counts, r.tokens), "usage": usageSection(used, r.tokens),
+	}
+	if whole {
+		r.say("measuring the promised ratios (%.0f s)", time.Since(begun).Seconds())
+		kept, err := r.promises(ctx)
+		if err != nil {
+			return err
+		}
+		sections["promises"] = promiseSection(kept)
+	}
+	r.say("storing up to %s tokens (%.0f s)", integer(slices.Max(r.sizes)), time.Since(begun).Seconds())
+	all, err := r.grow(ctx, true)
+	if err != nil {
+		return err
+	}
+	sections["growth"] = growthSection(all, r.sizes)
+	r.say("done (%.0f s)", time.Since(begun).Seconds())
+	for _, name := range []string{"promises", "calls", "cost", "growth", "usage"} {
+		fmt.Println(sections[name])
+	}
+	if !whole {
+		return nil
+	}
+	if err := rewrite(page, sections); err != nil {
+		return err
+	}
+	for name, p := range plots(all, r.sizes) {
+		if err := os.WriteFile(filepath.Join(docs, "benchmarks", name), p.SVG(), 0o644); err != nil { //nolint:gosec // A page is for everybody.
+			return err
+		}
+	}
+	return rewrite(filepath.Join(docs, "..", "README.md"), map[string]string{"summary": readmeSection(counts, r.tokens)})
+}
+
+// processor returns the name of the processor, where the system tells it.
+func processor() string {
+	data, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return "an unknown processor"
+	}
+	for line := range strings.Lines(string(data)) {
+		if name, ok := strings.CutPrefix(line, "model name"); ok {
+			return strings.TrimSpace(strings.TrimLeft(name, "\t :"))
+		}
+	}
+	return "an unknown processor"
+}
