@@ -8,6 +8,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"time"
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/driver"
@@ -81,7 +82,16 @@ func openFile(_ context.Context, w world) (*keeper, error) {
 	if err != nil {
 		return nil, err
 	}
-	return keep(s), nil
+	k := keep(s)
+	fill := k.fill
+	k.fill = func(ctx context.Context, tokens []tokenstore.OAuthToken) error {
+		if err := fill(ctx, tokens); err != nil {
+			return err
+		}
+		old := time.Now().Add(-time.Hour) // A file that was written a moment ago is read again each time.
+		return os.Chtimes(path, old, old)
+	}
+	return k, nil
 }
 
 // openMemory opens the engine over memory, with the index that the services have which charge.

@@ -10,6 +10,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -63,54 +64,65 @@ func sizesTo(most int) []int {
 
 // everything computes all figures, prints them and, if all ways are among them, writes the pages.
 func (r runner) everything(ctx context.Context, docs string, whole bool) error {
-	page := filepath.Join(docs, "benchmarks.md")
+	page, readme := filepath.Join(docs, "benchmarks.md"), filepath.Join(docs, "..", "README.md")
 	if _, err := os.Stat(page); err != nil {
 		return fmt.Errorf("%w; run go run -C bench . from the root, or name the folder with -docs", err)
 	}
 	begun := time.Now()
-	r.say("counting calls and simulating time")
+	step := func(what string) { r.say("%4.0f s: %s", time.Since(begun).Seconds(), what) }
+	show := func(path, name, content string) error {
+		fmt.Println(content)
+		if !whole {
+			return nil
+		}
+		return rewrite(path, map[string]string{name: content})
+	}
+	step("counting calls and simulating time")
 	counts, err := r.count(ctx)
 	if err != nil {
 		return err
 	}
-	r.say("measuring CPU (%.0f s)", time.Since(begun).Seconds())
+	err = errors.Join(show(page, "calls", callsSection(counts, r.tokens)), show(page, "cost", costSection(counts, r.tokens)),
+		show(readme, "summary", readmeSection(counts, r.tokens)))
+	if err != nil {
+		return err
+	}
+	step("measuring CPU")
 	used, err := r.measure(ctx)
 	if err != nil {
 		return err
 	}
-	sections := map[string]string{
-		"calls": callsSection(counts, r.tokens), "cost": costSection(counts, r.tokens), "usage": usageSection(used, r.tokens),
+	if err := show(page, "usage", usageSection(used, r.tokens)); err != nil {
+		return err
 	}
 	if whole {
-		r.say("measuring the promised ratios (%.0f s)", time.Since(begun).Seconds())
+		step("measuring the promised ratios")
 		kept, err := r.promises(ctx)
 		if err != nil {
 			return err
 		}
-		sections["promises"] = promiseSection(kept)
+		if err := show(page, "promises", promiseSection(kept)); err != nil {
+			return err
+		}
 	}
-	r.say("storing up to %s tokens (%.0f s)", integer(slices.Max(r.sizes)), time.Since(begun).Seconds())
+	step(fmt.Sprintf("storing up to %s tokens", integer(slices.Max(r.sizes))))
 	all, err := r.grow(ctx, true)
 	if err != nil {
 		return err
 	}
-	sections["growth"] = growthSection(all, r.sizes)
-	r.say("done (%.0f s)", time.Since(begun).Seconds())
-	for _, name := range []string{"promises", "calls", "cost", "growth", "usage"} {
-		fmt.Println(sections[name])
-	}
-	if !whole {
-		return nil
-	}
-	if err := rewrite(page, sections); err != nil {
+	if err := show(page, "growth", growthSection(all, r.sizes)); err != nil {
 		return err
 	}
 	for name, p := range plots(all, r.sizes) {
+		if !whole {
+			break
+		}
 		if err := os.WriteFile(filepath.Join(docs, "benchmarks", name), p.SVG(), 0o644); err != nil { //nolint:gosec // A page is for everybody.
 			return err
 		}
 	}
-	return rewrite(filepath.Join(docs, "..", "README.md"), map[string]string{"summary": readmeSection(counts, r.tokens)})
+	step("done")
+	return nil
 }
 
 // processor returns the name of the processor, where the system tells it.

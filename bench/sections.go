@@ -15,10 +15,10 @@ import (
 
 const missing = "–"
 
-// withTokens names a way, and says so if it holds fewer tokens than the others.
+// withTokens names a way, and says how many tokens it holds if they are fewer than the others.
 func withTokens(name string, tokens, all int) string {
 	if tokens < all {
-		return fmt.Sprintf("%s (%d tokens: it holds no more)", name, tokens)
+		return fmt.Sprintf("%s, %d tokens", name, tokens)
 	}
 	return name
 }

@@ -47,7 +47,7 @@ func sourced(k *keeper) (*keeper, error) {
 	before := k.close
 	k.close = func() error { return errors.Join(source.Close(context.Background()), before()) }
 	k.source = true
-	k.do = map[operation]action{findUser: ask, fromMemory: ask, save: func(ctx context.Context, t tokenstore.OAuthToken) error {
+	k.do = map[operation]action{findUser: ask, save: func(ctx context.Context, t tokenstore.OAuthToken) error {
 		redeemed := r.n.Load()
 		err := ask(ctx, t)
 		if err == nil && r.n.Load() != redeemed+1 {
@@ -84,7 +84,7 @@ func openSource(context.Context, world) (*keeper, error) {
 	}
 	k, err := sourced(k)
 	if err == nil {
-		k.do = map[operation]action{fromMemory: k.do[fromMemory]}
+		k.do = map[operation]action{fromMemory: k.do[findUser]}
 	}
 	return k, err
 }
