@@ -34,7 +34,7 @@ func awsWays() []way {
 	}
 	return []way{
 		{service: onAWS, name: "this library", ours: true, open: awsStore},
-		{service: onAWS, name: "this library with a token source", ours: true, open: func(ctx context.Context, w world) (*keeper, error) {
+		{service: onAWS, name: "this library with a token source", ours: true, shown: 10_000, open: func(ctx context.Context, w world) (*keeper, error) {
 			k, err := awsStore(ctx, w)
 			if err != nil {
 				return nil, err

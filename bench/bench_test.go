@@ -155,6 +155,22 @@ func TestMet(t *testing.T) {
 	}
 }
 
+// TestMost checks that a way that is said to hold few tokens cannot hold many.
+func TestMost(t *testing.T) {
+	for _, w := range ways() {
+		if w.most == 0 {
+			continue
+		}
+		all := func(*keeper) error { return nil }
+		if err := w.try(t.Context(), world{}, w.most, all); err != nil {
+			t.Errorf("%v does not hold %d tokens: %v", w, w.most, err)
+		}
+		if err := w.try(t.Context(), world{}, 10*w.most, all); err == nil {
+			t.Errorf("%v holds %d tokens", w, 10*w.most)
+		}
+	}
+}
+
 // TestRewrite replaces one section and leaves the rest of a page alone.
 func TestRewrite(t *testing.T) {
 	path := t.TempDir() + "/page.md"

@@ -36,7 +36,7 @@ func gcpWays() []way {
 	}
 	return []way{
 		{service: onGCP, name: "this library", ours: true, open: gcpStore},
-		{service: onGCP, name: "this library with a token source", ours: true, open: func(ctx context.Context, w world) (*keeper, error) {
+		{service: onGCP, name: "this library with a token source", ours: true, shown: 10_000, open: func(ctx context.Context, w world) (*keeper, error) {
 			k, err := gcpStore(ctx, w)
 			if err != nil {
 				return nil, err

@@ -18,7 +18,10 @@ import (
 	"time"
 )
 
-const vaultMount = "secret"
+const (
+	vaultMount = "secret"
+	vaultMost  = 1 << 20 // bytes of an entry, in raft storage
+)
 
 // vaultServer answers requests in memory.
 type vaultServer struct {
@@ -125,6 +128,9 @@ func (s *vaultServer) write(name string, body []byte, patch bool) (int, []byte) 
 	}
 	if err := json.Unmarshal(body, &in); err != nil {
 		return http.StatusBadRequest, []byte(`{"errors":["error parsing JSON"]}`)
+	}
+	if len(body) > vaultMost {
+		return http.StatusRequestEntityTooLarge, []byte(`{"errors":["put failed due to value being too large"]}`)
 	}
 	e, ok := s.entries[name]
 	if !ok && patch {

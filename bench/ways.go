@@ -34,6 +34,7 @@ type way struct {
 	ours          bool
 	alike         bool // only for a ratio: the plots have its like
 	most          int  // tokens that it can hold; 0: any number
+	shown         int  // tokens up to which it is in the plots; 0: any number
 	open          func(context.Context, world) (*keeper, error)
 }
 
