@@ -18,6 +18,7 @@ import (
 type runner struct {
 	t       *testing.T     // whom a simulation wants
 	pattern *regexp.Regexp // of ways
+	part    *regexp.Regexp // of the parts of the page
 	tokens  int            // that are stored for the tables
 	sizes   []int          // numbers of tokens for the plots
 	rounds  int

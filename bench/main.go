@@ -21,6 +21,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"example.com/tokenstore/bench/plot"
 )
 
 // beforeSpeed is the commit with which the promises compare.
@@ -29,6 +31,7 @@ const beforeSpeed = "375c4ebf39109a352706b6faf07cbbde47ed06a2"
 func main() {
 	run := flag.String("run", "", "compare only ways that match this `pattern`, such as AWS or 'SQLite|memory'; prints, and writes no page")
 	tokens := flag.Int("n", 1000, "how many tokens are stored; other numbers than 1000 write no page")
+	parts := flag.String("part", "", "only compute the parts that match this `pattern`: calls, usage, promises, growth")
 	most := flag.Int("max", 100_000, "the most tokens of the plots; other numbers than 100000 write no page")
 	times := flag.Int("rounds", 10, "how often each operation is measured; the page shows the medians")
 	before := flag.String("before", beforeSpeed, "the `commit` to compare with, empty for none")
@@ -41,8 +44,12 @@ func main() {
 		if err != nil {
 			t.Fatal(err)
 		}
+		part, err := regexp.Compile(*parts)
+		if err != nil {
+			t.Fatal(err)
+		}
 		r := runner{
-			t: t, pattern: pattern, tokens: *tokens, sizes: sizesTo(*most), rounds: *times, round: 20 * time.Millisecond, folder: t.TempDir(), before: *before,
+			t: t, pattern: pattern, part: part, tokens: *tokens, sizes: sizesTo(*most), rounds: *times, round: 20 * time.Millisecond, folder: t.TempDir(), before: *before,
 			say: func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) },
 		}
 		if err := r.everything(ctx, *docs, *run == "" && *tokens == 1000 && *most == 100_000); err != nil {
@@ -77,25 +84,29 @@ func (r runner) everything(ctx context.Context, docs string, whole bool) error {
 		}
 		return rewrite(path, map[string]string{name: content})
 	}
-	step("counting calls and simulating time")
-	counts, err := r.count(ctx)
-	if err != nil {
-		return err
+	if r.part.MatchString("calls") {
+		step("counting calls and simulating time")
+		counts, err := r.count(ctx)
+		if err != nil {
+			return err
+		}
+		err = errors.Join(show(page, "calls", callsSection(counts, r.tokens)), show(page, "cost", costSection(counts, r.tokens)),
+			show(readme, "summary", readmeSection(counts, r.tokens)))
+		if err != nil {
+			return err
+		}
 	}
-	err = errors.Join(show(page, "calls", callsSection(counts, r.tokens)), show(page, "cost", costSection(counts, r.tokens)),
-		show(readme, "summary", readmeSection(counts, r.tokens)))
-	if err != nil {
-		return err
+	if r.part.MatchString("usage") {
+		step("measuring CPU")
+		used, err := r.measure(ctx)
+		if err != nil {
+			return err
+		}
+		if err := show(page, "usage", usageSection(used, r.tokens)); err != nil {
+			return err
+		}
 	}
-	step("measuring CPU")
-	used, err := r.measure(ctx)
-	if err != nil {
-		return err
-	}
-	if err := show(page, "usage", usageSection(used, r.tokens)); err != nil {
-		return err
-	}
-	if whole {
+	if whole && r.part.MatchString("promises") {
 		step("measuring the promised ratios")
 		kept, err := r.promises(ctx)
 		if err != nil {
@@ -105,23 +116,32 @@ func (r runner) everything(ctx context.Context, docs string, whole bool) error {
 			return err
 		}
 	}
-	step(fmt.Sprintf("storing up to %s tokens", integer(slices.Max(r.sizes))))
-	all, err := r.grow(ctx, true)
-	if err != nil {
-		return err
-	}
-	if err := show(page, "growth", growthSection(all, r.sizes)); err != nil {
-		return err
-	}
-	for name, p := range plots(all, r.sizes) {
-		if !whole {
-			break
-		}
-		if err := os.WriteFile(filepath.Join(docs, "benchmarks", name), p.SVG(), 0o644); err != nil { //nolint:gosec // A page is for everybody.
+	if r.part.MatchString("growth") {
+		step(fmt.Sprintf("storing up to %s tokens", integer(slices.Max(r.sizes))))
+		all, err := r.grow(ctx, true)
+		if err != nil {
 			return err
+		}
+		if err := show(page, "growth", growthSection(all, r.sizes)); err != nil {
+			return err
+		}
+		if whole {
+			if err := draw(filepath.Join(docs, "benchmarks"), plots(all, r.sizes)); err != nil {
+				return err
+			}
 		}
 	}
 	step("done")
+	return nil
+}
+
+// draw writes the plots into a folder.
+func draw(folder string, all map[string]plot.Plot) error {
+	for name, p := range all {
+		if err := os.WriteFile(filepath.Join(folder, name), p.SVG(), 0o644); err != nil { //nolint:gosec // A page is for everybody.
+			return err
+		}
+	}
 	return nil
 }
 
