@@ -58,8 +58,8 @@ func TestPages(t *testing.T) {
 func TestGrowth(t *testing.T) {
 	r := small(t, "")
 	r.sizes = []int{10, 100}
-	all, err := r.grow(t.Context(), false)
-	if err != nil {
+	var all []grown
+	if err := r.grow(t.Context(), false, func(now []grown, _ []int) error { all = now; return nil }); err != nil {
 		t.Fatal(err)
 	}
 	page := firstColumns(published(t, "../docs/benchmarks.md", "growth"), 2+len(r.sizes))
@@ -94,8 +94,8 @@ func TestEverything(t *testing.T) {
 			t.Errorf("%v was not measured", w)
 		}
 	}
-	all, err := r.grow(t.Context(), true)
-	if err != nil {
+	var all []grown
+	if err := r.grow(t.Context(), true, func(now []grown, _ []int) error { all = now; return nil }); err != nil {
 		t.Fatal(err)
 	}
 	for name, p := range plots(all, r.sizes) {

@@ -176,8 +176,8 @@ type grown struct {
 	bills map[int]dollars
 }
 
-// grow stores more and more tokens.
-func (r runner) grow(ctx context.Context, cpu bool) ([]grown, error) {
+// grow stores more and more tokens. After each size it calls sized with what is known so far and the sizes.
+func (r runner) grow(ctx context.Context, cpu bool, sized func([]grown, []int) error) error {
 	var all []grown
 	for _, w := range r.chosen() {
 		if w.service == noStore || w.alike {
@@ -187,21 +187,27 @@ func (r runner) grow(ctx context.Context, cpu bool) ([]grown, error) {
 		for _, op := range operations {
 			g.calls[op], g.cpu[op] = map[int]int{}, map[int]time.Duration{}
 		}
-		for _, n := range r.sizes {
-			if w.most > 0 && n > w.most || w.shown > 0 && n > w.shown {
-				break
-			}
-			begun := time.Now()
-			if err := w.try(ctx, world{folder: r.folder}, n, func(k *keeper) error { return r.growTo(ctx, g, k, n, cpu) }); err != nil {
-				return nil, err
-			}
-			if took := time.Since(begun); took > 5*time.Second {
-				r.say("%v: %d tokens in %.0f s", w, n, took.Seconds())
-			}
-		}
 		all = append(all, g)
 	}
-	return all, nil
+	for i, n := range r.sizes {
+		for _, g := range all {
+			if g.most > 0 && n > g.most || g.shown > 0 && n > g.shown {
+				continue
+			}
+			begun := time.Now()
+			err := g.try(ctx, world{folder: r.folder}, n, func(k *keeper) error { return r.growTo(ctx, g, k, n, cpu) })
+			if err != nil {
+				return err
+			}
+			if took := time.Since(begun); took > 5*time.Second {
+				r.say("%v: %d tokens in %.0f s", g.way, n, took.Seconds())
+			}
+		}
+		if err := sized(all, r.sizes[:i+1]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (r runner) growTo(ctx context.Context, g grown, k *keeper, n int, cpu bool) error {
@@ -244,13 +250,13 @@ func (r runner) growTo(ctx context.Context, g grown, k *keeper, n int, cpu bool)
 }
 
 // lines returns one line for each way that has the figure.
-func lines(all []grown, sizes []int, keep func(way) bool, value func(grown, int) (float64, bool)) []plot.Line {
+func lines(all []grown, sizes []int, keep func(way) bool, label func(way) string, value func(grown, int) (float64, bool)) []plot.Line {
 	var found []plot.Line
 	for _, g := range all {
 		if !keep(g.way) {
 			continue
 		}
-		l := plot.Line{Name: g.label(), Strong: g.ours}
+		l := plot.Line{Name: label(g.way), Strong: g.ours}
 		for _, n := range sizes {
 			if v, ok := value(g, n); ok {
 				l.Points = append(l.Points, plot.Point{X: float64(n), Y: v})

@@ -118,17 +118,18 @@ func (r runner) everything(ctx context.Context, docs string, whole bool) error {
 	}
 	if r.part.MatchString("growth") {
 		step(fmt.Sprintf("storing up to %s tokens", integer(slices.Max(r.sizes))))
-		all, err := r.grow(ctx, true)
+		err := r.grow(ctx, true, func(all []grown, sizes []int) error {
+			if len(sizes) == len(r.sizes) {
+				fmt.Println(growthSection(all, sizes))
+			}
+			if !whole {
+				return nil
+			}
+			step(integer(slices.Max(sizes)) + " tokens")
+			return errors.Join(rewrite(page, map[string]string{"growth": growthSection(all, sizes)}), draw(filepath.Join(docs, "benchmarks"), plots(all, sizes)))
+		})
 		if err != nil {
 			return err
-		}
-		if err := show(page, "growth", growthSection(all, r.sizes)); err != nil {
-			return err
-		}
-		if whole {
-			if err := draw(filepath.Join(docs, "benchmarks"), plots(all, r.sizes)); err != nil {
-				return err
-			}
 		}
 	}
 	step("done")

@@ -197,13 +197,15 @@ func plots(all []grown, sizes []int) map[string]plot.Plot {
 	}
 	bill := func(g grown, n int) (float64, bool) { d, ok := g.bills[n]; return d.sum(), ok }
 	on := func(service string) func(way) bool { return func(w way) bool { return w.service == service } }
+	nameOnly := func(w way) string { return w.name }
+	growing := func(w way) bool { return remote(w) && w.most == 0 }
 	notSourced := func(w way) bool { return remote(w) && w.ours || w.name == "SDK client, name known" || !remote(w) }
 	return map[string]plot.Plot{
-		"calls-find.svg": {Title: "Calls of a find by refresh token on AWS", X: tokens, Y: "calls", Lines: lines(all, sizes, on(onAWS), calls(findRefresh))},
-		"calls-list.svg": {Title: "Calls of a list of all tokens", X: tokens, Y: "calls", Lines: lines(all, sizes, remote, calls(list))},
-		"cpu-find.svg":   {Title: "CPU of a find by user", X: tokens, Y: "µs", Lines: lines(all, sizes, notSourced, cpu(findUser))},
-		"cpu-save.svg":   {Title: "CPU of a save after a refresh", X: tokens, Y: "µs", Lines: lines(all, sizes, notSourced, cpu(save))},
-		"cost-aws.svg":   {Title: "Dollars a month on AWS, refreshed hourly", X: tokens, Y: "US dollars a month", Lines: lines(all, sizes, on(onAWS), bill)},
-		"cost-gcp.svg":   {Title: "Dollars a month on Google Cloud, refreshed hourly", X: tokens, Y: "US dollars a month", Lines: lines(all, sizes, on(onGCP), bill)},
+		"calls-find.svg": {Title: "Calls of a find by refresh token on AWS", X: tokens, Y: "calls", Lines: lines(all, sizes, on(onAWS), nameOnly, calls(findRefresh))},
+		"calls-list.svg": {Title: "Calls of a list of all tokens", X: tokens, Y: "calls", Lines: lines(all, sizes, growing, way.label, calls(list))},
+		"cpu-find.svg":   {Title: "CPU of a find by user", X: tokens, Y: "µs", Lines: lines(all, sizes, notSourced, way.label, cpu(findUser))},
+		"cpu-save.svg":   {Title: "CPU of a save after a refresh", X: tokens, Y: "µs", Lines: lines(all, sizes, notSourced, way.label, cpu(save))},
+		"cost-aws.svg":   {Title: "Dollars a month on AWS, refreshed hourly", X: tokens, Y: "US dollars a month", Lines: lines(all, sizes, on(onAWS), nameOnly, bill)},
+		"cost-gcp.svg":   {Title: "Dollars a month on Google Cloud, refreshed hourly", X: tokens, Y: "US dollars a month", Lines: lines(all, sizes, on(onGCP), nameOnly, bill)},
 	}
 }

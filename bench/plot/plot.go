@@ -30,8 +30,8 @@ type Point struct{ X, Y float64 }
 
 // The drawing's measures, in pixels.
 const (
-	width, height            = 860, 440
-	left, right, top, bottom = 84, 290, 56, 64
+	width, height            = 940, 440
+	left, right, top, bottom = 84, 370, 56, 64
 	legendStep, legendLine   = 22, 26
 )
 
