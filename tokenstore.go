@@ -62,7 +62,8 @@
 // # Beyond the six methods
 //
 // Some stores can do more: see [Swapper], [Remover], [Undeleter], [Streamer], [Exister],
-// [Warner], [Pinger] and [Identifier]. [As] finds such an ability, also behind wrappers.
+// [Warner], [Pinger], [Identifier] and [Diagnoser]. [As] finds such an ability, also behind
+// wrappers.
 //
 // # Errors
 //

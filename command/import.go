@@ -11,7 +11,6 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
-	"time"
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/internal/importer"
@@ -55,7 +54,7 @@ credential, or one refresh token under two users. Such a row is moved all the sa
 The source is never written, and no imported row overwrites an earlier row of the same
 import. Afterwards every token is looked up by each of its keys and compared. An import
 may be run again, also after an interruption: it creates nothing twice. With --report, the
-report is also written to a new file: when the import ends, however it ends, so that the
+report is also written to a new file, when the import ends, however it ends, so that the
 file is never half a report. With --json, "finished" says whether the import came to its
 end, and "not_written" how many rows it did not reach. The exit code
 is 4 if a row was refused or left to decide, a column was not understood, or a token is
@@ -100,47 +99,56 @@ not found again.`,
 // runImport imports, and prints the report, also to a file if that is not nil.
 func runImport(command *cobra.Command, source, to string, options importer.Options, file io.Writer) error {
 	ctx := command.Context()
-	asJSON, _ := command.Flags().GetBool("json")
 	return withStore(ctx, readOnly(source), func(from tokenstore.OpenStore) error {
 		if err := notSame(ctx, from, source, to); err != nil {
 			return err
 		}
 		return withDestination(ctx, to, options.DryRun, func(destination tokenstore.OpenStore) error {
-			m := &meter{w: command.ErrOrStderr(), now: time.Now}
-			_, m.terminal = terminal(m.w)
-			if !asJSON {
-				options.Progress = m.progress
-			}
-			printers := []*importPrinter{{w: command.OutOrStdout(), asJSON: asJSON, clear: m.clear}}
-			if file != nil {
-				printers = append(printers, &importPrinter{w: file, asJSON: asJSON, clear: func() {}})
-			}
-			options.Rows = func(rows []importer.Row) error {
-				for _, p := range printers {
-					if err := p.rows(rows); err != nil {
-						return err
-					}
-				}
-				return nil
-			}
-			report, err := importer.Import(ctx, from, destination, options)
-			m.clear()
+			err := importInto(command, options, file, func(options importer.Options) (importer.Report, error) {
+				return importer.Import(ctx, from, destination, options)
+			})
 			if errors.Is(err, importer.ErrNothingHere) {
 				return &nothingError{source}
-			}
-			if report.Total() > 0 || err == nil {
-				for _, p := range printers {
-					if err := p.end(report, options, err == nil); err != nil {
-						return err
-					}
-				}
-			}
-			if err == nil && !report.Complete() {
-				err = &incompleteError{}
 			}
 			return err
 		})
 	})
+}
+
+// importInto runs an import with its progress and its report.
+func importInto(command *cobra.Command, options importer.Options, file io.Writer, run func(importer.Options) (importer.Report, error)) error {
+	m := newMeter(command)
+	if !wantsJSON(command) {
+		options.Progress = m.progress
+	}
+	printers := []*importPrinter{{w: command.OutOrStdout(), asJSON: wantsJSON(command), clear: m.clear}}
+	if file != nil {
+		printers = append(printers, &importPrinter{w: file, asJSON: wantsJSON(command), clear: func() {}})
+	}
+	options.Rows = func(rows []importer.Row) error {
+		for _, p := range printers {
+			if err := p.rows(rows); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	report, err := run(options)
+	m.clear()
+	if errors.Is(err, importer.ErrNothingHere) {
+		return err
+	}
+	if report.Total() > 0 || err == nil {
+		for _, p := range printers {
+			if err := p.end(report, options, err == nil); err != nil {
+				return err
+			}
+		}
+	}
+	if err == nil && !report.Complete() {
+		err = &incompleteError{}
+	}
+	return err
 }
 
 // withDestination opens the destination. A dry run does not create it; a destination

@@ -42,10 +42,11 @@ for a person to decide.`,
 	// A verb that only looks passes readOnly(url) to withStore, and orNothing what it
 	// did not find.
 	root.AddCommand(importCommand(), c.listCommand(), findCommand(), getCommand(), checkCommand(), reindexCommand(),
-		c.statusCommand(), c.compareCommand(),
+		c.statusCommand(), c.compareCommand(), c.doctorCommand(),
 		setCommand(), c.refreshCommand(), c.revokeCommand(), deleteCommand())
 	root.AddCommand(putCommand(), deleteAllCommand(), undeleteCommand())
 	root.AddCommand(c.versionCommand(), completionCommand())
+	root.AddCommand(c.backupCommand(), c.restoreCommand())
 	for _, verb := range root.Commands() {
 		verb.Example = c.examples(verb.Example)
 	}

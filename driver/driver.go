@@ -226,6 +226,14 @@ type Advisor interface {
 	Advice(ctx context.Context) ([]string, error)
 }
 
+// Dated is implemented by adapters whose service says when a secret was written.
+type Dated interface {
+	// Written returns, by the service's clock, when a revision of a secret was written. It
+	// is asked right after this process has written it, and returns the zero time if it
+	// cannot tell.
+	Written(ctx context.Context, name, revision string) (time.Time, error)
+}
+
 // Unwrapper is implemented by wrappers around Secrets, so that [As] finds the optional
 // interfaces of what they wrap.
 type Unwrapper interface {

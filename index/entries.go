@@ -23,7 +23,7 @@ import (
 // earlier state of it gets a conflict.
 type Entries struct {
 	source
-	kept *kept // nil except in what Keep returns
+	kept *snapshot // nil except in what Keep returns
 }
 
 // NewEntries returns an index of entries. It also implements [Keeper].

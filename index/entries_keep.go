@@ -19,11 +19,11 @@ type Keeper interface {
 
 // Keep implements [Keeper].
 func (x *Entries) Keep() Index {
-	return &Entries{source: x.source, kept: &kept{objects: map[string]object{}}}
+	return &Entries{source: x.source, kept: &snapshot{objects: map[string]object{}}}
 }
 
-// kept is what an index has read, for as long as it is kept. A nil one keeps nothing.
-type kept struct {
+// snapshot is what an index has read during one operation. A nil one keeps nothing.
+type snapshot struct {
 	mu      sync.Mutex
 	objects map[string]object // by name; an absent one has no revision
 	listed  bool
@@ -31,7 +31,7 @@ type kept struct {
 }
 
 // get returns a copy of what was kept.
-func (k *kept) get(name string) (object, bool) {
+func (k *snapshot) get(name string) (object, bool) {
 	if k == nil {
 		return object{}, false
 	}
@@ -43,7 +43,7 @@ func (k *kept) get(name string) (object, bool) {
 }
 
 // put keeps copies of objects that were read or written.
-func (k *kept) put(objects ...object) {
+func (k *snapshot) put(objects ...object) {
 	if k == nil {
 		return
 	}
@@ -56,7 +56,7 @@ func (k *kept) put(objects ...object) {
 }
 
 // drop forgets an object, which others have written.
-func (k *kept) drop(name string) {
+func (k *snapshot) drop(name string) {
 	if k == nil {
 		return
 	}
