@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -109,4 +110,25 @@ func TestEachRoleMakesExactlyTheCallsOfItsPolicy(t *testing.T) {
 	operator.Save("zoe")
 	operator.Must(operator.Store.SaveToken(t.Context(), tokenstore.OAuthToken{UserName: "zoe", AccessToken: "1000.access.9"}))
 	operator.Check("secretsmanager:TagResource")
+}
+
+// TestDiagnosisOfEachRole: each role finds that it may do what it is for, by the shipped
+// policy, and the diagnosis of a greater role says what is missing. Nothing is left.
+func TestDiagnosisOfEachRole(t *testing.T) {
+	clock := awssmtest.NewClock()
+	service := awssmtest.New(awssmtest.Real(), clock)
+	roles := map[tokenstore.Role]*secretstore.Store{}
+	for _, name := range []tokenstore.Role{tokenstore.RoleReader, tokenstore.RoleWriter, tokenstore.RoleOperator} {
+		roles[name] = newRole(t, string(name), service, clock).Store
+	}
+	if _, err := roles[tokenstore.RoleWriter].SaveToken(t.Context(), adaptertest.Token("ada")); err != nil {
+		t.Fatal(err)
+	}
+	for name, store := range roles {
+		clock.Advance(time.Minute) // The quota of one secret.
+		adaptertest.Diagnosed(t, store, name)
+	}
+	adaptertest.Diagnosed(t, roles[tokenstore.RoleReader], tokenstore.RoleWriter, "denied-create")
+	adaptertest.Diagnosed(t, roles[tokenstore.RoleReader], tokenstore.RoleOperator, "check-failed")
+	adaptertest.Diagnosed(t, roles[tokenstore.RoleWriter], tokenstore.RoleOperator, "check-failed")
 }

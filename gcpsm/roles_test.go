@@ -145,3 +145,24 @@ func indexSecrets(service *gcpsmtest.Service) []string {
 func tokenSecrets(service *gcpsmtest.Service) []string {
 	return slices.DeleteFunc(service.IDs(), func(id string) bool { return !strings.HasPrefix(id, "tokenstore--tokens--") })
 }
+
+// TestDiagnosisOfEachRole: each role finds that it may do what it is for, by the shipped
+// policy, and the diagnosis of a greater role says what is missing. Nothing is left.
+func TestDiagnosisOfEachRole(t *testing.T) {
+	clock := gcpsmtest.NewClock()
+	service := gcpsmtest.New(gcpsmtest.Real(), clock)
+	roles := map[tokenstore.Role]*secretstore.Store{}
+	for _, name := range []tokenstore.Role{tokenstore.RoleReader, tokenstore.RoleWriter, tokenstore.RoleOperator} {
+		roles[name] = newRole(t, string(name), service, clock).Store
+	}
+	if _, err := roles[tokenstore.RoleWriter].SaveToken(t.Context(), adaptertest.Token("ada")); err != nil {
+		t.Fatal(err)
+	}
+	for name, store := range roles {
+		clock.Advance(time.Minute) // The quota of one secret.
+		adaptertest.Diagnosed(t, store, name)
+	}
+	adaptertest.Diagnosed(t, roles[tokenstore.RoleReader], tokenstore.RoleWriter, "denied-create")
+	adaptertest.Diagnosed(t, roles[tokenstore.RoleReader], tokenstore.RoleOperator, "check-failed")
+	adaptertest.Diagnosed(t, roles[tokenstore.RoleWriter], tokenstore.RoleOperator, "check-failed")
+}

@@ -6,6 +6,8 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+
+	"example.com/tokenstore"
 )
 
 // Dialect is the kind of database behind a *sql.DB. Its values are what the
@@ -17,6 +19,8 @@ type Dialect struct{ of dialect }
 type dialect interface {
 	// quote returns an identifier quoted.
 	quote(name string) string
+	// identity returns the query for the account that the server knows, "" if there is none.
+	identity() string
 	// isolation returns how a transaction is begun.
 	isolation(write bool) *sql.TxOptions
 	// claim returns the statement with which a transaction that writes to a table begins,
@@ -63,6 +67,11 @@ type dialect interface {
 	keepNote() string
 	// upgrade changes an older form of the table to the present one.
 	upgrade(ctx context.Context, tx *sql.Tx, t *table) error
+
+	// diagnose returns what is wrong with the database, as far as its statements tell, and
+	// rights which rights to write the account lacks.
+	diagnose(ctx context.Context, tx *sql.Tx, t *table) ([]tokenstore.Finding, error)
+	rights(ctx context.Context, db *sql.DB, t *table) ([]tokenstore.Finding, error)
 
 	// wipe asks the database to drop what was deleted, if it keeps that for a
 	// while.

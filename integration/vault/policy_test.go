@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -82,6 +83,29 @@ func TestPolicies(t *testing.T) {
 	if all, err := stores["reader"].GetTokens(ctx); err != nil || len(all) != 1 {
 		t.Errorf("reader: %d tokens, %v", len(all), err)
 	}
+
+	// Each role finds that it may do what it is for, and a reader what it lacks to write.
+	diagnosed := func(store *secretstore.Store, role tokenstore.Role, want string) {
+		t.Helper()
+		findings, err := store.Diagnose(ctx, role)
+		must(t, err)
+		var codes []string
+		for _, f := range findings {
+			if f.Severity != tokenstore.SeverityNote && f.Code != secretstore.CodeClockSkew { // The operator's clock is a day ahead.
+				codes = append(codes, f.Code)
+			}
+		}
+		if got := strings.Join(codes, " "); got != want {
+			t.Errorf("a diagnosis for a %s: %+v, want %q", role, findings, want)
+		}
+	}
+	for role, store := range stores {
+		diagnosed(newStore(t, clients[role], vault.WithMount(mount)), tokenstore.Role(role), "")
+		if findings, err := store.Diagnose(ctx, tokenstore.Role(role)); role == "operator" && (err != nil || !slices.ContainsFunc(findings, func(f tokenstore.Finding) bool { return f.Code == secretstore.CodeClockSkew })) {
+			t.Errorf("a clock that is a day ahead: %+v, %v", findings, err)
+		}
+	}
+	diagnosed(stores["reader"], tokenstore.RoleWriter, "denied-create")
 
 	// The operator repairs, twice: the first time marks, the second removes.
 	for range 2 {
