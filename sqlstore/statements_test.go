@@ -68,7 +68,7 @@ type watchedConn struct {
 }
 
 func (c *watchedConn) BeginTx(ctx context.Context, options driver.TxOptions) (driver.Tx, error) {
-	return c.Conn.(driver.ConnBeginTx).BeginTx(ctx, options) //nolint:errcheck,forcetypeassert // The driver has it.
+	return c.Conn.(driver.ConnBeginTx).BeginTx(ctx, options)
 }
 
 func (c *watchedConn) Prepare(query string) (driver.Stmt, error) {
