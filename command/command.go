@@ -63,6 +63,8 @@ type Command struct {
 	HTTP     *http.Client
 	// Now is the clock by which a token has expired; nil means time.Now.
 	Now func() time.Time
+
+	work int // the work factor of a backup's passphrase, if not 0; tests have less of it
 }
 
 // Main runs the command with the arguments of the process, and returns its exit code. The

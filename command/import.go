@@ -11,7 +11,6 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
-	"time"
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/internal/importer"
@@ -87,35 +86,44 @@ not found again.`,
 
 func runImport(command *cobra.Command, source, to string, options importer.Options) error {
 	ctx := command.Context()
-	asJSON, _ := command.Flags().GetBool("json")
 	return withStore(ctx, readOnly(source), func(from tokenstore.OpenStore) error {
 		if err := notSame(ctx, from, source, to); err != nil {
 			return err
 		}
 		return withDestination(ctx, to, options.DryRun, func(destination tokenstore.OpenStore) error {
-			m := &meter{w: command.ErrOrStderr(), now: time.Now}
-			_, m.terminal = terminal(m.w)
-			if !asJSON {
-				options.Progress = m.progress
-			}
-			p := &importPrinter{w: command.OutOrStdout(), asJSON: asJSON, clear: m.clear}
-			options.Rows = p.rows
-			report, err := importer.Import(ctx, from, destination, options)
-			m.clear()
+			err := importInto(command, options, func(options importer.Options) (importer.Report, error) {
+				return importer.Import(ctx, from, destination, options)
+			})
 			if errors.Is(err, importer.ErrNothingHere) {
 				return &nothingError{source}
-			}
-			if report.Total() > 0 || err == nil {
-				if err := p.end(report, options, err == nil); err != nil {
-					return err
-				}
-			}
-			if err == nil && !report.Complete() {
-				err = &incompleteError{}
 			}
 			return err
 		})
 	})
+}
+
+// importInto runs an import with its progress and its report.
+func importInto(command *cobra.Command, options importer.Options, run func(importer.Options) (importer.Report, error)) error {
+	m := newMeter(command)
+	if !wantsJSON(command) {
+		options.Progress = m.progress
+	}
+	p := &importPrinter{w: command.OutOrStdout(), asJSON: wantsJSON(command), clear: m.clear}
+	options.Rows = p.rows
+	report, err := run(options)
+	m.clear()
+	if errors.Is(err, importer.ErrNothingHere) {
+		return err
+	}
+	if report.Total() > 0 || err == nil {
+		if err := p.end(report, options, err == nil); err != nil {
+			return err
+		}
+	}
+	if err == nil && !report.Complete() {
+		err = &incompleteError{}
+	}
+	return err
 }
 
 // withDestination opens the destination. A dry run does not create it; a destination

@@ -44,6 +44,7 @@ for a person to decide.`,
 	root.AddCommand(importCommand(), c.listCommand(), findCommand(), getCommand(), checkCommand(), reindexCommand(),
 		c.statusCommand(), c.compareCommand(), c.doctorCommand(),
 		setCommand(), c.refreshCommand(), c.revokeCommand(), deleteCommand())
+	root.AddCommand(c.backupCommand(), c.restoreCommand())
 	for _, verb := range root.Commands() {
 		verb.Example = c.examples(verb.Example)
 	}

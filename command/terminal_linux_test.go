@@ -83,7 +83,7 @@ func (s *screen) run(args []string, dialogue ...[2]string) (code int, stdout str
 	s.t.Helper()
 	var out bytes.Buffer
 	done := make(chan int)
-	go func() { done <- Command{Stdin: s.tty, Stdout: &out, Stderr: s.tty}.Run(s.t.Context(), args) }()
+	go func() { done <- Command{Stdin: s.tty, Stdout: &out, Stderr: s.tty, work: 2}.Run(s.t.Context(), args) }()
 	for _, d := range dialogue {
 		if !s.waitFor(d[0]) {
 			break
@@ -193,5 +193,57 @@ func TestTablesFitTheTerminal(t *testing.T) {
 	}
 	if _, out, _ := try(t, "", "list", at); !strings.HasPrefix(out, "ID  USER") {
 		t.Errorf("in a pipe:\n%s", out)
+	}
+}
+
+// TestABackupAsksForItsPassphrase twice, and restore once, without echo.
+func TestABackupAsksForItsPassphrase(t *testing.T) {
+	t.Chdir(t.TempDir())
+	at, store := kept(t, nil, numbered("1")...)
+	const typed, twice = "fake-refresh passphrase", "passphrase again: "
+	for again, code := range map[string]int{"fake-refresh slip": exitUsage, typed: exitOK} {
+		s := newScreen(t)
+		if got, out := s.run([]string{"backup", at, "tokens.backup"}, [2]string{"passphrase: ", typed}, [2]string{twice, again}); got != code || strings.Contains(s.text(), "fake-refresh") {
+			t.Errorf("exit code %d, want %d\n%s%s", got, code, out, s.text())
+		}
+		if _, err := os.Stat("tokens.backup"); (err == nil) != (code == exitOK) {
+			t.Errorf("exit code %d, and the file: %v", code, err)
+		}
+		if code == exitOK {
+			if err := os.Rename("tokens.backup", "done.backup"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := store.DeleteToken(t.Context(), "1"); err != nil {
+		t.Fatal(err)
+	}
+	for passphrase, code := range map[string]int{"fake-refresh wrong": exitFault, typed: exitOK} {
+		s := newScreen(t)
+		if got, out := s.run([]string{"restore", "done.backup", at}, [2]string{"passphrase of the backup: ", passphrase}); got != code || strings.Contains(s.text(), "fake-refresh") {
+			t.Errorf("exit code %d, want %d\n%s%s", got, code, out, s.text())
+		}
+	}
+	holds(t, store, "1")
+}
+
+// TestABackupWithoutEncryptionAsks, and never goes to a screen.
+func TestABackupWithoutEncryptionAsks(t *testing.T) {
+	t.Chdir(t.TempDir())
+	at, _ := kept(t, nil, numbered("1")...)
+	for _, answer := range []string{"no", "yes"} {
+		s := newScreen(t)
+		code, out := s.run([]string{"backup", at, "tokens.backup", "--plain"}, [2]string{"not encrypted? Type yes to go on: ", answer})
+		if _, err := os.Stat("tokens.backup"); (code == exitOK) != (answer == "yes") || (err == nil) != (answer == "yes") {
+			t.Errorf("%s: exit code %d, %v\n%s%s", answer, code, err, out, s.text())
+		}
+	}
+	s := newScreen(t)
+	code := Command{Stdin: s.tty, Stdout: s.tty, Stderr: s.tty}.Run(t.Context(), []string{"backup", at, "-", "--plain", "--yes"})
+	if code != exitUsage || !s.waitFor("standard output is a terminal") || strings.Contains(s.text(), "fake-refresh") {
+		t.Errorf("exit code %d\n%s", code, s.text())
+	}
+	if code, _ := s.run([]string{"restore", "-", at}); code != exitUsage || !s.waitFor("standard input is a terminal") {
+		t.Errorf("exit code %d\n%s", code, s.text())
 	}
 }

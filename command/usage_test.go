@@ -20,7 +20,7 @@ func TestWrongArgumentsAreExplainedAndNotShown(t *testing.T) {
 		args []string
 		says string
 	}{
-		{[]string{"fake-refresh"}, "the commands are check, compare, delete, doctor, find, get, import, list, refresh, reindex, revoke, set, status"},
+		{[]string{"fake-refresh"}, "the commands are backup, check, compare, delete, doctor, find, get, import, list, refresh, reindex, restore, revoke, set, status"},
 		{[]string{"list"}, "want 1 argument, STORE, not 0"},
 		{[]string{"get", "memory:"}, "want 2 arguments, STORE ID, not 1"},
 		{[]string{"find", "memory:", "-1000.fake-refresh"}, "--refresh-token-stdin"},
@@ -31,6 +31,19 @@ func TestWrongArgumentsAreExplainedAndNotShown(t *testing.T) {
 		{[]string{"reindex", "memory:", "--rotating=false"}, "--rotating cannot be turned off"},
 		{[]string{"import", "memory:", "--to"}, "--to needs a value"},
 		{[]string{"import", "memory:"}, "--to is missing"},
+		{[]string{"backup", "memory:"}, "want 2 arguments, STORE FILE, not 1"},
+		{[]string{"backup", "memory:", "fake-refresh.backup"}, "--recipient, --recipients-file or --passphrase-file"},
+		{[]string{"backup", "memory:", "fake-refresh.backup", "--plain"}, "pass --yes"},
+		{[]string{"backup", "memory:", "fake-refresh.backup", "--plain", "--passphrase-file", "fake-refresh"}, "give one of"},
+		{[]string{"backup", "memory:", "fake-refresh.backup", "--recipient", "AGE-SECRET-KEY-fake-refresh"}, "public keys that begin with age1"},
+		{[]string{"backup", "memory:", "fake-refresh.backup", "--passphrase", "fake-refresh"}, "unknown flag"},
+		{[]string{"backup", "memory:", "fake-refresh.backup", "--passphrase-file", "-"}, "the first line is empty"},
+		{[]string{"backup", "memory:", "fake-refresh.backup", "--recipients-file", "fake-refresh"}, "check the path"},
+		{[]string{"restore", "fake-refresh.backup", "tokens.db"}, "sqlite:tokens.db"},
+		{[]string{"restore", "fake-refresh.backup", "memory:"}, "check the path"},
+		{[]string{"restore", "-", "memory:", "--passphrase-file", "-"}, "cannot be both"},
+		{[]string{"restore", "-", "memory:", "--update", "--overwrite"}, "give one of"},
+		{[]string{"restore", "-", "memory:", "--identity", "fake-refresh"}, "check the path"},
 		{[]string{"list", "tokens.txt"}, "file:tokens.txt"},
 		{[]string{"list", `C:\fake-refresh.db`}, "sqlite:tokens.db"},
 		{[]string{"import", "memory:", "--to", "./fake-refresh.db"}, "sqlite:tokens.db"},

@@ -137,6 +137,11 @@
 // package's read and its write is read again and not overwritten: its bytes are compared
 // immediately before it is replaced.
 //
+// What was read last is kept, and read again if the file may have changed: if its size, one of
+// its times or its identity is another, or was seen for the first time less than a tenth of a
+// second before it was read (two seconds, if the file system counts whole seconds). So an edit
+// is seen however quickly it follows another.
+//
 // Some things cannot be detected. A part of a file that ends with a whole line looks like
 // a complete file; what others write in that last moment is lost; and an SDK overwrites
 // whatever was written between its own read and write. If two programs use one file, at
@@ -285,6 +290,30 @@ func (s *Store) Tokens(ctx context.Context) iter.Seq2[tokenstore.OAuthToken, err
 			}
 		}
 	}
+}
+
+// FindTokens finds many tokens in the file as it is at one moment, each as FindToken would,
+// and returns them in the order of the queries. Where a query finds nothing, the result is
+// empty, and that is no error, unless the file has lines that cannot be read: the error then
+// names them.
+func (s *Store) FindTokens(ctx context.Context, queries []tokenstore.OAuthToken) ([]tokenstore.OAuthToken, error) {
+	const op = "find tokens"
+	found := make([]tokenstore.OAuthToken, len(queries))
+	doc, err := s.view(ctx)
+	if err != nil {
+		return found, failure(op, "", err)
+	}
+	r := &rows{doc: doc.clone(), own: true}
+	missing := false
+	for i, query := range queries {
+		if found[i], err = rowstore.Find(r, query); err != nil {
+			missing = true
+		}
+	}
+	if missing {
+		return found, failure(op, "", doc.unreadable())
+	}
+	return found, nil
 }
 
 // SaveToken implements tokenstore.Store.

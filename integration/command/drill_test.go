@@ -8,14 +8,25 @@ import (
 	"strings"
 	"testing"
 
+	"filippo.io/age"
+
 	"example.com/tokenstore/integration/internal/need"
 )
 
 // TestIncidentDrill goes through docs/operations.md on real servers, each step one
-// command: who holds a leaked refresh token; rotate it by hand; delete one user; change a
-// client's secret everywhere; move everything to the other cloud, and compare.
+// command: who holds a leaked refresh token; rotate it by hand; delete one user; restore a
+// token that was deleted by mistake from the backup; change a client's secret everywhere;
+// move everything to the other cloud, and compare.
 func TestIncidentDrill(t *testing.T) {
 	program := need.Command(t)
+	identity, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := filepath.Join(t.TempDir(), "key.txt")
+	if err := os.WriteFile(key, []byte(identity.String()+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	stores := map[string]string{}
 	for name, store := range servers {
 		stores[name] = store(t)
@@ -31,8 +42,15 @@ func TestIncidentDrill(t *testing.T) {
 			d.step("1000.fake-refresh-new", 0, "1 set", "set", here, "1", "refresh_token")
 			d.step("1000.fake-refresh-0001", 3, "not found", "find", here, "--refresh-token-stdin")
 			d.step("1000.fake-refresh-new", 0, "amelia.burrows@zylker.com", "find", here, "--refresh-token-stdin")
+			file := filepath.Join(t.TempDir(), "tokens.backup")
+			d.step("", 0, "5 tokens backed up", "backup", here, file, "--recipient", identity.Recipient().String())
 			d.step("", 0, "1 deleted", "delete", here, "--user", "o'brien@zylker.eu:20098765432", "--yes")
 			d.step("", 3, "not there", "delete", here, "--user", "o'brien@zylker.eu:20098765432", "--yes")
+			const mistaken = "学院@zylker.jp:7"
+			d.step("", 0, "1 deleted", "delete", here, "--user", mistaken, "--yes")
+			d.step("1000.fake-refresh-0005", 3, "not found", "find", here, "--refresh-token-stdin")
+			d.step("", 0, "1 row: 1 created", "restore", file, here, "--identity", key, "--user", mistaken)
+			d.step("1000.fake-refresh-0005", 0, mistaken, "find", here, "--refresh-token-stdin")
 			const client = "1000.CLIENTDDDDDDDDDDDDDDDDDDDDDDDD"
 			d.step("cs-fake-new", 0, "1 token: 1 set", "set", here, "--client", client, "client_secret", "--yes")
 			d.step("cs-fake-new", 0, "1 has it already", "set", here, "--client", client, "client_secret", "--yes")

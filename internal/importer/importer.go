@@ -147,12 +147,21 @@ func (r Report) Complete() bool {
 // destination took no row at all or stopped taking them, or the context ended. The report
 // is true nevertheless.
 func Import(ctx context.Context, source, destination tokenstore.Store, options Options) (Report, error) {
-	im := &importing{destination: destination, options: options}
-	im.report = Report{Rows: []Row{}, Lost: []Lost{}, Remarks: []string{}, Unknown: []rowstore.Unknown{}, counts: map[Outcome]int{}}
 	reading, err := read(ctx, source)
 	if err != nil {
 		return Report{}, fmt.Errorf("read the source: %w", err)
 	}
+	return importRows(ctx, source, reading, destination, options)
+}
+
+// ImportRows is Import of rows that are in no store.
+func ImportRows(ctx context.Context, reading rowstore.Reading, destination tokenstore.Store, options Options) (Report, error) {
+	return importRows(ctx, nil, reading, destination, options)
+}
+
+func importRows(ctx context.Context, source tokenstore.Store, reading rowstore.Reading, destination tokenstore.Store, options Options) (Report, error) {
+	im := &importing{destination: destination, options: options}
+	im.report = Report{Rows: []Row{}, Lost: []Lost{}, Remarks: []string{}, Unknown: []rowstore.Unknown{}, counts: map[Outcome]int{}}
 	s, err := im.survey(ctx, source, reading)
 	if err != nil {
 		return Report{}, err
