@@ -87,7 +87,7 @@ func (c Command) Run(ctx context.Context, args []string) int {
 	root.SetIn(c.Stdin)
 	root.SetOut(c.Stdout)
 	root.SetErr(c.Stderr)
-	err := root.ExecuteContext(ctx)
+	err := root.ExecuteContext(c.withPrompt(ctx))
 	code := exitCode(err)
 	var quiet *incompleteError
 	if err == nil || errors.As(err, &quiet) {

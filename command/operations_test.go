@@ -101,6 +101,7 @@ func TestEveryExampleOfTheManual(t *testing.T) {
 	for name, text := range map[string]string{
 		"sdk.txt": string(sdk), "leaked.txt": "1000.fake-refresh-0001\n", "new-refresh-token.txt": "1000.fake-refresh-new\n",
 		"secret.txt": "cs-fake-new\n", "pasted.txt": strings.Replace(string(sdk), "1000.fake-refresh-0001", "1000.fake-refresh-0001 ", 1), "domain.txt": "https://www.zohoapis.in\n",
+		"token.json": `{"user_name": "maria@zylker.com:60001234567", "client_id": "1000.CLIENTA", "client_secret": "cs-fake", "refresh_token": "1000.fake-refresh-put"}`,
 	} {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)

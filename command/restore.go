@@ -114,7 +114,7 @@ func restore(verb *cobra.Command, b *backup.Backup, want func(tokenstore.OAuthTo
 		}
 	}
 	return withDestination(ctx, to, options.DryRun, func(destination tokenstore.OpenStore) error {
-		err := importInto(verb, options, func(options importer.Options) (importer.Report, error) {
+		err := importInto(verb, options, nil, func(options importer.Options) (importer.Report, error) {
 			report, err := importer.ImportRows(ctx, rowsOf(ctx, b, want), destination, options)
 			if b.Unreadable > 0 {
 				report.Remarks = append(report.Remarks, fmt.Sprintf("the backup lacks %s, which could not be read when it was made", count(b.Unreadable, "token")))

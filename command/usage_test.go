@@ -20,7 +20,9 @@ func TestWrongArgumentsAreExplainedAndNotShown(t *testing.T) {
 		args []string
 		says string
 	}{
-		{[]string{"fake-refresh"}, "the commands are backup, check, compare, delete, doctor, find, get, import, list, refresh, reindex, restore, revoke, set, status"},
+		{[]string{"fake-refresh"}, "unknown command; the commands are backup, check, compare, "},
+		{[]string{"put"}, "want 1 argument, STORE, not 0"},
+		{[]string{"put", "memory:", "1000.fake-refresh"}, "want 1 argument, STORE, not 2"},
 		{[]string{"list"}, "want 1 argument, STORE, not 0"},
 		{[]string{"get", "memory:"}, "want 2 arguments, STORE ID, not 1"},
 		{[]string{"find", "memory:", "-1000.fake-refresh"}, "--refresh-token-stdin"},

@@ -376,6 +376,33 @@ func (s *Store) DeleteTokens(ctx context.Context) error {
 	return failure("delete tokens", "", err)
 }
 
+var _ tokenstore.Remover = (*Store)(nil)
+
+// DeleteUnchanged implements tokenstore.Remover. The file is replaced once: if that fails,
+// none is deleted.
+func (s *Store) DeleteUnchanged(ctx context.Context, tokens []tokenstore.OAuthToken) []error {
+	faults := make([]error, len(tokens))
+	err := s.change(ctx, func(r *rows) error {
+		gone := map[string]bool{}
+		for i, t := range tokens {
+			if faults[i] = rowstore.Unchanged(r, t); faults[i] == nil {
+				if gone[t.ID] {
+					faults[i] = tokenstore.ErrNotFound
+				}
+				gone[t.ID] = true
+			}
+		}
+		return r.remove(func(rec *record) bool { return gone[rec.token.ID] })
+	})
+	for i, t := range tokens {
+		if err != nil {
+			faults[i] = err
+		}
+		faults[i] = failure("delete unchanged token", t.ID, faults[i])
+	}
+	return faults
+}
+
 // Exists implements tokenstore.Exister: it reports whether there is a file, and
 // anything in it.
 func (s *Store) Exists(ctx context.Context) (bool, error) {

@@ -19,6 +19,8 @@ type Dialect struct{ of dialect }
 type dialect interface {
 	// quote returns an identifier quoted.
 	quote(name string) string
+	// identity returns the query for the account that the server knows, "" if there is none.
+	identity() string
 	// isolation returns how a transaction is begun.
 	isolation(write bool) *sql.TxOptions
 	// claim returns the statement with which a transaction that writes to a table begins,

@@ -25,6 +25,8 @@ const ageTable = "tokenstore_rows"
 // notNumber stands for the number of an ID that is none: such rows come after the others.
 const notNumber = "999999999999999999"
 
+func (mysqlDialect) identity() string { return "SELECT CURRENT_USER()" }
+
 func (mysqlDialect) quote(name string) string {
 	return "`" + strings.ReplaceAll(name, "`", "``") + "`"
 }

@@ -18,6 +18,8 @@ func SQLite() Dialect { return Dialect{sqliteDialect{}} }
 
 type sqliteDialect struct{}
 
+func (sqliteDialect) identity() string { return "" }
+
 // quote uses backticks: SQLite takes a name in double quotes for a string if there is
 // no such column.
 func (sqliteDialect) quote(name string) string {

@@ -114,6 +114,36 @@ func (s *Store) DeleteTokens(ctx context.Context) error {
 	return s.failed(ctx, "delete tokens", "", s.wiped(ctx, (*rows).deleteAll))
 }
 
+var _ tokenstore.Remover = (*Store)(nil)
+
+// DeleteUnchanged deletes the tokens that are still what was read, as tokenstore.Remover
+// says, in one transaction: if it fails, none is deleted.
+func (s *Store) DeleteUnchanged(ctx context.Context, tokens []tokenstore.OAuthToken) []error {
+	const op = "delete unchanged token"
+	faults := make([]error, len(tokens))
+	err := s.wiped(ctx, func(r *rows) error {
+		for i, t := range tokens {
+			faults[i] = rowstore.Unchanged(r, t)
+			if faults[i] == nil {
+				if err := r.delete(t.ID); err != nil {
+					return err
+				}
+			}
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for i, t := range tokens {
+		if err != nil {
+			faults[i] = err
+		}
+		faults[i] = s.failed(ctx, op, t.ID, faults[i])
+	}
+	return faults
+}
+
 // GetTokens returns all tokens, oldest first, as tokenstore.Store says. The
 // error joins one for each unreadable row, which names its rowid and ID.
 func (s *Store) GetTokens(ctx context.Context) ([]tokenstore.OAuthToken, error) {

@@ -73,6 +73,8 @@ type Options struct {
 	// Client, if set, is the client ID whose rows alone are moved. Rows without a
 	// client are moved too: nothing says that they are another's.
 	Client string
+	// User, if set, selects the users whose rows alone are moved.
+	User func(user string) bool
 	// Ignore are columns of the source that are known to be of no use.
 	Ignore []string
 	// Progress, if set, is called as rows are read and moved. While a store is read, the
