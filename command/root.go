@@ -43,6 +43,7 @@ for a person to decide.`,
 	// did not find.
 	root.AddCommand(importCommand(), c.listCommand(), findCommand(), getCommand(), checkCommand(), reindexCommand(),
 		c.statusCommand(), c.compareCommand(),
+		policyCommand(),
 		setCommand(), c.refreshCommand(), c.revokeCommand(), deleteCommand())
 	for _, verb := range root.Commands() {
 		verb.Example = c.examples(verb.Example)

@@ -20,7 +20,7 @@ func TestWrongArgumentsAreExplainedAndNotShown(t *testing.T) {
 		args []string
 		says string
 	}{
-		{[]string{"fake-refresh"}, "the commands are check, compare, delete, find, get, import, list, refresh, reindex, revoke, set, status"},
+		{[]string{"fake-refresh"}, "the commands are check, compare, delete, find, get, import, list, policy, refresh, reindex, revoke, set, status"},
 		{[]string{"list"}, "want 1 argument, STORE, not 0"},
 		{[]string{"get", "memory:"}, "want 2 arguments, STORE ID, not 1"},
 		{[]string{"find", "memory:", "-1000.fake-refresh"}, "--refresh-token-stdin"},

@@ -1,25 +1,18 @@
-// Tests that the documented policies are sufficient, and not more than necessary.
+// The work of the roles, for tests that their policies allow it, and nothing else.
 
 package adaptertest
 
 import (
-	"slices"
-	"strings"
 	"testing"
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/secretstore"
 )
 
-// Role is the store of a principal with one of the roles for which the adapter documents
-// a policy.
+// Role is the store of a principal with the policy of a role.
 type Role struct {
 	*testing.T
 	Store *secretstore.Store
-	// Allowed are the permissions of the role, Used those that its calls have needed so
-	// far.
-	Allowed []string
-	Used    func() []string
 }
 
 // Must ends the test if err is not nil.
@@ -30,21 +23,21 @@ func (r *Role) Must(_ any, err error) {
 	}
 }
 
-// Check compares the permissions that were needed with those of the role, except some that
-// no call needs by itself.
-func (r *Role) Check(without ...string) {
-	r.Helper()
-	want := slices.Sorted(slices.Values(slices.DeleteFunc(slices.Clone(r.Allowed), func(p string) bool { return slices.Contains(without, p) })))
-	if got := slices.Sorted(slices.Values(r.Used())); !slices.Equal(got, want) {
-		r.Errorf("needed    %s\nthe role  %s", strings.Join(got, " "), strings.Join(want, " "))
-	}
-}
-
 // Save saves the tokens of users.
 func (r *Role) Save(users ...string) {
 	r.Helper()
 	for _, user := range users {
 		r.Must(r.Store.SaveToken(r.Context(), Token(user)))
+	}
+}
+
+// Swaps sets the note of a user's token.
+func (r *Role) Swaps(user string) {
+	r.Helper()
+	row, err := r.Store.FindNoted(r.Context(), tokenstore.OAuthToken{UserName: user})
+	r.Must(row, err)
+	if _, swapped, err := r.Store.SwapToken(r.Context(), row, row.OAuthToken, "a note"); err != nil || !swapped {
+		r.Fatal(swapped, err)
 	}
 }
 
