@@ -25,6 +25,8 @@ func (renewing) Redeem(context.Context, tokenstore.OAuthToken) (tokenstore.OAuth
 	return tokenstore.OAuthToken{AccessToken: "1000.fake-access-new"}, nil
 }
 
+func revokesNothing(context.Context, tokenstore.OAuthToken) error { return nil }
+
 // words splits a command line as a shell does, as far as the manual needs it.
 func words(line string) (all []string) {
 	var word strings.Builder
@@ -97,7 +99,7 @@ func TestEveryExampleOfTheManual(t *testing.T) {
 		code = Command{
 			Stdin: bytes.NewReader(stdin), Stdout: &screen, Stderr: &screen,
 			Now:      func() time.Time { return time.UnixMilli(1763899000000) },
-			Redeemer: renewing{}, Revoke: func(context.Context, tokenstore.OAuthToken) error { return nil },
+			Redeemer: renewing{}, Revoke: revokesNothing,
 		}.Run(t.Context(), args[1:])
 		if strings.Contains(screen.String(), "fake-") {
 			t.Errorf("%s shows a credential", line)
