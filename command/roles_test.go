@@ -94,7 +94,7 @@ func awsWithRoles(t *testing.T) cloud {
 	t.Helper()
 	service := awssmtest.New(awssmtest.Config{ReserveNames: true, RequestTokens: true}, awssmtest.NewClock())
 	const at = "awssm://crm?region=eu-central-1&"
-	c := cloud{at + onAWS(t, service.As("secretsmanager:CreateSecret", "secretsmanager:GetSecretValue", "secretsmanager:BatchGetSecretValue", "secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage", "secretsmanager:DescribeSecret", "secretsmanager:ListSecrets")), map[tokenstore.Role]string{}}
+	c := cloud{at + onAWS(t, service.As(manualActions...)), map[tokenstore.Role]string{}}
 	for _, role := range tokenstore.Roles() {
 		var policy struct{ Statement []struct{ Action []string } }
 		var all []string
@@ -113,7 +113,7 @@ func googleWithRoles(t *testing.T) cloud {
 	t.Helper()
 	service := gcpsmtest.New(gcpsmtest.Config{}, gcpsmtest.NewClock())
 	const at = "gcpsm://my-project/crm?"
-	c := cloud{at + onGoogle(t, service.As("secretmanager.secrets.create", "secretmanager.versions.access", "secretmanager.versions.add", "secretmanager.versions.destroy", "secretmanager.secrets.list", "secretmanager.secrets.get")), map[tokenstore.Role]string{}}
+	c := cloud{at + onGoogle(t, service.As(manualPermissions...)), map[tokenstore.Role]string{}}
 	for _, role := range tokenstore.Roles() {
 		list := regexp.MustCompile(`--permissions=(\S+)`).FindStringSubmatch(printed(t, at, role))
 		c.as[role] = at + onGoogle(t, service.As(strings.Split(list[1], ",")...).On("crm--"))

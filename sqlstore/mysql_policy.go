@@ -52,7 +52,7 @@ func mysqlPolicy(_ context.Context, u *url.URL, request tokenstore.PolicyRequest
 		p.Remarks = append(p.Remarks, "the account may connect from any host; give --account USER@HOST for another")
 	}
 	if request.Role != tokenstore.RoleOperator {
-		p.Remarks = append(p.Remarks, "the tables must exist: the operator opens the store first, as with tokenstore list")
+		p.Remarks = append(p.Remarks, "the tables must exist: with the rights of an operator, save or import a token first")
 	}
 	return p, nil
 }
