@@ -16,6 +16,7 @@ import (
 	"example.com/tokenstore"
 	"example.com/tokenstore/driver"
 	"example.com/tokenstore/secretstore"
+	"example.com/tokenstore/tokensource"
 	"example.com/tokenstore/vault"
 )
 
@@ -35,6 +36,13 @@ func roleClient(t *testing.T, root *api.Client, mount string, role tokenstore.Ro
 	must(t, err)
 	r := parseRules(text)
 	return r.watched(t, clientFor(t, root.Address(), made.Auth.ClientToken)), r
+}
+
+// noProvider is for tokens that are good.
+type noProvider struct{}
+
+func (noProvider) Redeem(context.Context, tokenstore.OAuthToken) (tokenstore.OAuthToken, error) {
+	return tokenstore.OAuthToken{}, errors.New("no provider")
 }
 
 // TestPolicies has each role do its work, and nothing more, with the policies that the command
@@ -88,6 +96,14 @@ func TestPolicies(t *testing.T) {
 			t.Errorf("reader: %v", err)
 		}
 	}
+	good, err := stores["writer"].SaveToken(ctx, tokenstore.OAuthToken{UserName: saved.UserName, AccessToken: saved.AccessToken, Expiry: time.Now().Add(time.Hour)})
+	must(t, err)
+	source, err := tokensource.New(stores["reader"], noProvider{})
+	must(t, err)
+	if token, err := source.Token(ctx, tokenstore.OAuthToken{UserName: saved.UserName}); err != nil || token.AccessToken != good.AccessToken {
+		t.Errorf("a reader's token source returns %v, %v", token, err)
+	}
+	must(t, source.Close(ctx))
 	if all, err := stores["reader"].GetTokens(ctx); err != nil || len(all) != 1 {
 		t.Errorf("reader: %d tokens, %v", len(all), err)
 	}

@@ -3,10 +3,14 @@
 package adaptertest
 
 import (
+	"context"
+	"fmt"
 	"testing"
+	"time"
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/secretstore"
+	"example.com/tokenstore/tokensource"
 )
 
 // Role is the store of a principal with the policy of a role.
@@ -39,6 +43,33 @@ func (r *Role) Swaps(user string) {
 	if _, swapped, err := r.Store.SwapToken(r.Context(), row, row.OAuthToken, "a note"); err != nil || !swapped {
 		r.Fatal(swapped, err)
 	}
+}
+
+// Uses gets a user's access token from a token source, which must not have to redeem anything,
+// and then, if it may, has it redeem the token.
+func (r *Role) Uses(user string, redeems bool) {
+	r.Helper()
+	provider := &provider{}
+	source, err := tokensource.New(r.Store, provider, tokensource.WithForeground())
+	r.Must(source, err)
+	token, err := source.Token(r.Context(), tokenstore.OAuthToken{UserName: user})
+	r.Must(token, err)
+	if provider.redeemed > 0 {
+		r.Error("a good token was redeemed")
+	}
+	if redeems {
+		r.Must(source.Renew(r.Context(), token))
+	}
+	r.Must(nil, source.Close(r.Context()))
+}
+
+// provider gives every token a new access token.
+type provider struct{ redeemed int }
+
+// Redeem returns an access token that is good for an hour.
+func (p *provider) Redeem(context.Context, tokenstore.OAuthToken) (tokenstore.OAuthToken, error) {
+	p.redeemed++
+	return tokenstore.OAuthToken{AccessToken: fmt.Sprint("1000.access.redeemed-", p.redeemed), Expiry: time.Now().Add(time.Hour)}, nil
 }
 
 // Remove deletes the token of a user.
