@@ -23,7 +23,7 @@ import (
 // rotation is the event with which Secrets Manager calls a rotation function, once for each
 // step. https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_how.html
 type rotation struct {
-	Step, SecretId, ClientRequestToken string
+	Step, Secret, Version string // Step, SecretId and ClientRequestToken
 }
 
 // rotator changes the client secret of a token when Secrets Manager rotates the token's secret.
@@ -46,7 +46,7 @@ func (r rotator) handle(ctx context.Context, event rotation) error {
 }
 
 func (r rotator) set(ctx context.Context, event rotation) error {
-	out, err := r.client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &event.SecretId})
+	out, err := r.client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &event.Secret})
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func (r rotator) set(ctx context.Context, event rotation) error {
 
 // finish takes the label AWSPENDING off, without which the next rotation would not begin.
 func (r rotator) finish(ctx context.Context, event rotation) error {
-	out, err := r.client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &event.SecretId})
+	out, err := r.client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &event.Secret})
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func (r rotator) finish(ctx context.Context, event rotation) error {
 		for _, stage := range stages {
 			if stage == "AWSPENDING" {
 				_, err = r.client.UpdateSecretVersionStage(ctx, &secretsmanager.UpdateSecretVersionStageInput{
-					SecretId: &event.SecretId, VersionStage: aws.String("AWSPENDING"), RemoveFromVersionId: &version,
+					SecretId: &event.Secret, VersionStage: aws.String("AWSPENDING"), RemoveFromVersionId: &version,
 				})
 			}
 		}
@@ -95,7 +95,7 @@ var steps = []string{"createSecret", "setSecret", "testSecret", "finishSecret"}
 func pending(t *testing.T, client *secretsmanager.Client, event rotation, value string) {
 	t.Helper()
 	_, err := client.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{
-		SecretId: &event.SecretId, ClientRequestToken: &event.ClientRequestToken, SecretString: &value, VersionStages: []string{"AWSPENDING"},
+		SecretId: &event.Secret, ClientRequestToken: &event.Version, SecretString: &value, VersionStages: []string{"AWSPENDING"},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -118,8 +118,8 @@ func TestRotationFunction(t *testing.T) {
 				t.Fatal(err)
 			}
 			function := rotator{client, store, func(context.Context) (string, error) { return "fake-new-secret", nil }}
-			event := rotation{SecretId: "crm/tokens/" + saved.ID, ClientRequestToken: strings.Repeat("0a", 16)}
-			out, err := client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &event.SecretId})
+			event := rotation{Secret: "crm/tokens/" + saved.ID, Version: strings.Repeat("0a", 16)}
+			out, err := client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &event.Secret})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -150,7 +150,7 @@ func TestRotationFunction(t *testing.T) {
 			if err != nil || found.ClientSecret != "fake-new-secret" || found.AccessToken != kept {
 				t.Errorf("the token is %v, with the new secret: %v, with the access token wanted: %v, %v", found, found.ClientSecret == "fake-new-secret", found.AccessToken == kept, err)
 			}
-			d, err := client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &event.SecretId})
+			d, err := client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &event.Secret})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -166,14 +166,14 @@ func TestRotationFunction(t *testing.T) {
 // moveCurrent makes the pending version current, as AWS's templates do in finishSecret.
 func moveCurrent(t *testing.T, client *secretsmanager.Client, event rotation) {
 	t.Helper()
-	d, err := client.DescribeSecret(t.Context(), &secretsmanager.DescribeSecretInput{SecretId: &event.SecretId})
+	d, err := client.DescribeSecret(t.Context(), &secretsmanager.DescribeSecretInput{SecretId: &event.Secret})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for version, stages := range d.VersionIdsToStages {
 		if strings.Contains(strings.Join(stages, " "), "AWSCURRENT") {
 			_, err = client.UpdateSecretVersionStage(t.Context(), &secretsmanager.UpdateSecretVersionStageInput{
-				SecretId: &event.SecretId, VersionStage: aws.String("AWSCURRENT"), MoveToVersionId: &event.ClientRequestToken, RemoveFromVersionId: &version,
+				SecretId: &event.Secret, VersionStage: aws.String("AWSCURRENT"), MoveToVersionId: &event.Version, RemoveFromVersionId: &version,
 			})
 		}
 	}
