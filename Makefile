@@ -4,7 +4,7 @@ GOTEST  := go test -count=1 -timeout=40m
 # REQUIRED: these targets start the servers, so a test without its server fails.
 REQUIRED := TOKENSTORE_INTEGRATION=required
 
-.PHONY: test race lint format tidy vet fuzz readme check integration integration-localstack integration-vault integration-openbao integration-mysql integration-sdk integration-faults integration-containers
+.PHONY: test race lint format tidy vet fuzz readme bench check integration integration-localstack integration-vault integration-openbao integration-mysql integration-sdk integration-faults integration-containers
 
 test: ## the unit tests: no network, no container
 	go test ./...
@@ -30,6 +30,9 @@ readme: ## check that the README's commands print what it shows
 
 fuzz: ## every fuzz target for a minute; FUZZTIME=10s for less
 	ci/fuzz.sh $(or $(FUZZTIME),60s)
+
+bench: ## measure everything, and write docs/benchmarks.md; about five minutes on an idle machine
+	ci/servers/sdk.sh go run -C bench .
 
 integration: ## all integration tests on servers started here
 	cd integration && $(REQUIRED) $(SERVERS)/localstack.sh $(SERVERS)/vault.sh $(SERVERS)/mariadb.sh $(SERVERS)/sdk.sh $(GOTEST) -p=1 ./...

@@ -40,6 +40,35 @@ type Streamer interface {
 	Tokens(ctx context.Context) iter.Seq2[OAuthToken, error]
 }
 
+// Remover is an optional ability of a [Store]: to delete tokens only if they are still what
+// somebody has seen.
+type Remover interface {
+	// DeleteUnchanged deletes those of the tokens that are stored under their IDs with the
+	// same grant, refresh and access token, and returns an error for each token, in their
+	// order: nil if it was deleted; one that matches ErrNotFound if there is none with that
+	// ID, and ErrConflict if it was changed. The comparison is with the current state, and
+	// nothing is deleted that was saved after it. Some tokens may be deleted and others not,
+	// also if the context ends.
+	DeleteUnchanged(ctx context.Context, tokens []OAuthToken) []error
+}
+
+// Identifier is an optional ability of a [Store]: to tell as whom it acts.
+type Identifier interface {
+	// Identity returns the name under which the service, the database or the operating
+	// system knows this program, and no credential; or "" if it does not tell.
+	Identity(ctx context.Context) (string, error)
+}
+
+// Undeleter is an optional ability of a [Store]: to bring back a token that was deleted.
+type Undeleter interface {
+	// UndeleteToken stores the token with this ID as it was when it was deleted, if the
+	// service still has it, and returns it. If not, the error matches ErrNotFound and says
+	// why, and what would have helped. If a token with this ID, of its user, or without a
+	// user but with its grant or refresh token is stored, nothing changes and the error
+	// matches ErrConflict.
+	UndeleteToken(ctx context.Context, id string) (OAuthToken, error)
+}
+
 // Pinger is an optional ability of a [Store]: to tell whether a service that uses it is
 // ready.
 type Pinger interface {

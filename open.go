@@ -92,7 +92,7 @@ func Schemes() []string {
 //	import _ "example.com/tokenstore/sqlstore"
 //
 // A URL contains no credentials: those come from the environment, as each package
-// documents. If the URL is invalid, the error matches ErrInvalidArgument; it never
+// documents, or from a person (see [WithPrompt]). If the URL is invalid, the error matches ErrInvalidArgument; it never
 // quotes the URL. Close the store after use.
 func Open(ctx context.Context, rawURL string) (OpenStore, error) {
 	u, err := parseURL(rawURL)

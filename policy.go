@@ -19,11 +19,10 @@ type Role string
 const (
 	// RoleReader finds and lists tokens.
 	RoleReader Role = "reader"
-	// RoleWriter also saves and deletes tokens, and refreshes them: the role of an
-	// application.
+	// RoleWriter also saves, refreshes and deletes tokens, and undoes deletions: the role of
+	// an application.
 	RoleWriter Role = "writer"
-	// RoleOperator also lists the secrets that lie below the tokens, checks and repairs them,
-	// and undoes deletions.
+	// RoleOperator also lists the secrets that lie below the tokens, checks and repairs them.
 	RoleOperator Role = "operator"
 )
 

@@ -92,9 +92,15 @@ func CheckSwap(old Noted, next OAuthToken, note string) error {
 // Swap returns what a swap makes of the stored token, and whether it applies: if it does
 // not, now is stored. It is for implementations of [Swapper].
 func Swap(stored, old Noted, next OAuthToken, note string) (now Noted, applies bool) {
-	if stored.GrantToken != old.GrantToken || stored.RefreshToken != old.RefreshToken || stored.AccessToken != old.AccessToken || stored.Note != old.Note {
+	if !SameCredentials(stored.OAuthToken, old.OAuthToken) || stored.Note != old.Note {
 		return stored, false
 	}
 	next.UserName = "" // Update ignores the ID.
 	return Noted{OAuthToken: Update(stored.OAuthToken, next), Note: note}, true
+}
+
+// SameCredentials reports whether two tokens have the same grant, refresh and access token:
+// what a swap compares, and a deletion of what is unchanged.
+func SameCredentials(a, b OAuthToken) bool {
+	return a.GrantToken == b.GrantToken && a.RefreshToken == b.RefreshToken && a.AccessToken == b.AccessToken
 }

@@ -61,8 +61,9 @@
 //
 // # Beyond the six methods
 //
-// Some stores can do more: see [Swapper], [Streamer], [Exister], [Warner] and [Pinger].
-// [As] finds such an ability, also behind wrappers.
+// Some stores can do more: see [Swapper], [Remover], [Undeleter], [Streamer], [Exister],
+// [Warner], [Pinger], [Identifier] and [Diagnoser]. [As] finds such an ability, also behind
+// wrappers.
 //
 // # Errors
 //

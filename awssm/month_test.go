@@ -10,20 +10,18 @@ import (
 	"example.com/tokenstore/awssm"
 	"example.com/tokenstore/awssm/awssmtest"
 	"example.com/tokenstore/internal/adaptertest"
+	"example.com/tokenstore/internal/costs"
 	"example.com/tokenstore/secretstore"
 )
 
-// The prices of AWS in US regions, without the customer's own key.
 const (
-	dollarsPerSecret = 0.40        // for 30 days
-	dollarsPerCall   = 0.05 / 1e4  // of any operation
-	tokensKept       = 1000        // constant: as many are inserted as deleted
-	newEachDay       = 20          // and as many are deleted
-	rotatedEachDay   = 5           // refresh tokens
-	period           = time.Hour   // from refresh to refresh
-	loadedEachDay    = 250         // during the initial load
-	billedDays       = 30          // of a month
-	day              = 24 * period // in which 1,000 tokens make 24,000 refreshes
+	tokensKept     = 1000        // constant: as many are inserted as deleted
+	newEachDay     = 20          // and as many are deleted
+	rotatedEachDay = 5           // refresh tokens
+	period         = time.Hour   // from refresh to refresh
+	loadedEachDay  = 250         // during the initial load
+	billedDays     = 30          // of a month
+	day            = 24 * period // in which 1,000 tokens make 24,000 refreshes
 )
 
 // month is a company's tokens over a month on the fake's clock.
@@ -157,7 +155,7 @@ func TestMonth(t *testing.T) {
 	kept := float64(m.service.SecretTime()-secrets) / float64(billedDays*day) / months
 	made := float64(m.calls()-calls) / months
 	t.Logf("%d days of %d tokens: %.1f secrets, $%.2f a month; %.0f calls, $%.2f a month",
-		days, tokensKept, kept, kept*dollarsPerSecret, made, made*dollarsPerCall)
+		days, tokensKept, kept, kept*costs.AWS.Stored, made, made*costs.AWS.PerCall)
 	if kept > 1.02*tokensKept {
 		t.Errorf("%.1f secrets for %d tokens", kept, tokensKept)
 	}

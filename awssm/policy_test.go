@@ -47,12 +47,13 @@ func (g *guard) watch(o *secretsmanager.Options) {
 		return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("guard", func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
 			op := awsmiddleware.GetOperationName(ctx)
 			g.mu.Lock()
+			refused := false
 			for _, r := range requests(op, in.Parameters) {
 				if !g.policy.Allows(r) {
 					g.denied = append(g.denied, r.Action+" on "+r.Resource)
+					refused = true
 				}
 			}
-			refused := len(g.denied) > 0
 			g.mu.Unlock()
 			if refused {
 				return middleware.InitializeOutput{}, middleware.Metadata{}, &smithy.GenericAPIError{Code: "AccessDeniedException", Message: "not authorized"}
@@ -170,6 +171,10 @@ func TestEachRoleMakesExactlyTheCallsOfItsPolicy(t *testing.T) {
 	renewed := adaptertest.Token("ada")
 	renewed.AccessToken, renewed.RefreshToken = "1000.access.2", "1000.refresh.2"
 	writer.Must(writer.Store.SaveToken(ctx, renewed))
+	gone, err := writer.Store.FindToken(ctx, tokenstore.OAuthToken{UserName: "bob"})
+	writer.Must(gone, err)
+	writer.Must(nil, writer.Store.DeleteToken(ctx, gone.ID))
+	writer.Must(writer.Store.UndeleteToken(ctx, gone.ID))
 	writer.Remove("bob")
 	writer.Save("bob")
 	writer.Must(writer.Store.SaveTokens(ctx, []tokenstore.OAuthToken{adaptertest.Token("fay"), adaptertest.Token("gil")}))
@@ -179,7 +184,7 @@ func TestEachRoleMakesExactlyTheCallsOfItsPolicy(t *testing.T) {
 	writer.Must(writer.Store.SaveToken(ctx, tokenstore.OAuthToken{UserName: "gil", AccessToken: "1000.access.good", Expiry: time.Now().Add(time.Hour)}))
 	writer.Uses("gil", true)
 	calls.complete(t)
-	_, err := writer.Store.Check(ctx)
+	_, err = writer.Store.Check(ctx)
 	calls.refuses(t, "a writer checks", err, "secretsmanager:ListSecrets")
 	_, err = writer.Store.Reindex(ctx, secretstore.ReindexOptions{})
 	calls.refuses(t, "a writer repairs", err, "secretsmanager:ListSecrets")
@@ -285,4 +290,26 @@ func TestResourcesOfAPolicy(t *testing.T) {
 			t.Errorf("%s: %v", url, err)
 		}
 	}
+}
+
+// TestDiagnosisOfEachRole: each role finds that it may do what it is for, by the policy that
+// is printed for it, and the diagnosis of a greater role says what is missing.
+func TestDiagnosisOfEachRole(t *testing.T) {
+	clock := awssmtest.NewClock()
+	service := awssmtest.New(awssmtest.Real(), clock)
+	stores := map[tokenstore.Role]*secretstore.Store{}
+	for _, role := range tokenstore.Roles() {
+		of, _ := newRole(t, role, service, clock)
+		stores[role] = of.Store
+	}
+	if _, err := stores[tokenstore.RoleWriter].SaveToken(t.Context(), adaptertest.Token("ada")); err != nil {
+		t.Fatal(err)
+	}
+	for role, store := range stores {
+		clock.Advance(time.Minute) // The quota of one secret.
+		adaptertest.Diagnosed(t, store, role)
+	}
+	adaptertest.Diagnosed(t, stores[tokenstore.RoleReader], tokenstore.RoleWriter, "denied-create")
+	adaptertest.Diagnosed(t, stores[tokenstore.RoleReader], tokenstore.RoleOperator, "check-failed")
+	adaptertest.Diagnosed(t, stores[tokenstore.RoleWriter], tokenstore.RoleOperator, "check-failed")
 }

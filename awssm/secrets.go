@@ -68,6 +68,7 @@ var (
 	_ driver.BatchGetter = (*secrets)(nil)
 	_ driver.Limited     = (*secrets)(nil)
 	_ driver.Retirer     = (*secrets)(nil)
+	_ driver.Dated       = (*secrets)(nil)
 )
 
 func newSecrets(api API, set *settings) *secrets {
@@ -101,6 +102,21 @@ func (s *secrets) Get(ctx context.Context, name string) (driver.Secret, error) {
 		return driver.Secret{}, fmt.Errorf("%w: the secret is being deleted", driver.ErrNotFound)
 	}
 	return s.secret(name, encoded, v), nil
+}
+
+// Written returns when the version was created, unless a stale read shows another one.
+func (s *secrets) Written(ctx context.Context, name, revision string) (time.Time, error) {
+	encoded, _, err := encodeName(name)
+	if err != nil {
+		return time.Time{}, err
+	}
+	switch v, f := s.read(ctx, encoded); {
+	case f != nil:
+		return time.Time{}, f.give()
+	case v.id == revision:
+		return v.created, nil
+	}
+	return time.Time{}, nil
 }
 
 // secret returns a secret with the version that was read.

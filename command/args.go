@@ -12,11 +12,14 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// exactArgs requires one argument for each name.
+// exactArgs requires one argument for each name; without names, none.
 func exactArgs(names ...string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
-		if len(args) == len(names) {
+		switch {
+		case len(args) == len(names):
 			return nil
+		case len(names) == 0:
+			return &usageError{fmt.Errorf("want no arguments, not %d", len(args))}
 		}
 		plural := "s"
 		if len(names) == 1 {

@@ -86,9 +86,9 @@ func (r *changes) end() error {
 	switch {
 	case has[outcomeFailed]:
 		return errors.New("some tokens failed; the report says why; run the command again")
-	case has[outcomeChanged], has[outcomeRefused]:
+	case has[outcomeChanged], has[outcomeRefused], has[outcomeLeft], has[outcomeUnreadable]:
 		return &incompleteError{}
-	case has[outcomeMissing]:
+	case has[outcomeMissing], has[outcomeNotKept]:
 		return tokenstore.ErrNotFound
 	}
 	return nil

@@ -63,6 +63,8 @@ type Command struct {
 	HTTP     *http.Client
 	// Now is the clock by which a token has expired; nil means time.Now.
 	Now func() time.Time
+
+	work int // the work factor of a backup's passphrase, if not 0; tests have less of it
 }
 
 // Main runs the command with the arguments of the process, and returns its exit code. The
@@ -85,7 +87,7 @@ func (c Command) Run(ctx context.Context, args []string) int {
 	root.SetIn(c.Stdin)
 	root.SetOut(c.Stdout)
 	root.SetErr(c.Stderr)
-	err := root.ExecuteContext(ctx)
+	err := root.ExecuteContext(c.withPrompt(ctx))
 	code := exitCode(err)
 	var quiet *incompleteError
 	if err == nil || errors.As(err, &quiet) {

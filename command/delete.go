@@ -64,9 +64,10 @@ type deletion struct {
 	// revoke, if not nil, revokes each token before it is deleted.
 	revoke func(context.Context, tokenstore.OAuthToken) error
 
-	store  tokenstore.Store
-	report changes
-	shown  []shownToken
+	store   tokenstore.Store
+	report  changes
+	shown   []shownToken
+	missing []string // IDs
 }
 
 func (d *deletion) start(verb *cobra.Command, args []string, user string, ask *consent) error {
@@ -95,6 +96,9 @@ func (d *deletion) run(verb *cobra.Command, url string, ids []string, user strin
 		if nothing := ifNothing(ctx, d.store, url); nothing != nil {
 			return nothing
 		}
+	}
+	if err == nil && !ask.dryRun {
+		err = d.finish(ctx)
 	}
 	if err == nil && len(d.shown) > 0 && !ask.dryRun {
 		if err := d.confirm(verb, ask); err != nil {
@@ -132,6 +136,9 @@ func (d *deletion) look(ctx context.Context, ids []string, user string) error {
 		case err == nil:
 		case errors.Is(err, tokenstore.ErrNotFound):
 			d.report.add(change{ID: query.ID, User: user, Outcome: outcomeMissing})
+			if query.ID != "" {
+				d.missing = append(d.missing, query.ID)
+			}
 			continue
 		case errors.Is(err, tokenstore.ErrUnreadable) && query.ID != "":
 			token.id, token.damaged = query.ID, err
@@ -197,6 +204,26 @@ func (d *deletion) deleteAll(ctx context.Context, user string) error {
 	return nil
 }
 
+// finish finishes deletions that were not finished because the service kept older versions:
+// the tokens are not there, and their deletion said to repeat it.
+func (d *deletion) finish(ctx context.Context) error {
+	remover, ok := tokenstore.As[tokenstore.Remover](d.store)
+	if !ok || len(d.missing) == 0 {
+		return nil
+	}
+	gone := make([]tokenstore.OAuthToken, len(d.missing))
+	for i, id := range d.missing {
+		gone[i].ID = id
+	}
+	for _, err := range remover.DeleteUnchanged(ctx, gone) {
+		// A token that was saved since is another one.
+		if err != nil && !errors.Is(err, tokenstore.ErrNotFound) && !errors.Is(err, tokenstore.ErrConflict) {
+			return err
+		}
+	}
+	return nil
+}
+
 // deleteOne deletes a token if it is still what was shown, and returns what became of it.
 func (d *deletion) deleteOne(ctx context.Context, token shownToken) (outcome, reason string) {
 	if d.revoke != nil {
@@ -207,21 +234,48 @@ func (d *deletion) deleteOne(ctx context.Context, token shownToken) (outcome, re
 			return outcomeFailed, "not revoked, and still stored: " + err.Error()
 		}
 	}
-	if token.damaged == nil {
-		same, err := unchanged(ctx, d.store, token.noted)
-		switch {
-		case errors.Is(err, tokenstore.ErrNotFound):
-			return outcomeMissing, ""
-		case err != nil:
-			return outcomeFailed, err.Error()
-		case !same:
-			return outcomeChanged, "look at it, and run the command again"
+	if token.damaged != nil {
+		return d.outcome(d.store.DeleteToken(ctx, token.id))
+	}
+	return d.outcome(deleteUnchanged(ctx, d.store, []tokenstore.Noted{token.noted})[0])
+}
+
+// outcome returns the outcome of a deletion.
+func (d *deletion) outcome(err error) (outcome, reason string) {
+	switch {
+	case err == nil:
+		return d.deleted, ""
+	case errors.Is(err, tokenstore.ErrNotFound):
+		return outcomeMissing, ""
+	case errors.Is(err, tokenstore.ErrConflict):
+		return outcomeChanged, "look at it, and run the command again"
+	}
+	return outcomeFailed, err.Error()
+}
+
+// deleteUnchanged deletes tokens that are still what was read, and returns the error of each.
+// A store that cannot do that compares each token, and then deletes it.
+func deleteUnchanged(ctx context.Context, store tokenstore.Store, seen []tokenstore.Noted) []error {
+	if remover, ok := tokenstore.As[tokenstore.Remover](store); ok {
+		tokens := make([]tokenstore.OAuthToken, len(seen))
+		for i, token := range seen {
+			tokens[i] = token.OAuthToken
 		}
+		return remover.DeleteUnchanged(ctx, tokens)
 	}
-	if err := d.store.DeleteToken(ctx, token.id); err != nil {
-		return outcomeFailed, err.Error()
+	faults := make([]error, len(seen))
+	for i, token := range seen {
+		same, err := unchanged(ctx, store, token)
+		switch {
+		case err != nil:
+		case !same:
+			err = tokenstore.ErrConflict
+		default:
+			err = store.DeleteToken(ctx, token.ID)
+		}
+		faults[i] = err
 	}
-	return d.deleted, ""
+	return faults
 }
 
 // lookNoted reads a token, with its note if the store keeps notes. A query with an ID finds

@@ -147,6 +147,22 @@ func (m *meddler) DeleteToken(ctx context.Context, id string) error {
 	return m.Store.DeleteToken(ctx, id)
 }
 
+func (m *meddler) DeleteUnchanged(ctx context.Context, tokens []tokenstore.OAuthToken) []error {
+	faults := make([]error, len(tokens))
+	for i, token := range tokens {
+		if m.beforeSwap != nil {
+			m.beforeSwap(token.ID)
+		}
+		if m.beforeDelete != nil {
+			faults[i] = m.beforeDelete(token.ID)
+		}
+		if faults[i] == nil {
+			faults[i] = m.Store.DeleteUnchanged(ctx, []tokenstore.OAuthToken{token})[0]
+		}
+	}
+	return faults
+}
+
 // TestDeleteLeavesWhatHasChanged: a user who logs in between the question and the answer
 // keeps the new token.
 func TestDeleteLeavesWhatHasChanged(t *testing.T) {

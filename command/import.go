@@ -11,7 +11,6 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
-	"time"
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/internal/importer"
@@ -22,10 +21,11 @@ import (
 
 func importCommand() *cobra.Command {
 	var options importer.Options
-	var to string
+	var to, user, report string
 	command := &cobra.Command{
-		Use:   "import SOURCE --to STORE",
-		Short: "Move all tokens of one store into another",
+		Use:     "import SOURCE --to STORE",
+		Aliases: []string{"copy"},
+		Short:   "Move all tokens of one store into another",
 		Long: `Import moves all tokens of the source into a store, and reports what became of each:
 
   created         the store had no such token, and has it now
@@ -43,7 +43,7 @@ func importCommand() *cobra.Command {
 
 Two rows of one user are folded only if they are of one client, and have the same
 refresh token or one of them has none. With --client, only the rows of one client are
-moved, and those that name no client.
+moved, and those that name no client; with --user, only those of users that match.
 
 Files and tables that SDKs and other programs wrote are read leniently: many names of
 columns, an expiry as a number or a date, and NULL, None and the like for what is
@@ -53,13 +53,17 @@ credential, or one refresh token under two users. Such a row is moved all the sa
 
 The source is never written, and no imported row overwrites an earlier row of the same
 import. Afterwards every token is looked up by each of its keys and compared. An import
-may be run again, also after an interruption: it creates nothing twice. The exit code
+may be run again, also after an interruption: it creates nothing twice. With --report, the
+report is also written to a new file: when the import ends, however it ends, so that the
+file is never half a report. With --json, "finished" says whether the import came to its
+end, and "not_written" how many rows it did not reach. The exit code
 is 4 if a row was refused or left to decide, a column was not understood, or a token is
 not found again.`,
 		Example: `  {name} import {local} --to {service} --dry-run
   {name} import {local} --to {service}
   {name} import {local} --to {service} --update
-  {name} import {service} --to {local} --json`,
+  {name} import {service} --to {local} --json --report report.json
+  {name} copy {local} --to {service} --user '*@zylker.com:*'`,
 		Args: exactArgs("SOURCE"),
 
 		ValidArgsFunction: completeStore,
@@ -70,7 +74,12 @@ not found again.`,
 			if options.Overwrite && options.Update {
 				return &usageError{errors.New("give one of --update and --overwrite")}
 			}
-			return runImport(command, args[0], to, options)
+			if user != "" {
+				options.User = func(name string) bool { return like(user, name) }
+			}
+			return withReport(command, report, func(file io.Writer) error {
+				return runImport(command, args[0], to, options, file)
+			})
 		},
 	}
 	flags := command.Flags()
@@ -81,41 +90,66 @@ not found again.`,
 	flags.BoolVar(&options.Update, "update", false, "replace the values of a token that differs with the source's if its access token expires later there")
 	flags.BoolVar(&options.Overwrite, "overwrite", false, "replace the values of a token that differs with the source's, whichever expires later")
 	flags.StringVar(&options.Client, "client", "", "move only the rows of the client with this `ID`")
+	flags.StringVar(&user, "user", "", "move only the rows of users that match this `PATTERN`, in which * stands for any characters and ? for one")
+	flags.StringVar(&report, "report", "", "also write the report to this new `FILE`; with --json, as JSON")
 	flags.StringArrayVar(&options.Ignore, "ignore-column", nil, "leave a column with this `NAME` behind without a word; may be repeated")
 	return command
 }
 
-func runImport(command *cobra.Command, source, to string, options importer.Options) error {
+// runImport imports, and prints the report, also to a file if that is not nil.
+func runImport(command *cobra.Command, source, to string, options importer.Options, file io.Writer) error {
 	ctx := command.Context()
-	asJSON, _ := command.Flags().GetBool("json")
 	return withStore(ctx, readOnly(source), func(from tokenstore.OpenStore) error {
 		if err := notSame(ctx, from, source, to); err != nil {
 			return err
 		}
 		return withDestination(ctx, to, options.DryRun, func(destination tokenstore.OpenStore) error {
-			m := &meter{w: command.ErrOrStderr(), now: time.Now}
-			_, m.terminal = terminal(m.w)
-			if !asJSON {
-				options.Progress = m.progress
-			}
-			p := &importPrinter{w: command.OutOrStdout(), asJSON: asJSON, clear: m.clear}
-			options.Rows = p.rows
-			report, err := importer.Import(ctx, from, destination, options)
-			m.clear()
+			err := importInto(command, options, file, func(options importer.Options) (importer.Report, error) {
+				return importer.Import(ctx, from, destination, options)
+			})
 			if errors.Is(err, importer.ErrNothingHere) {
 				return &nothingError{source}
-			}
-			if report.Total() > 0 || err == nil {
-				if err := p.end(report, options, err == nil); err != nil {
-					return err
-				}
-			}
-			if err == nil && !report.Complete() {
-				err = &incompleteError{}
 			}
 			return err
 		})
 	})
+}
+
+// importInto runs an import with its progress and its report, which also goes to a file if
+// that is not nil.
+func importInto(command *cobra.Command, options importer.Options, file io.Writer, run func(importer.Options) (importer.Report, error)) error {
+	asJSON, m := wantsJSON(command), newMeter(command)
+	if !asJSON {
+		options.Progress = m.progress
+	}
+	printers := []*importPrinter{{w: command.OutOrStdout(), asJSON: asJSON, clear: m.clear}}
+	if file != nil {
+		printers = append(printers, &importPrinter{w: file, asJSON: asJSON, clear: func() {}})
+	}
+	options.Rows = func(rows []importer.Row) error {
+		for _, p := range printers {
+			if err := p.rows(rows); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	report, err := run(options)
+	m.clear()
+	if errors.Is(err, importer.ErrNothingHere) {
+		return err
+	}
+	if report.Total() > 0 || err == nil {
+		for _, p := range printers {
+			if err := p.end(report, options, err == nil); err != nil {
+				return err
+			}
+		}
+	}
+	if err == nil && !report.Complete() {
+		err = &incompleteError{}
+	}
+	return err
 }
 
 // withDestination opens the destination. A dry run does not create it; a destination
@@ -202,7 +236,7 @@ func (p *importPrinter) end(report importer.Report, options importer.Options, en
 		return err
 	}
 	if p.asJSON {
-		return p.endJSON(report, options)
+		return p.endJSON(report, options, ended)
 	}
 	for _, lost := range report.Lost {
 		p.table.row(fmt.Sprint(lost.Number), "", "", "LOST", "", "by "+lost.Key+": "+lost.Reason)
@@ -213,7 +247,7 @@ func (p *importPrinter) end(report importer.Report, options importer.Options, en
 	return printSummary(p.w, report, options, ended)
 }
 
-func (p *importPrinter) endJSON(report importer.Report, options importer.Options) error {
+func (p *importPrinter) endJSON(report importer.Report, options importer.Options, ended bool) error {
 	if err := p.list.end(); err != nil {
 		return err
 	}
@@ -226,7 +260,9 @@ func (p *importPrinter) endJSON(report importer.Report, options importer.Options
 		// among the rows.
 		NotWritten int  `json:"not_written"`
 		DryRun     bool `json:"dry_run"`
-	}{report.Finds, report.Lost, report.Remarks, report.Unknown, report.Count(importer.NotWritten), options.DryRun}, "")
+		// Finished is false if the import ended before every token was looked up again.
+		Finished bool `json:"finished"`
+	}{report.Finds, report.Lost, report.Remarks, report.Unknown, report.Count(importer.NotWritten), options.DryRun, ended}, "")
 	if err != nil {
 		return err
 	}

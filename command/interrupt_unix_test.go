@@ -29,24 +29,55 @@ func TestMain(m *testing.M) {
 	tokenstore.Register("stuck", func(context.Context, *url.URL) (tokenstore.OpenStore, error) {
 		return &stuck{secretstore.NewMemory()}, nil
 	})
+	tokenstore.Register("stuckopen", func(ctx context.Context, _ *url.URL) (tokenstore.OpenStore, error) {
+		return nil, neverAnswer(ctx)
+	})
 	os.Exit(Command{}.Main())
+}
+
+// neverAnswer does not answer for a minute, although it is told to end.
+func neverAnswer(ctx context.Context) error {
+	_, _ = fmt.Fprintln(os.Stderr, "begun")
+	<-ctx.Done()
+	_, _ = fmt.Fprintln(os.Stderr, "told")
+	time.Sleep(time.Minute)
+	return ctx.Err()
 }
 
 // stuck is a store that answers never, and does not look at its context for a minute.
 type stuck struct{ *secretstore.Store }
 
 func (*stuck) FindTokenByID(ctx context.Context, _ string) (tokenstore.OAuthToken, error) {
-	_, _ = fmt.Fprintln(os.Stderr, "begun")
-	<-ctx.Done()
-	_, _ = fmt.Fprintln(os.Stderr, "told")
-	time.Sleep(time.Minute)
-	return tokenstore.OAuthToken{}, ctx.Err()
+	return tokenstore.OAuthToken{}, neverAnswer(ctx)
 }
 
 // TestASecondInterruptEndsTheCommand at once, whatever the first one has to wait for.
-func TestASecondInterruptEndsTheCommand(t *testing.T) {
-	program := exec.CommandContext(t.Context(), os.Args[0], "get", "stuck:", "1") // #nosec G204 -- this test itself.
+func TestASecondInterruptEndsTheCommand(t *testing.T) { interruptTwice(t, "", "get", "stuck:", "1") }
+
+// TestASecondInterruptEndsEveryVerb that opens a store.
+func TestASecondInterruptEndsEveryVerb(t *testing.T) {
+	more := map[string][]string{
+		"import": {"--to", "memory:"}, "compare": {"memory:"}, "find": {"--user", "u"}, "get": {"1"}, "set": {"1", "refresh_token"},
+		"refresh": {"1"}, "revoke": {"1", "--yes"}, "delete": {"1", "--yes"}, "delete-all": {"--yes"}, "undelete": {"1"},
+	}
+	stdin := map[string]string{"put": `{"access_token": "a"}`, "set": "fake-refresh\n"}
+	for _, name := range []string{
+		"import", "list", "find", "get", "check", "reindex", "status", "compare", "set", "put", "refresh", "revoke", "delete", "delete-all", "undelete",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			interruptTwice(t, stdin[name], append([]string{name, "stuckopen:"}, more[name]...)...)
+		})
+	}
+}
+
+// interruptTwice runs the command as a process, interrupts it when it has begun, and again
+// when it has been told to end.
+func interruptTwice(t *testing.T, stdin string, args ...string) {
+	t.Helper()
+	program := exec.CommandContext(t.Context(), os.Args[0], args...) // #nosec G204 -- this test itself.
 	program.Env = append(os.Environ(), asCommand+"=1")
+	program.Stdin = strings.NewReader(stdin)
 	stderr, err := program.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

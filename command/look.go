@@ -1,4 +1,4 @@
-// The commands that show tokens: list, find and get.
+// The verb that lists tokens, and what the other verbs that show some have in common.
 
 package command
 
@@ -96,68 +96,4 @@ func printOne(command *cobra.Command, token tokenstore.OAuthToken, err error) er
 	}
 	p := newTokenPrinter(command.OutOrStdout(), false)
 	return errors.Join(p.add(token), p.end())
-}
-
-func findCommand() *cobra.Command {
-	var user string
-	var refresh, access, grant bool
-	command := &cobra.Command{
-		Use:   "find STORE",
-		Short: "Find a token by its user, or by a credential from standard input",
-		Long: `Find shows the token that the SDKs would find by one key, without its
-credentials. A refresh, access or grant token is read from standard input and never
-from an argument, where others could see it; at a terminal it is not echoed.`,
-		Example: `  {name} find {local} --user amelia@zylker.com:60001234567
-  {name} find {local} --refresh-token-stdin < refresh-token.txt`,
-		Args: exactArgs("STORE"),
-
-		ValidArgsFunction: completeStore,
-		RunE: func(command *cobra.Command, args []string) error {
-			query, err := findQuery(command, user, refresh, access, grant)
-			if err != nil {
-				return err
-			}
-			return withStore(command.Context(), readOnly(args[0]), func(store tokenstore.OpenStore) error {
-				token, err := store.FindToken(command.Context(), query)
-				if errors.Is(err, tokenstore.ErrNotFound) {
-					err = orNothing(command.Context(), store, args[0], err)
-				}
-				return printOne(command, token, err)
-			})
-		},
-	}
-	flags := command.Flags()
-	flags.StringVar(&user, "user", "", "the `NAME` of the user, normally mail:organisation")
-	flags.BoolVar(&refresh, "refresh-token-stdin", false, "read a refresh token from standard input")
-	flags.BoolVar(&access, "access-token-stdin", false, "read an access token from standard input")
-	flags.BoolVar(&grant, "grant-token-stdin", false, "read a grant token from standard input")
-	return command
-}
-
-// findQuery returns the query for the one key that the flags name.
-func findQuery(command *cobra.Command, user string, refresh, access, grant bool) (tokenstore.OAuthToken, error) {
-	keys := 0
-	for _, set := range []bool{user != "", refresh, access, grant} {
-		if set {
-			keys++
-		}
-	}
-	if keys != 1 {
-		return tokenstore.OAuthToken{}, &usageError{errors.New("give exactly one of --user, --refresh-token-stdin, --access-token-stdin and --grant-token-stdin")}
-	}
-	if user != "" {
-		return tokenstore.OAuthToken{UserName: user}, nil
-	}
-	credential, err := readCredential(command.Context(), "token", command.InOrStdin(), command.ErrOrStderr())
-	if err != nil {
-		return tokenstore.OAuthToken{}, err
-	}
-	kind := tokenstore.RefreshKey
-	switch {
-	case access:
-		kind = tokenstore.AccessKey
-	case grant:
-		kind = tokenstore.GrantKey
-	}
-	return tokenstore.QueryFor(tokenstore.Key{Kind: kind, Value: credential}), nil
 }

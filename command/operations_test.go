@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -56,12 +57,13 @@ func words(line string) (all []string) {
 }
 
 // manualClouds leads the URLs of the manual to simulated services. A token of the prefix billing
-// has used up the versions of a day.
+// has used up the versions of a day, and one of the prefix crm is deleted.
 func manualClouds(t *testing.T) *strings.Replacer {
 	t.Helper()
 	aws := awssmtest.New(awssmtest.Config{Versions: 100, Labels: 20, Size: 65536, ReserveNames: true, RequestTokens: true}, awssmtest.NewClock())
 	google := gcpsmtest.New(gcpsmtest.Config{}, gcpsmtest.NewClock())
-	at := "region=eu-west-1&" + onAWS(t, aws.As(manualActions...))
+	deletedOnAWS(t, aws, "17")
+	at := "region=eu-west-1&" + awsEndpoint(t, aws.As(manualActions...))
 	store, err := tokenstore.Open(t.Context(), "awssm://billing?"+at)
 	if err != nil {
 		t.Fatal(err)
@@ -77,7 +79,7 @@ func manualClouds(t *testing.T) *strings.Replacer {
 		t.Error(err)
 	}
 	return strings.NewReplacer("region=eu-west-1'", at+"'",
-		"gcpsm://my-project/crm", "gcpsm://my-project/crm?"+onGoogle(t, google.As(manualPermissions...)))
+		"gcpsm://my-project/crm", "gcpsm://my-project/crm?"+googleEndpoint(t, google.As(manualPermissions...)))
 }
 
 // What an operator may do.
@@ -90,6 +92,39 @@ var (
 
 // manualNow is when the manual was written.
 func manualNow() time.Time { return time.UnixMilli(1763899000000) }
+
+// codes matches a constant that is the code of a finding.
+var codes = regexp.MustCompile(`(?m)^\s+[cC]ode[A-Za-z]+\s+= "([a-z-]+)"`)
+
+// TestTheManualHasEveryCode looks for what doctor may report in the manual.
+func TestTheManualHasEveryCode(t *testing.T) {
+	manual, err := os.ReadFile("../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, f := range faults {
+		all = append(all, f.code)
+	}
+	for _, name := range []string{"../diagnose.go", "../secretstore/findings.go", "../sqlstore/diagnose.go", "../internal/filecheck/filecheck.go", "doctor_rows.go"} {
+		source, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := codes.FindAllStringSubmatch(string(source), -1)
+		if len(found) == 0 {
+			t.Errorf("no code in %s", name)
+		}
+		for _, m := range found {
+			all = append(all, m[1])
+		}
+	}
+	for _, code := range all {
+		if !strings.HasSuffix(code, "-") && !strings.Contains(string(manual), "`"+code+"`") {
+			t.Errorf("the manual does not have %s", code)
+		}
+	}
+}
 
 func TestEveryExampleOfTheManual(t *testing.T) {
 	path, err := filepath.Abs("../docs/operations.md")
@@ -107,12 +142,14 @@ func TestEveryExampleOfTheManual(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for name, text := range map[string]string{
 		"sdk.txt": string(sdk), "leaked.txt": "1000.fake-refresh-0001\n", "new-refresh-token.txt": "1000.fake-refresh-new\n",
-		"secret.txt": "cs-fake-new\n", "domain.txt": "https://www.zohoapis.in\n",
+		"secret.txt": "cs-fake-new\n", "pasted.txt": strings.Replace(string(sdk), "1000.fake-refresh-0001", "1000.fake-refresh-0001 ", 1), "domain.txt": "https://www.zohoapis.in\n",
+		"token.json": `{"user_name": "maria@zylker.com:60001234567", "client_id": "1000.CLIENTA", "client_secret": "cs-fake", "refresh_token": "1000.fake-refresh-put"}`,
 	} {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
+	keys(t)
 	if code, _, errs := try(t, "", "import", "file:sdk.txt", "--to", "sqlite:tokens.db"); code != exitOK {
 		t.Fatal(errs)
 	}
@@ -141,7 +178,7 @@ func TestEveryExampleOfTheManual(t *testing.T) {
 			Now:      manualNow,
 			Redeemer: renewing{}, Revoke: revokesNothing,
 		}.Run(t.Context(), args[1:])
-		if strings.Contains(screen.String(), "fake-") {
+		if strings.Contains(screen.String(), "fake-") || strings.Contains(screen.String(), "AGE-SECRET-KEY-") {
 			t.Errorf("%s shows a credential", line)
 		}
 		return screen.String()

@@ -38,13 +38,15 @@ for a person to decide.`,
 	root.PersistentFlags().Bool("json", false, "print JSON, also for an error")
 	root.SetFlagErrorFunc(flagError)
 	root.SetVersionTemplate(c.Name + " {{.Version}}\n")
-	root.CompletionOptions.HiddenDefaultCmd = true
+	root.CompletionOptions.DisableDefaultCmd = true // Its errors would show what was typed.
 	// A verb that only looks passes readOnly(url) to withStore, and orNothing what it
 	// did not find.
 	root.AddCommand(importCommand(), c.listCommand(), findCommand(), getCommand(), checkCommand(), reindexCommand(),
-		c.statusCommand(), c.compareCommand(),
-		policyCommand(),
+		c.statusCommand(), c.compareCommand(), c.doctorCommand(), policyCommand(),
 		setCommand(), c.refreshCommand(), c.revokeCommand(), deleteCommand())
+	root.AddCommand(c.backupCommand(), c.restoreCommand())
+	root.AddCommand(putCommand(), deleteAllCommand(), undeleteCommand())
+	root.AddCommand(c.versionCommand(), completionCommand())
 	for _, verb := range root.Commands() {
 		verb.Example = c.examples(verb.Example)
 	}

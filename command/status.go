@@ -25,7 +25,8 @@ func (c Command) statusCommand() *cobra.Command {
 tokens: those whose access token has expired or will within a time, those that cannot be
 refreshed because they have neither refresh nor grant token, and those that cannot be read.
 
-With --deep, it also reads the note of each token, one by one, and counts those whose refresh
+With --deep, it also says as whom it acts, where the service tells (AWS and GCP do not without
+another service); it reads the note of each token, one by one, and counts those whose refresh
 token the provider refuses, whose users have to consent again; and it reads the index, and
 says how much of the service's limits is used.
 
@@ -100,6 +101,7 @@ type statusReport struct {
 	Unknown    int            `json:"expiry_unknown"`
 	Dead       int            `json:"not_refreshable"`
 	Unreadable int            `json:"unreadable"`
+	ActsAs     string         `json:"acts_as,omitempty"`
 	Refused    []refusedToken `json:"refused,omitempty"`
 	Limits     *limits        `json:"limits,omitempty"`
 }
@@ -146,6 +148,10 @@ func (s *status) read(verb *cobra.Command, store tokenstore.Store, deep bool) er
 	}
 	if !deep {
 		return nil
+	}
+	if identifier, ok := tokenstore.As[tokenstore.Identifier](store); ok {
+		// It is an extra: a role that may not ask is no fault of the store.
+		s.report.ActsAs, _ = identifier.Identity(ctx)
 	}
 	return s.readLimits(ctx, store)
 }
@@ -228,6 +234,9 @@ func (s *status) print(verb *cobra.Command, deep bool) error {
 	row("of unknown expiry", r.Unknown, "")
 	row("not refreshable", r.Dead, "no refresh or grant token: the user has to consent again")
 	row("unreadable", r.Unreadable, "check names them")
+	if r.ActsAs != "" {
+		t.row("acts as", r.ActsAs, "")
+	}
 	if deep {
 		row("refused by the provider", len(r.Refused), "the user has to consent again")
 	}

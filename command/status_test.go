@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"example.com/tokenstore"
 	"example.com/tokenstore/driver/memory"
 	"example.com/tokenstore/index"
+	"example.com/tokenstore/internal/plainfile"
 	"example.com/tokenstore/secretstore"
 	"example.com/tokenstore/tokensource"
 )
@@ -219,6 +221,22 @@ func TestLike(t *testing.T) {
 	} {
 		if got := like(c.pattern, c.text); got != c.want {
 			t.Errorf("like(%q, %q) is %v", c.pattern, c.text, got)
+		}
+	}
+}
+
+// TestStatusSaysAsWhom it reads a file, if it is asked to look deeply.
+func TestStatusSaysAsWhom(t *testing.T) {
+	me := plainfile.User()
+	for _, at := range []string{"file:" + fixture(t, pythonFile), "sqlite:" + fixture(t, pythonDatabase)} {
+		if code, out, errs := try(t, "", "status", at, "--deep", "--json"); code != exitOK || !strings.Contains(out, fmt.Sprintf(`"acts_as": %q`, me)) {
+			t.Errorf("%s: exit code %d\n%s%s", at, code, out, errs)
+		}
+		if code, out, errs := try(t, "", "status", at, "--deep"); code != exitOK || !strings.Contains(out, "acts as") {
+			t.Errorf("%s: exit code %d\n%s%s", at, code, out, errs)
+		}
+		if _, out, _ := try(t, "", "status", at); strings.Contains(out, "acts as") {
+			t.Errorf("%s: it says so without being asked\n%s", at, out)
 		}
 	}
 }

@@ -5,7 +5,9 @@ package command
 
 import (
 	"bytes"
+	"context"
 	"fmt"
+	"net/url"
 	"os"
 	"strings"
 	"sync"
@@ -13,6 +15,10 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/driver/memory"
+	"example.com/tokenstore/secretstore"
 )
 
 // screen is a terminal and what is shown on it.
@@ -59,6 +65,14 @@ func newScreen(t *testing.T) *screen {
 	return s
 }
 
+// columns sets the width of the terminal.
+func (s *screen) columns(n uint16) {
+	s.t.Helper()
+	if err := unix.IoctlSetWinsize(int(s.tty.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: n}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 func (s *screen) text() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -83,7 +97,7 @@ func (s *screen) run(args []string, dialogue ...[2]string) (code int, stdout str
 	s.t.Helper()
 	var out bytes.Buffer
 	done := make(chan int)
-	go func() { done <- Command{Stdin: s.tty, Stdout: &out, Stderr: s.tty}.Run(s.t.Context(), args) }()
+	go func() { done <- Command{Stdin: s.tty, Stdout: &out, Stderr: s.tty, work: 2}.Run(s.t.Context(), args) }()
 	for _, d := range dialogue {
 		if !s.waitFor(d[0]) {
 			break
@@ -116,6 +130,73 @@ func TestDeleteAsksOnATerminal(t *testing.T) {
 		t.Errorf("exit code %d\n%s%s", code, out, s.text())
 	}
 	holds(t, store, "2")
+}
+
+// TestDeleteAllWantsTheNumberTyped on a terminal.
+func TestDeleteAllWantsTheNumberTyped(t *testing.T) {
+	at, store := kept(t, nil, numbered("1", "2")...)
+	for _, answer := range []string{"yes", "", "3", "22", "2"} {
+		s := newScreen(t)
+		s.columns(60)
+		code, out := s.run([]string{"delete-all", at}, [2]string{"Delete all 2 tokens of kept:? This cannot be undone. Type the number of tokens to go on: ", answer})
+		if answer == "2" {
+			if code != exitOK || !strings.Contains(out, "2 tokens: 2 deleted") {
+				t.Errorf("%q: exit code %d\n%s%s", answer, code, out, s.text())
+			}
+			break
+		}
+		if code != exitFault || out != "" || !s.waitFor("not confirmed; nothing was changed") {
+			t.Errorf("%q: exit code %d\n%s%s", answer, code, out, s.text())
+		}
+		holds(t, store, "1", "2")
+	}
+	holds(t, store)
+}
+
+// TestPutTakesNoTokenFromATerminal, which would show it.
+func TestPutTakesNoTokenFromATerminal(t *testing.T) {
+	at, store := kept(t, nil, numbered("1")...)
+	s := newScreen(t)
+	if code, out := s.run([]string{"put", at}); code != exitUsage || out != "" || !s.waitFor("redirect a file") {
+		t.Errorf("exit code %d\n%s%s", code, out, s.text())
+	}
+	holds(t, store, "1")
+}
+
+// TestAStoreAsksForItsPassword, once, without echo, and only on a terminal.
+func TestAStoreAsksForItsPassword(t *testing.T) {
+	secrets := memory.New()
+	opened := 0
+	tokenstore.Register("locked", func(ctx context.Context, _ *url.URL) (tokenstore.OpenStore, error) {
+		opened++
+		switch password, err := tokenstore.Ask(ctx, "password of app at db"); {
+		case err != nil:
+			return nil, err
+		case password != "fake-access-password":
+			return nil, &tokenstore.Error{Op: "open", Kind: tokenstore.ErrDenied}
+		}
+		return secretstore.New(secrets)
+	})
+	tokenstore.Describe("locked", tokenstore.Usage{Example: "locked:", ReadOnly: true})
+	store, err := secretstore.New(secrets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.SaveToken(t.Context(), numbered("1")[0]); err != nil {
+		t.Fatal(err)
+	}
+	s := newScreen(t)
+	code, out := s.run([]string{"delete", "locked:", "1"}, [2]string{"password of app at db: ", "fake-access-password"}, [2]string{"Type yes to go on: ", "yes"})
+	if code != exitOK || !strings.Contains(out, "1 deleted") || opened != 2 || strings.Count(s.text(), "password of app") != 1 || strings.Contains(s.text(), "fake-access-password") {
+		t.Errorf("exit code %d, opened %d times\n%s%s", code, opened, out, s.text())
+	}
+	s = newScreen(t)
+	if code, out := s.run([]string{"list", "locked:"}, [2]string{"password of app at db: ", "fake-access-wrong"}); code != exitFault || out != "" || !s.waitFor("denied") {
+		t.Errorf("a wrong one: exit code %d\n%s%s", code, out, s.text())
+	}
+	if code, _, errs := try(t, "fake-access-password\n", "list", "locked:"); code != exitFault || strings.Contains(errs, "password") {
+		t.Errorf("without a terminal: exit code %d\n%s", code, errs)
+	}
 }
 
 // TestSetDoesNotEcho what is typed, and asks before it changes all tokens of a client.
@@ -175,9 +256,7 @@ func TestTablesFitTheTerminal(t *testing.T) {
 	at, _ := kept(t, nil, expiring()...)
 	for columns, stacked := range map[uint16]bool{60: true, 120: false, 0: false} {
 		s := newScreen(t)
-		if err := unix.IoctlSetWinsize(int(s.tty.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: columns}); err != nil {
-			t.Fatal(err)
-		}
+		s.columns(columns)
 		done := make(chan int)
 		go func() {
 			done <- Command{Stdin: s.tty, Stdout: s.tty, Stderr: s.tty}.Run(t.Context(), []string{"list", at})
@@ -193,5 +272,57 @@ func TestTablesFitTheTerminal(t *testing.T) {
 	}
 	if _, out, _ := try(t, "", "list", at); !strings.HasPrefix(out, "ID  USER") {
 		t.Errorf("in a pipe:\n%s", out)
+	}
+}
+
+// TestABackupAsksForItsPassphrase twice, and restore once, without echo.
+func TestABackupAsksForItsPassphrase(t *testing.T) {
+	t.Chdir(t.TempDir())
+	at, store := kept(t, nil, numbered("1")...)
+	const typed, twice = "fake-refresh passphrase", "passphrase again: "
+	for again, code := range map[string]int{"fake-refresh slip": exitUsage, typed: exitOK} {
+		s := newScreen(t)
+		if got, out := s.run([]string{"backup", at, "tokens.backup"}, [2]string{"passphrase: ", typed}, [2]string{twice, again}); got != code || strings.Contains(s.text(), "fake-refresh") {
+			t.Errorf("exit code %d, want %d\n%s%s", got, code, out, s.text())
+		}
+		if _, err := os.Stat("tokens.backup"); (err == nil) != (code == exitOK) {
+			t.Errorf("exit code %d, and the file: %v", code, err)
+		}
+		if code == exitOK {
+			if err := os.Rename("tokens.backup", "done.backup"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := store.DeleteToken(t.Context(), "1"); err != nil {
+		t.Fatal(err)
+	}
+	for passphrase, code := range map[string]int{"fake-refresh wrong": exitFault, typed: exitOK} {
+		s := newScreen(t)
+		if got, out := s.run([]string{"restore", "done.backup", at}, [2]string{"passphrase of the backup: ", passphrase}); got != code || strings.Contains(s.text(), "fake-refresh") {
+			t.Errorf("exit code %d, want %d\n%s%s", got, code, out, s.text())
+		}
+	}
+	holds(t, store, "1")
+}
+
+// TestABackupWithoutEncryptionAsks, and never goes to a screen.
+func TestABackupWithoutEncryptionAsks(t *testing.T) {
+	t.Chdir(t.TempDir())
+	at, _ := kept(t, nil, numbered("1")...)
+	for _, answer := range []string{"no", "yes"} {
+		s := newScreen(t)
+		code, out := s.run([]string{"backup", at, "tokens.backup", "--plain"}, [2]string{"not encrypted? Type yes to go on: ", answer})
+		if _, err := os.Stat("tokens.backup"); (code == exitOK) != (answer == "yes") || (err == nil) != (answer == "yes") {
+			t.Errorf("%s: exit code %d, %v\n%s%s", answer, code, err, out, s.text())
+		}
+	}
+	s := newScreen(t)
+	code := Command{Stdin: s.tty, Stdout: s.tty, Stderr: s.tty}.Run(t.Context(), []string{"backup", at, "-", "--plain", "--yes"})
+	if code != exitUsage || !s.waitFor("standard output is a terminal") || strings.Contains(s.text(), "fake-refresh") {
+		t.Errorf("exit code %d\n%s", code, s.text())
+	}
+	if code, _ := s.run([]string{"restore", "-", at}); code != exitUsage || !s.waitFor("standard input is a terminal") {
+		t.Errorf("exit code %d\n%s", code, s.text())
 	}
 }

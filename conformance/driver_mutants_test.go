@@ -173,7 +173,7 @@ type wrongDriver struct {
 func wrongDrivers() []wrongDriver {
 	return slices.Concat(
 		swapMutants(), revisionMutants(), deleteMutants(), listMutants(), nameMutants(),
-		dataMutants(), errorMutants(), batchMutants(), absenceMutants(), restoreMutants(), retireMutants(), processMutants(),
+		dataMutants(), errorMutants(), batchMutants(), absenceMutants(), restoreMutants(), retireMutants(), recoverMutants(), processMutants(),
 	)
 }
 

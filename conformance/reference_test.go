@@ -203,6 +203,22 @@ func (s *reference) DeleteToken(ctx context.Context, id string) error {
 	return s.data.remove(func(r token) bool { return r.ID == id })
 }
 
+func (s *reference) DeleteUnchanged(ctx context.Context, tokens []token) []error {
+	s.data.mu.Lock()
+	defer s.data.mu.Unlock()
+	faults := make([]error, len(tokens))
+	for i, t := range tokens {
+		if faults[i] = ctx.Err(); faults[i] == nil {
+			faults[i] = rowstore.Unchanged(s.data, t)
+		}
+		if faults[i] == nil {
+			s.data.bury(t.ID)
+			faults[i] = s.data.remove(func(r token) bool { return r.ID == t.ID })
+		}
+	}
+	return faults
+}
+
 func (s *reference) GetTokens(ctx context.Context) ([]token, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

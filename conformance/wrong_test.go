@@ -194,6 +194,7 @@ type wrong struct {
 	findNoted  func(ctx context.Context, s *reference, q token) (noted, error)
 	swap       func(ctx context.Context, s *reference, old noted, next token, note string) (noted, bool, error)
 	ping       func(ctx context.Context, s *reference) error
+	remove     func(ctx context.Context, s *reference, tokens []token) []error
 	stream     func(ctx context.Context, s *reference, yield func(token, error) bool)
 	changeWith func(*wrong) // Sets functions that share the state of a handle.
 }
@@ -338,7 +339,7 @@ func outcomeOf(t *testing.T, name string, open func(*data) tokenstore.Store, opt
 func TestWrongStores(t *testing.T) {
 	stores := slices.Concat(wrongFinds(), wrongKeys(), wrongSaves(), wrongAdoptions(), wrongValues(), wrongDeletes(),
 		wrongLists(), wrongErrors(), wrongContexts(), wrongHandles(), wrongConcurrency(),
-		wrongBatches(), wrongStreams(), wrongWaits(), wrongWithPersons(), wrongSwaps(), wrongNotes())
+		wrongBatches(), wrongStreams(), wrongWaits(), wrongWithPersons(), wrongSwaps(), wrongNotes(), wrongRemoves())
 	const least = 40
 	if len(stores) < least {
 		t.Errorf("only %d wrong stores", len(stores))

@@ -14,8 +14,9 @@ import (
 // CheckName returns an error that matches ErrInvalid if name is not a valid logical
 // name: if it is empty, or has an empty, "." or ".." segment.
 func CheckName(name string) error {
-	for segment := range strings.SplitSeq(name, "/") {
-		switch segment {
+	for rest, more := name, true; more; {
+		var segment string
+		switch segment, rest, more = strings.Cut(rest, "/"); segment {
 		case "", ".", "..":
 			return fmt.Errorf("%w: in a name, empty, \".\" and \"..\" segments are not allowed", ErrInvalid)
 		}

@@ -188,6 +188,23 @@ type Retirer interface {
 	RetireWindow() time.Duration
 }
 
+// Identifier is implemented by adapters whose service tells a caller as whom it acts.
+type Identifier interface {
+	// Identity returns the name under which the service knows the caller, and no credential.
+	Identity(ctx context.Context) (string, error)
+}
+
+// Recoverer is implemented by adapters that can say what becomes of a deleted token: whether
+// the service still has it, and why not.
+type Recoverer interface {
+	// Recover returns the data that a secret had before the tombstone that Retire was called
+	// for. It may lift the reservation of the name, so that Get returns the tombstone again,
+	// and changes nothing else: the engine then writes the token like a new one. If there is
+	// nothing to return, the error matches ErrNotFound and says why, and what would have
+	// helped.
+	Recover(ctx context.Context, name string) (data []byte, err error)
+}
+
 // Pruner is implemented by adapters whose service keeps the overwritten versions of a
 // secret, and charges for them, until they are destroyed. Put destroys some of them;
 // the repair calls Prune to destroy the rest.
@@ -207,6 +224,14 @@ type Advisor interface {
 	// not be read, for example for lack of a permission, the error says so; what was
 	// found is returned with it.
 	Advice(ctx context.Context) ([]string, error)
+}
+
+// Dated is implemented by adapters whose service says when a secret was written.
+type Dated interface {
+	// Written returns, by the service's clock, when a revision of a secret was written. It
+	// is asked right after this process has written it, and returns the zero time if it
+	// cannot tell.
+	Written(ctx context.Context, name, revision string) (time.Time, error)
 }
 
 // Unwrapper is implemented by wrappers around Secrets, so that [As] finds the optional

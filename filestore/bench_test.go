@@ -18,7 +18,7 @@ import (
 // BenchmarkStore measures by the number of tokens: a find in a file that nobody changes reads no more than the
 // file's state; a save rewrites the file.
 func BenchmarkStore(b *testing.B) {
-	for _, n := range []int{10, 1000, 100_000} {
+	for _, n := range []int{10, 1000, 10_000, 100_000} {
 		store := filled(b, n)
 		last := tokenstore.OAuthToken{UserName: fmt.Sprintf("user-%d", n)}
 		b.Run(fmt.Sprintf("find/%d", n), func(b *testing.B) {

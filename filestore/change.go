@@ -3,7 +3,6 @@
 package filestore
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -72,7 +71,7 @@ func (s *Store) attempt(ctx context.Context, path string, do func(*rows) error) 
 			return false, err
 		}
 	}
-	r := &rows{doc: snap.doc.clone(), config: s.config, highest: max(kept, s.highest.Load(), snap.doc.highest()), notes: noted}
+	r := &rows{doc: snap.doc.clone(), own: true, config: s.config, highest: max(kept, s.highest.Load(), snap.doc.highest()), notes: noted}
 	if err := do(r); err != nil || !r.changed && len(r.noted) == 0 {
 		return true, err
 	}
@@ -91,7 +90,10 @@ func (s *Store) attempt(ctx context.Context, path string, do func(*rows) error) 
 	// What the rows no longer show is noted before it is gone from them.
 	s.raiseHighest(r.highest)
 	if s.config.inPlace {
-		return s.writeInPlace(ctx, path, r.doc.bytes(), snap)
+		if done, err = s.writeInPlace(ctx, path, r.doc.bytes(), snap); err == nil && done {
+			s.keep(r.doc)
+		}
+		return done, err
 	}
 	if r.highest > max(kept, r.doc.highest()) {
 		if err := writeLastID(path, r.highest, snap.stamp); err != nil {
@@ -99,10 +101,23 @@ func (s *Store) attempt(ctx context.Context, path string, do func(*rows) error) 
 		}
 	}
 	done, err = replace(path, r.doc.bytes(), path, snap.stamp, func() (bool, error) { return s.still(ctx, path, snap) })
+	if err == nil && done {
+		s.keep(r.doc)
+	}
 	if err == nil && done && !after.equal(between) {
 		_ = writeNotes(path, after, snap.stamp) // What is left there too long does no harm.
 	}
 	return done, orInPlace(err)
+}
+
+// keep keeps a document that was written, for the next call: it is taken for the file if it has
+// the same bytes.
+func (s *Store) keep(doc *document) {
+	var snap *snapshot
+	if w := doc.written(); w != nil {
+		snap = &snapshot{doc: w}
+	}
+	s.last.Store(snap)
 }
 
 // still reports whether the file is as it was read. Its bytes are compared, too:
@@ -123,15 +138,11 @@ func (s *Store) still(ctx context.Context, path string, snap *snapshot) (bool, e
 		return false, err
 	}
 	defer func() { _ = f.Close() }() // It was only read.
-	data, err := readAll(ctx, f, now.info.Size())
-	if err != nil {
-		return false, err
+	same, err := snap.doc.is(ctx, f)
+	if err == nil && !same {
+		s.last.Store(nil) // In case its stamp is the same.
 	}
-	if !bytes.Equal(data, snap.doc.bytes()) {
-		s.last.Store(nil) // It has the same stamp, and would be taken again.
-		return false, nil
-	}
-	return true, nil
+	return same, err
 }
 
 // replace puts data in the place of the file path, unless ready says no at the

@@ -17,7 +17,7 @@ import (
 )
 
 // kind is what a record is.
-type kind int
+type kind uint8
 
 const (
 	blankLine kind = iota
@@ -29,11 +29,12 @@ const (
 // record is one line of a file; several, if a line break is between quotes. It
 // is never changed, only replaced, since documents share their records.
 type record struct {
-	kind kind
-	line int
-	body string
-	end  string // The line end; empty: that of the document.
-	*row        // What a row says. Only a row has it: a file may have millions of other lines.
+	kind  kind
+	marks marks // What it says of the habits, if it is a row.
+	line  int
+	body  string
+	end   string // The line end; empty: that of the document.
+	*row         // What a row says. Only a row has it: a file may have millions of other lines.
 }
 
 // row is what a row says. It is never changed, only replaced.
@@ -55,7 +56,10 @@ type document struct {
 	problem []LineError
 	// foreign says what the file is, if it is no token file.
 	foreign string
-	text    string // What was read, without the mark.
+	text    string // What is being read, without the mark.
+	// reformed says that a change gave the file another form.
+	reformed bool
+	index    *index // for many look-ups; nil unless they were made
 }
 
 const byteOrderMark = "\ufeff"
@@ -98,6 +102,7 @@ func parse(ctx context.Context, data []byte) (*document, error) {
 	}
 	d.checkQuotes()
 	d.checkIDs()
+	d.text = "" // The records have what is needed of it.
 	return d, ctx.Err()
 }
 
@@ -151,7 +156,8 @@ func (d *document) addHeader(r *record, s scanned) bool {
 
 // addRow takes a record that is neither blank nor the header.
 func (d *document) addRow(r *record, s scanned) {
-	d.habits.row(r, s)
+	r.marks = marksOf(s)
+	d.habits.note(r.marks, r)
 	d.rows++
 	problem := s.problem
 	switch {
@@ -325,10 +331,8 @@ func (d *document) tokens() iter.Seq[tokenstore.OAuthToken] {
 
 // byID returns the row with that ID, or nil.
 func (d *document) byID(id string) *record {
-	for _, r := range d.records {
-		if r.kind == rowLine && r.token.ID == id {
-			return r
-		}
+	if i := d.find(lookUp{value: id}, false); i >= 0 {
+		return d.records[i]
 	}
 	return nil
 }

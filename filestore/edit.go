@@ -22,12 +22,17 @@ var errNotReadBack = fmt.Errorf("%w: the file cannot hold the token in a form th
 func (d *document) clone() *document {
 	c := *d
 	c.records = slices.Clone(d.records)
+	c.index = nil
 	return &c
 }
 
 // ready gives the document the form in which it can be written: ten columns and
 // a header.
 func (d *document) ready(c config) error {
+	if d.layout != nil && d.layout.hasID() && d.layout.hasDomain() && d.header {
+		return nil
+	}
+	defer func() { d.reformed, d.index = true, nil }() // The records may have other places.
 	switch {
 	case d.layout == nil:
 		*d = *emptyDocument()
@@ -114,7 +119,7 @@ func (d *document) quotes(c config) bool {
 
 // insert adds a row behind all others, but before blank lines at the end.
 func (d *document) insert(t tokenstore.OAuthToken, quotes bool) error {
-	body, err := d.encode(t, tokenstore.OAuthToken{}, nil, quotes)
+	body, marks, err := d.encode(t, tokenstore.OAuthToken{}, nil, quotes)
 	if err != nil {
 		return err
 	}
@@ -122,31 +127,33 @@ func (d *document) insert(t tokenstore.OAuthToken, quotes bool) error {
 	for at > 0 && d.records[at-1].kind == blankLine {
 		at--
 	}
-	d.records = slices.Insert(d.records, at, &record{kind: rowLine, body: body, row: &row{token: t}})
+	d.records = slices.Insert(d.records, at, &record{kind: rowLine, marks: marks, body: body, row: &row{token: t}})
+	d.index.add(at, t)
 	return nil
 }
 
 // replace puts a row in the place of the one with its ID.
 func (d *document) replace(t tokenstore.OAuthToken, quotes bool) error {
-	i := slices.IndexFunc(d.records, func(r *record) bool { return r.kind == rowLine && r.token.ID == t.ID })
+	i := d.find(lookUp{value: t.ID}, false)
 	if i < 0 {
 		return errors.New("no row has the ID") // Only rows that were found are replaced.
 	}
 	changed := *d.records[i]
-	body, err := d.encode(t, changed.token, scan(changed.body).cells, quotes)
+	body, marks, err := d.encode(t, changed.token, scan(changed.body).cells, quotes)
 	if err != nil {
 		return err
 	}
 	odd := changed.oddExpiry && t.Expiry.IsZero() && t.AccessToken == changed.token.AccessToken
-	changed.body, changed.row = body, &row{token: t, oddExpiry: odd}
+	changed.body, changed.marks, changed.row = body, marks, &row{token: t, oddExpiry: odd}
 	d.records[i] = &changed
+	d.index.add(i, t)
 	return nil
 }
 
-// encode returns the line of a token. Fields that are as they were are taken
+// encode returns the line of a token, and its marks. Fields that are as they were are taken
 // from the cells of the old line, if there are any; an expiry that cannot be understood
 // only with its access token.
-func (d *document) encode(t, old tokenstore.OAuthToken, cells []cell, quotes bool) (string, error) {
+func (d *document) encode(t, old tokenstore.OAuthToken, cells []cell, quotes bool) (string, marks, error) {
 	fields := make([]string, len(d.layout))
 	for i, c := range d.layout {
 		value := c.Get(t)
@@ -157,36 +164,51 @@ func (d *document) encode(t, old tokenstore.OAuthToken, cells []cell, quotes boo
 		}
 		field, err := d.habits.encode(c, value, quotes)
 		if err != nil {
-			return "", err
+			return "", 0, err
 		}
 		fields[i] = field
 	}
 	line := strings.Join(fields, ",")
-	if !d.readsBack(line, t) {
-		return "", errNotReadBack
+	s, ok := d.readBack(line, t)
+	if !ok {
+		return "", 0, errNotReadBack
 	}
-	return line, nil
+	return line, marksOf(s), nil
 }
 
-// readsBack reports whether the line will be read as the token.
-func (d *document) readsBack(line string, t tokenstore.OAuthToken) bool {
-	s := scan(line)
+// readBack scans the line, and reports whether it will be read as the token.
+func (d *document) readBack(line string, t tokenstore.OAuthToken) (s scanned, ok bool) {
+	s = scan(line)
 	if s.problem != "" || s.blank() || len(s.body) != len(line) || len(s.cells) != len(d.layout) || d.twofold(s) {
-		return false
+		return s, false
 	}
 	read, _, problem := d.layout.token(s.cells)
-	return problem == "" && read == t
+	return s, problem == "" && read == t
+}
+
+// parts yields the file, piece by piece.
+func (d *document) parts(yield func(string) bool) {
+	if !yield(d.mark) {
+		return
+	}
+	for i, r := range d.records {
+		if !yield(r.body) || !yield(d.endOf(r, i == len(d.records)-1)) {
+			return
+		}
+	}
 }
 
 // bytes returns the file.
 func (d *document) bytes() []byte {
-	var b strings.Builder
-	b.WriteString(d.mark)
-	for i, r := range d.records {
-		b.WriteString(r.body)
-		b.WriteString(d.endOf(r, i == len(d.records)-1))
+	size := 0
+	for part := range d.parts {
+		size += len(part)
 	}
-	return []byte(b.String())
+	data := make([]byte, 0, size)
+	for part := range d.parts {
+		data = append(data, part...)
+	}
+	return data
 }
 
 // endOf returns the line end of a record: its own, if that suits its place.

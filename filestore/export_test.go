@@ -35,7 +35,7 @@ func Reencoded(data []byte) ([]byte, error) {
 		if r.kind != rowLine {
 			continue
 		}
-		body, err := doc.encode(r.token, tokenstore.OAuthToken{}, nil, doc.quotes(upgrade))
+		body, _, err := doc.encode(r.token, tokenstore.OAuthToken{}, nil, doc.quotes(upgrade))
 		if err != nil {
 			return nil, err
 		}

@@ -137,6 +137,11 @@
 // package's read and its write is read again and not overwritten: its bytes are compared
 // immediately before it is replaced.
 //
+// What was read last is kept, and read again if the file may have changed: if its size, one of
+// its times or its identity is another, or was seen for the first time less than a tenth of a
+// second before it was read (two seconds, if the file system counts whole seconds). So an edit
+// is seen however quickly it follows another.
+//
 // Some things cannot be detected. A part of a file that ends with a whole line looks like
 // a complete file; what others write in that last moment is lost; and an SDK overwrites
 // whatever was written between its own read and write. If two programs use one file, at
@@ -287,6 +292,30 @@ func (s *Store) Tokens(ctx context.Context) iter.Seq2[tokenstore.OAuthToken, err
 	}
 }
 
+// FindTokens finds many tokens in the file as it is at one moment, each as FindToken would,
+// and returns them in the order of the queries. Where a query finds nothing, the result is
+// empty, and that is no error, unless the file has lines that cannot be read: the error then
+// names them.
+func (s *Store) FindTokens(ctx context.Context, queries []tokenstore.OAuthToken) ([]tokenstore.OAuthToken, error) {
+	const op = "find tokens"
+	found := make([]tokenstore.OAuthToken, len(queries))
+	doc, err := s.view(ctx)
+	if err != nil {
+		return found, failure(op, "", err)
+	}
+	r := &rows{doc: doc.clone(), own: true}
+	missing := false
+	for i, query := range queries {
+		if found[i], err = rowstore.Find(r, query); err != nil {
+			missing = true
+		}
+	}
+	if missing {
+		return found, failure(op, "", doc.unreadable())
+	}
+	return found, nil
+}
+
 // SaveToken implements tokenstore.Store.
 func (s *Store) SaveToken(ctx context.Context, token tokenstore.OAuthToken) (tokenstore.OAuthToken, error) {
 	var saved tokenstore.OAuthToken
@@ -345,6 +374,33 @@ func (s *Store) DeleteTokens(ctx context.Context) error {
 		return r.remove(func(*record) bool { return true })
 	})
 	return failure("delete tokens", "", err)
+}
+
+var _ tokenstore.Remover = (*Store)(nil)
+
+// DeleteUnchanged implements tokenstore.Remover. The file is replaced once: if that fails,
+// none is deleted.
+func (s *Store) DeleteUnchanged(ctx context.Context, tokens []tokenstore.OAuthToken) []error {
+	faults := make([]error, len(tokens))
+	err := s.change(ctx, func(r *rows) error {
+		gone := map[string]bool{}
+		for i, t := range tokens {
+			if faults[i] = rowstore.Unchanged(r, t); faults[i] == nil {
+				if gone[t.ID] {
+					faults[i] = tokenstore.ErrNotFound
+				}
+				gone[t.ID] = true
+			}
+		}
+		return r.remove(func(rec *record) bool { return gone[rec.token.ID] })
+	})
+	for i, t := range tokens {
+		if err != nil {
+			faults[i] = err
+		}
+		faults[i] = failure("delete unchanged token", t.ID, faults[i])
+	}
+	return faults
 }
 
 // Exists implements tokenstore.Exister: it reports whether there is a file, and

@@ -32,6 +32,39 @@ type habits struct {
 
 	// needless are the rows with quotes that CSV does not need.
 	needless []*record
+	// head are the marks of the header.
+	head marks
+}
+
+// marks are what one record says of the habits.
+type marks uint8
+
+const (
+	quotedField marks = 1 << iota
+	unquotedField
+	bareQuote
+	nullField
+	emptyField
+	needlessQuotes
+)
+
+// note adds what a record says.
+func (h *habits) note(m marks, r *record) {
+	h.quoted = h.quoted || m&quotedField != 0
+	h.unquoted = h.unquoted || m&unquotedField != 0
+	h.bareQuote = h.bareQuote || m&bareQuote != 0
+	h.nullWord = h.nullWord || m&nullField != 0
+	h.empty = h.empty || m&emptyField != 0
+	if m&needlessQuotes != 0 {
+		h.needless = append(h.needless, r)
+	}
+}
+
+// withoutRows returns the habits as the header alone tells them.
+func (h habits) withoutRows() habits {
+	only := habits{end: h.end, final: h.final, redirectURI: h.redirectURI, typescript: h.typescript, head: h.head}
+	only.note(h.head, nil)
+	return only
 }
 
 func newHabits(text string) habits {
@@ -48,32 +81,35 @@ func (h *habits) header(s scanned) {
 		name := strings.ToLower(strings.TrimSpace(c.value))
 		h.redirectURI = h.redirectURI || name == "redirect_uri"
 		h.typescript = h.typescript || (name == "user_mail" && i > 0 && len(s.cells) == columnsInFile)
-		h.quoted = h.quoted || c.quoted
-		h.unquoted = h.unquoted || !c.quoted
+		if c.quoted {
+			h.head |= quotedField
+		} else {
+			h.head |= unquotedField
+		}
 	}
+	h.note(h.head, nil)
 }
 
-// row notes how a row looks.
-func (h *habits) row(r *record, s scanned) {
-	needless := false
+// marksOf returns what the looks of a row say.
+func marksOf(s scanned) (m marks) {
 	for _, c := range s.cells {
 		switch {
 		case c.quoted:
-			h.quoted = true
-			needless = needless || (c.value != "" && !needsQuotes(c.value) && strings.TrimSpace(c.value) == c.value)
+			m |= quotedField
+			if c.value != "" && !needsQuotes(c.value) && strings.TrimSpace(c.value) == c.value {
+				m |= needlessQuotes
+			}
 			continue
 		case c.value == "":
-			h.empty = true
+			m |= emptyField
 		case c.value == nullWord:
-			h.nullWord = true
+			m |= nullField
 		case strings.Contains(c.value, `"`):
-			h.bareQuote = true
+			m |= bareQuote
 		}
-		h.unquoted = true
+		m |= unquotedField
 	}
-	if needless {
-		h.needless = append(h.needless, r)
-	}
+	return m
 }
 
 // csv reports whether all programs that write the file seem to read quotes. A file with

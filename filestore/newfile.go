@@ -80,14 +80,24 @@ func (s *Store) sweep(path string) {
 	if s.swept.Swap(true) {
 		return
 	}
+	for _, name := range temporaries(path) {
+		_ = os.Remove(name) // A later writer tries again.
+	}
+}
+
+// temporaries returns the temporary files of writers of the file. Those of a folder that
+// cannot be listed are not known.
+func temporaries(path string) []string {
 	entries, err := os.ReadDir(filepath.Dir(path))
 	if err != nil {
-		return // A folder that cannot be listed keeps its leftovers.
+		return nil
 	}
+	var all []string
 	file := filepath.Base(path)
 	for _, e := range entries {
 		if e.Type().IsRegular() && slices.ContainsFunc([]string{"", lastIDSuffix, notesSuffix}, func(suffix string) bool { return isTemporary(e.Name(), file+suffix) }) {
-			_ = os.Remove(filepath.Join(filepath.Dir(path), e.Name())) // A later writer tries again.
+			all = append(all, filepath.Join(filepath.Dir(path), e.Name()))
 		}
 	}
+	return all
 }

@@ -18,24 +18,32 @@ type rows struct {
 	config  config
 	highest int64 // The highest number that ever was an ID.
 	changed bool
+	own     bool // Nobody else uses doc.
+	lookUps int
 	notes   notes             // as they are stored
 	noted   map[string]string // the notes that are set, by ID; an empty one is removed
 }
 
 // ByID implements rowstore.Rows.
 func (r *rows) ByID(id string) (tokenstore.OAuthToken, bool, error) {
-	if rec := r.doc.byID(id); rec != nil {
-		return rec.token, true, nil
-	}
-	return tokenstore.OAuthToken{}, false, nil
+	return r.lookUp(lookUp{value: id}, false)
 }
 
 // ByKey implements rowstore.Rows.
 func (r *rows) ByKey(key tokenstore.Key, ownerless bool) (tokenstore.OAuthToken, bool, error) {
-	for _, rec := range r.doc.records {
-		if rec.kind == rowLine && tokenstore.Holds(rec.token, key) && (!ownerless || rec.token.UserName == "") {
-			return rec.token, true, nil
-		}
+	return r.lookUp(lookUp{key.Kind, key.Value}, ownerless)
+}
+
+// fewLookUps is how many look-ups are made before an index is: more than one save makes.
+const fewLookUps = 8
+
+// lookUp returns the first row that has what is looked up.
+func (r *rows) lookUp(l lookUp, ownerless bool) (tokenstore.OAuthToken, bool, error) {
+	if r.lookUps++; r.own && r.lookUps > fewLookUps && r.doc.index == nil {
+		r.doc.makeIndex()
+	}
+	if i := r.doc.find(l, ownerless); i >= 0 {
+		return r.doc.records[i].token, true, nil
 	}
 	return tokenstore.OAuthToken{}, false, nil
 }
@@ -90,7 +98,7 @@ func (r *rows) remove(match func(*record) bool) error {
 	if err := r.begin(); err != nil {
 		return err
 	}
-	r.doc.records = slices.DeleteFunc(r.doc.records, gone)
+	r.doc.records, r.doc.index = slices.DeleteFunc(r.doc.records, gone), nil
 	return nil
 }
 

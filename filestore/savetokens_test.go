@@ -80,3 +80,39 @@ func spoiled(token tokenstore.OAuthToken) tokenstore.OAuthToken {
 	}
 	return token
 }
+
+func TestFindTokensIsManyFinds(t *testing.T) {
+	store, _ := opened(t, "")
+	rowstoretest.FindTokens(t, store, 40)
+}
+
+// A batch that is looked up in an index, and that gives the file a header or another form.
+func TestSaveTokensOfManyInAFileWithoutHeader(t *testing.T) {
+	for _, name := range []string{"python-no-header.txt", "python-2.txt", "java.txt"} {
+		store, _ := opened(t, name)
+		before, err := store.GetTokens(t.Context())
+		if err != nil || len(before) < 2 {
+			t.Fatal(before, err)
+		}
+		var batch []tokenstore.OAuthToken
+		for range 6 {
+			batch = append(batch, before...)
+		}
+		batch = append(batch, tokenstore.OAuthToken{UserName: "new", AccessToken: "fake-new"})
+		for _, token := range before {
+			batch = append(batch, tokenstore.OAuthToken{UserName: token.UserName, ID: token.ID, AccessToken: "fake-" + token.ID})
+		}
+		if _, err := store.SaveTokens(t.Context(), batch); err != nil {
+			t.Fatal(err)
+		}
+		after, err := store.GetTokens(t.Context())
+		if err != nil || len(after) != len(before)+1 {
+			t.Fatalf("%s: %d tokens after %d, %v", name, len(after), len(before), err)
+		}
+		for i, token := range before {
+			if after[i].ID != token.ID || after[i].AccessToken != "fake-"+token.ID {
+				t.Errorf("%s: %v is %v", name, token, after[i])
+			}
+		}
+	}
+}

@@ -14,12 +14,14 @@ type stamp struct{ info os.FileInfo }
 func (s stamp) exists() bool { return s.info != nil }
 
 // same reports whether the file is the same and unchanged, judging by its size and
-// its times.
+// its times. The time of its last change is one that no program sets: an editor or a copy may
+// give the file back the time at which it was last modified.
 func (s stamp) same(other stamp) bool {
 	if !s.exists() || !other.exists() {
 		return s.exists() == other.exists()
 	}
-	return os.SameFile(s.info, other.info) && s.info.Size() == other.info.Size() && s.info.ModTime().Equal(other.info.ModTime())
+	return os.SameFile(s.info, other.info) && s.info.Size() == other.info.Size() && s.info.ModTime().Equal(other.info.ModTime()) &&
+		changed(s.info).Equal(changed(other.info))
 }
 
 // How long after a change a file may change again without its time telling. The
@@ -36,11 +38,15 @@ func (s stamp) settled(at time.Time) bool {
 	if !s.exists() {
 		return false
 	}
-	tick := fineTick
+	return at.Sub(s.info.ModTime()) > s.tick()
+}
+
+// tick returns how long after a change the file, which exists, may change again unseen.
+func (s stamp) tick() time.Duration {
 	if s.info.ModTime().Nanosecond() == 0 {
-		tick = coarseTick
+		return coarseTick
 	}
-	return at.Sub(s.info.ModTime()) > tick
+	return fineTick
 }
 
 const newFileMode os.FileMode = 0o600

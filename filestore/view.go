@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -22,7 +23,8 @@ import (
 type snapshot struct {
 	doc   *document
 	stamp stamp
-	at    time.Time
+	at    time.Time // When it was read.
+	seen  time.Time // When the file had this stamp first, as far as is known.
 }
 
 // check refuses what cannot be the path of a token file.
@@ -109,24 +111,39 @@ func (s *Store) readOnce(ctx context.Context, path string) (snap *snapshot, whol
 	if err != nil {
 		return nil, false, err
 	}
-	if last := s.last.Load(); last != nil && last.stamp.settled(last.at) && last.stamp.same(before) {
+	last := s.last.Load()
+	if last != nil && last.believed(before) {
 		return last, true, nil
 	}
 	at := time.Now()
-	data, err := readAll(ctx, f, before.info.Size())
-	if err != nil {
-		return nil, false, err
+	kept := false
+	if last != nil {
+		if kept, err = last.doc.is(ctx, f); err != nil {
+			return nil, false, err
+		}
+	}
+	var data []byte
+	if !kept {
+		if _, err := f.Seek(0, io.SeekStart); err != nil {
+			return nil, false, err
+		}
+		if data, err = readAll(ctx, f, before.info.Size()); err != nil {
+			return nil, false, err
+		}
 	}
 	after, err := stampOf(f)
 	if err != nil {
 		return nil, false, err
+	}
+	if kept {
+		return last.again(after, at), before.same(after), nil
 	}
 	doc, err := parse(ctx, data)
 	if err != nil {
 		return nil, false, err
 	}
 	s.raiseHighest(doc.highest())
-	return &snapshot{doc: doc, stamp: after, at: at}, before.same(after), nil
+	return &snapshot{doc: doc, stamp: after, at: at, seen: at}, before.same(after), nil
 }
 
 // openFile opens the token file, of which the links are resolved.

@@ -54,6 +54,9 @@ func (l *remoteLog) add(ctx context.Context, v version) (version, error) {
 	if err != nil { // It was stored, under an unknown number.
 		return version{}, fmt.Errorf("%w: AddSecretVersion: %w", driver.ErrUnavailable, err)
 	}
+	if at := out.GetCreateTime(); at.IsValid() {
+		l.secrets.lastAdded.Store(&added{l.path, at.AsTime()})
+	}
 	v = decode(number, payload)
 	v.etag = out.GetEtag()
 	return v, nil

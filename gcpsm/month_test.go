@@ -16,21 +16,18 @@ import (
 	"example.com/tokenstore/gcpsm"
 	"example.com/tokenstore/gcpsm/gcpsmtest"
 	"example.com/tokenstore/internal/adaptertest"
+	"example.com/tokenstore/internal/costs"
 	"example.com/tokenstore/secretstore"
 )
 
-// Google's prices, without the free tier: 6 versions and 10,000 accesses.
-// https://cloud.google.com/secret-manager/pricing
 const (
-	dollarsPerVersion = 0.06        // for a month in one location
-	dollarsPerAccess  = 0.03 / 1e4  // all other calls are free
-	tokensKept        = 1000        // constant: as many are inserted as deleted
-	newEachDay        = 20          // and as many are deleted
-	rotatedEachDay    = 5           // refresh tokens
-	period            = time.Hour   // from refresh to refresh
-	billedDays        = 30          // of a month
-	day               = 24 * period // in which 1,000 tokens make 24,000 refreshes
-	mostBilled        = 2           // versions of a token at any time
+	tokensKept     = 1000        // constant: as many are inserted as deleted
+	newEachDay     = 20          // and as many are deleted
+	rotatedEachDay = 5           // refresh tokens
+	period         = time.Hour   // from refresh to refresh
+	billedDays     = 30          // of a month
+	day            = 24 * period // in which 1,000 tokens make 24,000 refreshes
+	mostBilled     = 2           // versions of a token at any time
 )
 
 // direct is Google's client without a connection, for the calls that a month makes by the
@@ -248,7 +245,7 @@ func (m *month) report(days int, calls map[string]int, versions time.Duration) {
 	}
 	perMonth := float64(accesses) / months
 	m.Logf("%d days of %d tokens: %.1f versions, $%.2f a month; %.0f accesses, $%.2f a month; %.0f other calls, free",
-		days, tokensKept, kept, kept*dollarsPerVersion, perMonth, perMonth*dollarsPerAccess, float64(other)/months)
+		days, tokensKept, kept, kept*costs.GCP.Stored, perMonth, perMonth*costs.GCP.PerCall, float64(other)/months)
 	if kept > 1.2*mostBilled*tokensKept {
 		m.Errorf("%.1f versions for %d tokens", kept, tokensKept)
 	}

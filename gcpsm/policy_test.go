@@ -253,3 +253,24 @@ func TestCommandsOfAPolicy(t *testing.T) {
 		}
 	}
 }
+
+// TestDiagnosisOfEachRole: each role finds that it may do what it is for, by the policy that
+// is printed for it, and the diagnosis of a greater role says what is missing.
+func TestDiagnosisOfEachRole(t *testing.T) {
+	clock := gcpsmtest.NewClock()
+	service := gcpsmtest.New(gcpsmtest.Real(), clock)
+	stores := map[tokenstore.Role]*secretstore.Store{}
+	for _, role := range tokenstore.Roles() {
+		stores[role] = newRole(t, role, service, clock).Store
+	}
+	if _, err := stores[tokenstore.RoleWriter].SaveToken(t.Context(), adaptertest.Token("ada")); err != nil {
+		t.Fatal(err)
+	}
+	for role, store := range stores {
+		clock.Advance(time.Minute) // The quota of one secret.
+		adaptertest.Diagnosed(t, store, role)
+	}
+	adaptertest.Diagnosed(t, stores[tokenstore.RoleReader], tokenstore.RoleWriter, "denied-create")
+	adaptertest.Diagnosed(t, stores[tokenstore.RoleReader], tokenstore.RoleOperator, "check-failed")
+	adaptertest.Diagnosed(t, stores[tokenstore.RoleWriter], tokenstore.RoleOperator, "check-failed")
+}

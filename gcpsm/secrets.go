@@ -28,6 +28,8 @@ type secrets struct {
 	set     *settings
 	noPrune atomic.Int64 // epoch milliseconds: saves destroy nothing until then, as the role may not
 
+	lastAdded atomic.Pointer[added] // by this process
+
 	mu         sync.Mutex
 	locks      keylock.Locks
 	known      map[string]memory
@@ -41,6 +43,7 @@ var (
 	_ driver.Limited = (*secrets)(nil)
 	_ driver.Retirer = (*secrets)(nil)
 	_ driver.Pruner  = (*secrets)(nil)
+	_ driver.Dated   = (*secrets)(nil)
 )
 
 func newSecrets(api API, set *settings) *secrets {
@@ -89,6 +92,25 @@ func (s *secrets) Get(ctx context.Context, name string) (driver.Secret, error) {
 	return driver.Secret{
 		Name: name, Data: bytes.Clone(head.data), Revision: head.ref().String(), Restored: head.restored(),
 	}, nil
+}
+
+// added is a version that this process has added, and when, by the service's clock.
+type added struct {
+	path string
+	at   time.Time
+}
+
+// Written returns when this process last added a version to the secret, if it has added to no
+// other since: to ask the service takes a permission that no role has.
+func (s *secrets) Written(_ context.Context, name, _ string) (time.Time, error) {
+	id, _, err := encodeName(name)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if last := s.lastAdded.Load(); last != nil && last.path == s.log(id).path {
+		return last.at, nil
+	}
+	return time.Time{}, nil
 }
 
 // live reports whether the current version is a secret, not absent or a mark.

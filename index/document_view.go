@@ -19,14 +19,14 @@ const moves = 8
 // layout that it used to find them.
 type documentView struct {
 	x      *Document
-	mu     sync.Mutex // For what one call changes at the same time, see runPages.
-	layout layout     // Fan-out 0: not known yet or, if pages has the root, there is no index.
-	rootAt time.Time  // When this view read the root; zero if it did not.
-	pages  map[string]*page
+	mu     sync.Mutex       // For what one call changes at the same time, see runPages.
+	layout layout           // Fan-out 0: not known yet or, if pages has the root, there is no index.
+	rootAt time.Time        // When this view read the root; zero if it did not.
+	pages  map[string]*page // nil while there are none, as in most finds by user
 }
 
 func (v *documentView) Forget() {
-	v.layout, v.rootAt, v.pages = layout{}, time.Time{}, map[string]*page{}
+	v.layout, v.rootAt, v.pages = layout{}, time.Time{}, nil
 }
 
 func (v *documentView) Lookup(ctx context.Context, hashes ...string) ([][]Hint, error) {
@@ -116,7 +116,7 @@ func (v *documentView) readMissing(ctx context.Context, names []string) (doubt *
 		return nil, err
 	}
 	for _, p := range pages {
-		v.pages[p.name] = p
+		v.put(p.name, p)
 		switch {
 		case p.frozen():
 			doubt = p
@@ -167,7 +167,14 @@ func (v *documentView) adopt(root *page) {
 		v.Forget()
 	}
 	v.layout, v.rootAt = root.layout, v.x.config.Now()
-	v.pages[root.name] = root
+	v.put(root.name, root)
+}
+
+func (v *documentView) put(name string, p *page) {
+	if v.pages == nil {
+		v.pages = map[string]*page{}
+	}
+	v.pages[name] = p
 }
 
 // all reads all pages and returns them.

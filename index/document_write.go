@@ -333,7 +333,7 @@ func (v *documentView) keep(name string, p *page) {
 		delete(v.pages, name)
 		return
 	}
-	v.pages[name] = p
+	v.put(name, p)
 }
 
 // mayCreateAny is mayCreate for all parts whose page does not exist, so that the root is

@@ -16,13 +16,13 @@ type entriesView struct {
 	x *Entries
 
 	mu      sync.Mutex        // For the entries that one call writes at the same time.
-	entries map[string]*entry // By hash.
+	entries map[string]*entry // By hash; nil while there are none, as in most finds by user.
 }
 
 func (v *entriesView) Forget() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.entries = map[string]*entry{}
+	v.entries = nil
 }
 
 // known returns the entry of a hash as it was last read or written, or nil.
@@ -39,6 +39,9 @@ func (v *entriesView) keep(hash string, e *entry) {
 	if e == nil {
 		delete(v.entries, hash)
 		return
+	}
+	if v.entries == nil {
+		v.entries = map[string]*entry{}
 	}
 	v.entries[hash] = e
 }

@@ -307,7 +307,7 @@ func TestCallsPage(t *testing.T) {
 		"has it, or all if none does: 200 tokens are one batch, and on Vault 200 calls. A process that has\n" +
 		"seen the token with that key reads the index and that token only. A process that remembers the\n" +
 		"index's root rotates with 1 + 1.\n\n" +
-		"In Vault's columns each Get is a call, since Vault reads one secret at a time, up to 16 at once; a\n" +
+		"In Vault's columns each Get is a call, since Vault reads one secret at a time, up to 24 at once; a\n" +
 		"listing is two, and a process first asks once what kind of mount it is. The second column is of\n" +
 		"programs with `access_index=true`.\n\n| Operation")
 	for _, f := range callForms {

@@ -4,6 +4,7 @@
 package secretstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,7 +22,8 @@ func (s *Store) DeleteToken(ctx context.Context, id string) error {
 	if id == "" {
 		return s.fail(op, "", fmt.Errorf("%w: the ID must not be empty", tokenstore.ErrInvalidArgument))
 	}
-	return s.fail(op, id, s.bury(ctx, escapeID(id), true, s.attempt(), func(a *attempt, claims []index.Claim) { s.release(ctx, a, id, claims) }))
+	b := deletion{id: escapeID(id), begun: true}
+	return s.fail(op, id, s.bury(ctx, b, s.attempt(), func(a *attempt, claims []index.Claim) { s.release(ctx, a, id, claims) }))
 }
 
 // DeleteTokens removes all tokens of this store and nothing else, several at a time, as fast
@@ -35,43 +37,56 @@ func (s *Store) DeleteTokens(ctx context.Context) error {
 	if err != nil {
 		return s.fail(op, "", err)
 	}
-	var faults []error
-	witness := s.witness()
-	for chunk := range slices.Chunk(ids, s.most()) {
-		var some []error
-		some, err = s.buryAll(ctx, op, chunk, begun, witness)
-		if faults = append(faults, some...); err != nil {
-			break
-		}
+	deletions := make([]deletion, len(ids))
+	for i, id := range ids {
+		deletions[i] = deletion{id: id, begun: begun(id)}
 	}
+	faults := make([]error, len(ids))
+	err = s.buryAll(ctx, op, deletions, faults)
 	return errors.Join(append(faults, s.fail(op, "", broken), s.fail(op, "", err))...)
 }
 
-// buryAll deletes tokens, which are read together and whose keys leave the index together.
+// buryAll deletes tokens, some thousand at a time, and sets the fault of each. Those of the
+// tokens that it did not come to, because ctx has ended, stay as they are.
+func (s *Store) buryAll(ctx context.Context, op string, deletions []deletion, faults []error) error {
+	witness := s.witness()
+	for most := s.most(); len(deletions) > 0; {
+		n := min(most, len(deletions))
+		if err := s.buryChunk(ctx, op, deletions[:n], faults[:n], witness); err != nil {
+			return err
+		}
+		deletions, faults = deletions[n:], faults[n:]
+	}
+	return nil
+}
+
+// buryChunk deletes tokens, which are read together and whose keys leave the index together.
 // What cannot be read together is read one by one.
-func (s *Store) buryAll(ctx context.Context, op string, ids []string, begun func(id string) bool, witness *witness) (faults []error, err error) {
+func (s *Store) buryChunk(ctx context.Context, op string, deletions []deletion, faults []error, witness *witness) error {
 	started := s.wall()
+	ids := make([]string, len(deletions))
+	for i, b := range deletions {
+		ids[i] = b.id
+	}
 	rows, err := s.readListed(ctx, ids, &permission{})
 	if err != nil {
 		rows = nil
 	}
 	released := make([][]index.Claim, len(ids))
-	faults = make([]error, len(ids))
 	err = s.parallel(ctx, len(ids), func(ctx context.Context, i int) error {
 		first := s.attempt()
 		first.witness = witness
 		if rows != nil {
 			first.started, first.rows[ids[i]] = started, rows[i]
 		}
-		err := s.bury(ctx, ids[i], begun(ids[i]), first, func(_ *attempt, claims []index.Claim) { released[i] = claims })
-		if err != nil {
-			// Its hints stay, so that the next call meets it and finishes.
-			faults[i], released[i] = s.fail(op, ids[i], err), nil
+		err := s.bury(ctx, deletions[i], first, func(_ *attempt, claims []index.Claim) { released[i] = claims })
+		if faults[i] = s.fail(op, ids[i], err); err != nil {
+			released[i] = nil // Its hints stay, so that the next call meets it and finishes.
 		}
 		return ctx.Err()
 	})
 	s.release(ctx, s.attempt(), "", slices.Concat(released...))
-	return faults, err
+	return err
 }
 
 // toDelete returns the escaped IDs of all tokens, and a function that reports whether the
@@ -102,34 +117,56 @@ func (s *Store) toDelete(ctx context.Context) (ids []string, begun func(id strin
 	return union(indexed, listed), begun, broken, nil
 }
 
+// deletion is the deletion of one token.
+type deletion struct {
+	id    string // escaped
+	begun bool   // a tombstone may be that of an unfinished deletion
+	// seen, if not nil, is the token as somebody has seen it: only this is deleted.
+	seen *tokenstore.OAuthToken
+}
+
 // bury replaces the live row with the given escaped ID by a tombstone, passes the claims
 // to be released to release, and then retires the tombstone. The order matters: if the
 // service forgets the generation, a row that is inserted again may start at a lower one,
 // and a late release would remove its hints. An existing tombstone is retired again if
 // begun is set. A damaged row is deleted like a live one; the hints of the keys that it
 // still has are released now. The first attempt may have read the row already.
-func (s *Store) bury(ctx context.Context, id string, begun bool, first *attempt, release func(*attempt, []index.Claim)) error {
-	unlock, err := s.locks.Lock(ctx, id)
+func (s *Store) bury(ctx context.Context, b deletion, first *attempt, release func(*attempt, []index.Claim)) error {
+	unlock, err := s.locks.Lock(ctx, b.id)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	tries := 0
-	return s.again(ctx, func() error {
+	tries, changed, together := 0, false, len(first.rows) > 0
+	err = s.again(ctx, func() error {
 		a := first
 		if tries++; tries > 1 {
 			a = s.attempt()
 			a.witness = first.witness
 		}
-		r, err := a.ownRow(ctx, id)
+		r, err := a.ownRow(ctx, b.id)
 		if err != nil {
 			return err
+		}
+		if b.seen != nil && r.state != tombstone {
+			switch same, err := b.still(r); {
+			case err != nil:
+				return err
+			case !same && together && tries == 1:
+				return errAgain // It was read with others, maybe before it was shown.
+			case !same:
+				changed = true
+				return nil
+			}
 		}
 		switch r.state {
 		case unreadable:
 			return r.err
 		case tombstone:
-			if !begun {
+			if b.seen != nil {
+				return cmp.Or(a.retireAgain(ctx, r), tokenstore.ErrNotFound)
+			}
+			if !b.begun {
 				return nil
 			}
 			return a.retireAgain(ctx, r)
@@ -150,6 +187,10 @@ func (s *Store) bury(ctx context.Context, id string, begun bool, first *attempt,
 		release(a, s.claims(s.keys(r.token), r))
 		return s.retire(ctx, buried)
 	})
+	if err == nil && changed {
+		return errChanged // A conflict that another attempt would not end.
+	}
+	return err
 }
 
 // retireAgain finishes a deletion that was not retired. If the service has a time window

@@ -95,9 +95,9 @@ func (k *known) count(r *row) int64 {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	highest, _ := k.counts.Get(r.name)
-	if !r.uncounted {
-		highest = max(highest, r.generation)
+	highest, there := k.counts.Use(r.name)
+	if !r.uncounted && (!there || r.generation > highest) {
+		highest = r.generation
 		k.counts.Put(r.name, highest)
 	}
 	return highest

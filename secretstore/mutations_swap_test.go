@@ -3,9 +3,13 @@ package secretstore_test
 // swapMutations are the rules of swaps and notes, and of pings, each taken away, in all
 // stores.
 var swapMutations = []mutation{
-	{"a swap ignores the grant token", "swap.go", "stored.GrantToken != old.GrantToken || ", "", contract + "^swap-lost-grant$", false},
-	{"a swap ignores the refresh token", "swap.go", "stored.RefreshToken != old.RefreshToken || ", "", contract + "^swap-lost-refresh$", false},
-	{"a swap ignores the access token", "swap.go", "stored.AccessToken != old.AccessToken || ", "", contract + "^swap-lost-access$", false},
+	{"a deletion of what is unchanged compares nothing", "secretstore/delete_unchanged.go", "return tokenstore.SameCredentials(r.token, *d.seen), nil", "return true, nil", contract + "^remove-changed-refresh$", false},
+	{"a deletion of what is unchanged compares only once", "secretstore/delete.go", "if b.seen != nil && r.state", "if b.seen != nil && tries == 1 && r.state", races + "TestDeleteUnchangedComparesAgain", false},
+	{"a deletion that left versions is not finished", "secretstore/delete.go", "cmp.Or(a.retireAgain(ctx, r), tokenstore.ErrNotFound)", "cmp.Or(ctx.Err(), tokenstore.ErrNotFound)", races + "TestDeleteUnchangedFinishes", false},
+	{"a file deletes what has changed", "filestore/filestore.go", "faults[i] = rowstore.Unchanged(r, t); faults[i] == nil", "faults[i] = rowstore.Unchanged(r, t); t.ID != \"\"", "./filestore TestConformance/.*remove", false},
+	{"a swap ignores the grant token", "swap.go", "a.GrantToken == b.GrantToken && ", "", contract + "^swap-lost-grant$", false},
+	{"a swap ignores the refresh token", "swap.go", "a.RefreshToken == b.RefreshToken && ", "", contract + "^swap-lost-refresh$", false},
+	{"a swap ignores the access token", "swap.go", " && a.AccessToken == b.AccessToken", "", contract + "^swap-lost-access$", false},
 	{"a swap ignores the note", "swap.go", " || stored.Note != old.Note {", " {", contract + "^swap-lost-note$", false},
 	{"a swap sets the user name", "swap.go", "\tnext.UserName = \"\" // Update ignores the ID.\n", "", contract + "^swap-owner$", false},
 	{"a note has several lines", "swap.go", "return !unicode.IsPrint(r)", "return !unicode.IsPrint(r) && r < 0", contract + "^swap-invalid$", false},

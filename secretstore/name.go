@@ -18,6 +18,16 @@ const (
 // awssm.SecretName and gcpsm.SecretID.
 func (s *Store) SecretName(id string) string { return s.tokens + escapeID(id) }
 
+// alphanumeric reports whether an ID needs no escape, as most do.
+func alphanumeric(id string) bool {
+	for i := range len(id) {
+		if !escape.Alphanumeric(id[i]) {
+			return false
+		}
+	}
+	return true
+}
+
 // ids is the escape of IDs in names of secrets and in the index.
 var ids = escape.Alphabet{Mark: '_', Plain: func(id string, i int) bool { return escape.Alphanumeric(id[i]) }}
 
@@ -34,6 +44,9 @@ func escapeID(id string) string {
 // unescapeID reverses escapeID. It returns false for a hashed name, and for a name that
 // escapeID does not produce.
 func unescapeID(name string) (string, bool) {
+	if len(name) <= maxNameLen && alphanumeric(name) {
+		return name, true
+	}
 	id, ok := ids.Unescape(name)
 	return id, ok && escapeID(id) == name
 }

@@ -37,6 +37,9 @@ func (s *Store) mayLackAccess() bool { return s.omitter != nil || s.access != ac
 
 // unindexed returns the keys of t that the index may lack, as far as this process knows.
 func (s *Store) unindexed(t tokenstore.OAuthToken) []tokenstore.Key {
+	if !s.mayLackAccess() && !s.rotates.Load() {
+		return nil
+	}
 	return slices.DeleteFunc(tokenstore.KeysOf(t), func(k tokenstore.Key) bool {
 		switch k.Kind {
 		case tokenstore.AccessKey:

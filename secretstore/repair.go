@@ -51,6 +51,9 @@ type Report struct {
 	// around a credential. Others are about an index of the other form, or the service's
 	// settings.
 	Warnings []string
+	// Findings are the warnings one by one, with how to put each right. What the numbers of
+	// a report mean is in those of [Store.Diagnose].
+	Findings []tokenstore.Finding
 	// OtherPepper is the number of tokens that were stored under another pepper or without
 	// one, and are left alone; see ChangePepper.
 	OtherPepper int
@@ -96,20 +99,33 @@ func (s *Store) Reindex(ctx context.Context, options ReindexOptions) (Report, er
 }
 
 func (s *Store) reindex(ctx context.Context, options ReindexOptions) (Report, error) {
-	ctx = bulk(ctx)
-	r := &repair{s: s, hinting: s.index, options: options, witness: s.witness(), keys: map[string][]string{}, passed: map[string]bool{}, rotations: newRotations(s)}
+	r := s.newRepair(options)
+	err := r.run(bulk(ctx))
+	return r.report, err
+}
+
+func (s *Store) newRepair(options ReindexOptions) *repair {
+	r := &repair{
+		s: s, hinting: s.index, options: options, witness: s.witness(),
+		keys: map[string][]string{}, passed: map[string]bool{}, users: map[string]string{}, rotations: newRotations(s),
+	}
 	if keeper, ok := s.index.(index.Keeper); ok {
 		r.hinting = keeper.Keep()
 	}
+	return r
+}
+
+// run does the repair, or looks at what it would do.
+func (r *repair) run(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{r.emptied, r.fanOut, r.omit, r.tokens, r.hints, r.index, r.versions} {
 		if err := step(ctx); err != nil {
 			if len(r.broken) > 0 { // The error that ended the repair decides the kind.
 				err = fmt.Errorf("%w (and before: %v)", err, errors.Join(r.broken...)) //nolint:errorlint // As the comment says.
 			}
-			return r.report, err
+			return err
 		}
 	}
-	return r.report, errors.Join(r.broken...)
+	return errors.Join(r.broken...)
 }
 
 type repair struct {
@@ -131,6 +147,10 @@ type repair struct {
 	// indexed are the escaped IDs that have a hint, if the index lists them all.
 	indexed map[string]bool
 	lists   bool
+	// users are the escaped IDs of the first token of each user, by the user's hash.
+	users map[string]string
+	// lacking are the IDs of the tokens with keys that are not in the index.
+	lacking []string
 	// broken are the errors of the secrets of the index that cannot be parsed, each once.
 	broken []error
 }
@@ -146,6 +166,7 @@ func (r *repair) pass(err error) error {
 			others = append(others, part)
 		case !slices.ContainsFunc(r.broken, known):
 			r.broken = append(r.broken, part)
+			r.find(tokenstore.Finding{Code: CodeIndexBroken, Severity: tokenstore.SeverityError, What: part.Error(), Repair: "delete this secret in the service's console, then run {name} reindex {store}", Err: part})
 		}
 	}
 	return errors.Join(others...)
@@ -214,22 +235,33 @@ func (r *repair) index(ctx context.Context) error {
 	}
 	for _, stat := range r.report.Index {
 		if stat.Lacking {
-			r.report.Warnings = append(r.report.Warnings, stat.Name+": an older version was put back, so some tokens are not found by all their keys; run reindex")
+			const what = "an older version was put back, so some tokens are not found by all their keys"
+			r.warnOf(tokenstore.Finding{Code: CodeIndexRolledBack, Severity: tokenstore.SeverityWarning, Where: stat.Name, What: what, Repair: reindexCommand, Mends: true}, stat.Name+": "+what+"; run reindex")
 		}
 	}
 	if advice := r.rotations.advice(r.report.Index); advice != "" && !r.rotating {
-		r.report.Warnings = append(r.report.Warnings, advice)
+		r.warnOf(tokenstore.Finding{Code: CodeIndexRotations, Severity: tokenstore.SeverityWarning, What: advice, Repair: reindexCommand + " --rotating"}, advice)
 	}
 	other, err := r.s.hasOtherForm(ctx)
 	if other {
-		r.report.Warnings = append(r.report.Warnings, otherForm)
+		r.warnOf(tokenstore.Finding{Code: CodeIndexOtherForm, Severity: tokenstore.SeverityWarning, Where: r.s.prefix + indexFolder, What: otherForm, Repair: "give all programs the same form, then delete the secrets of the other form in the service's console"}, otherForm)
 	}
 	if err != nil {
 		return err
 	}
 	advice, err := r.s.advice(ctx)
-	r.report.Warnings = append(r.report.Warnings, advice...)
+	for _, a := range advice {
+		r.warnOf(tokenstore.Finding{Code: CodeServiceSetting, Severity: tokenstore.SeverityWarning, What: a, Repair: "change the setting in the service's console"}, a)
+	}
 	return err
+}
+
+// find adds a finding to the report, and warnOf the warning that says the same.
+func (r *repair) find(f tokenstore.Finding) { r.report.Findings = append(r.report.Findings, f) }
+
+func (r *repair) warnOf(f tokenstore.Finding, warning string) {
+	r.find(f)
+	r.report.Warnings = append(r.report.Warnings, warning)
 }
 
 // versions destroys the older versions that saves have left.

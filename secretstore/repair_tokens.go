@@ -67,6 +67,7 @@ func (r *repair) chunk(ctx context.Context, ids []string) error {
 			r.report.OtherPepper++
 		case row.state == live:
 			r.report.Tokens++
+			r.meet(row)
 			tokens = append(tokens, row)
 		}
 	}
@@ -94,15 +95,30 @@ func (r *repair) warn(row *row) {
 	switch row.state {
 	case live:
 		for _, warning := range tokenstore.FieldWarnings(row.object) {
-			r.report.Warnings = append(r.report.Warnings, name+": "+warning)
+			r.warnOf(fieldFinding(row, warning), name+": "+warning)
 		}
 	case damaged, unreadable:
 		warning := row.err.Error()
 		if !strings.HasPrefix(warning, name) {
 			warning = name + ": " + warning
 		}
-		r.report.Warnings = append(r.report.Warnings, warning)
+		r.warnOf(barredFinding(row), warning)
+	case foreign:
+		r.find(foreignFinding(row, name))
 	}
+}
+
+// meet reports a token whose user has another one, as a person's edit may leave it.
+func (r *repair) meet(row *row) {
+	if row.token.UserName == "" {
+		return
+	}
+	user := r.s.hash(tokenstore.Key{Kind: tokenstore.UserKey, Value: row.token.UserName})
+	if other, twice := r.users[user]; twice {
+		r.find(tokenstore.UserTwiceFinding(shownID(row.id), shownID(other)))
+		return
+	}
+	r.users[user] = row.id
 }
 
 // plainID matches IDs that this package generates, and the numbers of the SDKs.
@@ -170,6 +186,7 @@ func (r *repair) claim(ctx context.Context, tokens []*row) (done []*row, err err
 			barred[c.ID] = true
 		case !slices.ContainsFunc(hints[i], func(h index.Hint) bool { return h.ID == c.ID }):
 			missing = append(missing, c)
+			r.lacks(c.ID)
 		}
 	}
 	r.report.KeysAdded += len(missing)
@@ -186,6 +203,13 @@ func (r *repair) claim(ctx context.Context, tokens []*row) (done []*row, err err
 		}
 	}
 	return slices.DeleteFunc(tokens, func(row *row) bool { return barred[row.id] }), nil
+}
+
+// lacks records that a token has a key that is not in the index.
+func (r *repair) lacks(id string) {
+	if !slices.Contains(r.lacking[max(len(r.lacking)-1, 0):], id) {
+		r.lacking = append(r.lacking, id)
+	}
 }
 
 // claims returns the claims that lead to a row. Which keys a damaged one holds is not

@@ -2,8 +2,10 @@ package sqlstore_test
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"example.com/tokenstore"
@@ -21,6 +23,54 @@ func filled(b *testing.B, n int) *sqlstore.Store {
 		b.Fatal(err)
 	}
 	return s
+}
+
+// BenchmarkFind measures finds in a table of 10,000 tokens, and beside them what a program would do by itself:
+// a prepared statement of the same driver, in a file of the same kind.
+func BenchmarkFind(b *testing.B) {
+	const n = 10_000
+	s := filled(b, n)
+	finds := func(name string, query func(k string) tokenstore.OAuthToken) {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				if _, err := s.FindToken(b.Context(), query(strconv.Itoa(i*7919%n+1))); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+	finds("id", func(k string) tokenstore.OAuthToken { return tokenstore.OAuthToken{ID: k} })
+	finds("user", func(k string) tokenstore.OAuthToken { return tokenstore.OAuthToken{UserName: "user-" + k} })
+	finds("id-user", func(k string) tokenstore.OAuthToken { return tokenstore.OAuthToken{ID: "x" + k, UserName: "user-" + k} })
+	finds("refresh", func(k string) tokenstore.OAuthToken {
+		return tokenstore.OAuthToken{RefreshToken: "refresh-" + k, ClientID: "c", ClientSecret: "s"}
+	})
+	b.Run("prepared", func(b *testing.B) {
+		stmt, err := s.DB().Prepare("SELECT id, user_name, client_id, client_secret, refresh_token, access_token, grant_token, expiry_time, redirect_url, api_domain " +
+			"FROM oauthtoken WHERE user_name = ?")
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer func() { _ = stmt.Close() }()
+		b.ReportAllocs()
+		for i := 0; b.Loop(); i++ {
+			var row [10]sql.NullString
+			err := stmt.QueryRowContext(b.Context(), "user-"+strconv.Itoa(i*7919%n+1)).Scan(&row[0], &row[1], &row[2], &row[3], &row[4], &row[5], &row[6], &row[7], &row[8], &row[9])
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("save", func(b *testing.B) {
+		b.ReportAllocs()
+		for i := 0; b.Loop(); i++ {
+			_, err := s.SaveToken(b.Context(), tokenstore.OAuthToken{UserName: "user-" + strconv.Itoa(i*7919%n+1), AccessToken: "fresh-" + strconv.Itoa(i)})
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }
 
 // BenchmarkStore measures each operation at three sizes. A find costs the same

@@ -6,6 +6,8 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+
+	"example.com/tokenstore"
 )
 
 // Dialect is the kind of database behind a *sql.DB. Its values are what the
@@ -17,9 +19,13 @@ type Dialect struct{ of dialect }
 type dialect interface {
 	// quote returns an identifier quoted.
 	quote(name string) string
-	// begin starts a transaction over a table. While one that writes is under
-	// way nobody else writes.
-	begin(ctx context.Context, db *sql.DB, table string, write bool) (*sql.Tx, error)
+	// identity returns the query for the account that the server knows, "" if there is none.
+	identity() string
+	// isolation returns how a transaction is begun.
+	isolation(write bool) *sql.TxOptions
+	// claim returns the statement with which a transaction that writes to a table begins,
+	// and its parameters. Until it ends nobody else writes.
+	claim(table string) (statement string, args []any)
 	// place returns the expression that identifies a row by its place, "" if only
 	// its ID identifies it.
 	place() string
@@ -31,8 +37,8 @@ type dialect interface {
 	// after each insert, with the ID of the row. removed is called after a delete, with the
 	// ID of the row, or none for all of them. They keep the age of rows, if the table
 	// does not.
-	placed(ctx context.Context, tx *sql.Tx, t *table, id string) error
-	removed(ctx context.Context, tx *sql.Tx, t *table, id string) error
+	placed(run execer, t *table, id string) error
+	removed(run execer, t *table, id string) error
 	// equals returns a condition with two parameters, both the same string, that
 	// is true if the column holds exactly that string, and that can use an index.
 	equals(t *table, column string) string
@@ -48,8 +54,8 @@ type dialect interface {
 	look(ctx context.Context, tx *sql.Tx, table string) (form, error)
 	// create creates the table, its indices and the counter if they do not exist.
 	create(ctx context.Context, tx *sql.Tx, table string) error
-	// has reports whether there is a table of that name.
-	has(ctx context.Context, tx *sql.Tx, table string) (bool, error)
+	// has returns a query for the name of a table, which is its parameter, if there is one.
+	has() string
 	// after returns a condition with the place of a row for its parameter, which is true
 	// for the rows after it, and the expressions by which the rows are then ordered.
 	after(t *table) (condition, order string)
@@ -61,6 +67,11 @@ type dialect interface {
 	keepNote() string
 	// upgrade changes an older form of the table to the present one.
 	upgrade(ctx context.Context, tx *sql.Tx, t *table) error
+
+	// diagnose returns what is wrong with the database, as far as its statements tell, and
+	// rights which rights to write the account lacks.
+	diagnose(ctx context.Context, tx *sql.Tx, t *table) ([]tokenstore.Finding, error)
+	rights(ctx context.Context, db *sql.DB, t *table) ([]tokenstore.Finding, error)
 
 	// wipe asks the database to drop what was deleted, if it keeps that for a
 	// while.
@@ -75,9 +86,15 @@ type dialect interface {
 	// busy says that a transaction failed because of others and may be done
 	// again.
 	busy(err error) bool
+	// forgotten says that a connection does not know a prepared statement any more, or that
+	// the server has too many of them.
+	forgotten(err error) bool
 	// outdated says that a statement did not fit the table.
 	outdated(err error) bool
 }
+
+// execer runs a statement of a transaction.
+type execer func(statement string, args ...any) error
 
 // form is what a database tells of a table.
 type form struct {
@@ -90,6 +107,9 @@ type form struct {
 	// complete says that all that create makes is there, and aged that what keeps the age
 	// of rows is.
 	complete, aged bool
+	// dirty says that a statement which is no part of a transaction may read what others have
+	// not committed.
+	dirty bool
 }
 
 // texts returns the first column of a query's rows.

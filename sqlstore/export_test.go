@@ -10,3 +10,6 @@ func DropConnections(s *Store) {
 	s.db.SetMaxIdleConns(-1)
 	s.db.SetMaxIdleConns(maxConnections)
 }
+
+// DropStatements closes the prepared statements of a store.
+func DropStatements(s *Store) { s.statements.drop() }

@@ -25,31 +25,25 @@ const ageTable = "tokenstore_rows"
 // notNumber stands for the number of an ID that is none: such rows come after the others.
 const notNumber = "999999999999999999"
 
+func (mysqlDialect) identity() string { return "SELECT CURRENT_USER()" }
+
 func (mysqlDialect) quote(name string) string {
 	return "`" + strings.ReplaceAll(name, "`", "``") + "`"
 }
 
-// begin makes writers take turns: each locks the table's row of the counter first. The SDKs
-// know no such lock. So what a writer reads is locked too, until it has written
-// (SERIALIZABLE).
-func (d mysqlDialect) begin(ctx context.Context, db *sql.DB, table string, write bool) (*sql.Tx, error) {
-	if !write {
-		tx, err := db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead})
-		return tx, told(d, err)
+// isolation locks what a writer reads, until it has written (SERIALIZABLE): the SDKs do not
+// know the lock of claim.
+func (mysqlDialect) isolation(write bool) *sql.TxOptions {
+	if write {
+		return &sql.TxOptions{Isolation: sql.LevelSerializable}
 	}
-	tx, err := db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelSerializable})
-	if err != nil {
-		return nil, told(d, err)
-	}
-	//nolint:gosec // Only names of our own tables.
-	_, err = tx.ExecContext(ctx, "INSERT INTO "+d.quote(counterTable)+" (table_name, highest) VALUES (?, 0) "+
-		"ON DUPLICATE KEY UPDATE highest = highest", strings.ToLower(table))
-	// There may be no such table yet.
-	if err != nil && !d.outdated(err) {
-		_ = tx.Rollback()
-		return nil, told(d, err)
-	}
-	return tx, nil
+	return &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead}
+}
+
+// claim makes writers take turns: each locks the table's row of the counter first.
+func (d mysqlDialect) claim(table string) (statement string, args []any) {
+	return "INSERT INTO " + d.quote(counterTable) + " (table_name, highest) VALUES (?, 0) " +
+		"ON DUPLICATE KEY UPDATE highest = highest", []any{strings.ToLower(table)}
 }
 
 // place is nothing: the table's primary key is the ID.
@@ -83,30 +77,22 @@ func (d mysqlDialect) age(t *table) string {
 }
 
 // placed gives the rows that an SDK has inserted their ages, or that of a new row.
-func (d mysqlDialect) placed(ctx context.Context, tx *sql.Tx, t *table, id string) error {
+func (d mysqlDialect) placed(run execer, t *table, id string) error {
 	name := strings.ToLower(t.name)
 	if id != "" {
-		//nolint:gosec // Only names of our own tables.
-		_, err := tx.ExecContext(ctx, "REPLACE INTO "+d.quote(ageTable)+" (table_name, id) VALUES (?, ?)", name, id)
-		return err
+		return run("REPLACE INTO "+d.quote(ageTable)+" (table_name, id) VALUES (?, ?)", name, id)
 	}
 	column := t.column(idColumn)
-	//nolint:gosec // Only names: that of the table is checked, those of the columns are known.
-	_, err := tx.ExecContext(ctx, "INSERT INTO "+d.quote(ageTable)+" (table_name, id) SELECT ?, "+d.bytes(d.quote(column))+
+	return run("INSERT INTO "+d.quote(ageTable)+" (table_name, id) SELECT ?, "+d.bytes(d.quote(column))+
 		" FROM "+d.quote(t.name)+" WHERE NOT EXISTS ("+d.age(t)+") ORDER BY "+d.number(column)+", "+d.quote(column), name)
-	return err
 }
 
-func (d mysqlDialect) removed(ctx context.Context, tx *sql.Tx, t *table, id string) error {
+func (d mysqlDialect) removed(run execer, t *table, id string) error {
 	name := strings.ToLower(t.name)
 	if id == "" {
-		//nolint:gosec // Only names of our own tables.
-		_, err := tx.ExecContext(ctx, "DELETE FROM "+d.quote(ageTable)+" WHERE table_name = ?", name)
-		return err
+		return run("DELETE FROM "+d.quote(ageTable)+" WHERE table_name = ?", name)
 	}
-	//nolint:gosec // Only names of our own tables.
-	_, err := tx.ExecContext(ctx, "DELETE FROM "+d.quote(ageTable)+" WHERE table_name = ? AND id = ?", name, id)
-	return err
+	return run("DELETE FROM "+d.quote(ageTable)+" WHERE table_name = ? AND id = ?", name, id)
 }
 
 // equals compares twice: with the column's own collation, for the index, and byte for
@@ -162,9 +148,8 @@ func (d mysqlDialect) remember() string {
 		"ON DUPLICATE KEY UPDATE highest = GREATEST(highest, VALUES(highest))"
 }
 
-func (d mysqlDialect) has(ctx context.Context, tx *sql.Tx, table string) (bool, error) {
-	found, err := texts(ctx, d, tx, "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?", table)
-	return len(found) > 0, err
+func (mysqlDialect) has() string {
+	return "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?"
 }
 
 // createNotes does nothing: a statement that creates a table would commit the transaction.

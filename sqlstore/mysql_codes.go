@@ -26,6 +26,9 @@ const (
 	mysqlDuplicateIndex = 1061
 	mysqlIndexPrefix    = 1089
 	mysqlLockWait       = 1205
+	mysqlUnknownHandler = 1243
+	mysqlManyStatements = 1461
+	mysqlReprepare      = 1615
 	mysqlDeadlock       = 1213
 )
 
@@ -45,57 +48,60 @@ var mysqlCodes = map[uint16]struct {
 	kind error
 	says string
 }{
-	1040:             {tokenstore.ErrThrottled, adviceLimit},
-	1203:             {tokenstore.ErrThrottled, adviceLimit},
-	1226:             {tokenstore.ErrThrottled, adviceLimit},
-	1044:             {tokenstore.ErrDenied, adviceGrant},
-	1142:             {tokenstore.ErrDenied, adviceGrant},
-	1143:             {tokenstore.ErrDenied, adviceGrant},
-	1227:             {tokenstore.ErrDenied, adviceGrant},
-	1370:             {tokenstore.ErrDenied, adviceGrant},
-	1045:             {tokenstore.ErrDenied, adviceLogin},
-	1130:             {tokenstore.ErrDenied, adviceLogin},
-	1698:             {tokenstore.ErrDenied, adviceLogin},
-	1820:             {tokenstore.ErrDenied, "the password has expired; change it"},
-	1862:             {tokenstore.ErrDenied, "the password has expired; change it"},
-	3159:             {tokenstore.ErrDenied, "the server accepts encrypted connections only; set tls"},
-	1049:             {tokenstore.ErrNoContainer, "there is no such database; create it, or check its name"},
-	1046:             {tokenstore.ErrInvalidArgument, "no database is selected; name one"},
-	mysqlNoTable:     {tokenstore.ErrUnreadable, "the table does not exist; check that nobody removed it, and open the store again"},
-	mysqlNoColumn:    {tokenstore.ErrUnreadable, "the table has lost a column; open the store again"},
-	mysqlCollation:   {tokenstore.ErrUnreadable, "the table has another character set now; open the store again"},
-	mysqlLockWait:    {tokenstore.ErrUnavailable, "another connection holds the table; retry later, or set a longer busy timeout"},
-	mysqlDeadlock:    {tokenstore.ErrUnavailable, "another connection holds the table; retry later, or set a longer busy timeout"},
-	1053:             {tokenstore.ErrUnavailable, adviceDown},
-	1077:             {tokenstore.ErrUnavailable, adviceDown},
-	1079:             {tokenstore.ErrUnavailable, adviceDown},
-	1317:             {tokenstore.ErrUnavailable, adviceDown},
-	1927:             {tokenstore.ErrUnavailable, adviceDown},
-	4031:             {tokenstore.ErrUnavailable, adviceDown},
-	1021:             {tokenstore.ErrQuota, adviceFull},
-	1114:             {tokenstore.ErrQuota, adviceFull},
-	1036:             {tokenstore.ErrDenied, adviceReadOnly},
-	1290:             {tokenstore.ErrDenied, adviceReadOnly},
-	1792:             {tokenstore.ErrDenied, adviceReadOnly},
-	1836:             {tokenstore.ErrDenied, adviceReadOnly},
-	1406:             {tokenstore.ErrTooLarge, "a value is longer than its column; widen the column"},
-	1118:             {tokenstore.ErrTooLarge, "a row is longer than the server stores"},
-	1153:             {tokenstore.ErrTooLarge, "a value is longer than the server's max_allowed_packet"},
-	1048:             {tokenstore.ErrInvalidToken, adviceValue},
-	1264:             {tokenstore.ErrInvalidToken, adviceValue},
-	1265:             {tokenstore.ErrInvalidToken, adviceValue},
-	1292:             {tokenstore.ErrInvalidToken, adviceValue},
-	1366:             {tokenstore.ErrInvalidToken, adviceValue},
-	1364:             {tokenstore.ErrInvalidToken, adviceValue},
-	1062:             {tokenstore.ErrInvalidToken, "a unique index of the table holds such a value already, perhaps in other case; choose another ID, or drop the index"},
-	1369:             {tokenstore.ErrInvalidToken, adviceTrigger},
-	1451:             {tokenstore.ErrInvalidToken, adviceTrigger},
-	1452:             {tokenstore.ErrInvalidToken, adviceTrigger},
-	1644:             {tokenstore.ErrInvalidToken, adviceTrigger},
-	3819:             {tokenstore.ErrInvalidToken, adviceTrigger},
-	4025:             {tokenstore.ErrInvalidToken, adviceTrigger},
-	1064:             {tokenstore.ErrInvalidArgument, "the server does not understand a statement; it must be MySQL 5.7 or MariaDB 10.2, or newer"},
-	mysqlIndexPrefix: {tokenstore.ErrInvalidArgument, "a column cannot be indexed"},
+	1040:                {tokenstore.ErrThrottled, adviceLimit},
+	mysqlUnknownHandler: {tokenstore.ErrUnavailable, "the connection has lost a prepared statement; retry later"},
+	mysqlReprepare:      {tokenstore.ErrUnavailable, "the table is being changed; retry later"},
+	mysqlManyStatements: {tokenstore.ErrThrottled, "the server has reached its limit of prepared statements; retry later, or raise max_prepared_stmt_count"},
+	1203:                {tokenstore.ErrThrottled, adviceLimit},
+	1226:                {tokenstore.ErrThrottled, adviceLimit},
+	1044:                {tokenstore.ErrDenied, adviceGrant},
+	1142:                {tokenstore.ErrDenied, adviceGrant},
+	1143:                {tokenstore.ErrDenied, adviceGrant},
+	1227:                {tokenstore.ErrDenied, adviceGrant},
+	1370:                {tokenstore.ErrDenied, adviceGrant},
+	1045:                {tokenstore.ErrDenied, adviceLogin},
+	1130:                {tokenstore.ErrDenied, adviceLogin},
+	1698:                {tokenstore.ErrDenied, adviceLogin},
+	1820:                {tokenstore.ErrDenied, "the password has expired; change it"},
+	1862:                {tokenstore.ErrDenied, "the password has expired; change it"},
+	3159:                {tokenstore.ErrDenied, "the server accepts encrypted connections only; set tls"},
+	1049:                {tokenstore.ErrNoContainer, "there is no such database; create it, or check its name"},
+	1046:                {tokenstore.ErrInvalidArgument, "no database is selected; name one"},
+	mysqlNoTable:        {tokenstore.ErrUnreadable, "the table does not exist; check that nobody removed it, and open the store again"},
+	mysqlNoColumn:       {tokenstore.ErrUnreadable, "the table has lost a column; open the store again"},
+	mysqlCollation:      {tokenstore.ErrUnreadable, "the table has another character set now; open the store again"},
+	mysqlLockWait:       {tokenstore.ErrUnavailable, "another connection holds the table; retry later, or set a longer busy timeout"},
+	mysqlDeadlock:       {tokenstore.ErrUnavailable, "another connection holds the table; retry later, or set a longer busy timeout"},
+	1053:                {tokenstore.ErrUnavailable, adviceDown},
+	1077:                {tokenstore.ErrUnavailable, adviceDown},
+	1079:                {tokenstore.ErrUnavailable, adviceDown},
+	1317:                {tokenstore.ErrUnavailable, adviceDown},
+	1927:                {tokenstore.ErrUnavailable, adviceDown},
+	4031:                {tokenstore.ErrUnavailable, adviceDown},
+	1021:                {tokenstore.ErrQuota, adviceFull},
+	1114:                {tokenstore.ErrQuota, adviceFull},
+	1036:                {tokenstore.ErrDenied, adviceReadOnly},
+	1290:                {tokenstore.ErrDenied, adviceReadOnly},
+	1792:                {tokenstore.ErrDenied, adviceReadOnly},
+	1836:                {tokenstore.ErrDenied, adviceReadOnly},
+	1406:                {tokenstore.ErrTooLarge, "a value is longer than its column; widen the column"},
+	1118:                {tokenstore.ErrTooLarge, "a row is longer than the server stores"},
+	1153:                {tokenstore.ErrTooLarge, "a value is longer than the server's max_allowed_packet"},
+	1048:                {tokenstore.ErrInvalidToken, adviceValue},
+	1264:                {tokenstore.ErrInvalidToken, adviceValue},
+	1265:                {tokenstore.ErrInvalidToken, adviceValue},
+	1292:                {tokenstore.ErrInvalidToken, adviceValue},
+	1366:                {tokenstore.ErrInvalidToken, adviceValue},
+	1364:                {tokenstore.ErrInvalidToken, adviceValue},
+	1062:                {tokenstore.ErrInvalidToken, "a unique index of the table holds such a value already, perhaps in other case; choose another ID, or drop the index"},
+	1369:                {tokenstore.ErrInvalidToken, adviceTrigger},
+	1451:                {tokenstore.ErrInvalidToken, adviceTrigger},
+	1452:                {tokenstore.ErrInvalidToken, adviceTrigger},
+	1644:                {tokenstore.ErrInvalidToken, adviceTrigger},
+	3819:                {tokenstore.ErrInvalidToken, adviceTrigger},
+	4025:                {tokenstore.ErrInvalidToken, adviceTrigger},
+	1064:                {tokenstore.ErrInvalidArgument, "the server does not understand a statement; it must be MySQL 5.7 or MariaDB 10.2, or newer"},
+	mysqlIndexPrefix:    {tokenstore.ErrInvalidArgument, "a column cannot be indexed"},
 }
 
 // mysqlCode returns the code of a server's error, 0 if it is none.
@@ -181,13 +187,18 @@ func lost(err error) bool {
 
 // busy says that a transaction was refused because of others, or lost its connection before
 // its commit, so that nothing of it has happened.
-func (mysqlDialect) busy(err error) bool {
+func (d mysqlDialect) busy(err error) bool {
 	var unknown *unknownOutcome
 	if errors.As(err, &unknown) {
 		return false
 	}
 	code := mysqlCode(err)
-	return code == mysqlLockWait || code == mysqlDeadlock || code == 1040 || lost(err) && !unknownHost(err)
+	return d.forgotten(err) || code == mysqlLockWait || code == mysqlDeadlock || code == 1040 || lost(err) && !unknownHost(err)
+}
+
+func (mysqlDialect) forgotten(err error) bool {
+	code := mysqlCode(err)
+	return code == mysqlUnknownHandler || code == mysqlReprepare || code == mysqlManyStatements
 }
 
 func (mysqlDialect) outdated(err error) bool {

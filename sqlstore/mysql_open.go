@@ -114,7 +114,40 @@ func openMySQLURL(ctx context.Context, u *url.URL) (tokenstore.OpenStore, error)
 	if err != nil {
 		return nil, err
 	}
-	return OpenMySQL(ctx, configuration, options...)
+	s, err := OpenMySQL(ctx, configuration, options...)
+	if configuration.Passwd != "" || !refusesLogin(err) {
+		return orNil(s, err)
+	}
+	// An account may need no password, so that a person is asked only now.
+	password, fault := tokenstore.Ask(ctx, "password of "+configuration.User+" at "+configuration.Addr)
+	switch {
+	case fault != nil:
+		return nil, failure("ask for the password", "", nil, fault)
+	case password == "":
+		return nil, err
+	}
+	configuration.Passwd = password
+	return orNil(OpenMySQL(ctx, configuration, options...))
+}
+
+// orNil returns a store as an interface, which is nil if there is none.
+func orNil(s *Store, err error) (tokenstore.OpenStore, error) {
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// The numbers with which a server refuses a login.
+const (
+	accessDenied   = 1045 // ER_ACCESS_DENIED_ERROR
+	accessNoPasswd = 1698 // ER_ACCESS_DENIED_NO_PASSWORD_ERROR
+)
+
+// refusesLogin reports whether the server knows no such account with such a password.
+func refusesLogin(err error) bool {
+	var said *mysql.MySQLError
+	return errors.As(err, &said) && (said.Number == accessDenied || said.Number == accessNoPasswd)
 }
 
 // parseMySQL returns what a URL such as "mysql://db.example.com/zohooauth?user=app" says.

@@ -59,6 +59,11 @@ func (d mysqlDialect) look(ctx context.Context, tx *sql.Tx, table string) (form,
 				tokenstore.ErrInvalidArgument, t[0], t[0])
 		}
 	}
+	isolation, err := d.pairs(ctx, tx, "SHOW VARIABLES WHERE variable_name IN ('transaction_isolation', 'tx_isolation')")
+	if err != nil {
+		return form{}, err
+	}
+	f.dirty = slices.ContainsFunc(isolation, func(v [2]string) bool { return v[1] == "READ-UNCOMMITTED" })
 	missing, err := d.missingIndices(ctx, tx, tableOf(table, f))
 	f.aged, f.complete = has(ageTable), has(ageTable) && has(counterTable) && has(notesTable) && len(missing) == 0
 	return f, err

@@ -5,8 +5,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/internal/rowstore"
@@ -65,7 +63,7 @@ func (r *rows) SetNote(row tokenstore.OAuthToken, note string) error {
 	d := r.store.dialect
 	has, err := r.hasNotes()
 	if create := d.createNotes(); err == nil && !has && create != "" {
-		err = r.exec(create)
+		err = r.execPlain(create)
 	}
 	if err != nil {
 		return err
@@ -86,15 +84,21 @@ const (
 // hasNotes reports whether there is a table of notes.
 func (r *rows) hasNotes() (bool, error) {
 	if r.noted == unknown {
-		has, err := r.store.dialect.has(r.ctx, r.tx, notesTable)
+		has, err := r.hasTable(notesTable)
 		if err != nil {
-			return false, r.told(err)
+			return false, err
 		}
 		if r.noted = no; has {
 			r.noted = yes
 		}
 	}
 	return r.noted == yes, nil
+}
+
+// hasTable reports whether there is a table of that name.
+func (r *rows) hasTable(name string) (bool, error) {
+	var found string
+	return r.one(r.store.dialect.has(), []any{name}, &found)
 }
 
 // storedNote returns the note that is stored for an ID, and the content to which it
@@ -104,11 +108,8 @@ func (r *rows) storedNote(id string) (content, note string, err error) {
 		return "", "", err
 	}
 	query := "SELECT content, note FROM " + r.store.dialect.quote(notesTable) + " WHERE table_name = ? AND id = ?"
-	err = r.tx.QueryRowContext(r.ctx, query, r.counterName(), id).Scan(&content, &note)
-	if errors.Is(err, sql.ErrNoRows) {
-		return "", "", nil
-	}
-	return content, note, r.told(err)
+	_, err = r.one(query, []any{r.counterName(), id}, &content, &note)
+	return content, note, err
 }
 
 // carryNote keeps the note of a row whose content changes. One that did not belong to it is

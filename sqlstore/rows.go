@@ -9,8 +9,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"math"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -20,17 +18,27 @@ import (
 // rows is the table as one transaction sees it; it implements rowstore.Notes.
 type rows struct {
 	ctx   context.Context //nolint:containedctx // of the one operation that rows lives for
-	tx    *sql.Tx
+	tx    *sql.Tx         // nil if there is no transaction: then only one query is made
 	store *Store
 	table *table
 	// read holds, by ID, what else is known of the rows that were read.
 	read map[string]readRow
 	// noted says whether there is a table of notes.
 	noted known
-	// highest is the highest number that is an ID, once it was looked for.
-	highest *sql.NullInt64
+	// highest is the highest number that is an ID, once it was looked for, and counted what the
+	// counter said, once it was read. raised is what the counter is raised to at the end.
+	highest, counted *sql.NullInt64
+	raised           int64
 	// aged says that every row that there was before the first insert has an age.
 	aged bool
+	// unverified are, by ID, the rows that are to be read back at the end; nil if each is read
+	// back at once.
+	unverified map[string]tokenstore.OAuthToken
+	// statements are the prepared statements of the transaction, by their text; nil for one
+	// that was used once.
+	statements map[string]*sql.Stmt
+	// scanned are the values of a row that is being read, and pointers point to them.
+	scanned, pointers []any
 }
 
 // readRow is what is known of a row beside its token.
@@ -47,17 +55,9 @@ func (r readRow) keepsExpiry(t tokenstore.OAuthToken) bool {
 	return r.oddExpiry && t.Expiry.IsZero() && t.AccessToken == r.token.AccessToken
 }
 
-// keyColumns says which column a kind of key is in.
-var keyColumns = map[tokenstore.KeyKind]string{
-	tokenstore.UserKey:    userColumn,
-	tokenstore.RefreshKey: "refresh_token",
-	tokenstore.AccessKey:  "access_token",
-	tokenstore.GrantKey:   "grant_token",
-}
-
 // ByID returns the row with the given ID.
 func (r *rows) ByID(id string) (tokenstore.OAuthToken, bool, error) {
-	return r.first(r.equals(idColumn), id, id)
+	return r.first(r.oldest(tokenstore.Key{}, false), id, id)
 }
 
 // ByKey returns the oldest row that holds the key; with ownerless set, the
@@ -66,26 +66,28 @@ func (r *rows) ByKey(key tokenstore.Key, ownerless bool) (tokenstore.OAuthToken,
 	if key.Value == "" || r.table.column(keyColumns[key.Kind]) == "" {
 		return tokenstore.OAuthToken{}, false, nil
 	}
-	return r.first(r.keyCondition(key, ownerless), key.Value, key.Value)
+	return r.first(r.oldest(key, ownerless), key.Value, key.Value)
 }
 
-// keyCondition returns the condition that a row holds the key, and no user.
-func (r *rows) keyCondition(key tokenstore.Key, ownerless bool) string {
-	condition := r.equals(keyColumns[key.Kind])
-	if user := r.table.column(userColumn); ownerless && user != "" {
-		user = r.store.dialect.quote(user)
-		condition += " AND (" + user + " IS NULL OR " + user + " = '')"
+// one scans the first row of a query, and reports whether there is one.
+func (r *rows) one(query string, args []any, into ...any) (bool, error) {
+	found, err := r.query(query, args...)
+	if err != nil {
+		return false, r.told(err)
 	}
-	return condition
+	defer func() { _ = found.Close() }()
+	if !found.Next() {
+		return false, r.told(found.Err())
+	}
+	if err := found.Scan(into...); err != nil {
+		return false, r.told(err)
+	}
+	return true, r.told(found.Close())
 }
 
-func (r *rows) equals(column string) string {
-	return r.store.dialect.equals(r.table, r.table.column(column))
-}
-
-// first returns the oldest row for which the condition is true.
-func (r *rows) first(condition string, args ...any) (tokenstore.OAuthToken, bool, error) {
-	found, err := r.tx.QueryContext(r.ctx, r.selection(condition)+" LIMIT 1", args...)
+// first returns the row of a query for the oldest row.
+func (r *rows) first(query string, args ...any) (tokenstore.OAuthToken, bool, error) {
+	found, err := r.query(query, args...)
 	if err != nil {
 		return tokenstore.OAuthToken{}, false, r.told(err)
 	}
@@ -97,43 +99,17 @@ func (r *rows) first(condition string, args ...any) (tokenstore.OAuthToken, bool
 	if err != nil {
 		return tokenstore.OAuthToken{}, false, err
 	}
-	if r.read == nil {
-		r.read = map[string]readRow{}
+	if r.tx != nil {
+		if r.read == nil {
+			r.read = map[string]readRow{}
+		}
+		r.read[t.ID] = row
 	}
-	r.read[t.ID] = row
 	return t, true, r.told(found.Close())
 }
 
 // told returns an error of the database in our own words.
 func (r *rows) told(err error) error { return told(r.store.dialect, err) }
-
-// selection returns a query for the place, the known columns and the others that are
-// named, of all rows for which the condition is true, oldest first.
-func (r *rows) selection(condition string, others ...string) string {
-	return r.ordered(condition, r.store.dialect.order(r.table), others...)
-}
-
-// ordered is selection in another order.
-func (r *rows) ordered(condition, order string, others ...string) string {
-	d := r.store.dialect
-	var b strings.Builder
-	place := d.place()
-	if place == "" {
-		place = d.quote(r.table.column(idColumn))
-	}
-	b.WriteString("SELECT " + place)
-	for _, name := range slices.Concat(r.table.names, others) {
-		if name != "" {
-			b.WriteString(", " + d.quote(name))
-		}
-	}
-	b.WriteString(" FROM " + d.quote(r.table.name))
-	if condition != "" {
-		b.WriteString(" WHERE " + condition)
-	}
-	b.WriteString(" ORDER BY " + order)
-	return b.String()
-}
 
 // unreadableError says which row cannot be read, and why. It holds no value.
 type unreadableError struct {
@@ -164,13 +140,13 @@ func (r *rows) scan(from *sql.Rows) (tokenstore.OAuthToken, readRow, error) {
 	place := values[0]
 	t, oddExpiry, err := r.token(values[1:])
 	if err != nil {
-		return tokenstore.OAuthToken{}, readRow{}, r.unreadable(place, t.ID, err)
+		return tokenstore.OAuthToken{}, readRow{place: place}, r.unreadable(place, t.ID, err)
 	}
 	return t, readRow{place, oddExpiry, t}, nil
 }
 
 // raw returns the current row of a selection with so many other columns: its place and
-// the values.
+// the values, which the next row overwrites.
 func (r *rows) raw(from *sql.Rows, others int) ([]any, error) {
 	n := 1 + others
 	for _, name := range r.table.names {
@@ -178,11 +154,14 @@ func (r *rows) raw(from *sql.Rows, others int) ([]any, error) {
 			n++
 		}
 	}
-	values, pointers := make([]any, n), make([]any, n)
-	for i := range values {
-		pointers[i] = &values[i]
+	if len(r.scanned) != n {
+		r.scanned, r.pointers = make([]any, n), make([]any, n)
+		for i := range r.scanned {
+			r.pointers[i] = &r.scanned[i]
+		}
 	}
-	err := from.Scan(pointers...)
+	values := r.scanned
+	err := from.Scan(r.pointers...)
 	if text, ok := values[0].([]byte); ok { // MySQL's, whose places are IDs.
 		values[0] = string(text)
 	}
@@ -218,7 +197,7 @@ func (r *rows) token(values []any) (t tokenstore.OAuthToken, oddExpiry bool, err
 
 // scanAll calls do with every row of a selection, or with what is wrong with it.
 func (r *rows) scanAll(selection string, args []any, do func(tokenstore.OAuthToken, readRow, *unreadableError)) error {
-	found, err := r.tx.QueryContext(r.ctx, selection, args...)
+	found, err := r.query(selection, args...)
 	if err != nil {
 		return r.told(err)
 	}
@@ -234,73 +213,16 @@ func (r *rows) scanAll(selection string, args []any, do func(tokenstore.OAuthTok
 	return r.told(found.Err())
 }
 
-// NewID returns the number after the highest that is or ever was an ID.
-func (r *rows) NewID() (string, error) {
-	d := r.store.dialect
-	var remembered sql.NullInt64
-	stored, err := r.highestStored()
-	if err != nil {
-		return "", err
-	}
-	query := "SELECT highest FROM " + d.quote(counterTable) + " WHERE table_name = ?"
-	err = r.tx.QueryRowContext(r.ctx, query, r.counterName()).Scan(&remembered)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return "", r.told(err)
-	}
-	for n := max(stored.Int64, remembered.Int64); n < math.MaxInt64; {
-		n++
-		id := strconv.FormatInt(n, 10)
-		// A number that is too long to be counted may be there all the same.
-		_, taken, err := r.ByID(id)
-		if err != nil {
-			return "", err
-		}
-		if !taken {
-			return id, r.raise(n)
-		}
-	}
-	return "", fmt.Errorf("%w: no higher number is left for an ID; save the token with an ID of its own", tokenstore.ErrQuota)
-}
-
-// highestStored returns the highest number that is an ID. It looks once in a transaction:
-// what is inserted since is counted, and looking may mean to read all IDs.
-func (r *rows) highestStored() (sql.NullInt64, error) {
-	if r.highest == nil {
-		var highest sql.NullInt64
-		query := r.store.dialect.highest(r.table.name, r.table.column(idColumn))
-		if err := r.tx.QueryRowContext(r.ctx, query).Scan(&highest); err != nil {
-			return highest, r.told(err)
-		}
-		r.highest = &highest
-	}
-	return *r.highest, nil
-}
-
-// counterName is the name under which the table's highest number is kept.
-// Tables whose names differ in case only are one and the same.
-func (r *rows) counterName() string { return strings.ToLower(r.table.name) }
-
-// maxDigits is the length of the longest number that is counted when a caller
-// chose it; without it, one ID could use up all numbers.
-const maxDigits = 18
-
-// remember keeps the number that an ID is, if it is one.
-func (r *rows) remember(id string) error {
-	n, err := strconv.ParseUint(id, 10, 63)
-	if err != nil || len(id) > maxDigits {
-		return nil //nolint:nilerr // An ID that is no number is not counted.
-	}
-	return r.raise(int64(n))
-}
-
-// raise raises the counter to n, or leaves it if it is higher.
-func (r *rows) raise(n int64) error {
-	return r.exec(r.store.dialect.remember(), r.counterName(), n)
-}
-
-// exec runs a statement.
+// exec runs a statement that is prepared if it is used often.
 func (r *rows) exec(statement string, args ...any) error {
-	_, err := r.tx.ExecContext(r.ctx, statement, args...)
+	_, err := r.run(statement, args...)
+	return r.told(err)
+}
+
+// execPlain runs a statement that is never prepared: it changes the schema, or is one that a
+// server does not prepare.
+func (r *rows) execPlain(statement string) error {
+	_, err := r.tx.ExecContext(r.ctx, statement)
 	return r.told(err)
 }
 
@@ -309,12 +231,10 @@ func (r *rows) Insert(row tokenstore.OAuthToken) error {
 	if err := r.table.check(row); err != nil {
 		return err
 	}
-	if err := r.remember(row.ID); err != nil {
-		return err
-	}
+	r.remember(row.ID)
 	d := r.store.dialect
 	if !r.aged {
-		if err := r.told(d.placed(r.ctx, r.tx, r.table, "")); err != nil {
+		if err := r.told(d.placed(r.exec, r.table, "")); err != nil {
 			return err
 		}
 		r.aged = true
@@ -331,10 +251,14 @@ func (r *rows) Insert(row tokenstore.OAuthToken) error {
 	if err := r.dropNote(row.ID); err != nil { // That of a row which somebody else has deleted.
 		return err
 	}
-	if err := r.told(d.placed(r.ctx, r.tx, r.table, row.ID)); err != nil {
+	if err := r.told(d.placed(r.exec, r.table, row.ID)); err != nil {
 		return err
 	}
-	return r.verify(row, r.equals(idColumn), row.ID, row.ID)
+	if r.unverified != nil {
+		r.unverified[row.ID] = row
+		return nil
+	}
+	return r.verify(row, r.oldest(tokenstore.Key{}, false), row.ID, row.ID)
 }
 
 // Update replaces the row with the ID of row, and keeps its place.
@@ -344,6 +268,9 @@ func (r *rows) Update(row tokenstore.OAuthToken) error {
 	}
 	d := r.store.dialect
 	read := r.read[row.ID]
+	if want, ok := r.unverified[row.ID]; ok && read.token != want {
+		return differs(read.token, want) // Else what it lost would be taken for what it is.
+	}
 	names, args := r.values(row)
 	var set []string
 	var values []any
@@ -355,7 +282,11 @@ func (r *rows) Update(row tokenstore.OAuthToken) error {
 		set = append(set, d.quote(name)+" = ?")
 		values = append(values, args[i])
 	}
-	condition, at := r.at(read, row.ID)
+	condition, place := r.equalsPlace(), any(row.ID)
+	if r.store.dialect.place() != "" {
+		place = read.place
+	}
+	at := r.atPlace(place)
 	statement := "UPDATE " + d.quote(r.table.name) + " SET " + strings.Join(set, ", ") + " WHERE " + condition
 	if err := r.exec(statement, append(values, at...)...); err != nil {
 		return err
@@ -363,15 +294,11 @@ func (r *rows) Update(row tokenstore.OAuthToken) error {
 	if err := r.carryNote(read.token, row); err != nil {
 		return err
 	}
-	return r.verify(row, condition, at...)
-}
-
-// at returns the condition that is true for a row that was read, and its parameters.
-func (r *rows) at(read readRow, id string) (condition string, args []any) {
-	if place := r.store.dialect.place(); place != "" {
-		return place + " = ?", []any{read.place}
+	if r.unverified != nil {
+		r.unverified[row.ID] = row
+		return nil
 	}
-	return r.equals(idColumn), []any{id, id}
+	return r.verify(row, r.selection(condition)+" LIMIT 1", at...)
 }
 
 // values returns the table's columns and what they shall hold. Empty is NULL.
@@ -389,8 +316,8 @@ func (r *rows) values(row tokenstore.OAuthToken) (names []string, args []any) {
 // verify returns an error if the row that was written reads otherwise: a column of
 // another type makes 7 of "007", another database cuts off what is too long, and a
 // trigger may do anything.
-func (r *rows) verify(want tokenstore.OAuthToken, condition string, args ...any) error {
-	got, ok, err := r.first(condition, args...)
+func (r *rows) verify(want tokenstore.OAuthToken, query string, args ...any) error {
+	got, ok, err := r.first(query, args...)
 	if err != nil {
 		return err
 	}
@@ -399,10 +326,15 @@ func (r *rows) verify(want tokenstore.OAuthToken, condition string, args ...any)
 			tokenstore.ErrInvalidToken)
 	}
 	if got != want {
-		return fmt.Errorf("%w: the row reads otherwise after it was written (%s); its columns may not hold these values, or a trigger may change them",
-			tokenstore.ErrInvalidToken, differing(got, want))
+		return differs(got, want)
 	}
 	return nil
+}
+
+// differs is the error of a row that reads otherwise than it was written.
+func differs(got, want tokenstore.OAuthToken) error {
+	return fmt.Errorf("%w: the row reads otherwise after it was written (%s); its columns may not hold these values, or a trigger may change them",
+		tokenstore.ErrInvalidToken, differing(got, want))
 }
 
 // delete removes the row with the given ID.
@@ -410,7 +342,7 @@ func (r *rows) delete(id string) error {
 	d := r.store.dialect
 	//nolint:gosec // Only names: that of the table is checked, those of the columns are known.
 	statement := "DELETE FROM " + d.quote(r.table.name) + " WHERE " + r.equals(idColumn)
-	result, err := r.tx.ExecContext(r.ctx, statement, id, id)
+	result, err := r.run(statement, id, id)
 	if err != nil {
 		return r.kept(err)
 	}
@@ -419,10 +351,8 @@ func (r *rows) delete(id string) error {
 		return r.told(err)
 	}
 	if n > 0 {
-		if err := r.remember(id); err != nil {
-			return err
-		}
-		if err := r.told(d.removed(r.ctx, r.tx, r.table, id)); err != nil {
+		r.remember(id)
+		if err := r.told(d.removed(r.exec, r.table, id)); err != nil {
 			return err
 		}
 	}
@@ -440,9 +370,7 @@ func (r *rows) deleteAll() error {
 		return err
 	}
 	if highest.Valid {
-		if err := r.remember(strconv.FormatInt(highest.Int64, 10)); err != nil {
-			return err
-		}
+		r.remember(strconv.FormatInt(highest.Int64, 10))
 	}
 	//nolint:gosec // The table's name is checked.
 	if _, err := r.tx.ExecContext(r.ctx, "DELETE FROM "+d.quote(r.table.name)); err != nil {
@@ -451,7 +379,7 @@ func (r *rows) deleteAll() error {
 	if err := r.dropNotes(); err != nil {
 		return err
 	}
-	if err := r.told(d.removed(r.ctx, r.tx, r.table, "")); err != nil {
+	if err := r.told(d.removed(r.exec, r.table, "")); err != nil {
 		return err
 	}
 	return r.gone("")
@@ -470,7 +398,7 @@ func (r *rows) kept(err error) error {
 // gone returns an error if the table still has a row for which the condition is
 // true: a trigger can undo a delete, or keep it from happening, without an error.
 func (r *rows) gone(condition string, args ...any) error {
-	found, err := r.tx.QueryContext(r.ctx, r.selection(condition)+" LIMIT 1", args...)
+	found, err := r.query(r.selection(condition)+" LIMIT 1", args...)
 	if err != nil {
 		return r.told(err)
 	}

@@ -23,9 +23,12 @@ var errSomeFailed = errors.New("some tokens cannot be saved")
 // the error is then errSomeFailed; any other error is one of the database.
 //
 // It stops at the first fault, since the failed save may have left something that
-// the next ones must not see. With careful set it undoes each failed save and goes on,
-// which costs two more statements for each token.
+// the next ones must not see, and reads the rows back together at the end. With careful set
+// it undoes each failed save and goes on, which costs two more statements for each token.
 func (r *rows) saveAll(tokens, saved []tokenstore.OAuthToken, careful bool) (faults []tokenFault, err error) {
+	if !careful {
+		r.unverified = map[string]tokenstore.OAuthToken{}
+	}
 	for i := range tokens {
 		goOn := careful
 		if careful {
@@ -46,7 +49,31 @@ func (r *rows) saveAll(tokens, saved []tokenstore.OAuthToken, careful bool) (fau
 	if len(faults) > 0 {
 		return faults, errSomeFailed
 	}
+	switch ok, err := r.verifyAll(); {
+	case err != nil:
+		return nil, err
+	case !ok:
+		return []tokenFault{{err: errSomeFailed}}, errSomeFailed // To be careful tells which.
+	}
 	return nil, nil
+}
+
+// verifyAll reports whether all rows that were written read as they were written.
+func (r *rows) verifyAll() (bool, error) {
+	queries := make([]tokenstore.OAuthToken, 0, len(r.unverified))
+	for id := range r.unverified {
+		queries = append(queries, tokenstore.OAuthToken{ID: id})
+	}
+	found := make([]tokenstore.OAuthToken, len(queries))
+	if _, err := r.findMany(queries, found); err != nil {
+		return false, err
+	}
+	for i, query := range queries {
+		if found[i] != r.unverified[query.ID] {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // ofToken reports whether an error is about one token, so that others may be saved.
@@ -64,14 +91,14 @@ func (r *rows) ofToken(err error) bool {
 // followed would then be written by itself.
 func (r *rows) saveApart(token tokenstore.OAuthToken) (saved tokenstore.OAuthToken, goOn bool, err error) {
 	const name = "tokenstore_save"
-	if err := r.exec("SAVEPOINT " + name); err != nil {
+	if err := r.execPlain("SAVEPOINT " + name); err != nil {
 		return tokenstore.OAuthToken{}, false, err
 	}
 	saved, err = rowstore.Save(r, token)
-	if err != nil && r.exec("ROLLBACK TO SAVEPOINT "+name) != nil {
+	if err != nil && r.execPlain("ROLLBACK TO SAVEPOINT "+name) != nil {
 		return tokenstore.OAuthToken{}, false, err
 	}
-	if released := r.exec("RELEASE SAVEPOINT " + name); released != nil {
+	if released := r.execPlain("RELEASE SAVEPOINT " + name); released != nil {
 		return tokenstore.OAuthToken{}, false, released
 	}
 	return saved, true, err

@@ -69,7 +69,7 @@ func (s *Store) Source(ctx context.Context) (rowstore.Reading, error) {
 // holds something.
 func (r *rows) source(p *page[rowstore.Row]) (filled []int, err error) {
 	filled = make([]int, len(r.table.others))
-	found, err := r.tx.QueryContext(r.ctx, r.pageSelection(p.after, r.table.others...), r.pageArgs(p.after)...)
+	found, err := r.query(r.pageSelection(p.after, r.table.others...), r.pageArgs(p.after)...)
 	if err != nil {
 		return nil, r.told(err)
 	}

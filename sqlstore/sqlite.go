@@ -18,28 +18,22 @@ func SQLite() Dialect { return Dialect{sqliteDialect{}} }
 
 type sqliteDialect struct{}
 
+func (sqliteDialect) identity() string { return "" }
+
 // quote uses backticks: SQLite takes a name in double quotes for a string if there is
 // no such column.
 func (sqliteDialect) quote(name string) string {
 	return "`" + strings.ReplaceAll(name, "`", "``") + "`"
 }
 
-// begin takes the lock for writing at once, as BEGIN IMMEDIATE does: a transaction
+func (sqliteDialect) isolation(write bool) *sql.TxOptions { return &sql.TxOptions{ReadOnly: !write} }
+
+// claim takes the lock for writing at once, as BEGIN IMMEDIATE does: a transaction
 // that reads first may find that another has written when it wants to write. Package database/sql
 // has no word for that, but a first statement that could write, and does not,
 // has the same effect.
-func (d sqliteDialect) begin(ctx context.Context, db *sql.DB, table string, write bool) (*sql.Tx, error) {
-	tx, err := db.BeginTx(ctx, &sql.TxOptions{ReadOnly: !write})
-	if err != nil || !write {
-		return tx, told(d, err)
-	}
-	_, err = tx.ExecContext(ctx, "DELETE FROM "+d.quote(table)+" WHERE 0") //nolint:gosec // The table's name is checked.
-	// There may be no table yet.
-	if err != nil && !d.outdated(err) {
-		_ = tx.Rollback()
-		return nil, told(d, err)
-	}
-	return tx, nil
+func (d sqliteDialect) claim(table string) (statement string, args []any) {
+	return "DELETE FROM " + d.quote(table) + " WHERE 0", nil
 }
 
 // place is the rowid, which grows with every insert.
@@ -57,8 +51,8 @@ func (d sqliteDialect) order(*table) string { return d.place() }
 func (d sqliteDialect) after(*table) (condition, order string) { return d.place() + " > ?", d.place() }
 
 // The rowid keeps the age of rows.
-func (sqliteDialect) placed(context.Context, *sql.Tx, *table, string) error  { return nil }
-func (sqliteDialect) removed(context.Context, *sql.Tx, *table, string) error { return nil }
+func (sqliteDialect) placed(execer, *table, string) error  { return nil }
+func (sqliteDialect) removed(execer, *table, string) error { return nil }
 
 func (sqliteDialect) text(value any) (string, bool) { return textOf(value) }
 
@@ -164,9 +158,8 @@ func (d sqliteDialect) create(ctx context.Context, tx *sql.Tx, name string) erro
 	return nil
 }
 
-func (d sqliteDialect) has(ctx context.Context, tx *sql.Tx, table string) (bool, error) {
-	names, err := texts(ctx, d, tx, "SELECT name FROM sqlite_master WHERE type = 'table' AND lower(name) = lower(?)", table)
-	return len(names) > 0, err
+func (sqliteDialect) has() string {
+	return "SELECT name FROM sqlite_master WHERE type = 'table' AND lower(name) = lower(?)"
 }
 
 func (d sqliteDialect) createNotes() string {

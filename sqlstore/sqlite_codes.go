@@ -115,4 +115,7 @@ func (sqliteDialect) busy(err error) bool {
 	return code == sqliteBusy || code == sqliteLocked || code == sqliteProtocol
 }
 
+// forgotten is never so: SQLite prepares a statement again by itself when the schema changes.
+func (sqliteDialect) forgotten(error) bool { return false }
+
 func (sqliteDialect) outdated(err error) bool { return sqliteCode(err) == sqliteError }

@@ -84,6 +84,10 @@
 // outcome is unknown: the error matches tokenstore.ErrUnavailable and says that the change
 // may or may not have happened; it has happened wholly or not at all.
 //
+// A connection keeps up to 32 prepared statements, until it or the store is closed. The server
+// counts those of all its clients (max_prepared_stmt_count): with hundreds of processes, raise
+// that limit.
+//
 // The store cannot erase what the server keeps of deleted and replaced credentials: InnoDB
 // removes them from its files in its own time, and the server's binary log, its backups
 // and its replicas keep them longer.
@@ -153,6 +157,8 @@ type Store struct {
 	writing chan struct{}
 	// table is the form of the table, read when the store was opened.
 	table atomic.Pointer[table]
+	// statements are those that are prepared.
+	statements statements
 	// ready says that indices and counter are there.
 	ready atomic.Bool
 	// closed says that Close was called.
@@ -185,24 +191,46 @@ func New(ctx context.Context, db *sql.DB, dialect Dialect, options ...Option) (*
 	return s, nil
 }
 
-// Close closes the database if the store opened it itself, and does nothing
-// otherwise.
+// Close closes the database if the store opened it itself, and otherwise only the
+// statements that the store has prepared.
 // Afterwards the store's methods return errors that match
 // tokenstore.ErrInvalidArgument. Closing it again is no error.
 func (s *Store) Close() error {
-	if s.closed.Swap(true) || !s.owned {
+	if s.closed.Swap(true) {
+		return nil
+	}
+	s.statements.close()
+	if !s.owned {
 		return nil
 	}
 	return failure("close", "", s.dialect, s.db.Close())
 }
 
+// access is how a call uses the table.
+type access int
+
+const (
+	alone   access = iota // with one query, which sees one state of the table
+	reading               // in a transaction that reads
+	writing
+)
+
 // transaction runs do in one transaction and commits it if do returns nil. It
 // retries if others hold the database, until the busy timeout is over, so that do may
 // run several times.
 func (s *Store) transaction(ctx context.Context, write bool, do func(*rows) error) error {
+	if write {
+		return s.call(ctx, writing, do)
+	}
+	return s.call(ctx, reading, do)
+}
+
+// call is transaction, or runs do without one.
+func (s *Store) call(ctx context.Context, a access, do func(*rows) error) error {
 	if s.closed.Load() {
 		return errClosed
 	}
+	write := a == writing
 	if write && s.config.readOnly {
 		return errReadOnly
 	}
@@ -219,7 +247,8 @@ func (s *Store) transaction(ctx context.Context, write bool, do func(*rows) erro
 			}
 		}
 	}
-	err := s.repeat(ctx, write, do)
+	s.statements.prepare(ctx, s.db)
+	err := s.repeat(ctx, a, do)
 	if err == nil || !s.dialect.outdated(err) {
 		return err
 	}
@@ -228,14 +257,17 @@ func (s *Store) transaction(ctx context.Context, write bool, do func(*rows) erro
 	if changed, lookErr := s.lookAgain(ctx, write); lookErr != nil || !changed {
 		return err
 	}
-	return s.repeat(ctx, write, do)
+	return s.repeat(ctx, a, do)
 }
 
 // repeat runs attempts until one does not fail because of others.
-func (s *Store) repeat(ctx context.Context, write bool, do func(*rows) error) error {
+func (s *Store) repeat(ctx context.Context, a access, do func(*rows) error) error {
 	end := time.Now().Add(s.config.busyTimeout)
 	for n := 0; ; n++ {
-		err := s.attempt(ctx, write, do)
+		err := s.attempt(ctx, a, do)
+		if err != nil && s.dialect.forgotten(err) {
+			s.statements.drop()
+		}
 		if err == nil || !s.dialect.busy(err) || time.Now().After(end) {
 			return err
 		}
@@ -245,17 +277,30 @@ func (s *Store) repeat(ctx context.Context, write bool, do func(*rows) error) er
 	}
 }
 
-func (s *Store) attempt(ctx context.Context, write bool, do func(*rows) error) error {
-	tx, err := s.dialect.begin(ctx, s.db, s.config.table, write)
+func (s *Store) attempt(ctx context.Context, a access, do func(*rows) error) error {
+	r := &rows{ctx: ctx, store: s, table: s.table.Load()}
+	if a == alone {
+		return do(r)
+	}
+	tx, err := s.db.BeginTx(ctx, s.dialect.isolation(a == writing))
 	if err != nil {
-		return err
+		return told(s.dialect, err)
 	}
 	defer func() { _ = tx.Rollback() }() // After a commit it does nothing.
-	if err := do(&rows{ctx: ctx, tx: tx, store: s, table: s.table.Load()}); err != nil {
+	r.tx = tx
+	if a != writing {
+		return do(r)
+	}
+	statement, args := s.dialect.claim(s.config.table)
+	// There may be no such table yet.
+	if err := r.exec(statement, args...); err != nil && !s.dialect.outdated(err) {
 		return err
 	}
-	if !write {
-		return nil
+	if err := do(r); err != nil {
+		return err
+	}
+	if err := r.finish(); err != nil {
+		return err
 	}
 	return committed(s.dialect, tx.Commit())
 }

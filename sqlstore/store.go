@@ -4,7 +4,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -17,11 +16,7 @@ import (
 // FindToken returns the stored token that query is an example of, as
 // tokenstore.Store says.
 func (s *Store) FindToken(ctx context.Context, query tokenstore.OAuthToken) (tokenstore.OAuthToken, error) {
-	var found tokenstore.OAuthToken
-	err := s.transaction(ctx, false, func(r *rows) (err error) {
-		found, err = rowstore.Find(r, query)
-		return err
-	})
+	found, err := s.find(ctx, query)
 	if err != nil {
 		return tokenstore.OAuthToken{}, s.failed(ctx, "find token", query.ID, err)
 	}
@@ -34,15 +29,7 @@ func (s *Store) FindTokenByID(ctx context.Context, id string) (tokenstore.OAuthT
 	if id == "" {
 		return tokenstore.OAuthToken{}, s.failed(ctx, op, "", errNoID)
 	}
-	var found tokenstore.OAuthToken
-	err := s.transaction(ctx, false, func(r *rows) error {
-		row, ok, err := r.ByID(id)
-		if err == nil && !ok {
-			err = tokenstore.ErrNotFound
-		}
-		found = row
-		return err
-	})
+	found, err := s.find(ctx, tokenstore.OAuthToken{ID: id})
 	if err != nil {
 		return tokenstore.OAuthToken{}, s.failed(ctx, op, id, err)
 	}
@@ -127,6 +114,36 @@ func (s *Store) DeleteTokens(ctx context.Context) error {
 	return s.failed(ctx, "delete tokens", "", s.wiped(ctx, (*rows).deleteAll))
 }
 
+var _ tokenstore.Remover = (*Store)(nil)
+
+// DeleteUnchanged deletes the tokens that are still what was read, as tokenstore.Remover
+// says, in one transaction: if it fails, none is deleted.
+func (s *Store) DeleteUnchanged(ctx context.Context, tokens []tokenstore.OAuthToken) []error {
+	const op = "delete unchanged token"
+	faults := make([]error, len(tokens))
+	err := s.wiped(ctx, func(r *rows) error {
+		for i, t := range tokens {
+			faults[i] = rowstore.Unchanged(r, t)
+			if faults[i] == nil {
+				if err := r.delete(t.ID); err != nil {
+					return err
+				}
+			}
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for i, t := range tokens {
+		if err != nil {
+			faults[i] = err
+		}
+		faults[i] = s.failed(ctx, op, t.ID, faults[i])
+	}
+	return faults
+}
+
 // GetTokens returns all tokens, oldest first, as tokenstore.Store says. The
 // error joins one for each unreadable row, which names its rowid and ID.
 func (s *Store) GetTokens(ctx context.Context) ([]tokenstore.OAuthToken, error) {
@@ -164,7 +181,7 @@ func (s *Store) Exists(ctx context.Context) (bool, error) {
 // Ping implements tokenstore.Pinger: it reads from the table, in one transaction.
 func (s *Store) Ping(ctx context.Context) error {
 	err := s.transaction(ctx, false, func(r *rows) error {
-		has, err := s.dialect.has(ctx, r.tx, s.config.table)
+		has, err := r.hasTable(s.config.table)
 		switch {
 		case err != nil:
 			return err
@@ -172,11 +189,8 @@ func (s *Store) Ping(ctx context.Context) error {
 			return tokenstore.ErrNotFound
 		}
 		var one int
-		err = r.tx.QueryRowContext(ctx, "SELECT 1 FROM "+s.dialect.quote(s.config.table)+" LIMIT 1").Scan(&one)
-		if errors.Is(err, sql.ErrNoRows) {
-			return nil
-		}
-		return r.told(err)
+		_, err = r.one("SELECT 1 FROM "+s.dialect.quote(s.config.table)+" LIMIT 1", nil, &one)
+		return err
 	})
 	return s.failed(ctx, "ping", "", err)
 }

@@ -65,11 +65,18 @@ type table struct {
 	collations map[string]string
 	// aged says that what keeps the age of rows is there.
 	aged bool
+	// dirty says that only a transaction reads what is committed.
+	dirty bool
+	// lookUps are the queries for the oldest row, so that no find makes them again.
+	lookUps map[lookUp]string
+	// manyLookUps are the queries for many of them, and manyRows is that for many places.
+	manyLookUps map[tokenstore.KeyKind]string
+	manyRows    string
 }
 
 // tableOf says what a table of the given form is.
 func tableOf(name string, f form) *table {
-	t := &table{name: name, names: make([]string, len(columns)), numbers: f.numbers, collations: f.collations, aged: f.aged}
+	t := &table{name: name, names: make([]string, len(columns)), numbers: f.numbers, collations: f.collations, aged: f.aged, dirty: f.dirty}
 	understood, _ := rowstore.ColumnsOf(f.columns)
 	for i, c := range understood {
 		if c == rowstore.UnknownColumn {
@@ -125,18 +132,18 @@ func (s *Store) setUp(ctx context.Context) error {
 		if t.absent() {
 			return fsfault.Missing("the database has no table " + t.name + "; check the path and the table's name")
 		}
-		s.table.Store(t)
+		s.use(t)
 		return t.usable()
 	}
 	if complete && t.usable() == nil && (t.present() || !s.config.upgrade) {
-		s.table.Store(t)
+		s.use(t)
 		s.ready.Store(true)
 		return nil
 	}
 	exists := t.column(idColumn) != ""
 	err = s.prepare(ctx)
 	if err != nil && exists && !s.config.upgrade && errors.Is(s.dialect.kind(err), tokenstore.ErrDenied) {
-		s.table.Store(t)
+		s.use(t)
 		return t.usable()
 	}
 	return err
@@ -144,7 +151,7 @@ func (s *Store) setUp(ctx context.Context) error {
 
 // look reads the form of the table.
 func (s *Store) look(ctx context.Context) (t *table, complete bool, err error) {
-	err = s.repeat(ctx, false, func(r *rows) error {
+	err = s.repeat(ctx, reading, func(r *rows) error {
 		f, err := s.dialect.look(ctx, r.tx, s.config.table)
 		if t, complete = tableOf(s.config.table, f), f.complete; s.config.readOnly {
 			t = t.withPlaces(s.dialect)
@@ -157,7 +164,7 @@ func (s *Store) look(ctx context.Context) (t *table, complete bool, err error) {
 // prepare makes what is missing.
 func (s *Store) prepare(ctx context.Context) error {
 	var t *table
-	err := s.repeat(ctx, true, func(r *rows) error {
+	err := s.repeat(ctx, writing, func(r *rows) error {
 		f, err := s.dialect.look(ctx, r.tx, s.config.table)
 		if err != nil {
 			return err
@@ -182,7 +189,7 @@ func (s *Store) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.table.Store(t)
+	s.use(t)
 	s.ready.Store(true)
 	return nil
 }
@@ -200,7 +207,7 @@ func (s *Store) lookAgain(ctx context.Context, write bool) (changed bool, err er
 	if write && !complete {
 		return true, s.prepare(ctx)
 	}
-	before := s.table.Swap(t)
+	before := s.use(t)
 	return !slices.Equal(before.names, t.names) || before.aged != t.aged || !maps.Equal(before.collations, t.collations), nil
 }
 

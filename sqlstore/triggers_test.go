@@ -145,3 +145,43 @@ func TestPrintingAStoreShowsNoCredential(t *testing.T) {
 		}
 	}
 }
+
+// Rows that are saved together are read back together, and what a trigger makes of one of them
+// is noticed and told as when they are saved one by one: also if the next save of the token would
+// hide it.
+func TestTriggersAreNoticedInABatch(t *testing.T) {
+	tokens := []tokenstore.OAuthToken{full("u1", "1"), full("u2", "2"), {UserName: "u1", AccessToken: "access-new"}, full("u3", "3")}
+	for name, c := range map[string]struct {
+		trigger string
+		faults  []int // the tokens that cannot be saved, from 1
+	}{
+		"insert":       {"after insert on oauthtoken when new.user_name = 'u2' begin update oauthtoken set api_domain = 'other' where id = new.id; end", []int{2}},
+		"saved again":  {"after insert on oauthtoken when new.user_name = 'u1' begin update oauthtoken set api_domain = null where id = new.id; end", []int{1, 3}},
+		"update":       {"after update of access_token on oauthtoken begin update oauthtoken set grant_token = 'other' where id = new.id; end", []int{3}},
+		"an earlier":   {"after insert on oauthtoken when new.user_name = 'u3' begin update oauthtoken set redirect_url = 'other' where user_name = 'u3'; end", []int{4}},
+		"drops a row":  {"after insert on oauthtoken when new.user_name = 'u3' begin delete from oauthtoken where id = new.id; end", []int{4}},
+		"nothing much": {"after insert on oauthtoken begin select 1; end", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, newPath(t))
+			run(t, s.DB(), "create trigger spoil "+c.trigger)
+			_, err := s.SaveTokens(t.Context(), tokens)
+			if c.faults == nil {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			joined, ok := err.(interface{ Unwrap() []error })
+			if !ok || len(joined.Unwrap()) == 0 || !errors.Is(err, tokenstore.ErrInvalidToken) {
+				t.Fatalf("%v, want the faults of tokens %d", err, c.faults)
+			}
+			if first := joined.Unwrap()[0].Error(); !strings.Contains(first, fmt.Sprintf("save token %d of 4", c.faults[0])) {
+				t.Errorf("the first fault is %q, want token %d", first, c.faults[0])
+			}
+			if n := len(all(t, s)); n != 0 {
+				t.Errorf("%d tokens are stored", n)
+			}
+		})
+	}
+}

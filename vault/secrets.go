@@ -41,6 +41,7 @@ var (
 	_ driver.Limited = (*secrets)(nil)
 	_ driver.Retirer = (*secrets)(nil)
 	_ driver.Advisor = (*secrets)(nil)
+	_ driver.Dated   = (*secrets)(nil)
 )
 
 // path returns the path of a name in one of the mount's parts: data, metadata,
@@ -66,6 +67,19 @@ func (s *secrets) Get(ctx context.Context, name string) (driver.Secret, error) {
 		return driver.Secret{}, driver.ErrNotFound
 	}
 	return driver.Secret{Name: name, Data: data(st.fields), Revision: st.revision.String(), Restored: st.restored()}, nil
+}
+
+// Written returns when the version was created, which its revision says.
+func (s *secrets) Written(_ context.Context, _, revision string) (time.Time, error) {
+	r, ok := parseRevision(revision)
+	if !ok {
+		return time.Time{}, nil
+	}
+	at, err := time.Parse(time.RFC3339Nano, r.created)
+	if err != nil {
+		return time.Time{}, unusable("write")
+	}
+	return at, nil
 }
 
 // begin is the first step of every operation on a name.

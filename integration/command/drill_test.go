@@ -2,18 +2,31 @@ package command
 
 import (
 	"errors"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"filippo.io/age"
 
 	"example.com/tokenstore/integration/internal/need"
 )
 
 // TestIncidentDrill goes through docs/operations.md on real servers, each step one
-// command: who holds a leaked refresh token; rotate it by hand; delete one user; change a
-// client's secret everywhere; move everything to the other cloud, and compare.
+// command: who holds a leaked refresh token; rotate it by hand; delete one user; restore a
+// token that was deleted by mistake from the backup; change a client's secret everywhere;
+// move everything to the other cloud, and compare.
 func TestIncidentDrill(t *testing.T) {
 	program := need.Command(t)
+	identity, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := filepath.Join(t.TempDir(), "key.txt")
+	if err := os.WriteFile(key, []byte(identity.String()+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	stores := map[string]string{}
 	for name, store := range servers {
 		stores[name] = store(t)
@@ -29,8 +42,15 @@ func TestIncidentDrill(t *testing.T) {
 			d.step("1000.fake-refresh-new", 0, "1 set", "set", here, "1", "refresh_token")
 			d.step("1000.fake-refresh-0001", 3, "not found", "find", here, "--refresh-token-stdin")
 			d.step("1000.fake-refresh-new", 0, "amelia.burrows@zylker.com", "find", here, "--refresh-token-stdin")
+			file := filepath.Join(t.TempDir(), "tokens.backup")
+			d.step("", 0, "5 tokens backed up", "backup", here, file, "--recipient", identity.Recipient().String())
 			d.step("", 0, "1 deleted", "delete", here, "--user", "o'brien@zylker.eu:20098765432", "--yes")
 			d.step("", 3, "not there", "delete", here, "--user", "o'brien@zylker.eu:20098765432", "--yes")
+			const mistaken = "学院@zylker.jp:7"
+			d.step("", 0, "1 deleted", "delete", here, "--user", mistaken, "--yes")
+			d.step("1000.fake-refresh-0005", 3, "not found", "find", here, "--refresh-token-stdin")
+			d.step("", 0, "1 row: 1 created", "restore", file, here, "--identity", key, "--user", mistaken)
+			d.step("1000.fake-refresh-0005", 0, mistaken, "find", here, "--refresh-token-stdin")
 			const client = "1000.CLIENTDDDDDDDDDDDDDDDDDDDDDDDD"
 			d.step("cs-fake-new", 0, "1 token: 1 set", "set", here, "--client", client, "client_secret", "--yes")
 			d.step("cs-fake-new", 0, "1 has it already", "set", here, "--client", client, "client_secret", "--yes")
@@ -38,6 +58,33 @@ func TestIncidentDrill(t *testing.T) {
 			d.step("", 0, "4 same", "compare", here, there)
 			d.step("https://www.zohoapis.in", 0, "1 set", "set", here, "5", "api_domain")
 			d.step("", 4, "3 same, 1 differs", "compare", here, there)
+			d.step("", 0, "", "doctor", here)
+			d.step("", 0, "", "doctor", there, "--role", "writer")
+		})
+	}
+}
+
+// TestDoctorOnRealServers: it says nothing of a healthy store, and leaves nothing; of a client
+// secret that was pasted with a blank it says so, and mends it.
+func TestDoctorOnRealServers(t *testing.T) {
+	program := need.Command(t)
+	pasted := filepath.Join(t.TempDir(), "pasted.txt")
+	const rows = "id,user_name,client_id,client_secret,refresh_token,access_token,grant_token,expiry_time,redirect_url,api_domain\n" +
+		"1,ada,C,cs-fake ,fake-refresh,fake-access,,1763900000000,,\n"
+	if err := os.WriteFile(pasted, []byte(rows), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, store := range servers {
+		t.Run(name, func(t *testing.T) {
+			here := below(store(t), "doctor")
+			d := drill{t: t, program: program}
+			d.step("", 3, "nothing of a store", "doctor", here)
+			d.step("", 0, "1 created", "import", "file:"+pasted, "--to", here)
+			d.step("", 4, "white-space", "doctor", here)
+			d.step("", 0, "mended", "doctor", here, "--repair", "--yes")
+			for _, role := range []string{"operator", "writer", "reader"} {
+				d.step("", 0, "[]", "doctor", here, "--role", role, "--json")
+			}
 		})
 	}
 }

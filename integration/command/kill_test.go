@@ -26,12 +26,24 @@ const (
 
 // TestImportKilled imports hundreds of tokens, and kills the command again and again, at a
 // random moment after each tenth of them. Run again, it comes to the same end: each token
-// once, found by every key.
+// once, found by every key, and the same. The long run does so on every kind of store that a
+// process of its own can open.
 func TestImportKilled(t *testing.T) {
 	program := need.Command(t)
-	for name, n := range map[string]int{"localstack": 200, "vault": 800} {
-		t.Run(name, func(t *testing.T) {
-			to := servers[name](t)
+	rows := map[string]int{"localstack": 200, "vault": 800}
+	if long() {
+		// The secret managers' writes a second decide how many there can be.
+		for name, n := range map[string]int{"file": 2000, "sqlite": 2000, "mysql": 2000, "gcp-in-memory": 100, "aws-in-memory": 400} {
+			rows[name] = n
+		}
+	}
+	for _, p := range places {
+		n := rows[p.name]
+		if n == 0 {
+			continue
+		}
+		t.Run(p.name, func(t *testing.T) {
+			to := p.open(t)
 			source := "file:" + tokenFile(t, n)
 			killed := 0
 			for i := range kills {
@@ -55,6 +67,9 @@ func TestImportKilled(t *testing.T) {
 				}
 			}
 			checkUsers(t, output(t, program, "list", "--json", to), n)
+			if out := output(t, program, "compare", source, to); out != fmt.Sprintf("%d same\n", n) {
+				t.Errorf("compare prints\n%s", out)
+			}
 		})
 	}
 }

@@ -119,14 +119,15 @@ func TestLinearizable(t *testing.T) {
 	var next, total, conflicts atomic.Int64
 	var running sync.WaitGroup
 	for range sideBySide {
-		var stores [historyClients]*secretstore.Store
-		for i := range stores {
-			// A find of a missing token would read all tokens that other histories have
-			// left.
-			stores[i] = newStore(t, client, vault.WithMount(mount), vault.WithStoreOptions(secretstore.WithScanLimit(0)))
-		}
 		running.Go(func() {
 			for h := next.Add(1); h <= histories && !t.Failed(); h = next.Add(1) {
+				// A find of a missing token, or by an access token that was replaced, would read
+				// all tokens that other histories have left.
+				var stores [historyClients]*secretstore.Store
+				for i := range stores {
+					stores[i] = newStore(t, client, vault.WithMount(mount), vault.WithPrefix(fmt.Sprintf("history-%d/", h)),
+						vault.WithStoreOptions(secretstore.WithScanLimit(0)))
+				}
 				history, gaveUp, err := record(t.Context(), stores[:], int(h))
 				if err != nil {
 					t.Error(err)

@@ -114,7 +114,30 @@ func TestPolicies(t *testing.T) {
 		}
 	}
 
-	// The operator does that too, and repairs: what is over is marked at first, and some of the
+	// Each role finds that it may do what it is for, and a reader what it lacks to write.
+	diagnosed := func(store *secretstore.Store, role tokenstore.Role, want string) {
+		t.Helper()
+		findings, err := store.Diagnose(ctx, role)
+		must(t, err)
+		var codes []string
+		for _, f := range findings {
+			if f.Severity != tokenstore.SeverityNote && f.Code != secretstore.CodeClockSkew { // The operator's clock is a day ahead.
+				codes = append(codes, f.Code)
+			}
+		}
+		if got := strings.Join(codes, " "); got != want {
+			t.Errorf("a diagnosis for a %s: %+v, want %q", role, findings, want)
+		}
+	}
+	for role, store := range stores {
+		diagnosed(newStore(t, clients[role], vault.WithMount(mount)), role, "")
+		if findings, err := store.Diagnose(ctx, role); role == tokenstore.RoleOperator && (err != nil || !slices.ContainsFunc(findings, func(f tokenstore.Finding) bool { return f.Code == secretstore.CodeClockSkew })) {
+			t.Errorf("a clock that is a day ahead: %+v, %v", findings, err)
+		}
+	}
+	diagnosed(stores["reader"], tokenstore.RoleWriter, "denied-create")
+
+	// The operator also saves, and repairs: what is over is marked at first, and some of the
 	// names are removed at later deletions.
 	for n := range 5 {
 		saved, err = stores["operator"].SaveToken(ctx, tokenstore.OAuthToken{UserName: saved.UserName, RefreshToken: []string{"fake-refresh-e", "fake-refresh-f"}[n%2]})

@@ -5,6 +5,7 @@ package adaptertest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -91,5 +92,23 @@ func (r *Role) Reads(user, refresh, access string, tokens int) {
 	r.Must(all, err)
 	if len(all) != tokens {
 		r.Errorf("the role lists %d tokens instead of %d", len(all), tokens)
+	}
+}
+
+// Diagnosed checks what a diagnosis finds for a role: exactly these codes, besides notes.
+func Diagnosed(t *testing.T, store *secretstore.Store, role tokenstore.Role, codes ...string) {
+	t.Helper()
+	findings, err := store.Diagnose(t.Context(), role)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, f := range findings {
+		if f.Severity != tokenstore.SeverityNote {
+			got = append(got, f.Code)
+		}
+	}
+	if !slices.Equal(got, codes) {
+		t.Errorf("for a %s: %+v, want %v", role, findings, codes)
 	}
 }

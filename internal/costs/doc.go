@@ -1,4 +1,4 @@
-// Package costs counts the calls that a refresh makes on each service, for
-// docs/tokensource.md. It is only a test, and apart from package tokensource because it needs
-// all adapters.
+// Package costs has the services' list prices. Its test counts the calls that a refresh makes on
+// each service, for docs/tokensource.md; it is apart from package tokensource because it needs all
+// adapters.
 package costs

@@ -73,6 +73,8 @@ type Options struct {
 	// Client, if set, is the client ID whose rows alone are moved. Rows without a
 	// client are moved too: nothing says that they are another's.
 	Client string
+	// User, if set, selects the users whose rows alone are moved.
+	User func(user string) bool
 	// Ignore are columns of the source that are known to be of no use.
 	Ignore []string
 	// Progress, if set, is called as rows are read and moved. While a store is read, the
@@ -147,12 +149,21 @@ func (r Report) Complete() bool {
 // destination took no row at all or stopped taking them, or the context ended. The report
 // is true nevertheless.
 func Import(ctx context.Context, source, destination tokenstore.Store, options Options) (Report, error) {
-	im := &importing{destination: destination, options: options}
-	im.report = Report{Rows: []Row{}, Lost: []Lost{}, Remarks: []string{}, Unknown: []rowstore.Unknown{}, counts: map[Outcome]int{}}
 	reading, err := read(ctx, source)
 	if err != nil {
 		return Report{}, fmt.Errorf("read the source: %w", err)
 	}
+	return importRows(ctx, source, reading, destination, options)
+}
+
+// ImportRows is Import of rows that are in no store.
+func ImportRows(ctx context.Context, reading rowstore.Reading, destination tokenstore.Store, options Options) (Report, error) {
+	return importRows(ctx, nil, reading, destination, options)
+}
+
+func importRows(ctx context.Context, source tokenstore.Store, reading rowstore.Reading, destination tokenstore.Store, options Options) (Report, error) {
+	im := &importing{destination: destination, options: options}
+	im.report = Report{Rows: []Row{}, Lost: []Lost{}, Remarks: []string{}, Unknown: []rowstore.Unknown{}, counts: map[Outcome]int{}}
 	s, err := im.survey(ctx, source, reading)
 	if err != nil {
 		return Report{}, err

@@ -81,9 +81,9 @@ func (b *batch) decide(i int, known *rows) {
 	}
 	there := known.same(t)
 	if other := known.byID[t.ID]; b.options.KeepIDs && other != nil && other != there {
-		row.Outcome, row.Reason = Refused, "another token in the destination has this ID; import without --keep-ids to give this one a new ID"
+		row.Outcome, row.Reason = Refused, "another token in the destination has this ID; pass --keep-ids=false to give this one a new ID"
 		if other.row >= 0 {
-			row.Reason = b.row(other.row) + " has this ID in the destination; import without --keep-ids to give this one a new ID"
+			row.Reason = b.row(other.row) + " has this ID in the destination; pass --keep-ids=false to give this one a new ID"
 		}
 		return
 	}

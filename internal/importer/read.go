@@ -18,6 +18,8 @@ var ErrNothingHere = errors.New("nothing of a store is here")
 
 var errNoClient = fmt.Errorf("%w: no row of the source has this client ID; check it, and that it is whole", tokenstore.ErrInvalidArgument)
 
+var errNoUser = fmt.Errorf("%w: no row of the source has a user that is selected; check the pattern, in which * stands for any characters", tokenstore.ErrInvalidArgument)
+
 // read returns the rows of a source; those of a store of rows as other programs wrote
 // them.
 func read(ctx context.Context, source tokenstore.Store) (rowstore.Reading, error) {

@@ -66,7 +66,7 @@ func TestTwoRowsNeverShareAKeptID(t *testing.T) {
 	if got := refreshOf(t, destination, "u1"); got != "r1" {
 		t.Errorf("refresh token %q", got)
 	}
-	if got, want := report.Rows[1].Reason, "row 1 has this ID in the destination; import without --keep-ids to give this one a new ID"; got != want {
+	if got, want := report.Rows[1].Reason, "row 1 has this ID in the destination; pass --keep-ids=false to give this one a new ID"; got != want {
 		t.Errorf("reason %q, want %q", got, want)
 	}
 }

@@ -79,7 +79,7 @@ func (im *importing) survey(ctx context.Context, source tokenstore.Store, readin
 // surveySource reads all rows, and says what is odd about the source as a whole.
 func (im *importing) surveySource(ctx context.Context, source tokenstore.Store, reading rowstore.Reading, s *survey) error {
 	most := cmp.Or(im.options.heldRows, heldRows)
-	nulls, others, readable, ofClient, held := 0, 0, 0, false, true
+	nulls, others, otherUsers, readable, ofClient, held := 0, 0, 0, 0, false, true
 	for row, err := range checked(reading.Rows) {
 		switch {
 		case errors.Is(err, tokenstore.ErrUnreadable):
@@ -89,8 +89,12 @@ func (im *importing) surveySource(ctx context.Context, source tokenstore.Store, 
 			return fmt.Errorf("read the source: %w", err)
 		}
 		readable++
-		if im.others(row.Token) {
+		switch {
+		case im.ofOtherClient(row.Token):
 			others++
+			continue
+		case im.ofOtherUser(row.Token):
+			otherUsers++
 			continue
 		}
 		nulls += row.Nulls
@@ -115,8 +119,14 @@ func (im *importing) surveySource(ctx context.Context, source tokenstore.Store, 
 	if im.options.Client != "" && !ofClient {
 		return errNoClient
 	}
+	if otherUsers > 0 && len(s.parent) == 0 {
+		return errNoUser
+	}
 	if others > 0 {
 		im.remark("%s of other clients not imported", count(others, "row"))
+	}
+	if otherUsers > 0 {
+		im.remark("%s of other users not imported", count(otherUsers, "row"))
 	}
 	if nulls > 0 {
 		im.remark("%s a word for nothing, such as NULL or None, and taken as absent", are(nulls, "value"))
@@ -129,9 +139,19 @@ func (im *importing) surveySource(ctx context.Context, source tokenstore.Store, 
 	return nil
 }
 
-// others reports whether a row is of another client than the one whose rows are moved.
-func (im *importing) others(t tokenstore.OAuthToken) bool {
+// ofOtherClient reports whether a row is of another client than the one whose rows are moved.
+func (im *importing) ofOtherClient(t tokenstore.OAuthToken) bool {
 	return im.options.Client != "" && t.ClientID != "" && t.ClientID != im.options.Client
+}
+
+// ofOtherUser reports whether a row is of a user whose rows are not moved.
+func (im *importing) ofOtherUser(t tokenstore.OAuthToken) bool {
+	return im.options.User != nil && !im.options.User(t.UserName)
+}
+
+// others reports whether a row is one that is not to be moved.
+func (im *importing) others(t tokenstore.OAuthToken) bool {
+	return im.ofOtherClient(t) || im.ofOtherUser(t)
 }
 
 // checked yields the rows with the expiries that an access token can have.

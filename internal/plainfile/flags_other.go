@@ -5,6 +5,6 @@
 package plainfile
 
 const (
-	openFlags = 0
-	hasModes  = false
+	openFlags    = 0
+	hasModesHere = false
 )

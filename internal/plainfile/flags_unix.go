@@ -7,6 +7,6 @@ package plainfile
 import "syscall"
 
 const (
-	openFlags = syscall.O_NOFOLLOW | syscall.O_NONBLOCK
-	hasModes  = true
+	openFlags    = syscall.O_NOFOLLOW | syscall.O_NONBLOCK
+	hasModesHere = true
 )

@@ -60,6 +60,9 @@ const (
 	othersEnter  fs.FileMode = 0o001
 )
 
+// HasModes says whether this system has such rights.
+const HasModes = hasModesHere
+
 // OthersMayUse is what to say of a file that is open to others.
 const OthersMayUse = "other users of this machine may read or write it; run chmod o-rw on it"
 
@@ -75,10 +78,16 @@ func OpenToOthers(path string) bool {
 		return false
 	}
 	info, err := os.Stat(path)
-	if err != nil || !hasModes || info.Mode().Perm()&othersRights == 0 {
+	if err != nil || !HasModes || info.Mode().Perm()&othersRights == 0 {
 		return false
 	}
-	for folder := filepath.Dir(path); ; folder = filepath.Dir(folder) {
+	return Reachable(filepath.Dir(path))
+}
+
+// Reachable reports whether users who are neither the owner of a folder nor in its group may
+// enter it, and all the folders that lead to it. The path is absolute and without links.
+func Reachable(folder string) bool {
+	for ; ; folder = filepath.Dir(folder) {
 		info, err := os.Stat(folder)
 		if err != nil || info.Mode().Perm()&othersEnter == 0 {
 			return false

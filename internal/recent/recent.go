@@ -21,6 +21,18 @@ func (m *Map[V]) Get(name string) (V, bool) {
 	return v, ok
 }
 
+// Use is Get for a name that is in use: it counts as put again.
+func (m *Map[V]) Use(name string) (V, bool) {
+	if v, ok := m.younger[name]; ok {
+		return v, true
+	}
+	v, ok := m.older[name]
+	if ok {
+		m.Put(name, v)
+	}
+	return v, ok
+}
+
 // Put sets the value of a name.
 func (m *Map[V]) Put(name string, v V) {
 	if _, ok := m.younger[name]; !ok && (m.younger == nil || len(m.younger) >= Half) {

@@ -65,6 +65,27 @@ func Swap(rows Notes, old tokenstore.Noted, next tokenstore.OAuthToken, note str
 	return now, true, nil
 }
 
+// ErrChanged is the error of a token that is no longer what was read.
+var ErrChanged = fmt.Errorf("%w: the token was changed after it was read; nothing was deleted", tokenstore.ErrConflict)
+
+// Unchanged returns nil if a token is stored as somebody has seen it; else it is
+// tokenstore.ErrNotFound, ErrChanged or a fault.
+func Unchanged(rows Rows, seen tokenstore.OAuthToken) error {
+	if seen.ID == "" {
+		return fmt.Errorf("%w: the ID must not be empty", tokenstore.ErrInvalidArgument)
+	}
+	row, ok, err := rows.ByID(seen.ID)
+	switch {
+	case err != nil:
+		return err
+	case !ok:
+		return tokenstore.ErrNotFound
+	case !tokenstore.SameCredentials(row, seen):
+		return ErrChanged
+	}
+	return nil
+}
+
 // Content returns a digest of the grant, refresh and access token of a row. A note is stored
 // with it: if an SDK writes another token into the row, or deletes it and inserts another
 // with its ID, the note is no longer that of the row.

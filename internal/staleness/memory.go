@@ -55,13 +55,13 @@ func NewMemory(now func() time.Time) *Memory { return &Memory{now: now} }
 func (m *Memory) See(name string, s State, asked time.Time) (Order, Sighting) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	before, ok := m.seen.Get(name)
+	before, ok := m.seen.Use(name)
 	switch {
 	case !ok && s.Revision == "": // There is nothing to remember.
 	case !ok:
 		m.remember(name, s)
 	case s.Revision == "" && before.Empty, s.Revision != "" && s.Revision == before.Revision:
-		m.seen.Put(name, before) // The same state, seen again.
+		// The same state, seen again.
 	default:
 		if order := order(s, before, asked); order != Fresh {
 			return order, before

@@ -26,6 +26,7 @@ func TestUpdate(t *testing.T) {
 	if err := os.Mkdir(folder, 0o755); err != nil { // What is there stays for ever.
 		t.Fatal(err)
 	}
+	writeBackups(t, folder)
 	for _, f := range forms {
 		written := filepath.Join(folder, f.file)
 		all := f.write(t, written)

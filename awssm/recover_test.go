@@ -1,0 +1,92 @@
+package awssm_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/awssm"
+	"example.com/tokenstore/awssm/awssmtest"
+	"example.com/tokenstore/internal/adaptertest"
+	"example.com/tokenstore/secretstore"
+)
+
+// TestUndelete: a deleted token is found again by every key, at once and by every process; it
+// can be deleted and undeleted again; and nothing that is stored is changed.
+func TestUndelete(t *testing.T) {
+	ctx, w := t.Context(), newWorld(awssmtest.Real())
+	running, err := w.store()
+	if err != nil {
+		t.Fatal(err)
+	}
+	saved, err := running.SaveToken(ctx, adaptertest.Token("ada"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := running.UndeleteToken(ctx, saved.ID); !errors.Is(err, tokenstore.ErrConflict) {
+		t.Errorf("of a stored token: %v", err)
+	}
+	for range 2 {
+		if err := running.DeleteToken(ctx, saved.ID); err != nil {
+			t.Fatal(err)
+		}
+		after, err := w.store()
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := after.UndeleteToken(ctx, saved.ID)
+		if err != nil || back != saved {
+			t.Fatalf("%v is not what it was: %v", back, err)
+		}
+		for _, s := range []*secretstore.Store{running, after} {
+			if !adaptertest.Present(t, s, saved) {
+				t.Error("the token is not as it was")
+			}
+		}
+		if report, err := after.Check(ctx); err != nil || report.KeysAdded > 0 || report.Tokens != 1 {
+			t.Errorf("%+v, %v", report, err)
+		}
+	}
+	// The user has logged in again, under another ID.
+	if err := running.DeleteToken(ctx, saved.ID); err != nil {
+		t.Fatal(err)
+	}
+	login := saved
+	login.ID, login.RefreshToken, login.GrantToken, login.AccessToken = "another", "fake-refresh-of-a-new-login", "", ""
+	if _, err := running.SaveToken(ctx, login); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := running.UndeleteToken(ctx, saved.ID); !errors.Is(err, tokenstore.ErrConflict) {
+		t.Errorf("although the user has another token: %v", err)
+	}
+	if found, err := running.FindToken(ctx, tokenstore.OAuthToken{UserName: saved.UserName}); err != nil || found.ID != "another" || found.RefreshToken != login.RefreshToken {
+		t.Errorf("%v, %v", found, err)
+	}
+}
+
+// TestUndeleteSaysWhyNot: the token was never there, or deleted for good.
+func TestUndeleteSaysWhyNot(t *testing.T) {
+	ctx, w := t.Context(), newWorld(awssmtest.Real())
+	s, err := awssm.New(w.client(), append(w.options(), awssm.WithForceDelete())...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	saved, err := s.SaveToken(ctx, adaptertest.Token("ada"))
+	if err == nil {
+		err = s.DeleteToken(ctx, saved.ID)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{saved.ID, "never"} {
+		if _, err := s.UndeleteToken(ctx, id); !errors.Is(err, tokenstore.ErrNotFound) && !errors.Is(err, tokenstore.ErrUnavailable) {
+			t.Errorf("%s: %v", id, err)
+		} else if !strings.Contains(err.Error(), "backup") {
+			t.Errorf("%s: %v does not say what helps", id, err)
+		}
+	}
+	if _, err := s.UndeleteToken(ctx, ""); !errors.Is(err, tokenstore.ErrInvalidArgument) {
+		t.Error(err)
+	}
+}

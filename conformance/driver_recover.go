@@ -1,0 +1,41 @@
+// The case of driver.Recoverer, for services that may still have what a deleted secret held.
+
+package conformance
+
+import (
+	"errors"
+
+	"example.com/tokenstore/driver"
+)
+
+func driverRecoverCases() []DriverCase {
+	return []DriverCase{{"recover", "after Retire, Recover returns what the secret held before its tombstone, or ErrNotFound with the reason; the secret stays deleted, and its name can be taken again", func(t *driverTrial) {
+		recoverer, ok := driver.As[driver.Recoverer](t.secrets)
+		if !ok {
+			t.lacks("the driver does not implement driver.Recoverer")
+		}
+		retirer := t.retirer()
+		tombstone := t.store("a", grave(), t.store("a", value("2"), t.store("a", value("1"), "")))
+		t.must("Retire", retirer.Retire(t.ctx, t.named("a"), tombstone))
+		for range 2 { // A caller that dies between the call and its Put makes the call again.
+			data, err := recoverer.Recover(t.ctx, t.named("a"))
+			switch {
+			case errors.Is(err, driver.ErrNotFound):
+				if err.Error() == driver.ErrNotFound.Error() {
+					t.fails("Recover does not say why there is nothing")
+				}
+			case err != nil:
+				t.must("Recover", err)
+			case !sameData(data, value("2")):
+				t.fails("Recover returned other data than the secret had when it was deleted")
+			}
+			t.retired("a", tombstone)
+		}
+		r := t.takesBack("a", value("2"))
+		t.holds("a", value("2"), r)
+		if _, err := recoverer.Recover(t.ctx, t.named("b")); !errors.Is(err, driver.ErrNotFound) {
+			t.fails("Recover of a name that was never stored: %s", safe(err))
+		}
+		t.missing("b")
+	}}}
+}

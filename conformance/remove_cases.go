@@ -1,0 +1,95 @@
+// The conditional deletion: an optional ability, by which nothing is deleted that somebody has
+// not seen.
+
+package conformance
+
+import (
+	"context"
+
+	"example.com/tokenstore"
+)
+
+const (
+	ruleRemove        = "DeleteUnchanged deletes exactly the tokens that still have the grant, refresh and access token that they were read with"
+	ruleRemoveChanged = "DeleteUnchanged leaves alone a token that was changed since it was read, with an error that matches ErrConflict"
+	ruleRemoveMissing = "DeleteUnchanged returns an error that matches ErrNotFound for a token that is not stored, and ErrInvalidArgument for one without an ID"
+)
+
+// removeCases test DeleteUnchanged.
+func removeCases() []Case {
+	cases := []Case{
+		{Name: "remove", Rule: ruleRemove, run: func(t *trial) {
+			t.seed(r1, r2, r3)
+			t.removes([]token{r1, r3}, nil, nil)
+			t.holds(r2)
+			t.findsNone(token{UserName: "u1"})
+			t.inserted(r1, t.save(r1), []token{r2})
+		}},
+		{Name: "remove-other-fields", Rule: ruleRemove, run: func(t *trial) {
+			t.seed(r1, r2)
+			t.save(token{ID: "1", APIDomain: "https://api.example/of-others"})
+			t.removes([]token{r1}, nil)
+			t.holds(r2)
+		}},
+		{Name: "remove-missing", Rule: ruleRemoveMissing, run: func(t *trial) {
+			t.seed(r1, r2)
+			t.removes([]token{r3, r1, withoutID(r2), r1}, tokenstore.ErrNotFound, nil, tokenstore.ErrInvalidArgument, tokenstore.ErrNotFound)
+			t.holds(r2)
+			t.removes([]token{r1}, tokenstore.ErrNotFound)
+			t.removes(nil)
+			t.holds(r2)
+		}},
+		{Name: "remove-cancelled", Rule: ruleContext, run: func(t *trial) {
+			t.seed(r1, r2)
+			ctx, cancel := context.WithCancel(t.ctx)
+			cancel()
+			for _, err := range t.remover().DeleteUnchanged(ctx, []token{r1, r2}) {
+				t.matchesKind("delete with an ended context", err, context.Canceled)
+			}
+			t.holds(r1, r2)
+		}},
+	}
+	for _, c := range []struct {
+		name   string
+		change token
+	}{
+		{"remove-changed-grant", token{ID: "2", GrantToken: secret("grant-new")}},
+		{"remove-changed-refresh", token{ID: "2", RefreshToken: rNew}},
+		{"remove-changed-access", token{ID: "2", AccessToken: aNew, Expiry: at(9)}},
+	} {
+		cases = append(cases, Case{Name: c.name, Rule: ruleRemoveChanged, run: func(t *trial) {
+			t.seed(r1, r2, r3)
+			now := t.save(c.change)
+			t.removes([]token{r1, r2, r3}, nil, tokenstore.ErrConflict, nil)
+			t.holds(now)
+			t.removes([]token{now}, nil)
+			t.holds()
+		}})
+	}
+	return cases
+}
+
+func (t *trial) remover() tokenstore.Remover {
+	r, ok := tokenstore.As[tokenstore.Remover](t.store.store)
+	if !ok {
+		t.lacks("the store has no DeleteUnchanged")
+	}
+	return r
+}
+
+// removes deletes tokens that are unchanged, and compares the error of each.
+func (t *trial) removes(tokens []token, want ...error) {
+	got := t.remover().DeleteUnchanged(t.ctx, tokens)
+	if len(got) != len(tokens) {
+		t.fails("DeleteUnchanged returned %d errors for %d tokens", len(got), len(tokens))
+		return
+	}
+	for i, err := range got {
+		t.store.checkErr(t.ctx, "delete unchanged", err)
+		if want[i] == nil {
+			t.must("delete", err)
+			continue
+		}
+		t.matchesKind("delete", err, want[i])
+	}
+}

@@ -1,0 +1,86 @@
+// UndeleteToken: what the service still has of a deleted token is stored like a new one, so
+// that its keys are claimed before it is written, and nothing that is there is changed.
+
+package secretstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"example.com/tokenstore"
+	"example.com/tokenstore/driver"
+)
+
+var _ tokenstore.Undeleter = (*Store)(nil)
+
+// UndeleteToken stores a deleted token again as it was; see tokenstore.Undeleter. Every key
+// finds it at once. On AWS it takes up to a quarter of a minute after the deletion, which
+// may still be running.
+func (s *Store) UndeleteToken(ctx context.Context, id string) (tokenstore.OAuthToken, error) {
+	token, err := s.undelete(ctx, id)
+	return token, s.fail("undelete token", id, err)
+}
+
+func (s *Store) undelete(ctx context.Context, id string) (tokenstore.OAuthToken, error) {
+	none := tokenstore.OAuthToken{}
+	if id == "" {
+		return none, fmt.Errorf("%w: the ID must not be empty", tokenstore.ErrInvalidArgument)
+	}
+	recoverer, ok := driver.As[driver.Recoverer](s.secrets)
+	if !ok {
+		return none, fmt.Errorf("%w: this store keeps nothing of a deleted token", tokenstore.ErrNotFound)
+	}
+	r, err := s.attempt().ownRow(ctx, escapeID(id))
+	switch {
+	case err != nil:
+		return none, err
+	case r.state != absent && r.state != tombstone:
+		return none, errStored
+	}
+	data, err := recoverer.Recover(ctx, r.name)
+	switch {
+	case errors.Is(err, driver.ErrNotFound):
+		return none, fmt.Errorf("%w: %w", tokenstore.ErrNotFound, err)
+	case err != nil:
+		return none, err
+	}
+	old := s.parse(r.id, driver.Secret{Name: r.name, Data: data})
+	if old.state != live || old.token.ID != id {
+		return none, fmt.Errorf("%w: what the service has kept is not this token", tokenstore.ErrNotFound)
+	}
+	return s.insert(ctx, old.token)
+}
+
+// errStored is the error of a token that is not inserted because it is there.
+var errStored = fmt.Errorf("%w: a token with this ID, of its user or with its refresh token is stored; nothing was changed", tokenstore.ErrConflict)
+
+// insert inserts a token as SaveToken does, and changes none that is there.
+func (s *Store) insert(ctx context.Context, token tokenstore.OAuthToken) (tokenstore.OAuthToken, error) {
+	unlock, err := s.lock(ctx, token)
+	if err != nil {
+		return tokenstore.OAuthToken{}, err
+	}
+	defer unlock()
+	var stored tokenstore.OAuthToken
+	there := false
+	err = s.again(ctx, func() error {
+		a := s.attempt()
+		p, err := a.plan(ctx, token)
+		if err != nil {
+			return err
+		}
+		if there = p.unchanged || p.target.state == live || p.target.state == damaged; there {
+			return nil
+		}
+		stored = p.next.token
+		return a.carryOut(ctx, p)
+	})
+	if err == nil && there {
+		err = errStored // A conflict that another attempt would not end.
+	}
+	if err != nil {
+		return tokenstore.OAuthToken{}, err
+	}
+	return stored, nil
+}
