@@ -95,15 +95,15 @@ gcloud projects add-iam-policy-binding "$project" --member="$MEMBER" \
 // secrets, for a shell, between quotes, with the project's number as a variable. Creating and
 // listing are checked on the project.
 func (s *settings) condition() string {
-	secrets := `projects/'"$number"'/`
+	parent := `projects/'"$number"'/`
 	if s.location != "" {
-		secrets += "locations/" + s.location + "/"
+		parent += "locations/" + s.location + "/"
 	}
 	below := names.Escape(s.prefix)
 	if len(below) > keptLen { // What follows may be a hash.
 		below = below[:whole(below, keptLen)]
 	}
-	return `resource.type == "cloudresourcemanager.googleapis.com/Project" || resource.name.startsWith("` + secrets + "secrets/" + below + `")`
+	return `resource.type == "cloudresourcemanager.googleapis.com/Project" || resource.name.startsWith("` + parent + "secrets/" + below + `")`
 }
 
 // remarks say what the condition cannot limit.

@@ -51,14 +51,14 @@ func work(t *testing.T, role tokenstore.Role, c *mysql.Config) error {
 		}
 		return errors.Join(err, listErr)
 	}
-	saved, err := s.SaveToken(t.Context(), full("u2", "2"))
-	if err != nil {
+	if _, err := s.SaveToken(t.Context(), full("u2", "2")); err != nil {
 		return err
 	}
 	if _, err := s.SaveToken(t.Context(), full("u3", "3")); err != nil {
 		return err
 	}
-	if saved, err = s.SaveToken(t.Context(), tokenstore.OAuthToken{UserName: "u2", AccessToken: "a3"}); err != nil {
+	saved, err := s.SaveToken(t.Context(), tokenstore.OAuthToken{UserName: "u2", AccessToken: "a3"})
+	if err != nil {
 		return err
 	}
 	row, err := s.FindNoted(t.Context(), tokenstore.OAuthToken{ID: saved.ID})
