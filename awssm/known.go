@@ -63,12 +63,13 @@ func (s *secrets) acquire(ctx context.Context, encoded string) (release func(), 
 func (s *secrets) remember(encoded, base, revision string, at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.recent) >= 1024 {
+	if len(s.recent) >= max(s.crowded, 1024) {
 		for name, w := range s.recent {
 			if at.Sub(w.at) > recentFor {
 				delete(s.recent, name)
 			}
 		}
+		s.crowded = 2 * len(s.recent) // Many are recent: looking through them at each write would take long.
 	}
 	w := s.recent[encoded]
 	if at.Sub(w.at) > outdatedFor || len(w.replaced) >= 64 {

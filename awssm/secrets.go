@@ -50,6 +50,7 @@ type secrets struct {
 	mu      sync.Mutex
 	locks   keylock.Locks
 	recent  map[string]write
+	crowded int // how many recent writes are looked through next
 	sighted recent.Map[sighting]
 	swept   recent.Map[time.Time] // when labels were last cleaned up, by secret
 }

@@ -127,7 +127,7 @@ func served(fake *awssmtest.Service) http.Handler {
 
 // startOf runs a program that reads one token and ends.
 func startOf(ctx context.Context, program, endpoint, event string) (start, error) {
-	cmd := exec.CommandContext(ctx, program) //nolint:gosec // It was built a moment ago.
+	cmd := exec.CommandContext(ctx, program)
 	cmd.Env = []string{
 		"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_REGION=eu-central-1", "AWS_EC2_METADATA_DISABLED=true",
 		"AWS_ENDPOINT_URL_SECRETS_MANAGER=" + endpoint, "EVENT=" + event, "HOME=" + filepath.Dir(program),
@@ -166,7 +166,7 @@ func checkout(ctx context.Context, commit, folder string) error {
 		if !filepath.IsLocal(h.Name) || h.Typeflag != tar.TypeReg {
 			continue
 		}
-		path := filepath.Join(folder, h.Name)
+		path := filepath.Join(folder, h.Name) //nolint:gosec // The name is local.
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			return err
 		}

@@ -173,6 +173,9 @@ func (p prepared) actions(ctx context.Context) (map[operation]action, error) {
 				}
 				tokens = append(tokens, r)
 			}
+			if len(tokens) == 0 {
+				return errors.Join(errors.New("the table is empty"), rows.Err())
+			}
 			return rows.Err()
 		},
 	}, err

@@ -26,7 +26,7 @@ import (
 )
 
 // beforeSpeed is the commit with which the promises compare.
-const beforeSpeed = "375c4ebf39109a352706b6faf07cbbde47ed06a2"
+const beforeSpeed = "d4d8fa9cf7e57466cba086a4b7f40e4aa637ed2a"
 
 func main() {
 	run := flag.String("run", "", "compare only ways that match this `pattern`, such as AWS or 'SQLite|memory'; prints, and writes no page")

@@ -188,7 +188,7 @@ func readmeSection(all []counted, tokens int) string {
 
 // plots returns the drawings by the names of their files.
 func plots(all []grown, sizes []int) map[string]plot.Plot {
-	const tokens = "tokens in the store"
+	const across = "tokens in the store"
 	calls := func(op operation) func(grown, int) (float64, bool) {
 		return func(g grown, n int) (float64, bool) { v, ok := g.calls[op][n]; return float64(v), ok }
 	}
@@ -201,11 +201,11 @@ func plots(all []grown, sizes []int) map[string]plot.Plot {
 	growing := func(w way) bool { return remote(w) && w.most == 0 }
 	notSourced := func(w way) bool { return remote(w) && w.ours || w.name == "SDK client, name known" || !remote(w) }
 	return map[string]plot.Plot{
-		"calls-find.svg": {Title: "Calls of a find by refresh token on AWS", X: tokens, Y: "calls", Lines: lines(all, sizes, on(onAWS), nameOnly, calls(findRefresh))},
-		"calls-list.svg": {Title: "Calls of a list of all tokens", X: tokens, Y: "calls", Lines: lines(all, sizes, growing, way.label, calls(list))},
-		"cpu-find.svg":   {Title: "CPU of a find by user", X: tokens, Y: "µs", Lines: lines(all, sizes, notSourced, way.label, cpu(findUser))},
-		"cpu-save.svg":   {Title: "CPU of a save after a refresh", X: tokens, Y: "µs", Lines: lines(all, sizes, notSourced, way.label, cpu(save))},
-		"cost-aws.svg":   {Title: "Dollars a month on AWS, refreshed hourly", X: tokens, Y: "US dollars a month", Lines: lines(all, sizes, on(onAWS), nameOnly, bill)},
-		"cost-gcp.svg":   {Title: "Dollars a month on Google Cloud, refreshed hourly", X: tokens, Y: "US dollars a month", Lines: lines(all, sizes, on(onGCP), nameOnly, bill)},
+		"calls-find.svg": {Title: "Calls of a find by refresh token on AWS", X: across, Y: "calls", Lines: lines(all, sizes, on(onAWS), nameOnly, calls(findRefresh))},
+		"calls-list.svg": {Title: "Calls of a list of all tokens", X: across, Y: "calls", Lines: lines(all, sizes, growing, way.label, calls(list))},
+		"cpu-find.svg":   {Title: "CPU of a find by user", X: across, Y: "µs", Lines: lines(all, sizes, notSourced, way.label, cpu(findUser))},
+		"cpu-save.svg":   {Title: "CPU of a save after a refresh", X: across, Y: "µs", Lines: lines(all, sizes, notSourced, way.label, cpu(save))},
+		"cost-aws.svg":   {Title: "Dollars a month on AWS, refreshed hourly", X: across, Y: "US dollars a month", Lines: lines(all, sizes, on(onAWS), nameOnly, bill)},
+		"cost-gcp.svg":   {Title: "Dollars a month on Google Cloud, refreshed hourly", X: across, Y: "US dollars a month", Lines: lines(all, sizes, on(onGCP), nameOnly, bill)},
 	}
 }

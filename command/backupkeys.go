@@ -140,7 +140,7 @@ func fromFile[T any](name string, read func(io.Reader) (T, error)) (value T, err
 	if err != nil {
 		return value, fsfault.Of(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // It was only read.
 	return read(f)
 }
 

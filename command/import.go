@@ -54,7 +54,7 @@ credential, or one refresh token under two users. Such a row is moved all the sa
 The source is never written, and no imported row overwrites an earlier row of the same
 import. Afterwards every token is looked up by each of its keys and compared. An import
 may be run again, also after an interruption: it creates nothing twice. With --report, the
-report is also written to a new file: when the import ends, however it ends, so that the
+report is also written to a new file when the import ends, however it ends, so that the
 file is never half a report. With --json, "finished" says whether the import came to its
 end, and "not_written" how many rows it did not reach. The exit code
 is 4 if a row was refused or left to decide, a column was not understood, or a token is

@@ -42,9 +42,10 @@ for a person to decide.`,
 	// A verb that only looks passes readOnly(url) to withStore, and orNothing what it
 	// did not find.
 	root.AddCommand(importCommand(), c.listCommand(), findCommand(), getCommand(), checkCommand(), reindexCommand(),
-		c.statusCommand(), c.compareCommand(), c.doctorCommand(), policyCommand(),
+		c.statusCommand(), c.compareCommand(),
 		setCommand(), c.refreshCommand(), c.revokeCommand(), deleteCommand())
 	root.AddCommand(c.backupCommand(), c.restoreCommand())
+	root.AddCommand(c.doctorCommand(), policyCommand())
 	root.AddCommand(putCommand(), deleteAllCommand(), undeleteCommand())
 	root.AddCommand(c.versionCommand(), completionCommand())
 	for _, verb := range root.Commands() {

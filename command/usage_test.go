@@ -20,7 +20,7 @@ func TestWrongArgumentsAreExplainedAndNotShown(t *testing.T) {
 		args []string
 		says string
 	}{
-		{[]string{"fake-refresh"}, "unknown command; the commands are backup, check, compare, "},
+		{[]string{"fake-refresh"}, "unknown command; the commands are "},
 		{[]string{"put"}, "want 1 argument, STORE, not 0"},
 		{[]string{"put", "memory:", "1000.fake-refresh"}, "want 1 argument, STORE, not 2"},
 		{[]string{"list"}, "want 1 argument, STORE, not 0"},

@@ -80,16 +80,17 @@ func (t *trial) remover() tokenstore.Remover {
 // removes deletes tokens that are unchanged, and compares the error of each.
 func (t *trial) removes(tokens []token, want ...error) {
 	got := t.remover().DeleteUnchanged(t.ctx, tokens)
-	if len(got) != len(tokens) {
-		t.fails("DeleteUnchanged returned %d errors for %d tokens", len(got), len(tokens))
+	if len(got) != len(want) {
+		t.fails("DeleteUnchanged returned %d errors for %d tokens", len(got), len(want))
 		return
 	}
-	for i, err := range got {
+	for i, kind := range want {
+		err := got[i]
 		t.store.checkErr(t.ctx, "delete unchanged", err)
-		if want[i] == nil {
+		if kind == nil {
 			t.must("delete", err)
 			continue
 		}
-		t.matchesKind("delete", err, want[i])
+		t.matchesKind("delete", err, kind)
 	}
 }

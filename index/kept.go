@@ -14,9 +14,9 @@ import (
 	"example.com/tokenstore/driver"
 )
 
-// keptBytes limits the memory of the documents that one Document keeps decoded: some 100 full
+// keptBytes limits the memory of the documents that one Document keeps decoded: some 50 full
 // ones of 64 KiB.
-const keptBytes = 16 << 20
+const keptBytes = 8 << 20
 
 // kept are decoded documents, the ones that were used last. They are never changed: see
 // page.own.

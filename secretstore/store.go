@@ -33,7 +33,7 @@ import (
 //
 // It is safe for concurrent use, also by any number of processes on the same secrets. It keeps
 // no token in memory. What it remembers so that no read goes back in time takes less than 30
-// MiB for any number of tokens, and an index of documents up to 16 MiB more.
+// MiB for any number of tokens, and an index of documents up to 8 MiB more.
 type Store struct {
 	settings
 

@@ -340,7 +340,6 @@ func differs(got, want tokenstore.OAuthToken) error {
 // delete removes the row with the given ID.
 func (r *rows) delete(id string) error {
 	d := r.store.dialect
-	//nolint:gosec // Only names: that of the table is checked, those of the columns are known.
 	statement := "DELETE FROM " + d.quote(r.table.name) + " WHERE " + r.equals(idColumn)
 	result, err := r.run(statement, id, id)
 	if err != nil {

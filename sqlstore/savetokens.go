@@ -23,10 +23,10 @@ var errSomeFailed = errors.New("some tokens cannot be saved")
 // the error is then errSomeFailed; any other error is one of the database.
 //
 // It stops at the first fault, since the failed save may have left something that
-// the next ones must not see, and reads the rows back together at the end. With careful set
+// the next ones must not see, and reads many rows back together at the end. With careful set
 // it undoes each failed save and goes on, which costs two more statements for each token.
 func (r *rows) saveAll(tokens, saved []tokenstore.OAuthToken, careful bool) (faults []tokenFault, err error) {
-	if !careful {
+	if !careful && len(tokens) >= together {
 		r.unverified = map[string]tokenstore.OAuthToken{}
 	}
 	for i := range tokens {
@@ -91,12 +91,16 @@ func (r *rows) ofToken(err error) bool {
 // followed would then be written by itself.
 func (r *rows) saveApart(token tokenstore.OAuthToken) (saved tokenstore.OAuthToken, goOn bool, err error) {
 	const name = "tokenstore_save"
+	raised := r.raised
 	if err := r.execPlain("SAVEPOINT " + name); err != nil {
 		return tokenstore.OAuthToken{}, false, err
 	}
 	saved, err = rowstore.Save(r, token)
-	if err != nil && r.execPlain("ROLLBACK TO SAVEPOINT "+name) != nil {
-		return tokenstore.OAuthToken{}, false, err
+	if err != nil {
+		r.raised = raised
+		if r.execPlain("ROLLBACK TO SAVEPOINT "+name) != nil {
+			return tokenstore.OAuthToken{}, false, err
+		}
 	}
 	if released := r.execPlain("RELEASE SAVEPOINT " + name); released != nil {
 		return tokenstore.OAuthToken{}, false, released

@@ -92,7 +92,7 @@ func (p *statements) close() {
 
 // query runs a query, in the transaction if there is one.
 func (r *rows) query(text string, args ...any) (*sql.Rows, error) {
-	s, err := r.prepared(text)
+	s, err := r.prepared(text) //nolint:sqlclosecheck // Whoever keeps it closes it.
 	switch {
 	case err != nil:
 		return nil, err
@@ -110,7 +110,7 @@ func (r *rows) query(text string, args ...any) (*sql.Rows, error) {
 
 // run runs a statement that returns no rows, in the transaction.
 func (r *rows) run(text string, args ...any) (sql.Result, error) {
-	s, err := r.prepared(text)
+	s, err := r.prepared(text) //nolint:sqlclosecheck // Whoever keeps it closes it.
 	switch {
 	case err != nil:
 		return nil, err

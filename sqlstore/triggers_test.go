@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 
@@ -165,7 +166,11 @@ func TestTriggersAreNoticedInABatch(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := open(t, newPath(t))
 			run(t, s.DB(), "create trigger spoil "+c.trigger)
-			_, err := s.SaveTokens(t.Context(), tokens)
+			batch := slices.Clone(tokens)
+			for i := range 60 { // So many are read back together.
+				batch = append(batch, full(fmt.Sprint("more-", i), fmt.Sprint("more-", i)))
+			}
+			_, err := s.SaveTokens(t.Context(), batch)
 			if c.faults == nil {
 				if err != nil {
 					t.Error(err)
@@ -176,7 +181,7 @@ func TestTriggersAreNoticedInABatch(t *testing.T) {
 			if !ok || len(joined.Unwrap()) == 0 || !errors.Is(err, tokenstore.ErrInvalidToken) {
 				t.Fatalf("%v, want the faults of tokens %d", err, c.faults)
 			}
-			if first := joined.Unwrap()[0].Error(); !strings.Contains(first, fmt.Sprintf("save token %d of 4", c.faults[0])) {
+			if first := joined.Unwrap()[0].Error(); !strings.Contains(first, fmt.Sprintf("save token %d of 64", c.faults[0])) {
 				t.Errorf("the first fault is %q, want token %d", first, c.faults[0])
 			}
 			if n := len(all(t, s)); n != 0 {

@@ -30,8 +30,8 @@ type Point struct{ X, Y float64 }
 
 // The drawing's measures, in pixels.
 const (
-	width, height            = 940, 440
-	left, right, top, bottom = 84, 370, 56, 64
+	width, height            = 1000, 440
+	left, right, top, bottom = 84, 430, 56, 64
 	legendStep, legendLine   = 22, 26
 )
 

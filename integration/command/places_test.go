@@ -85,6 +85,7 @@ func onAWS(t *testing.T) string {
 		if err != nil {
 			return // The client has gone.
 		}
+		defer func() { _ = reply.Body.Close() }() // It was only read.
 		for name, values := range reply.Header {
 			w.Header()[name] = values
 		}

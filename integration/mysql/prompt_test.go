@@ -3,7 +3,6 @@ package mysql_test
 import (
 	"context"
 	"errors"
-	"os"
 	"strings"
 	"testing"
 
@@ -37,7 +36,7 @@ func TestPrompt(t *testing.T) {
 	if _, err := tokenstore.Open(t.Context(), at); !errors.Is(err, tokenstore.ErrDenied) || asked != 3 {
 		t.Errorf("asked %d times: %v", asked, err)
 	}
-	must(t, os.Setenv("MYSQL_PWD", c.Passwd)) // t.Setenv sets it back.
+	t.Setenv("MYSQL_PWD", c.Passwd)
 	s, err = tokenstore.Open(answering("wrong"), at)
 	must(t, err)
 	if must(t, s.Close()); asked != 3 {

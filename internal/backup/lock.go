@@ -158,7 +158,7 @@ func (r *decryptedReader) Read(p []byte) (int, error) {
 	switch {
 	case r.file.err != nil:
 		err = r.file.err
-	case err != nil && err != io.EOF: //nolint:errorlint // As io.Reader has it.
+	case err != nil && !errors.Is(err, io.EOF):
 		err = ErrDamaged
 	}
 	return n, err

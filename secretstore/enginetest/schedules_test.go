@@ -33,6 +33,7 @@ func TestSchedulesEntries(t *testing.T) {
 // two indexes them all the same.
 func TestSchedulesEntriesWithoutAccess(t *testing.T) {
 	schedules(t, secretstore.WithEntries(), func(o *enginetest.ScheduleOptions) {
+		o.WithoutAccessIndex = true
 		o.Own = func(process string) []secretstore.Option {
 			if process == "p1" {
 				return []secretstore.Option{secretstore.WithAccessIndex()}
