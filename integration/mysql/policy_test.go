@@ -73,6 +73,21 @@ func work(t *testing.T, role tokenstore.Role, c *mysql.Config) error {
 	return s.DeleteToken(t.Context(), saved.ID)
 }
 
+// diagnosed fails if a diagnosis for a role finds that it lacks something.
+func diagnosed(t *testing.T, role tokenstore.Role, c *mysql.Config) {
+	t.Helper()
+	s, err := sqlstore.OpenMySQL(t.Context(), c, sqlstore.WithReadOnly())
+	must(t, err)
+	defer func() { _ = s.Close() }()
+	findings, err := s.Diagnose(t.Context(), role)
+	must(t, err)
+	for _, f := range findings {
+		if f.Severity != tokenstore.SeverityNote {
+			t.Errorf("%+v", f)
+		}
+	}
+}
+
 // TestPolicies has each role do its work with the statements that the command prints, and
 // without each of their rights, which it must miss.
 // Those of the operator are the writer's, and what its first start needs.
@@ -97,6 +112,7 @@ func TestPolicies(t *testing.T) {
 			all := func(user string) []string { return d.statements(t, role, user) }
 			c := d.granted(t, all)
 			must(t, work(t, role, c))
+			diagnosed(t, role, c)
 			if role == tokenstore.RoleReader {
 				_, err := sqlstore.OpenMySQL(t.Context(), c)
 				must(t, err)
