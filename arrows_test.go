@@ -61,7 +61,7 @@ var internals = map[string][]string{
 	"internal/pace":          {"driver"},
 	"internal/parallel":      {},
 	"internal/pause":         {},
-	"internal/plainfile":     {},
+	"internal/plainfile":     {"."},
 	"internal/progress":      {},
 	"internal/recent":        {},
 	"internal/rowstore":      {".", "driver"},

@@ -8,17 +8,6 @@ import (
 	"strings"
 )
 
-// Role is what a program does with a store, and so which permissions it needs. Each role may
-// do what the one before it may.
-type Role string
-
-// The roles. The adapters' guides list the permissions of each.
-const (
-	RoleReader   Role = "reader"   // finds and lists tokens
-	RoleWriter   Role = "writer"   // also saves and deletes them: an application
-	RoleOperator Role = "operator" // also checks and repairs the store
-)
-
 // Severity says how urgent a [Finding] is.
 type Severity string
 

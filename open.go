@@ -6,6 +6,7 @@ package tokenstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -94,24 +95,30 @@ func Schemes() []string {
 // documents, or from a person (see [WithPrompt]). If the URL is invalid, the error matches ErrInvalidArgument; it never
 // quotes the URL. Close the store after use.
 func Open(ctx context.Context, rawURL string) (OpenStore, error) {
-	invalid := func(format string, args ...any) error {
-		return &Error{Op: "open", Kind: ErrInvalidArgument, Err: fmt.Errorf(format, args...)}
+	u, err := parseURL(rawURL)
+	if err != nil {
+		return nil, &Error{Op: "open", Kind: ErrInvalidArgument, Err: err}
 	}
+	openersMu.RLock()
+	open := openers[u.Scheme]
+	openersMu.RUnlock()
+	return open(ctx, u)
+}
+
+// parseURL parses the URL of a store with a registered scheme. Its errors quote nothing.
+func parseURL(rawURL string) (*url.URL, error) {
 	known := strings.Join(Schemes(), ", ")
 	u, err := url.Parse(rawURL)
 	if err != nil {
-		return nil, invalid("not a URL; known schemes: %s", known)
+		return nil, errors.New("not a URL; known schemes: " + known)
 	}
 	if u.User != nil {
-		return nil, invalid("a store's URL must not contain a user name or password; set credentials in the environment")
+		return nil, errors.New("a store's URL must not contain a user name or password; set credentials in the environment")
 	}
-	openersMu.RLock()
-	open, ok := openers[u.Scheme]
-	openersMu.RUnlock()
-	if !ok {
-		return nil, invalid("unknown scheme; known schemes: %s (import the package of the store)", known)
+	if !slices.Contains(Schemes(), u.Scheme) {
+		return nil, fmt.Errorf("unknown scheme; known schemes: %s (import the package of the store)", known)
 	}
-	return open(ctx, u)
+	return u, nil
 }
 
 // CheckParams returns an error that matches ErrInvalidArgument and lists the known

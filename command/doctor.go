@@ -51,7 +51,7 @@ not change it.`,
 		ValidArgsFunction: completeStore,
 		RunE: func(verb *cobra.Command, args []string) error {
 			d.role, d.url = tokenstore.Role(role), args[0]
-			if !slices.Contains([]tokenstore.Role{tokenstore.RoleReader, tokenstore.RoleWriter, tokenstore.RoleOperator}, d.role) {
+			if !slices.Contains(tokenstore.Roles(), d.role) {
 				return &usageError{errors.New("--role is reader, writer or operator")}
 			}
 			switch {

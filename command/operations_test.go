@@ -5,6 +5,7 @@ package command
 import (
 	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -15,6 +16,8 @@ import (
 	"time"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/awssm/awssmtest"
+	"example.com/tokenstore/gcpsm/gcpsmtest"
 )
 
 var update = flag.Bool("update", false, "write the outputs of the examples into docs/operations.md")
@@ -25,6 +28,8 @@ type renewing struct{}
 func (renewing) Redeem(context.Context, tokenstore.OAuthToken) (tokenstore.OAuthToken, error) {
 	return tokenstore.OAuthToken{AccessToken: "1000.fake-access-new"}, nil
 }
+
+func revokesNothing(context.Context, tokenstore.OAuthToken) error { return nil }
 
 // words splits a command line as a shell does, as far as the manual needs it.
 func words(line string) (all []string) {
@@ -50,6 +55,43 @@ func words(line string) (all []string) {
 	}
 	return all
 }
+
+// manualClouds leads the URLs of the manual to simulated services. A token of the prefix billing
+// has used up the versions of a day, and one of the prefix crm is deleted.
+func manualClouds(t *testing.T) *strings.Replacer {
+	t.Helper()
+	aws := awssmtest.New(awssmtest.Config{Versions: 100, Labels: 20, Size: 65536, ReserveNames: true, RequestTokens: true}, awssmtest.NewClock())
+	google := gcpsmtest.New(gcpsmtest.Config{}, gcpsmtest.NewClock())
+	deletedOnAWS(t, aws, "17")
+	at := "region=eu-west-1&" + awsEndpoint(t, aws.As(manualActions...))
+	store, err := tokenstore.Open(t.Context(), "awssm://billing?"+at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := 0; err == nil; n++ {
+		_, err = store.SaveToken(t.Context(), tokenstore.OAuthToken{ID: "7", UserName: "billing@zylker.com:60001234567", ClientID: "1000.CLIENT", ClientSecret: "s",
+			RefreshToken: "1000.fake-refresh-0007", AccessToken: fmt.Sprint("1000.fake-access-", n), Expiry: manualNow().Add(2 * time.Hour)})
+	}
+	if !errors.Is(err, tokenstore.ErrQuota) {
+		t.Fatal(err)
+	}
+	if err := store.Close(); err != nil {
+		t.Error(err)
+	}
+	return strings.NewReplacer("region=eu-west-1'", at+"'",
+		"gcpsm://my-project/crm", "gcpsm://my-project/crm?"+googleEndpoint(t, google.As(manualPermissions...)))
+}
+
+// What an operator may do.
+var (
+	manualActions = []string{"secretsmanager:BatchGetSecretValue", "secretsmanager:CreateSecret", "secretsmanager:DeleteSecret", "secretsmanager:DescribeSecret",
+		"secretsmanager:GetSecretValue", "secretsmanager:ListSecrets", "secretsmanager:PutSecretValue", "secretsmanager:RestoreSecret", "secretsmanager:UpdateSecretVersionStage"}
+	manualPermissions = []string{"secretmanager.secrets.create", "secretmanager.secrets.delete", "secretmanager.secrets.get", "secretmanager.secrets.list",
+		"secretmanager.secrets.update", "secretmanager.versions.access", "secretmanager.versions.add", "secretmanager.versions.destroy"}
+)
+
+// manualNow is when the manual was written.
+func manualNow() time.Time { return time.UnixMilli(1763899000000) }
 
 // codes matches a constant that is the code of a finding.
 var codes = regexp.MustCompile(`(?m)^\s+[cC]ode[A-Za-z]+\s+= "([a-z-]+)"`)
@@ -111,13 +153,14 @@ func TestEveryExampleOfTheManual(t *testing.T) {
 	if code, _, errs := try(t, "", "import", "file:sdk.txt", "--to", "sqlite:tokens.db"); code != exitOK {
 		t.Fatal(errs)
 	}
+	clouds := manualClouds(t)
 	code, ran := 0, 0
 	command := func(line string) string {
 		ran++
 		if line == "echo $?" {
 			return fmt.Sprintln(code)
 		}
-		args := words(line)
+		args := words(clouds.Replace(line))
 		if len(args) == 0 || args[0] != "tokenstore" {
 			t.Errorf("%q is not a command of this test", line)
 			return ""
@@ -132,8 +175,8 @@ func TestEveryExampleOfTheManual(t *testing.T) {
 		var screen bytes.Buffer
 		code = Command{
 			Stdin: bytes.NewReader(stdin), Stdout: &screen, Stderr: &screen,
-			Now:      func() time.Time { return time.UnixMilli(1763899000000) },
-			Redeemer: renewing{}, Revoke: func(context.Context, tokenstore.OAuthToken) error { return nil },
+			Now:      manualNow,
+			Redeemer: renewing{}, Revoke: revokesNothing,
 		}.Run(t.Context(), args[1:])
 		if strings.Contains(screen.String(), "fake-") || strings.Contains(screen.String(), "AGE-SECRET-KEY-") {
 			t.Errorf("%s shows a credential", line)

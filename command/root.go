@@ -45,7 +45,7 @@ for a person to decide.`,
 		c.statusCommand(), c.compareCommand(),
 		setCommand(), c.refreshCommand(), c.revokeCommand(), deleteCommand())
 	root.AddCommand(c.backupCommand(), c.restoreCommand())
-	root.AddCommand(c.doctorCommand())
+	root.AddCommand(c.doctorCommand(), policyCommand())
 	root.AddCommand(putCommand(), deleteAllCommand(), undeleteCommand())
 	root.AddCommand(c.versionCommand(), completionCommand())
 	for _, verb := range root.Commands() {

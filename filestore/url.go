@@ -11,6 +11,7 @@ import (
 	"strconv"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/internal/plainfile"
 )
 
 // Scheme is the scheme of this package's URLs.
@@ -19,16 +20,29 @@ const Scheme = "file"
 func init() {
 	tokenstore.Register(Scheme, openURL)
 	tokenstore.Describe(Scheme, tokenstore.Usage{Example: "file:tokens.txt", About: "a token file of the SDKs", ReadOnly: true})
+	tokenstore.RegisterPolicy(Scheme, plainfile.Policy(checkedPath))
+}
+
+// parameters are those of a URL.
+var parameters = []string{"in_place", "quotes", "readonly", "upgrade"}
+
+// checkedPath returns the path in a URL with known parameters.
+func checkedPath(u *url.URL) (string, error) {
+	if err := tokenstore.CheckParams(u, parameters...); err != nil {
+		return "", err
+	}
+	path, err := pathOf(u)
+	if err != nil {
+		return "", failure("open", "", fmt.Errorf("%w: %w", tokenstore.ErrInvalidArgument, err))
+	}
+	return path, nil
 }
 
 // openURL opens the store that a URL names.
 func openURL(_ context.Context, u *url.URL) (tokenstore.OpenStore, error) {
-	if err := tokenstore.CheckParams(u, "in_place", "quotes", "readonly", "upgrade"); err != nil {
-		return nil, err
-	}
-	path, err := pathOf(u)
+	path, err := checkedPath(u)
 	if err != nil {
-		return nil, failure("open", "", fmt.Errorf("%w: %w", tokenstore.ErrInvalidArgument, err))
+		return nil, err
 	}
 	options, err := optionsOf(u.Query())
 	if err != nil {

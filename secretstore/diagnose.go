@@ -21,7 +21,7 @@ var _ tokenstore.Diagnoser = (*Store)(nil)
 // apart.
 func (s *Store) Diagnose(ctx context.Context, role tokenstore.Role) ([]tokenstore.Finding, error) {
 	const op = "diagnose"
-	if !slices.Contains([]tokenstore.Role{tokenstore.RoleReader, tokenstore.RoleWriter, tokenstore.RoleOperator}, role) {
+	if !slices.Contains(tokenstore.Roles(), role) {
 		return nil, s.fail(op, "", fmt.Errorf("%w: the roles are reader, writer and operator", tokenstore.ErrInvalidArgument))
 	}
 	findings := s.examine(ctx, role)

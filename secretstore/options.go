@@ -15,8 +15,10 @@ import (
 	"example.com/tokenstore/internal/pause"
 )
 
+// DefaultPrefix is the prefix of all secrets' names if [WithPrefix] sets no other.
+const DefaultPrefix = "tokenstore/"
+
 const (
-	defaultPrefix = "tokenstore/"
 	// defaultScanLimit limits a find of an unknown key to five batch reads.
 	defaultScanLimit   = 100
 	defaultParallelism = 24
@@ -29,7 +31,7 @@ const (
 func defaults() settings {
 	return settings{
 		name:        "secretstore",
-		prefix:      defaultPrefix,
+		prefix:      DefaultPrefix,
 		now:         time.Now,
 		sleep:       pause.For,
 		random:      mathrand.Float64,

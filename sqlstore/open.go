@@ -29,6 +29,17 @@ const memory = ":memory:"
 func init() {
 	tokenstore.Register("sqlite", openURL)
 	tokenstore.Describe("sqlite", tokenstore.Usage{Example: "sqlite:tokens.db", About: "a SQLite file with the SDKs' table", ReadOnly: true})
+	tokenstore.RegisterPolicy("sqlite", plainfile.Policy(onDisk,
+		"only the owner can read a database in WAL mode (PRAGMA journal_mode), since a reader makes files beside it"))
+}
+
+// onDisk returns the path in a URL of a file.
+func onDisk(u *url.URL) (string, error) {
+	path, _, err := parseURL(u)
+	if err == nil && path == memory {
+		err = &tokenstore.Error{Op: "policy", Kind: tokenstore.ErrInvalidArgument, Err: errors.New("a database in memory has no rights that could be granted")}
+	}
+	return path, err
 }
 
 // OpenSQLite opens the SQLite file at path, and creates it with mode 0600 if

@@ -26,6 +26,7 @@ import (
 func init() {
 	tokenstore.Register(storeName, openURL)
 	tokenstore.Describe(storeName, tokenstore.Usage{Example: "vault://MOUNT/PREFIX", About: "HashiCorp Vault or OpenBao, KV version 2"})
+	tokenstore.RegisterPolicy(storeName, policy)
 }
 
 // The opener's environment variables, in addition to those that the client reads itself
@@ -41,9 +42,12 @@ const (
 	envAuthMount      = "VAULT_AUTH_MOUNT"
 )
 
+// The parameters of a URL.
+var parameters = []string{"mount", "namespace", "reads", secretstore.ParamPepperFile, secretstore.ParamAccessIndex}
+
 // openURL opens the store that a URL names; see the package comment.
 func openURL(ctx context.Context, u *url.URL) (tokenstore.OpenStore, error) {
-	if err := tokenstore.CheckParams(u, "mount", "namespace", "reads", secretstore.ParamPepperFile, secretstore.ParamAccessIndex); err != nil {
+	if err := tokenstore.CheckParams(u, parameters...); err != nil {
 		return nil, err
 	}
 	options, err := urlOptions(u)

@@ -32,7 +32,7 @@ type config struct {
 const defaultMaxSize = 480 << 10
 
 func defaults() config {
-	return config{mount: "secret", prefix: "tokenstore/", maxSize: defaultMaxSize, now: time.Now}
+	return config{mount: "secret", prefix: secretstore.DefaultPrefix, maxSize: defaultMaxSize, now: time.Now}
 }
 
 // WithMount sets the path where the KV version 2 secrets engine is mounted, such as

@@ -127,7 +127,7 @@ func build(client *api.Client, options []Option) (*secrets, config, error) {
 	return &secrets{
 		link:        link,
 		mount:       c.mount,
-		index:       c.prefix + "index/",
+		index:       c.prefix + indexFolder,
 		maxSize:     c.maxSize,
 		maxVersions: c.maxVersions,
 		now:         c.now,

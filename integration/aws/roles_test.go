@@ -2,9 +2,7 @@ package aws
 
 import (
 	"context"
-	"encoding/json"
 	"maps"
-	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -16,27 +14,22 @@ import (
 	"example.com/tokenstore"
 	"example.com/tokenstore/awssm"
 	"example.com/tokenstore/integration/internal/need"
+	"example.com/tokenstore/internal/adaptertest"
 	"example.com/tokenstore/secretstore"
 )
 
-// allowed returns the actions of a policy file, sorted.
-func allowed(t *testing.T, role string, without ...string) []string {
+// allowed returns the actions of a role's policy, sorted.
+func allowed(t *testing.T, role tokenstore.Role, without ...string) []string {
 	t.Helper()
-	data, err := os.ReadFile("../../awssm/policies/" + role + ".json")
+	printed, err := tokenstore.PolicyFor(t.Context(), "awssm://crm?region=eu-central-1", tokenstore.PolicyRequest{Role: role})
 	if err != nil {
 		t.Fatal(err)
 	}
-	var policy struct {
-		Statement []struct{ Action []string }
-	}
-	if err := json.Unmarshal(data, &policy); err != nil {
+	policy, err := adaptertest.ParseIAM(printed.Text)
+	if err != nil {
 		t.Fatal(err)
 	}
-	var actions []string
-	for _, s := range policy.Statement {
-		actions = append(actions, s.Action...)
-	}
-	actions = slices.DeleteFunc(actions, func(a string) bool { return slices.Contains(without, a) })
+	actions := slices.DeleteFunc(policy.Actions(), func(a string) bool { return slices.Contains(without, a) })
 	slices.Sort(actions)
 	return actions
 }
@@ -86,7 +79,7 @@ func TestRoles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	check := func(name string, r *recorder, without ...string) {
+	check := func(name tokenstore.Role, r *recorder, without ...string) {
 		t.Helper()
 		if got, want := slices.Sorted(maps.Keys(r.calls)), allowed(t, name, without...); !slices.Equal(got, want) {
 			t.Errorf("%s calls   %v\nits policy %v", name, got, want)

@@ -185,14 +185,11 @@ func enableKubernetes(t *testing.T, root *api.Client, c *cluster, m manifest) {
 	if !ok {
 		t.Fatalf("TOKEN_STORE=%s", m.environment["TOKEN_STORE"])
 	}
-	text, err := os.ReadFile("../../vault/policies/writer.hcl")
-	must(t, err)
-	rules := strings.NewReplacer(`"secret/`, `"`+mount+`/`, "/tokenstore/", "/"+prefix+"/").Replace(string(text))
 	const policy = "tokens-writer"
-	must(t, root.Sys().PutPolicyWithContext(ctx, policy, rules))
+	must(t, root.Sys().PutPolicyWithContext(ctx, policy, policyFor(t, mount, prefix, tokenstore.RoleWriter)))
 	must(t, root.Sys().EnableAuthWithOptionsWithContext(ctx, "kubernetes", &api.EnableAuthOptions{Type: "kubernetes"}))
 	authority := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Certificate().Raw})
-	_, err = root.Logical().WriteWithContext(ctx, "auth/kubernetes/config", map[string]any{
+	_, err := root.Logical().WriteWithContext(ctx, "auth/kubernetes/config", map[string]any{
 		"kubernetes_host": c.URL, "kubernetes_ca_cert": string(authority), "token_reviewer_jwt": c.reviewer, "disable_local_ca_jwt": true,
 	})
 	must(t, err)

@@ -1,25 +1,23 @@
-// Tests that the documented policies are sufficient, and not more than necessary.
+// The work of the roles, for tests that their policies allow it, and nothing else.
 
 package adaptertest
 
 import (
+	"context"
+	"fmt"
 	"slices"
-	"strings"
 	"testing"
+	"time"
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/secretstore"
+	"example.com/tokenstore/tokensource"
 )
 
-// Role is the store of a principal with one of the roles for which the adapter documents
-// a policy.
+// Role is the store of a principal with the policy of a role.
 type Role struct {
 	*testing.T
 	Store *secretstore.Store
-	// Allowed are the permissions of the role, Used those that its calls have needed so
-	// far.
-	Allowed []string
-	Used    func() []string
 }
 
 // Must ends the test if err is not nil.
@@ -30,22 +28,49 @@ func (r *Role) Must(_ any, err error) {
 	}
 }
 
-// Check compares the permissions that were needed with those of the role, except some that
-// no call needs by itself.
-func (r *Role) Check(without ...string) {
-	r.Helper()
-	want := slices.Sorted(slices.Values(slices.DeleteFunc(slices.Clone(r.Allowed), func(p string) bool { return slices.Contains(without, p) })))
-	if got := slices.Sorted(slices.Values(r.Used())); !slices.Equal(got, want) {
-		r.Errorf("needed    %s\nthe role  %s", strings.Join(got, " "), strings.Join(want, " "))
-	}
-}
-
 // Save saves the tokens of users.
 func (r *Role) Save(users ...string) {
 	r.Helper()
 	for _, user := range users {
 		r.Must(r.Store.SaveToken(r.Context(), Token(user)))
 	}
+}
+
+// Swaps sets the note of a user's token.
+func (r *Role) Swaps(user string) {
+	r.Helper()
+	row, err := r.Store.FindNoted(r.Context(), tokenstore.OAuthToken{UserName: user})
+	r.Must(row, err)
+	if _, swapped, err := r.Store.SwapToken(r.Context(), row, row.OAuthToken, "a note"); err != nil || !swapped {
+		r.Fatal(swapped, err)
+	}
+}
+
+// Uses gets a user's access token from a token source, which must not have to redeem anything,
+// and then, if it may, has it redeem the token.
+func (r *Role) Uses(user string, redeems bool) {
+	r.Helper()
+	provider := &provider{}
+	source, err := tokensource.New(r.Store, provider, tokensource.WithForeground())
+	r.Must(source, err)
+	token, err := source.Token(r.Context(), tokenstore.OAuthToken{UserName: user})
+	r.Must(token, err)
+	if provider.redeemed > 0 {
+		r.Error("a good token was redeemed")
+	}
+	if redeems {
+		r.Must(source.Renew(r.Context(), token))
+	}
+	r.Must(nil, source.Close(r.Context()))
+}
+
+// provider gives every token a new access token.
+type provider struct{ redeemed int }
+
+// Redeem returns an access token that is good for an hour.
+func (p *provider) Redeem(context.Context, tokenstore.OAuthToken) (tokenstore.OAuthToken, error) {
+	p.redeemed++
+	return tokenstore.OAuthToken{AccessToken: fmt.Sprint("1000.access.redeemed-", p.redeemed), Expiry: time.Now().Add(time.Hour)}, nil
 }
 
 // Remove deletes the token of a user.
