@@ -63,8 +63,8 @@ var nonceBegin = []byte(`"` + nonceField + `":"`)
 // encode writes it, and the only field of this package.
 func withoutNonce(value []byte) ([]byte, bool) {
 	begin := bytes.Index(value, nonceBegin)
-	if begin < 1 || value[0] != '{' || bytes.IndexByte(value[1:begin], '{') >= 0 {
-		return nil, false // It may be in an object within the object.
+	if begin < 1 || value[0] != '{' || bytes.IndexByte(value[1:begin], '{') >= 0 || bytes.Contains(value[:begin], []byte(driver.Reserved)) {
+		return nil, false // It may be in an object within the object, or not the only field.
 	}
 	end := begin + len(nonceBegin)
 	for end < len(value) && escape.Alphanumeric(value[end]) {

@@ -34,7 +34,7 @@ func checkWithoutNonce(t *testing.T, value []byte) (cut bool) {
 
 var nonces = map[string]bool{ // whether the nonce is cut without decoding
 	`{"a":"b","driver_nonce":"X7","z":"y"}`: true, `{"driver_nonce":"X7","z":"y"}`: true, `{"a":"b","driver_nonce":"X7"}`: true, `{"a":"\"}","driver_nonce":"X7","b":[1]}`: true,
-	`{"driver_nonce":"X7"}`: false, `{"a":{"driver_nonce":"X7","b":"c"}}`: false, `{"a":"b","driver_nonce":"X7","driver_x":"y"}`: false, `{"a":"b","driver_nonce":"X7","driver_nonce":"X8","c":""}`: false,
+	`{"driver_nonce":"X7"}`: false, `{"a":{"driver_nonce":"X7","b":"c"}}`: false, `{"a":"b","driver_nonce":"X7","driver_x":"y"}`: false, `{"driver_deleted":"1","driver_nonce":"X7"}`: false, `{"a":"b","driver_nonce":"X7","driver_nonce":"X8","c":""}`: false,
 	`{"a":"b","driver_nonce":"\u0041"}`: false, `{"a":"b", "driver_nonce":"X7","z":"y"}`: false, `{"a":"b","driver_nonce": "X7"}`: false, `{"a":"b","driver_nonce":7}`: false,
 	`{,"driver_nonce":"X7"}`: false, `{"driver_nonce":"X7",}`: false, `{"a":"b","driver_nonce":"X7`: false, `{"a":"b","driver_nonce":"`: false, `["driver_nonce":"X7","z"]`: false,
 	`{"a":"\"driver_nonce\":\"X7\","}`: false, `{"a":"{","driver_nonce":"X7"}`: false, `{"a":1,"driver_nonce":"X7"}`: false, `"driver_nonce":"X7","a":"b"}`: false,

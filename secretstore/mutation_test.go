@@ -16,8 +16,9 @@ import (
 var planted = slices.Concat(mutations, accessMutations, swapMutations, sourceMutations, awsMutations)
 
 // TestMutations plants one fault after another, and expects a suite to find it. It takes
-// minutes and runs only if TOKENSTORE_MUTATIONS is set: with those of the index and of
-// the six methods or, if it is "all", with every fault. They are planted in a copy that only the compiler sees.
+// minutes and runs only if TOKENSTORE_MUTATIONS is set: with those of the index and of the
+// six methods or, if it is "all", with every fault. They are planted in a copy that only
+// the compiler sees.
 func TestMutations(t *testing.T) {
 	which := mutations
 	switch os.Getenv("TOKENSTORE_MUTATIONS") {
