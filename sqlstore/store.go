@@ -123,11 +123,9 @@ func (s *Store) DeleteUnchanged(ctx context.Context, tokens []tokenstore.OAuthTo
 	faults := make([]error, len(tokens))
 	err := s.wiped(ctx, func(r *rows) error {
 		for i, t := range tokens {
-			faults[i] = rowstore.Unchanged(r, t)
-			if faults[i] == nil {
-				if err := r.delete(t.ID); err != nil {
-					return err
-				}
+			var err error
+			if faults[i], err = r.deleteUnchanged(t); err != nil {
+				return err
 			}
 			if err := ctx.Err(); err != nil {
 				return err
@@ -142,6 +140,21 @@ func (s *Store) DeleteUnchanged(ctx context.Context, tokens []tokenstore.OAuthTo
 		faults[i] = s.failed(ctx, op, t.ID, faults[i])
 	}
 	return faults
+}
+
+// deleteUnchanged deletes a token that is still what was read. What keeps it from being
+// deleted is the fault; an error is one of the database, after which nothing of the
+// transaction may be left.
+func (r *rows) deleteUnchanged(t tokenstore.OAuthToken) (fault, err error) {
+	err = rowstore.Unchanged(r, t)
+	var unreadable *unreadableError
+	switch {
+	case err == nil:
+		return nil, r.delete(t.ID)
+	case t.ID == "", errors.Is(err, tokenstore.ErrNotFound), errors.Is(err, rowstore.ErrChanged), errors.As(err, &unreadable):
+		return err, nil
+	}
+	return nil, err
 }
 
 // GetTokens returns all tokens, oldest first, as tokenstore.Store says. The
