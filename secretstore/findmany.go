@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 
 	"example.com/tokenstore"
 )
@@ -53,6 +54,7 @@ func (a *attempt) prefetchFinds(ctx context.Context, queries []tokenstore.OAuthT
 	if a.load(ctx, distinct(ids)) != nil {
 		return
 	}
+	defer a.forgetAbsent()
 	for _, query := range queries {
 		if a.atHome(query) {
 			continue
@@ -71,13 +73,14 @@ func (a *attempt) prefetchFinds(ctx context.Context, queries []tokenstore.OAuthT
 			ids = append(ids, hint.ID)
 		}
 	}
-	if err := a.load(ctx, distinct(ids)); err != nil || a.s.batch == nil {
-		return
-	}
-	for id, r := range a.rows {
-		if r.state == absent {
-			delete(a.rows, id) // Only an answer about this very secret proves it: the find reads it.
-		}
+	_ = a.load(ctx, distinct(ids))
+}
+
+// forgetAbsent drops the rows that a batch read has shown as absent. Only an answer about this
+// very secret proves it: the find reads it.
+func (a *attempt) forgetAbsent() {
+	if a.s.batch != nil {
+		maps.DeleteFunc(a.rows, func(_ string, r *row) bool { return r.state == absent })
 	}
 }
 

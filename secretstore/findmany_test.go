@@ -106,24 +106,36 @@ func TestFindTokensNamesWhatFails(t *testing.T) {
 }
 
 // TestFindTokensDoubtsAbsence has a service answer a batch read as if it had none of the
-// tokens.
+// tokens, also where the index cannot be read with them.
 func TestFindTokensDoubtsAbsence(t *testing.T) {
 	for form, options := range bothForms {
-		secrets := stored(t, 3, options...)
-		store := open(t, &answering{secrets, func(names []string) ([]driver.Secret, error) {
-			if strings.HasPrefix(names[0], "tokenstore/tokens/") {
-				return nil, nil
-			}
-			return secrets.Batched().GetBatch(t.Context(), names)
-		}}, append([]secretstore.Option{noWait, secretstore.WithScanLimit(0)}, options...)...)
-		found, err := store.FindTokens(t.Context(), []tokenstore.OAuthToken{{ID: "00000"}, {UserName: "u1"}, client(tokenstore.OAuthToken{RefreshToken: "fake-refresh-2"})})
-		if err != nil {
-			t.Fatal(err)
+		for _, faults := range []int{0, 1} {
+			doubtsAbsence(t, fmt.Sprintf("%s, %d faults of the index", form, faults), faults, options)
 		}
-		for i, token := range found {
-			if token.UserName != fmt.Sprint("u", i) {
-				t.Errorf("%s: query %d finds %q", form, i, token.UserName)
-			}
+	}
+}
+
+func doubtsAbsence(t *testing.T, form string, faults int, options []secretstore.Option) {
+	t.Helper()
+	secrets := stored(t, 3, options...)
+	twice := client(tokenstore.OAuthToken{RefreshToken: "fake-refresh-2"}) // The index has two tokens for it.
+	saves(t, open(t, secrets, options...), client(tokenstore.OAuthToken{ID: "another", UserName: "u9", RefreshToken: "fake-refresh-2"}))
+	store := open(t, &answering{secrets, func(names []string) ([]driver.Secret, error) {
+		if strings.HasPrefix(names[0], "tokenstore/tokens/") {
+			return nil, nil
+		}
+		if faults--; faults >= 0 {
+			return nil, driver.ErrUnavailable
+		}
+		return secrets.Batched().GetBatch(t.Context(), names)
+	}}, append([]secretstore.Option{noWait, secretstore.WithScanLimit(0)}, options...)...)
+	found, err := store.FindTokens(t.Context(), []tokenstore.OAuthToken{{ID: "00000"}, {UserName: "u1"}, twice})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, token := range found {
+		if token.UserName != fmt.Sprint("u", i) {
+			t.Errorf("%s: query %d finds %q", form, i, token.UserName)
 		}
 	}
 }

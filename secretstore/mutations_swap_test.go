@@ -3,6 +3,7 @@ package secretstore_test
 // swapMutations are the rules of swaps and notes, and of pings, each taken away, in all
 // stores.
 var swapMutations = []mutation{
+	{"an undeleted token loses what the store does not know", "secretstore/undelete.go", "\t\tp.next.object = old.object.Clone()\n", "", races + "TestUndeleteKeepsWhatItDoesNotKnow", false},
 	{"a deletion of what is unchanged compares nothing", "secretstore/delete_unchanged.go", "return tokenstore.SameCredentials(r.token, *d.seen), nil", "return true, nil", contract + "^remove-changed-refresh$", false},
 	{"a deletion of what is unchanged compares only once", "secretstore/delete.go", "if b.seen != nil && r.state", "if b.seen != nil && tries == 1 && r.state", races + "TestDeleteUnchangedComparesAgain", false},
 	{"a deletion that left versions is not finished", "secretstore/delete.go", "cmp.Or(a.retireAgain(ctx, r), tokenstore.ErrNotFound)", "cmp.Or(ctx.Err(), tokenstore.ErrNotFound)", races + "TestDeleteUnchangedFinishes", false},

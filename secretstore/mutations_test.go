@@ -48,6 +48,16 @@ var mutations = []mutation{
 		rotated + "^from_nothing:_save_r1_._save_u1_r1$", true,
 	},
 	{
+		"a find believes a read of many rows that one is absent", "secretstore/find.go",
+		"return a.loadMany(ctx, missing, a.s.readListed)", "return a.loadMany(ctx, missing, a.s.readAll)",
+		races + "TestFindTokensDoubtsAbsence", false,
+	},
+	{
+		"many finds believe an absence that a batch reports", "secretstore/findmany.go",
+		"\tdefer a.forgetAbsent()\n", "",
+		races + "TestFindTokensDoubtsAbsence", false,
+	},
+	{
 		"a find does not search for a refresh token that is left out", "secretstore/search.go",
 		"\t\tif leftOut {\n", "\t\tif leftOut && k.Kind == tokenstore.AccessKey {\n",
 		races + "TestRotatingFollowsTheIndex", false,
@@ -577,11 +587,6 @@ var mutations = []mutation{
 		"a token that cannot be read ends a list", "secretstore/list.go",
 		"\t\tif !goOn {\n", "\t\tif !goOn || r.barred() {\n",
 		races + "TestTokensOfWhichALaterPartIsDenied", false,
-	},
-	{
-		"many finds believe an absence that a batch reports", "secretstore/findmany.go",
-		"\t\tif r.state == absent {\n", "\t\tif r.state == live {\n",
-		races + "TestFindTokensDoubtsAbsence", false,
 	},
 	{
 		"a writer that found a document crowded long ago decides on the fan-out", "index/growth.go",

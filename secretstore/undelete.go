@@ -49,15 +49,16 @@ func (s *Store) undelete(ctx context.Context, id string) (tokenstore.OAuthToken,
 	if old.state != live || old.token.ID != id {
 		return none, fmt.Errorf("%w: what the service has kept is not this token", tokenstore.ErrNotFound)
 	}
-	return s.insert(ctx, old.token)
+	return s.insert(ctx, old)
 }
 
 // errStored is the error of a token that is not inserted because it is there.
 var errStored = fmt.Errorf("%w: a token with this ID, of its user or with its refresh token is stored; nothing was changed", tokenstore.ErrConflict)
 
-// insert inserts a token as SaveToken does, and changes none that is there.
-func (s *Store) insert(ctx context.Context, token tokenstore.OAuthToken) (tokenstore.OAuthToken, error) {
-	unlock, err := s.lock(ctx, token)
+// insert inserts the token of an old row as SaveToken does, with the row's other fields, and
+// changes none that is there.
+func (s *Store) insert(ctx context.Context, old *row) (tokenstore.OAuthToken, error) {
+	unlock, err := s.lock(ctx, old.token)
 	if err != nil {
 		return tokenstore.OAuthToken{}, err
 	}
@@ -66,12 +67,17 @@ func (s *Store) insert(ctx context.Context, token tokenstore.OAuthToken) (tokens
 	there := false
 	err = s.again(ctx, func() error {
 		a := s.attempt()
-		p, err := a.plan(ctx, token)
+		p, err := a.plan(ctx, old.token)
 		if err != nil {
 			return err
 		}
 		if there = p.unchanged || p.target.state == live || p.target.state == damaged; there {
 			return nil
+		}
+		p.next.object = old.object.Clone()
+		tokenstore.EncodeFields(p.next.token, &p.next.object)
+		if err := s.checkSize(p.next); err != nil {
+			return err
 		}
 		stored = p.next.token
 		return a.carryOut(ctx, p)
