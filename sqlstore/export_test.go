@@ -13,3 +13,8 @@ func DropConnections(s *Store) {
 
 // DropStatements closes the prepared statements of a store.
 func DropStatements(s *Store) { s.statements.drop() }
+
+// MySQLPlace returns a place of MySQL as it is compared with others.
+func MySQLPlace(value any) any {
+	return (&rows{store: &Store{dialect: mysqlDialect{}}}).placeOf(value)
+}

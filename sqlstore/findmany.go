@@ -141,10 +141,7 @@ func (r *rows) lookUpMany(text string, of []int, values []string, places []any) 
 		if err := found.Scan(&n, &place); err != nil {
 			return r.told(err)
 		}
-		if text, ok := place.([]byte); ok {
-			place = string(text)
-		}
-		places[of[n]] = place
+		places[of[n]] = r.placeOf(place)
 	}
 	return r.told(found.Err())
 }

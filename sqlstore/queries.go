@@ -131,6 +131,16 @@ func (r *rows) equalsPlace() string {
 	return r.equals(idColumn)
 }
 
+// placeOf returns the place of a row as it is compared with others. That of MySQL is an ID, of
+// which its driver makes one type or another, also if it is a number: that depends on whether
+// the statement was prepared.
+func (r *rows) placeOf(value any) any {
+	if text, ok := r.store.dialect.text(value); ok && value != nil && r.store.dialect.place() == "" {
+		return text
+	}
+	return value
+}
+
 func (r *rows) atPlace(place any) []any {
 	if r.store.dialect.place() != "" {
 		return []any{place}

@@ -162,9 +162,7 @@ func (r *rows) raw(from *sql.Rows, others int) ([]any, error) {
 	}
 	values := r.scanned
 	err := from.Scan(r.pointers...)
-	if text, ok := values[0].([]byte); ok { // MySQL's, whose places are IDs.
-		values[0] = string(text)
-	}
+	values[0] = r.placeOf(values[0])
 	return values, r.told(err)
 }
 

@@ -193,3 +193,16 @@ func TestStatementsThatAreClosedInUse(t *testing.T) {
 		}
 	}
 }
+
+// One ID is one place, whatever MySQL's driver makes of it: a prepared statement returns another
+// type of a number than one that is not, and the rows of many finds may come from both.
+func TestPlacesOfMySQLAreComparable(t *testing.T) {
+	for _, id := range []any{"7", []byte("7"), int64(7), uint64(7)} {
+		if place := sqlstore.MySQLPlace(id); place != "7" {
+			t.Errorf("%T: %v", id, place)
+		}
+	}
+	if place := sqlstore.MySQLPlace(nil); place != nil {
+		t.Errorf("no ID is the place %q", place)
+	}
+}

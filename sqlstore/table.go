@@ -243,7 +243,7 @@ func textOf(value any) (string, bool) {
 		return "", true
 	case string:
 		return v, true
-	case int64:
+	case int64, uint64:
 		return fmt.Sprint(v), true
 	case time.Time: // Drivers make one of a column that is declared as a time.
 		return tokenstore.FormatExpiry(v), true
