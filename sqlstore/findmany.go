@@ -166,7 +166,7 @@ func (r *rows) readMany(places []any, into map[any]manyRow) error {
 			args = append(args, r.atPlace(place)...)
 		}
 		err := r.scanAll(r.table.manyRows, args, func(t tokenstore.OAuthToken, row readRow, fault *unreadableError) {
-			into[row.place] = manyRow{t, errorOf(fault)}
+			into[r.placeOf(row.place)] = manyRow{t, errorOf(fault)}
 		})
 		if err != nil {
 			return err

@@ -162,7 +162,9 @@ func (r *rows) raw(from *sql.Rows, others int) ([]any, error) {
 	}
 	values := r.scanned
 	err := from.Scan(r.pointers...)
-	values[0] = r.placeOf(values[0])
+	if text, ok := values[0].([]byte); ok { // MySQL's, whose places are IDs.
+		values[0] = string(text)
+	}
 	return values, r.told(err)
 }
 
