@@ -16,7 +16,8 @@ var _ tokenstore.Undeleter = (*Store)(nil)
 
 // UndeleteToken stores a deleted token again as it was; see tokenstore.Undeleter. Every key
 // finds it at once. On AWS it takes up to a quarter of a minute after the deletion, which
-// may still be running.
+// may still be running. If the token is refused there because another one is stored, it can be
+// undeleted once that is gone, and is otherwise deleted for good by the repair, no longer by AWS.
 func (s *Store) UndeleteToken(ctx context.Context, id string) (tokenstore.OAuthToken, error) {
 	token, err := s.undelete(ctx, id)
 	return token, s.fail("undelete token", id, err)
