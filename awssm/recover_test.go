@@ -63,6 +63,12 @@ func TestUndelete(t *testing.T) {
 	if found, err := running.FindToken(ctx, tokenstore.OAuthToken{UserName: saved.UserName}); err != nil || found.ID != "another" || found.RefreshToken != login.RefreshToken {
 		t.Errorf("%v, %v", found, err)
 	}
+	if err := running.DeleteToken(ctx, "another"); err != nil {
+		t.Fatal(err)
+	}
+	if back, err := running.UndeleteToken(ctx, saved.ID); err != nil || back != saved {
+		t.Errorf("after the other one is gone: %v, %v", back, err)
+	}
 }
 
 // TestUndeleteSaysWhyNot: the token was never there, or deleted for good.
