@@ -153,7 +153,7 @@ func (a *attempt) scanFor(ctx context.Context, s *scan, k tokenstore.Key, chunk 
 
 // loadScanned reads rows again that a scan has read and not kept.
 func (a *attempt) loadScanned(ctx context.Context, ids []string) error {
-	if err := a.load(ctx, ids); err != nil {
+	if err := a.loadFound(ctx, ids); err != nil {
 		return err
 	}
 	rows := make([]*row, len(ids))

@@ -65,6 +65,7 @@ func (s *Store) SaveTokens(ctx context.Context, tokens []tokenstore.OAuthToken) 
 	}
 	err := save(false)
 	if len(faults) > 0 {
+		faults = nil
 		err = save(true) // What stands behind the first fault may fail, too.
 	}
 	if err == nil {

@@ -4,6 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
+	"fmt"
+	"math"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -11,13 +14,15 @@ import (
 	"modernc.org/sqlite"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/sqlstore"
 )
 
 // deadlocking is a database whose look-ups by ID fail once, as those of a transaction that
-// MySQL has rolled back because of a deadlock.
+// MySQL has rolled back because of a deadlock; or whose transactions cannot begin any more.
 type deadlocking struct {
 	driver.Connector
-	left atomic.Int64 // how many look-ups succeed before that
+	left   atomic.Int64 // how many look-ups succeed before that
+	begins atomic.Int64 // how many transactions begin
 }
 
 func (c *deadlocking) Connect(ctx context.Context) (driver.Conn, error) {
@@ -32,6 +37,9 @@ type deadlockingConn struct {
 }
 
 func (c *deadlockingConn) BeginTx(ctx context.Context, options driver.TxOptions) (driver.Tx, error) {
+	if c.of.begins.Add(-1) < 0 {
+		return nil, codeError(sqliteIOErr)
+	}
 	return c.Conn.(driver.ConnBeginTx).BeginTx(ctx, options)
 }
 
@@ -50,28 +58,40 @@ type deadlockingStmt struct {
 
 func (s *deadlockingStmt) Query(args []driver.Value) (driver.Rows, error) {
 	if s.of.left.Add(-1) == -1 {
-		return nil, busyError{}
+		return nil, codeError(sqliteBusy)
 	}
 	return s.Stmt.Query(args) //nolint:staticcheck // The other way is one that Stmt hides.
 }
 
-type busyError struct{}
+// codeError is an error with a result code of SQLite.
+type codeError int
 
-func (busyError) Error() string { return "busy" }
-func (busyError) Code() int     { return 5 }
+const (
+	sqliteBusy  = 5
+	sqliteIOErr = 10
+)
 
-// After a deadlock nothing of a transaction has happened, so it is made again as a whole: no
-// token counts as deleted because of what was undone.
-func TestDeleteUnchangedIsMadeAgainAsAWhole(t *testing.T) {
+func (e codeError) Error() string { return fmt.Sprint("code ", int(e)) }
+func (e codeError) Code() int     { return int(e) }
+
+func overDeadlocking(t *testing.T) (*sqlstore.Store, *deadlocking) {
+	t.Helper()
 	plain, err := sqlite.NewConnector("file:" + newPath(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := &deadlocking{Connector: plain}
-	c.left.Store(1 << 40)
+	c.left.Store(math.MaxInt64)
+	c.begins.Store(math.MaxInt64)
 	db := sql.OpenDB(c)
 	t.Cleanup(func() { _ = db.Close() })
-	s := over(t, db)
+	return over(t, db), c
+}
+
+// After a deadlock nothing of a transaction has happened, so it is made again as a whole: no
+// token counts as deleted because of what was undone.
+func TestDeleteUnchangedIsMadeAgainAsAWhole(t *testing.T) {
+	s, c := overDeadlocking(t)
 	var tokens []tokenstore.OAuthToken
 	for _, tail := range []string{"1", "2", "3"} {
 		tokens = append(tokens, save(t, s, full("u"+tail, tail)))
@@ -86,9 +106,23 @@ func TestDeleteUnchangedIsMadeAgainAsAWhole(t *testing.T) {
 		if c.left.Load() >= 0 {
 			t.Fatal("no look-up has failed")
 		}
-		c.left.Store(1 << 40)
+		c.left.Store(math.MaxInt64)
 		for i, token := range tokens {
 			tokens[i] = save(t, s, token)
 		}
+	}
+}
+
+// A token that cannot be saved makes a second transaction tell which those are. If that fails
+// because of the database, the database's fault is the error.
+func TestSaveTokensReportsTheDatabase(t *testing.T) {
+	s, c := overDeadlocking(t)
+	tokens := []tokenstore.OAuthToken{full("u1", "1"), {UserName: "u2"}}
+	if _, err := s.SaveTokens(t.Context(), tokens); !errors.Is(err, tokenstore.ErrInvalidToken) {
+		t.Errorf("%v, want that of the second token", err)
+	}
+	c.begins.Store(1)
+	if _, err := s.SaveTokens(t.Context(), tokens); !errors.Is(err, tokenstore.ErrUnavailable) || errors.Is(err, tokenstore.ErrInvalidToken) {
+		t.Errorf("%v, want that of the database", err)
 	}
 }
