@@ -48,6 +48,11 @@ var mutations = []mutation{
 		rotated + "^from_nothing:_save_r1_._save_u1_r1$", true,
 	},
 	{
+		"a repair marks what was in the index when it began", "secretstore/repair_tokens.go",
+		"\t\tview = r.s.index.View() //", "\t\t//",
+		races + "TestRepairMarksWhatIsInTheIndexNow", false,
+	},
+	{
 		"a find believes a read of many rows that one is absent", "secretstore/find.go",
 		"return a.loadMany(ctx, missing, a.s.readListed)", "return a.loadMany(ctx, missing, a.s.readAll)",
 		races + "TestFindTokensDoubtsAbsence", false,
@@ -354,7 +359,7 @@ var mutations = []mutation{
 	},
 	{
 		"a repair does not mark the edits that it has re-indexed", "secretstore/repair_tokens.go",
-		"return r.mark(ctx, slices.DeleteFunc(tokens, func(row *row) bool { return row.state != live || !r.s.edited(row) }))", "return nil",
+		"return r.mark(ctx, slices.DeleteFunc(tokens, func(row *row) bool { return !edited(row) }))", "return nil",
 		races + "TestRepairSeesToAnEdit", false,
 	},
 	{

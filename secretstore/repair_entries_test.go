@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/tokenstore"
 	"example.com/tokenstore/driver"
 	"example.com/tokenstore/driver/drivertest"
 	"example.com/tokenstore/driver/memory"
@@ -91,4 +92,32 @@ func TestRepairGoesPastAnUnreadableEntry(t *testing.T) {
 	if most.Load() < 2 {
 		t.Error("the entries were written one by one")
 	}
+}
+
+// TestRepairMarksWhatIsInTheIndexNow rolls a token back while the repair runs, after the repair
+// has read the entry of a key that this token shares with another. The token counts as edited
+// until the key is in the index again.
+func TestRepairMarksWhatIsInTheIndexNow(t *testing.T) {
+	ctx, clock := t.Context(), drivertest.NewClock()
+	secrets := memory.New(memory.WithLimits(driver.Limits{UpdatesPerSecond: 0.001})) // So it reads one token at a time.
+	options := []secretstore.Option{
+		secretstore.WithEntries(), secretstore.WithScanLimit(0), secretstore.WithClock(clock.Now), secretstore.WithSleep(clock.Sleep),
+	}
+	store := open(t, secrets, options...)
+	saves(t, store, client(tokenstore.OAuthToken{ID: "a", UserName: "u1", RefreshToken: "fake-shared"}))
+	saved := saves(t, store, client(tokenstore.OAuthToken{ID: "b", UserName: "u2", RefreshToken: "fake-shared"}))
+	rolledBack := false
+	_, err := open(t, secrets, options...).Reindex(ctx, secretstore.ReindexOptions{Progress: func(done, _ int) {
+		if done == 1 {
+			saves(t, store, tokenstore.OAuthToken{ID: "b", RefreshToken: "fake-other"})
+			rolledBack = secrets.Restore("tokenstore/tokens/b")
+		}
+	}})
+	if err != nil || !rolledBack {
+		t.Fatal(rolledBack, err)
+	}
+	if err := store.DeleteToken(ctx, "a"); err != nil {
+		t.Fatal(err)
+	}
+	finds(t, open(t, secrets, options...), client(tokenstore.OAuthToken{RefreshToken: "fake-shared"}), saved)
 }

@@ -74,10 +74,19 @@ func (r *repair) chunk(ctx context.Context, ids []string) error {
 	if err := r.sweep(ctx, tombstones); err != nil {
 		return err
 	}
-	if tokens, err = r.claim(ctx, tokens); err != nil {
+	edited := func(row *row) bool { return row.state == live && r.s.edited(row) }
+	view := r.hinting.View()
+	if r.hinting != r.s.index {
+		if _, err := r.claim(ctx, view, slices.DeleteFunc(slices.Clone(tokens), edited)); err != nil {
+			return err
+		}
+		tokens = slices.DeleteFunc(tokens, func(row *row) bool { return !edited(row) })
+		view = r.s.index.View() // What is marked must be in the index now, not only when that was read.
+	}
+	if tokens, err = r.claim(ctx, view, tokens); err != nil {
 		return err
 	}
-	return r.mark(ctx, slices.DeleteFunc(tokens, func(row *row) bool { return row.state != live || !r.s.edited(row) }))
+	return r.mark(ctx, slices.DeleteFunc(tokens, func(row *row) bool { return !edited(row) }))
 }
 
 // read returns the rows with the given escaped IDs, and decides what each one is.
@@ -168,12 +177,14 @@ func (r *repair) mark(ctx context.Context, edited []*row) error {
 // claim adds the keys of the tokens that have no hint, and returns the tokens whose keys
 // are then all in the index. A secret of the index that cannot be parsed hides its own
 // keys, but no others.
-func (r *repair) claim(ctx context.Context, tokens []*row) (done []*row, err error) {
+func (r *repair) claim(ctx context.Context, view index.View, tokens []*row) (done []*row, err error) {
 	var claims []index.Claim
 	for _, row := range tokens {
 		claims = append(claims, r.claims(row)...)
 	}
-	view := r.hinting.View()
+	if len(claims) == 0 {
+		return tokens, nil
+	}
 	hints, known, err := r.look(ctx, view, claims)
 	if err != nil {
 		return nil, err
