@@ -180,45 +180,6 @@ func (s *Store) warnOfPepper(ctx context.Context, r *row) {
 // pepper or without one.
 func (s *Store) OtherPepper() bool { return s.pepperWarned.Load() }
 
-// missing returns the IDs of the rows that this attempt has not read yet.
-func (a *attempt) missing(ids []string) []string {
-	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { _, ok := a.rows[id]; return ok })
-}
-
-// load reads the rows that this attempt has not read yet.
-func (a *attempt) load(ctx context.Context, ids []string) error {
-	missing := a.missing(ids)
-	switch len(missing) {
-	case 0:
-		return nil
-	case 1:
-		_, err := a.row(ctx, missing[0])
-		return err
-	}
-	return a.loadMany(ctx, missing, a.s.readAll)
-}
-
-// loadFound is load for rows to which something leads. For a find it reads absent ones once
-// more, each with a call of its own, as only that proves it; a save learns it when it writes.
-func (a *attempt) loadFound(ctx context.Context, ids []string) error {
-	missing := a.missing(ids)
-	if !a.finding || len(missing) < 2 {
-		return a.load(ctx, missing)
-	}
-	return a.loadMany(ctx, missing, a.s.readListed)
-}
-
-func (a *attempt) loadMany(ctx context.Context, ids []string, read func(context.Context, []string, *permission) ([]*row, error)) error {
-	rows, err := read(ctx, ids, &permission{})
-	if err != nil {
-		return err
-	}
-	for _, r := range rows {
-		a.keep(ctx, r)
-	}
-	return nil
-}
-
 // byKey returns the row that a find by the key finds, or nil. With ownerless set, only
 // rows without a user count.
 func (a *attempt) byKey(ctx context.Context, k tokenstore.Key, ownerless bool) (*row, error) {

@@ -53,7 +53,7 @@ var mutations = []mutation{
 		races + "TestRepairMarksWhatIsInTheIndexNow", false,
 	},
 	{
-		"a find believes a read of many rows that one is absent", "secretstore/find.go",
+		"a find believes a read of many rows that one is absent", "secretstore/load.go",
 		"return a.loadMany(ctx, missing, a.s.readListed)", "return a.loadMany(ctx, missing, a.s.readAll)",
 		races + "TestFindTokensDoubtsAbsence", false,
 	},
