@@ -66,6 +66,9 @@ func withoutNonce(value []byte) ([]byte, bool) {
 	if begin < 1 || value[0] != '{' || bytes.IndexByte(value[1:begin], '{') >= 0 || bytes.Contains(value[:begin], []byte(driver.Reserved)) {
 		return nil, false // It may be in an object within the object, or not the only field.
 	}
+	if bytes.Contains(value[:begin], []byte(driver.Reserved)) {
+		return nil, false
+	}
 	end := begin + len(nonceBegin)
 	for end < len(value) && escape.Alphanumeric(value[end]) {
 		end++

@@ -38,7 +38,7 @@ var nonces = map[string]bool{ // whether the nonce is cut without decoding
 	`{"a":"b","driver_nonce":"\u0041"}`: false, `{"a":"b", "driver_nonce":"X7","z":"y"}`: false, `{"a":"b","driver_nonce": "X7"}`: false, `{"a":"b","driver_nonce":7}`: false,
 	`{,"driver_nonce":"X7"}`: false, `{"driver_nonce":"X7",}`: false, `{"a":"b","driver_nonce":"X7`: false, `{"a":"b","driver_nonce":"`: false, `["driver_nonce":"X7","z"]`: false,
 	`{"a":"\"driver_nonce\":\"X7\","}`: false, `{"a":"{","driver_nonce":"X7"}`: false, `{"a":1,"driver_nonce":"X7"}`: false, `"driver_nonce":"X7","a":"b"}`: false,
-	`{"a":"b","driver_nonce":"X7","z":}`: true,
+	`{"a":"b","driver_nonce":"X7","z":}`: true, `{"driver_deleted":"1","driver_nonce":"X7","z":"y"}`: false,
 }
 
 func TestNonceIsCut(t *testing.T) {
