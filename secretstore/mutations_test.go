@@ -49,7 +49,7 @@ var mutations = []mutation{
 	},
 	{
 		"a repair marks what was in the index when it began", "secretstore/repair_tokens.go",
-		"\t\tview = r.s.index.View() //", "\t\t//",
+		"\t\tview = r.s.index.View()\n", "",
 		races + "TestRepairMarksWhatIsInTheIndexNow", false,
 	},
 	{

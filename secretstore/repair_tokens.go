@@ -74,6 +74,12 @@ func (r *repair) chunk(ctx context.Context, ids []string) error {
 	if err := r.sweep(ctx, tombstones); err != nil {
 		return err
 	}
+	return r.claimAndMark(ctx, tokens)
+}
+
+// claimAndMark adds the missing keys of the tokens, and marks those that a person has edited. An
+// index that is read once may no longer have what it had: only what it has now counts for a mark.
+func (r *repair) claimAndMark(ctx context.Context, tokens []*row) (err error) {
 	edited := func(row *row) bool { return row.state == live && r.s.edited(row) }
 	view := r.hinting.View()
 	if r.hinting != r.s.index {
@@ -81,7 +87,7 @@ func (r *repair) chunk(ctx context.Context, ids []string) error {
 			return err
 		}
 		tokens = slices.DeleteFunc(tokens, func(row *row) bool { return !edited(row) })
-		view = r.s.index.View() // What is marked must be in the index now, not only when that was read.
+		view = r.s.index.View()
 	}
 	if tokens, err = r.claim(ctx, view, tokens); err != nil {
 		return err
