@@ -110,6 +110,7 @@ func TestPutSaysWhichField(t *testing.T) {
 		`{"access_token": "a", "expiry_time": 3600}`:                     "expiry_time is not valid",
 		`{"access_token": "a", "expiry_time": {}}`:                       "expiry_time must be a string or a number",
 		"{\"access_token\": \"fake-access\xff\"}":                        "not valid UTF-8",
+		`{"access_token": "fake-access\u001b"}`:                          "cannot be printed",
 		`{"user_name": "ana"}`:                                           "a new token needs a refresh, grant or access token",
 		`{"access_token": "` + strings.Repeat("x", maxCredential) + `"}`: "more than",
 	} {

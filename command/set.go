@@ -114,8 +114,8 @@ func (s *setting) readValue(verb *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if strings.TrimSpace(value) != value {
-		return &usageError{fmt.Errorf("the %s begins or ends with white space; remove it", s.field.name)}
+	if err := slip(value); err != nil {
+		return &usageError{fmt.Errorf("the %s %w", s.field.name, err)}
 	}
 	if err := s.field.set(&s.next, value); err != nil {
 		return &usageError{fmt.Errorf("the %s is not valid: %w", s.field.name, err)}

@@ -66,6 +66,11 @@ func TestSetRefuses(t *testing.T) {
 	}{
 		{"", "standard input is empty; type the refresh_token", exitUsage, []string{"1", "refresh_token"}},
 		{" fake-refresh", "white space", exitUsage, []string{"1", "refresh_token"}},
+		{strings.Repeat("fake-refresh", 6000), "more than 65536 bytes; the refresh_token has fewer", exitUsage, []string{"1", "refresh_token"}},
+		{"fake-refresh-begins\nand goes on\n", "goes on after the first line", exitUsage, []string{"1", "refresh_token"}},
+		{"\n\nfake-refresh\n", "first line of standard input is empty", exitUsage, []string{"1", "refresh_token"}},
+		{"\ufefffake-refresh\n", "byte order mark", exitUsage, []string{"1", "refresh_token"}},
+		{"fake-refresh\x1b[D\n", "cannot be printed", exitUsage, []string{"1", "refresh_token"}},
 		{"soon", "the expiry_time is not valid", exitUsage, []string{"1", "expiry_time"}},
 		{"fake-refresh", "token not found", exitNotFound, []string{"7", "refresh_token"}},
 		{"fake-refresh", "unknown field", exitUsage, []string{"1", "fake-refresh"}},
