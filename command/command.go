@@ -87,12 +87,12 @@ func (c Command) Run(ctx context.Context, args []string) int {
 	root.SetIn(c.Stdin)
 	root.SetOut(c.Stdout)
 	root.SetErr(c.Stderr)
-	err := root.ExecuteContext(c.withPrompt(ctx))
-	code := exitCode(err)
-	var quiet *incompleteError
-	if err == nil || errors.As(err, &quiet) {
-		return code
+	all := root.ExecuteContext(c.withPrompt(ctx))
+	err := beyondIncomplete(all)
+	if err == nil {
+		return exitCode(all)
 	}
+	code := exitCode(err)
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		err = &interruptedError{err}
 	}
@@ -139,6 +139,22 @@ func wantsJSON(verb *cobra.Command) bool {
 type incompleteError struct{}
 
 func (*incompleteError) Error() string { return "incomplete" }
+
+// beyondIncomplete returns what an error says beside that a report names something to decide:
+// that is told, and its exit code counts.
+func beyondIncomplete(err error) error {
+	var incomplete *incompleteError
+	if !errors.As(err, &incomplete) {
+		return err
+	}
+	var rest []error
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range joined.Unwrap() {
+			rest = append(rest, beyondIncomplete(e))
+		}
+	}
+	return errors.Join(rest...)
+}
 
 // interruptedError is the error of a command that was interrupted. What was done before
 // is in its report.

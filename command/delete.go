@@ -106,13 +106,7 @@ func (d *deletion) run(verb *cobra.Command, url string, ids []string, user strin
 		}
 		err = d.deleteAll(ctx, user)
 	}
-	if e := d.report.print(verb); e != nil {
-		return errors.Join(err, e)
-	}
-	if err != nil {
-		return err
-	}
-	return d.report.end()
+	return d.report.finish(verb, err)
 }
 
 // look reads the tokens, and makes a row of the report for each.

@@ -96,7 +96,7 @@ func (d *clearing) run(verb *cobra.Command, ask *consent) error {
 		err = d.clear(ctx)
 		d.meter.clear()
 	}
-	return errors.Join(d.report.print(verb), err, d.report.end())
+	return d.report.finish(verb, err)
 }
 
 // count makes a row of the report for each token, and remembers what it looked like.

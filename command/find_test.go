@@ -66,7 +66,7 @@ func TestFindTakesNoHalfCredential(t *testing.T) {
 	at, _ := kept(t, nil, numbered("1")...)
 	for stdin, says := range map[string]string{
 		strings.Repeat("fake-refresh", 6000): "more than 65536 bytes; the token has fewer",
-		"fake-refresh\nfake-refresh\n":      "goes on after the first line",
+		"fake-refresh\nfake-refresh\n":       "goes on after the first line",
 	} {
 		if code, out, errs := try(t, stdin, "find", at, "--refresh-token-stdin"); code != exitUsage || !strings.Contains(errs, says) {
 			t.Errorf("exit code %d, want %d and %q\n%s%s", code, exitUsage, says, out, errs)

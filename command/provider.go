@@ -132,13 +132,7 @@ func (r *refreshing) run(verb *cobra.Command, args []string) (err error) {
 			return nothing
 		}
 	}
-	if e := errors.Join(err, r.report.print(verb)); e != nil {
-		return e
-	}
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return r.report.end()
+	return r.report.finish(verb, errors.Join(err, ctx.Err()))
 }
 
 // one refreshes the token of a row, and says in the row what became of it.

@@ -104,7 +104,7 @@ func (p *putting) run(verb *cobra.Command, url string, create bool) error {
 		row.Reason, err = err.Error(), nil
 	}
 	p.report.add(row)
-	return errors.Join(p.report.print(verb), err, p.report.end())
+	return p.report.finish(verb, err)
 }
 
 // put stores the token, and says in the row what became of it.

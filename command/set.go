@@ -279,13 +279,8 @@ func (s *setting) end(verb *cobra.Command, url string, err error) error {
 			return nothing
 		}
 	}
-	if len(s.report.Tokens) > 0 {
-		if e := s.report.print(verb); e != nil {
-			return errors.Join(err, e)
-		}
-	}
-	if err != nil {
+	if len(s.report.Tokens) == 0 {
 		return err
 	}
-	return s.report.end()
+	return s.report.finish(verb, err)
 }

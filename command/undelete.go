@@ -38,8 +38,7 @@ alone, and 3 if nothing is kept of one.`,
 					return err
 				}
 				u.store = store
-				err := u.run(verb.Context(), args[1:])
-				return errors.Join(u.report.print(verb), err, u.report.end())
+				return u.report.finish(verb, u.run(verb.Context(), args[1:]))
 			})
 		},
 	}
