@@ -49,7 +49,7 @@ for a person to decide.`,
 	root.AddCommand(putCommand(), deleteAllCommand(), undeleteCommand())
 	root.AddCommand(c.versionCommand(), completionCommand())
 	for _, verb := range root.Commands() {
-		verb.Example = c.examples(verb.Example)
+		verb.Example, verb.Args = c.examples(verb.Example), nothingEmpty(verb.Args)
 	}
 	return root
 }

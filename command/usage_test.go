@@ -209,3 +209,33 @@ func TestErrorsAreJSONToo(t *testing.T) {
 		}
 	}
 }
+
+// TestNothingEmptyIsGiven: an empty value, as of a variable that a script has not set, selects
+// neither everything nor nothing.
+func TestNothingEmptyIsGiven(t *testing.T) {
+	at, store := kept(t, nil, numbered("1")...)
+	for _, args := range [][]string{
+		{"list", at, "--user", ""},
+		{"list", at, "--client="},
+		{"list", at, "--expires-before", ""},
+		{"restore", "nowhere", at, "--user", ""},
+		{"import", at, "--to", "memory:", "--client", ""},
+		{"import", at, "--to", "memory:", "--report", ""},
+		{"find", at, "--user", ""},
+		{"delete", at, "1", "--user", "", "--yes"},
+		{"set", at, "--client", "", "client_secret", "--yes"},
+		{"get", at, "1", "--reveal", ""},
+		{"backup", at, "nowhere", "--passphrase-file", ""},
+		{"refresh", at, "1", "--data-center", ""},
+		{"get", at, ""},
+		{"delete", at, "", "--yes"},
+		{"undelete", at, "1", ""},
+		{"refresh", at, ""},
+		{"list", ""},
+	} {
+		if code, out, errs := try(t, "", args...); code != exitUsage || out != "" || !strings.Contains(errs, " is empty") {
+			t.Errorf("%q: exit code %d, want %d\n%s%s", args, code, exitUsage, out, errs)
+		}
+	}
+	holds(t, store, "1")
+}
