@@ -3,6 +3,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -224,14 +225,29 @@ func (d *deletion) deleteOne(ctx context.Context, token shownToken) (outcome, re
 		if token.damaged != nil {
 			return outcomeFailed, "it cannot be read, and so not be revoked; delete it, and revoke it at the provider"
 		}
-		if err := d.revoke(ctx, token.noted.OAuthToken); err != nil {
+		switch err := d.revoke(ctx, token.noted.OAuthToken); {
+		case err != nil && ctx.Err() != nil:
+			return outcomeFailed, "interrupted, and whether it was revoked is not known; it is still stored: run the command again"
+		case err != nil:
 			return outcomeFailed, "not revoked, and still stored: " + err.Error()
 		}
 	}
+	var err error
 	if token.damaged != nil {
-		return d.outcome(d.store.DeleteToken(ctx, token.id))
+		err = d.store.DeleteToken(ctx, token.id)
+	} else {
+		err = deleteUnchanged(ctx, d.store, []tokenstore.Noted{token.noted})[0]
 	}
-	return d.outcome(deleteUnchanged(ctx, d.store, []tokenstore.Noted{token.noted})[0])
+	outcome, reason = d.outcome(err)
+	if outcome == outcomeFailed && ctx.Err() != nil {
+		after, cancel := afterwards(ctx)
+		defer cancel()
+		outcome, reason = deletedOrNot(after, d.store, token.id, d.deleted)
+	}
+	if d.revoke != nil && (outcome == outcomeFailed || outcome == outcomeNotTried) {
+		outcome, reason = outcomeFailed, "revoked; "+cmp.Or(reason, "still stored: run the command again")
+	}
+	return outcome, reason
 }
 
 // outcome returns the outcome of a deletion.

@@ -150,14 +150,17 @@ func (s *setting) one(ctx context.Context, i int) {
 		case errors.Is(err, tokenstore.ErrNotFound):
 			row.Outcome = outcomeMissing
 			return
+		case ctx.Err() != nil:
+			after, cancel := afterwards(ctx)
+			defer cancel()
+			row.Outcome, row.Reason = s.setOrNot(after, row.ID)
+			return
 		case !tokenstore.Retryable(err) || attempt == fewAttempts:
 			row.Reason = err.Error()
 			return
 		}
 		select {
 		case <-ctx.Done():
-			row.Reason = err.Error()
-			return
 		case <-time.After(pause):
 			pause *= 2
 		}
