@@ -172,7 +172,20 @@ func (d *deletion) confirm(verb *cobra.Command, ask *consent) error {
 	if err := p.end(); err != nil {
 		return err
 	}
-	return ask.ask(verb, fmt.Sprintf("%s %s? This cannot be undone.", d.question, count(len(d.shown), "token")))
+	consequence := howBack(len(d.shown))
+	if d.revoke != nil {
+		consequence = "This cannot be undone."
+	}
+	return ask.ask(verb, fmt.Sprintf("%s %s? %s", d.question, count(len(d.shown), "token"), consequence))
+}
+
+// howBack says what brings n deleted tokens back. Whether the service keeps them, a store does
+// not know beforehand.
+func howBack(n int) string {
+	if n == 1 {
+		return "Only a backup brings it back, or undelete where the service keeps it."
+	}
+	return "Only a backup brings them back, or undelete where the service keeps them."
 }
 
 // deleteAll deletes what was shown, and what other tokens of the user there are.

@@ -133,7 +133,7 @@ func (d *clearing) confirm(verb *cobra.Command, ask *consent) error {
 		return nil
 	}
 	number := fmt.Sprint(len(d.tokens))
-	question := fmt.Sprintf("Delete all %s of %s? This cannot be undone. Type the number of tokens to go on: ", count(len(d.tokens), "token"), d.url)
+	question := fmt.Sprintf("Delete all %s of %s? %s Type the number of tokens to go on: ", count(len(d.tokens), "token"), d.url, howBack(len(d.tokens)))
 	answer, err := askLine(verb.Context(), verb.InOrStdin(), verb.ErrOrStderr(), question)
 	switch {
 	case err != nil:

@@ -118,13 +118,17 @@ func TestDeleteAsksOnATerminal(t *testing.T) {
 	at, store := kept(t, nil, numbered("1", "2")...)
 	for _, answer := range []string{"no", "", "y", "YES"} {
 		s := newScreen(t)
-		code, out := s.run([]string{"delete", at, "1"}, [2]string{"Delete 1 token? This cannot be undone. Type yes to go on: ", answer})
+		code, out := s.run([]string{"delete", at, "1"}, [2]string{"Delete 1 token? Only a backup brings it back, or undelete where the service keeps it. Type yes to go on: ", answer})
 		if code != exitFault || out != "" || !s.waitFor("not confirmed; nothing was changed") || !strings.Contains(s.text(), "user1") {
 			t.Errorf("%q: exit code %d\n%s%s", answer, code, out, s.text())
 		}
 	}
-	holds(t, store, "1", "2")
 	s := newScreen(t)
+	if code, _ := s.run([]string{"revoke", at, "1"}, [2]string{"Revoke and delete 1 token? This cannot be undone. Type yes to go on: ", "no"}); code != exitFault {
+		t.Errorf("revoke: exit code %d\n%s", code, s.text())
+	}
+	holds(t, store, "1", "2")
+	s = newScreen(t)
 	code, out := s.run([]string{"delete", at, "1"}, [2]string{"Type yes to go on: ", "yes"})
 	if code != exitOK || !strings.Contains(out, "1 token: 1 deleted") || strings.Contains(s.text(), "fake-refresh") {
 		t.Errorf("exit code %d\n%s%s", code, out, s.text())
@@ -138,7 +142,7 @@ func TestDeleteAllWantsTheNumberTyped(t *testing.T) {
 	for _, answer := range []string{"yes", "", "3", "22", "2"} {
 		s := newScreen(t)
 		s.columns(60)
-		code, out := s.run([]string{"delete-all", at}, [2]string{"Delete all 2 tokens of kept:? This cannot be undone. Type the number of tokens to go on: ", answer})
+		code, out := s.run([]string{"delete-all", at}, [2]string{"Delete all 2 tokens of kept:? Only a backup brings them back, or undelete where the service keeps them. Type the number of tokens to go on: ", answer})
 		if answer == "2" {
 			if code != exitOK || !strings.Contains(out, "2 tokens: 2 deleted") {
 				t.Errorf("%q: exit code %d\n%s%s", answer, code, out, s.text())
