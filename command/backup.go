@@ -97,6 +97,9 @@ func (standardOutput) Discard()         {}
 func newBackupFile(verb *cobra.Command, name string, force bool) (backupFile, error) {
 	if name != standardStream {
 		file, err := backup.Create(name, force)
+		if errors.Is(err, backup.ErrExists) {
+			return nil, &usageError{fmt.Errorf("create FILE: %w", err)}
+		}
 		if err != nil {
 			return nil, fmt.Errorf("create FILE: %w", err)
 		}

@@ -280,7 +280,7 @@ func TestABackupReplacesNothingUnasked(t *testing.T) {
 	at, _ := kept(t, nil, numbered("1")...)
 	write(t, "tokens.backup", "of yesterday")
 	code, out, errs := typed(t, "", "backup", at, "tokens.backup", "--plain", "--yes")
-	if code != exitFault || out != "" || !strings.Contains(errs, "pass --force") || contents(t, "tokens.backup") != "of yesterday" {
+	if code != exitUsage || out != "" || !strings.Contains(errs, "pass --force") || contents(t, "tokens.backup") != "of yesterday" {
 		t.Errorf("exit code %d\n%s%s", code, out, errs)
 	}
 	if code, _, errs := typed(t, "", "backup", at, "tokens.backup", "--plain", "--yes", "--force"); code != exitOK || contents(t, "tokens.backup") == "of yesterday" {

@@ -112,7 +112,7 @@ func TestDeleteAUser(t *testing.T) {
 func TestDeleteMakesNoFile(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, at := range []string{"sqlite:none.db", "file:none.txt"} {
-		if code, _, errs := try(t, "", "delete", at, "1", "--yes"); code != exitUsage || !strings.Contains(errs, "no such file") {
+		if code, _, errs := try(t, "", "delete", at, "1", "--yes"); code != exitNotFound || !strings.Contains(errs, "no such file") {
 			t.Errorf("%s: exit code %d\n%s", at, code, errs)
 		}
 	}

@@ -246,7 +246,7 @@ func (s *setting) ofClient(verb *cobra.Command, url, client string, ask *consent
 		if nothing := ifNothing(ctx, s.store, url); nothing != nil {
 			return nothing
 		}
-		return &usageError{errors.New("no token of the store has this client ID")}
+		return fmt.Errorf("no token of the store has this client ID; check it, and that it is whole: %w", tokenstore.ErrNotFound)
 	case len(open) > 0:
 		question := fmt.Sprintf("Set the %s of %s of this client?", s.field.name, count(len(open), "token"))
 		if err := ask.ask(verb, question); err != nil {

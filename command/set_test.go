@@ -79,7 +79,7 @@ func TestSetRefuses(t *testing.T) {
 		{"fake-refresh", "want 2 arguments with --client", exitUsage, []string{"1", "client_secret", "--client", "c"}},
 		{"fake-refresh", "the fields are client_id, client_secret, redirect_url, api_domain", exitUsage, []string{"refresh_token", "--client", "CLIENTAAAA", "--yes"}},
 		{"fake-refresh", "--yes", exitUsage, []string{"client_secret", "--client", "CLIENTAAAA"}},
-		{"fake-refresh", "no token of the store has this client ID", exitUsage, []string{"client_secret", "--client", "CLIENT", "--yes"}},
+		{"fake-refresh", "no token of the store has this client ID", exitNotFound, []string{"client_secret", "--client", "CLIENT", "--yes"}},
 	} {
 		code, out, errs := try(t, c.stdin, append([]string{"set", at}, c.args...)...)
 		if code != c.code || !strings.Contains(errs, c.says) {

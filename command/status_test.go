@@ -82,7 +82,7 @@ func TestStatusIsAHealthCheck(t *testing.T) {
 	tokenstore.Register("down", func(context.Context, *url.URL) (tokenstore.OpenStore, error) {
 		return &down{secretstore.NewMemory()}, nil
 	})
-	for at, want := range map[string]int{here: exitOK, "used:wrong": exitNotFound, "down:": exitFault, "sqlite:none.db": exitUsage} {
+	for at, want := range map[string]int{here: exitOK, "used:wrong": exitNotFound, "down:": exitFault, "sqlite:none.db": exitNotFound} {
 		for _, flags := range [][]string{{"--quiet"}, nil, {"--deep"}, {"--json"}} {
 			code, out, errs := try(t, "", append([]string{"status", at}, flags...)...)
 			if code != want || (code != exitOK) != (errs != "") || code != exitOK && out != "" {

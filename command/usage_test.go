@@ -196,7 +196,7 @@ func TestErrorsAreJSONToo(t *testing.T) {
 	}{
 		{[]string{"get", used(t), "nobody"}, exitNotFound, "token not found", "token not found"},
 		{[]string{"list", "memory:"}, exitNotFound, "", "nothing of a store is at memory:"},
-		{[]string{"list", "file:none.txt"}, exitUsage, "invalid argument", "no such file"},
+		{[]string{"list", "file:none.txt"}, exitNotFound, "", "no such file"},
 		{[]string{"list"}, exitUsage, "", "want 1 argument"},
 		{[]string{"list", "memory:", "--fake-refresh"}, exitUsage, "", "unknown flag"},
 		{[]string{"fake-refresh"}, exitUsage, "", "unknown command"},
