@@ -22,14 +22,18 @@ func setCommand() *cobra.Command {
 	verb := &cobra.Command{
 		Use:   "set STORE [ID] FIELD",
 		Short: "Set a field of a token, or of all tokens of a client",
-		Long: `Set replaces one field of the token with an ID: ` + settableNames() + `.
-The value is one line of standard input, or typed at a prompt without echo; it is never an
-argument. A field cannot be emptied, and the user not changed: that is another token.
+		Long: `Set replaces one field of the token with an ID. The value is the only line of standard input,
+or typed at a prompt without echo; it is never an argument. A field cannot be emptied, and the
+user not changed: that is another token. The fields are
 
-With --client, set replaces the field of all tokens of that client, as when its secret was
-rotated: client_id, client_secret, redirect_url or api_domain. It shows how many there are and asks first; where standard input is not a terminal, it
+  ` + strings.Join(settableNames(func(field) bool { return true }), " ") + `
+
+With --client, set replaces a field of all tokens of that client, as when its secret was
+rotated. It shows how many there are and asks first; where standard input is not a terminal, it
 wants --yes. It can be run again, also after an interruption: tokens that have the value are
-left as they are.
+left as they are. The fields are then
+
+  ` + strings.Join(settableNames(func(f field) bool { return f.shared }), " ") + `
 
 A token in which somebody else has changed that very field meanwhile is left alone and
 reported as changed. A new access token drops the expiry of the old one: set expiry_time after
@@ -82,14 +86,14 @@ there is no such token.`,
 	return verb
 }
 
-func settableNames() string {
-	var names []string
+// settableNames returns the names of the fields that set takes, of those that are wanted.
+func settableNames(want func(field) bool) (names []string) {
 	for _, f := range fields {
-		if f.set != nil {
+		if f.set != nil && want(f) {
 			names = append(names, f.name)
 		}
 	}
-	return strings.Join(names, ", ")
+	return names
 }
 
 // The outcomes of a setting.

@@ -92,6 +92,13 @@ func TestStatusIsAHealthCheck(t *testing.T) {
 	}
 }
 
+// TestStatusWithinATimeThatIsPast is a slip: it would count nothing.
+func TestStatusWithinATimeThatIsPast(t *testing.T) {
+	if code, _, errs := try(t, "", "status", used(t), "--within", "-1h"); code != exitUsage || !strings.Contains(errs, "--within") {
+		t.Errorf("exit code %d\n%s", code, errs)
+	}
+}
+
 // down is a store that does not answer.
 type down struct{ *secretstore.Store }
 

@@ -68,7 +68,7 @@ func TestLookingMakesNoFile(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, store := range []string{"sqlite:none.db", "file:none.txt", "sqlite:none.db?readonly=false"} {
 		for _, args := range [][]string{{"list", store}, {"get", store, "1"}, {"find", store, "--user", "u"}, {"check", store}, {"reindex", store}} {
-			if code, _, errs := try(t, "", args...); code != exitUsage {
+			if code, _, errs := try(t, "", args...); code != exitNotFound {
 				t.Errorf("%v: exit code %d\n%s", args, code, errs)
 			}
 		}
@@ -80,11 +80,14 @@ func TestLookingMakesNoFile(t *testing.T) {
 
 // Programs read lists that are empty as lists, and find names of one form.
 func TestJSONHasListsAndNamesOfOneForm(t *testing.T) {
-	for _, args := range [][]string{{"import", used(t), "--to", "memory:"}, {"check", used(t)}, {"reindex", used(t)}} {
+	for _, args := range [][]string{{"import", used(t), "--to", "memory:"}, {"check", used(t)}, {"reindex", used(t)}, {"status", used(t), "--deep"}} {
 		code, out, _ := try(t, "", append(args, "--json")...)
 		var object map[string]any
 		if err := json.Unmarshal([]byte(out), &object); err != nil || code != exitOK {
 			t.Fatalf("%v: exit code %d, %v", args, code, err)
+		}
+		if _, there := object["refused"]; args[0] == "status" && !there {
+			t.Error("status --deep does not say that no token is refused")
 		}
 		for name, value := range object {
 			if value == nil || name != strings.ToLower(name) {
@@ -238,4 +241,19 @@ func TestNothingEmptyIsGiven(t *testing.T) {
 		}
 	}
 	holds(t, store, "1")
+}
+
+// TestHelpsFitTheirLines: a paragraph of a help is wrapped, and undelete is not shown with a
+// store that keeps nothing.
+func TestHelpsFitTheirLines(t *testing.T) {
+	for _, verb := range (Command{}).withDefaults().root().Commands() {
+		for line := range strings.Lines(verb.Long) {
+			if len([]rune(line)) > 101 { // With the end of the line.
+				t.Errorf("%s has a line of %d characters: %s", verb.Name(), len(line), line)
+			}
+		}
+	}
+	if _, help, _ := try(t, "", "undelete", "--help"); strings.Contains(help, "vault:") {
+		t.Errorf("Vault keeps nothing that undelete could bring back:\n%s", help)
+	}
 }
