@@ -49,6 +49,7 @@ that place; 4 done, but the report names something for a person to decide.`,
 	root.AddCommand(c.doctorCommand(), policyCommand())
 	root.AddCommand(putCommand(), deleteAllCommand(), undeleteCommand())
 	root.AddCommand(c.versionCommand(), completionCommand())
+	root.SetHelpCommand(helpCommand())
 	for _, verb := range root.Commands() {
 		verb.Example, verb.Args = c.examples(verb.Example), nothingEmpty(verb.Args)
 	}

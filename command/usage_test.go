@@ -243,6 +243,21 @@ func TestNothingEmptyIsGiven(t *testing.T) {
 	holds(t, store, "1")
 }
 
+// TestHelpOfWhatIsNoVerb is an error, as the verb itself would be.
+func TestHelpOfWhatIsNoVerb(t *testing.T) {
+	if code, out, errs := try(t, "", "help", "fake-refresh"); code != exitUsage || out != "" || !strings.Contains(errs, "unknown command; the commands are backup,") {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+	for _, args := range [][]string{{"help", "list"}, {"help", "copy"}, {"help"}, {"help", "help"}} {
+		if code, out, errs := try(t, "", args...); code != exitOK || !strings.Contains(out, "Usage:") {
+			t.Errorf("%v: exit code %d\n%s%s", args, code, out, errs)
+		}
+	}
+	if _, out, _ := try(t, "", "__complete", "help", "delete"); !strings.Contains(out, "delete-all") {
+		t.Errorf("completed as %q", out)
+	}
+}
+
 // TestHelpsFitTheirLines: a paragraph of a help is wrapped, and undelete is not shown with a
 // store that keeps nothing.
 func TestHelpsFitTheirLines(t *testing.T) {
