@@ -243,7 +243,7 @@ func TestWhatCannotBeBackedUpIsNamed(t *testing.T) {
 	unread := fmt.Errorf("secret tokens/17: %w", tokenstore.ErrUnreadable)
 	at, _ := kept(t, func(s *secretstore.Store) tokenstore.OpenStore { return partly{s, tokens, []error{unread}} })
 	code, out, errs := typed(t, "", "backup", at, "tokens.backup", "--plain", "--yes")
-	if code != exitIncomplete || errs != "" || !strings.Contains(out, "1 token backed up") || !strings.Contains(out, "2 tokens could not be read") ||
+	if code != exitIncomplete || errs != "" || !strings.Contains(out, "1 token backed up") || !strings.Contains(out, "without 2 tokens, which could not be read") ||
 		!strings.Contains(out, "tokens/17") || !strings.Contains(out, "token odd") {
 		t.Errorf("exit code %d\n%s%s", code, out, errs)
 	}
