@@ -27,12 +27,18 @@ func (s *Store) DeleteUnchanged(ctx context.Context, tokens []tokenstore.OAuthTo
 	errNotTried := errors.New("not tried")
 	faults := make([]error, len(tokens))
 	var deletions []deletion
-	var places []int
+	var places, again []int
+	met := map[string]bool{}
 	for i, t := range tokens {
 		if t.ID == "" {
 			faults[i] = s.fail(op, "", fmt.Errorf("%w: the ID must not be empty", tokenstore.ErrInvalidArgument))
 			continue
 		}
+		if met[t.ID] {
+			again = append(again, i) // The tokens of a call are deleted in their order.
+			continue
+		}
+		met[t.ID] = true
 		deletions, places = append(deletions, deletion{id: escapeID(t.ID), seen: &tokens[i]}), append(places, i)
 	}
 	some := make([]error, len(deletions))
@@ -45,6 +51,16 @@ func (s *Store) DeleteUnchanged(ctx context.Context, tokens []tokenstore.OAuthTo
 			fault = s.fail(op, tokens[places[i]].ID, err)
 		}
 		faults[places[i]] = fault
+	}
+	if len(again) == 0 {
+		return faults
+	}
+	repeated := make([]tokenstore.OAuthToken, len(again))
+	for i, at := range again {
+		repeated[i] = tokens[at]
+	}
+	for i, fault := range s.DeleteUnchanged(ctx, repeated) {
+		faults[again[i]] = fault
 	}
 	return faults
 }
