@@ -64,6 +64,8 @@ type deletion struct {
 	deleted, would string // the outcomes
 	// revoke, if not nil, revokes each token before it is deleted.
 	revoke func(context.Context, tokenstore.OAuthToken) error
+	// check, if not nil, says why a token could not be revoked, before anybody tries.
+	check func(tokenstore.OAuthToken) error
 
 	store   tokenstore.Store
 	report  changes
@@ -147,11 +149,17 @@ func (d *deletion) look(ctx context.Context, ids []string, user string) error {
 
 func (d *deletion) show(token shownToken) {
 	token.row = d.report.add(change{ID: token.id, User: token.user, Outcome: outcomeNotTried})
+	row := &d.report.Tokens[token.row]
 	if d.report.DryRun {
-		d.report.Tokens[token.row].Outcome = d.would
+		row.Outcome = d.would
 	}
 	if token.damaged != nil {
-		d.report.Tokens[token.row].Reason = token.damaged.Error()
+		row.Reason = token.damaged.Error()
+	}
+	if d.report.DryRun && d.revoke != nil {
+		if reason := d.unrevokable(token); reason != "" {
+			row.Outcome, row.Reason = outcomeFailed, reason
+		}
 	}
 	d.shown = append(d.shown, token)
 }
@@ -232,11 +240,25 @@ func (d *deletion) finish(ctx context.Context) error {
 	return nil
 }
 
+// unrevokable says why a token cannot be revoked, if that is known beforehand.
+func (d *deletion) unrevokable(token shownToken) string {
+	if token.damaged != nil {
+		return "it cannot be read, and so not be revoked; delete it, and revoke it at the provider"
+	}
+	if d.check == nil {
+		return ""
+	}
+	if err := d.check(token.noted.OAuthToken); err != nil {
+		return "not revoked, and still stored: " + err.Error()
+	}
+	return ""
+}
+
 // deleteOne deletes a token if it is still what was shown, and returns what became of it.
 func (d *deletion) deleteOne(ctx context.Context, token shownToken) (outcome, reason string) {
 	if d.revoke != nil {
-		if token.damaged != nil {
-			return outcomeFailed, "it cannot be read, and so not be revoked; delete it, and revoke it at the provider"
+		if reason := d.unrevokable(token); reason != "" {
+			return outcomeFailed, reason
 		}
 		switch err := d.revoke(ctx, token.noted.OAuthToken); {
 		case err != nil && ctx.Err() != nil:

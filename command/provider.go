@@ -204,6 +204,12 @@ and 3 if one was not there.`,
 			}
 			if d.revoke == nil {
 				d.revoke = zoho.Logout{DataCenter: where, HTTP: c.HTTP}.Revoke
+				d.check = func(t tokenstore.OAuthToken) error {
+					if t.RefreshToken == "" && t.AccessToken == "" {
+						return nil // There is nothing to revoke.
+					}
+					return hasDataCenter(t, where)
+				}
 			}
 			return d.start(verb, args, user, &ask)
 		},
