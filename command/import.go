@@ -157,7 +157,8 @@ func importInto(command *cobra.Command, options importer.Options, file io.Writer
 func withDestination(ctx context.Context, to string, dryRun bool, do func(tokenstore.OpenStore) error) error {
 	if !dryRun {
 		err := withStore(ctx, to, do)
-		if absent, ok := err.(*absentError); ok {
+		var absent *absentError
+		if errors.As(err, &absent) {
 			return absent.err // The folder is missing, in which the file would be made.
 		}
 		return err
