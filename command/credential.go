@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
+	"runtime"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -102,8 +104,23 @@ func readHidden(ctx context.Context, name string, fd int, prompt io.Writer) (str
 	}()
 	return within(ctx, func() (string, error) {
 		line, err := term.ReadPassword(fd) // It makes lines and interrupts work again.
+		if err == nil && len(line) >= longestLine() {
+			err = &usageError{fmt.Errorf("a terminal keeps %d bytes of a line, and drops what follows; redirect a file that holds it", longestLine())}
+		}
 		return string(line), err
 	})
+}
+
+// longestLine returns how much of a line a terminal keeps, without its end: more is dropped
+// without a word.
+func longestLine() int {
+	switch runtime.GOOS {
+	case "linux":
+		return 4095
+	case "windows":
+		return math.MaxInt // No such limit of its console is known.
+	}
+	return 1023 // MAX_CANON of macOS and the BSDs
 }
 
 // within returns when the context ends, which a read of standard input does not.

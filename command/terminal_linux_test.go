@@ -136,6 +136,22 @@ func TestDeleteAsksOnATerminal(t *testing.T) {
 	holds(t, store, "2")
 }
 
+// TestATerminalCutsNothing: the kernel keeps 4095 bytes of a line, and drops the rest without a
+// word.
+func TestATerminalCutsNothing(t *testing.T) {
+	at, store := kept(t, nil, numbered("1")...)
+	for length, want := range map[int]int{4094: exitOK, 4095: exitUsage, 6000: exitUsage} {
+		s := newScreen(t)
+		code, out := s.run([]string{"set", at, "1", "access_token"}, [2]string{"access_token: ", strings.Repeat("a", length)})
+		if code != want || want != exitOK && !s.waitFor("redirect a file that holds it") {
+			t.Errorf("%d bytes: exit code %d, want %d\n%s%s", length, code, want, out, s.text())
+		}
+		if got := len(token(t, store, "1").AccessToken); want == exitOK && got != length || got > 4094 {
+			t.Errorf("%d bytes: %d are stored", length, got)
+		}
+	}
+}
+
 // TestDeleteAllWantsTheNumberTyped on a terminal.
 func TestDeleteAllWantsTheNumberTyped(t *testing.T) {
 	at, store := kept(t, nil, numbered("1", "2")...)
