@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -179,6 +181,35 @@ func TestMetadataServiceThatRefuses(t *testing.T) {
 		if !errors.Is(err, driver.ErrDenied) || !strings.Contains(err.Error(), "no credentials") || !strings.Contains(err.Error(), "configure") || strings.Contains(err.Error(), "hush") {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestAStoreOfAURLWritesNoLog: the SDK's own would go to standard error, where a program that
+// asks the command for JSON expects nothing else.
+func TestAStoreOfAURLWritesNoLog(t *testing.T) {
+	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"} {
+		t.Setenv(name, "")
+	}
+	t.Setenv("AWS_CONFIG_FILE", t.TempDir()+"/none")
+	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", t.TempDir()+"/none")
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "hush", http.StatusForbidden) }))
+	defer server.Close()
+	t.Setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", server.URL)
+	log, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func(before *os.File) { os.Stderr = before; _ = log.Close() }(os.Stderr)
+	os.Stderr = log
+	store, err := tokenstore.Open(t.Context(), "awssm://crm?region=eu-central-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.FindTokenByID(t.Context(), "1"); !errors.Is(err, tokenstore.ErrDenied) {
+		t.Error(err)
+	}
+	if text, err := os.ReadFile(log.Name()); err != nil || len(text) > 0 {
+		t.Errorf("standard error has %q, %v", text, err)
 	}
 }
 

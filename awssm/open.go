@@ -16,6 +16,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/smithy-go/logging"
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/secretstore"
@@ -95,7 +96,10 @@ const urlTimeout = 30 * time.Second
 func urlClient(ctx context.Context, query url.Values) (*secretsmanager.Client, error) {
 	// Without a timeout, a server that accepts and never answers would be waited for
 	// without an end.
-	load := []func(*config.LoadOptions) error{config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(urlTimeout))}
+	load := []func(*config.LoadOptions) error{
+		config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(urlTimeout)),
+		config.WithLogger(logging.Nop{}), // The SDK's own writes to standard error; what matters is in the errors.
+	}
 	if region := query.Get("region"); region != "" {
 		load = append(load, config.WithRegion(region))
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"strings"
 
 	"example.com/tokenstore"
 	"github.com/spf13/cobra"
@@ -37,6 +38,30 @@ schemes of the stores that it opens.`,
 				}
 			}
 			return err
+		},
+	}
+}
+
+// helpCommand is cobra's, but for a verb that does not exist: that is an error.
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [VERB]",
+		Short: "Help about any verb",
+		ValidArgsFunction: func(help *cobra.Command, args []string, typed string) (verbs []cobra.Completion, _ cobra.ShellCompDirective) {
+			for _, verb := range help.Root().Commands() {
+				if len(args) == 0 && verb.IsAvailableCommand() && strings.HasPrefix(verb.Name(), typed) {
+					verbs = append(verbs, cobra.CompletionWithDesc(verb.Name(), verb.Short))
+				}
+			}
+			return verbs, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(help *cobra.Command, args []string) error {
+			verb, rest, err := help.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return noArgs(help.Root(), args)
+			}
+			verb.InitDefaultHelpFlag()
+			return verb.Help()
 		},
 	}
 }

@@ -29,6 +29,28 @@ func exactArgs(names ...string) cobra.PositionalArgs {
 	}
 }
 
+// nothingEmpty rejects an argument and a value of a flag that is empty, before it checks them
+// otherwise: a script has not set a variable, and its --user must not select all users.
+func nothingEmpty(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(verb *cobra.Command, args []string) error {
+		var err error
+		verb.Flags().Visit(func(f *pflag.Flag) {
+			if f.Value.Type() == "string" && f.Value.String() == "" {
+				err = &usageError{fmt.Errorf("the value of --%s is empty; give one, or leave the flag out", f.Name)}
+			}
+		})
+		for i, arg := range args {
+			if arg == "" && err == nil {
+				err = &usageError{fmt.Errorf("argument %d is empty", i+1)}
+			}
+		}
+		if err != nil {
+			return err
+		}
+		return check(verb, args)
+	}
+}
+
 // noArgs rejects an unknown command and lists the known ones.
 func noArgs(root *cobra.Command, args []string) error {
 	if len(args) == 0 {

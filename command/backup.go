@@ -97,6 +97,9 @@ func (standardOutput) Discard()         {}
 func newBackupFile(verb *cobra.Command, name string, force bool) (backupFile, error) {
 	if name != standardStream {
 		file, err := backup.Create(name, force)
+		if errors.Is(err, backup.ErrExists) {
+			return nil, &usageError{fmt.Errorf("create FILE: %w", err)}
+		}
 		if err != nil {
 			return nil, fmt.Errorf("create FILE: %w", err)
 		}
@@ -233,7 +236,7 @@ func (b *backingUp) print(to backupFile) error {
 		text += "not encrypted: whoever can read the file has every credential"
 	}
 	if n := len(b.report.Unreadable); n > 0 {
-		text += fmt.Sprintf("\n%s could not be read and not be backed up:\n", count(n, "token")) + printableLines(b.report.Unreadable)
+		text += fmt.Sprintf("\nwithout %s, which could not be read:\n", count(n, "token")) + printableLines(b.report.Unreadable)
 	}
 	_, err := io.WriteString(w, strings.TrimSpace(text)+"\n")
 	return err

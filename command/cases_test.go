@@ -111,7 +111,7 @@ var cases = []struct {
 		holds: []string{"ana@zylker.example 1000.r-billing 1000.CLIENT-BILLING 1763990000000 https://billing.zylker.example/cb "}},
 	{files: []string{"51-sdk2-one-user-two-clients.txt"}, flags: []string{"--client", "1000.CLIENT-CRM"}, code: exitOK, says: []string{"1 row: 1 created", "1 row of other clients not imported"},
 		holds: []string{"ana@zylker.example 1000.r-crm 1000.CLIENT-CRM 1763900000000 https://crm.zylker.example/cb "}},
-	{files: []string{"51-sdk2-one-user-two-clients.txt"}, flags: []string{"--client", "1000.CLIENT"}, code: exitUsage, says: []string{"no row of the source has this client ID"}},
+	{files: []string{"51-sdk2-one-user-two-clients.txt"}, flags: []string{"--client", "1000.CLIENT"}, code: exitNotFound, says: []string{"no row of the source has this client ID"}},
 }
 
 // TestCases imports each case: what it says, what the destination holds, that every

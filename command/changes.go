@@ -77,6 +77,15 @@ func (r *changes) print(verb *cobra.Command) error {
 	return err
 }
 
+// finish prints the report of a verb that ended with err, and returns the error of the verb: what
+// ended it, or else the worst of the outcomes.
+func (r *changes) finish(verb *cobra.Command, err error) error {
+	if e := errors.Join(err, r.print(verb)); e != nil {
+		return e
+	}
+	return r.end()
+}
+
 // end returns the error of a verb that went through all tokens: the worst of the outcomes.
 func (r *changes) end() error {
 	has := map[string]bool{}

@@ -39,7 +39,7 @@ import (
 // The exit codes.
 const (
 	exitOK         = 0 // success
-	exitFault      = 1 // a store or the provider failed
+	exitFault      = 1 // a store, the provider or a file failed, or a person stopped it
 	exitUsage      = 2 // invalid arguments
 	exitNotFound   = 3 // there is no such token, or no store
 	exitIncomplete = 4 // done, but the report names something for a person to decide
@@ -77,9 +77,10 @@ func (c Command) Main() int {
 	return c.Run(ctx, os.Args[1:])
 }
 
-// Run runs the command and returns its exit code: 0 success; 1 a store or the provider
-// failed; 2 invalid arguments; 3 there is no such token, or no store; 4 done, but the
-// report names something for a person to decide. It may be called more than once.
+// Run runs the command and returns its exit code: 0 success; 1 a store, the provider or a
+// file failed, or somebody interrupted the command or did not confirm; 2 invalid arguments;
+// 3 there is no such token, or no store; 4 done, but the report names something for a person
+// to decide. It may be called more than once.
 func (c Command) Run(ctx context.Context, args []string) int {
 	c = c.withDefaults()
 	root := c.root()
@@ -87,12 +88,12 @@ func (c Command) Run(ctx context.Context, args []string) int {
 	root.SetIn(c.Stdin)
 	root.SetOut(c.Stdout)
 	root.SetErr(c.Stderr)
-	err := root.ExecuteContext(c.withPrompt(ctx))
-	code := exitCode(err)
-	var quiet *incompleteError
-	if err == nil || errors.As(err, &quiet) {
-		return code
+	all := root.ExecuteContext(c.withPrompt(ctx))
+	err := beyondIncomplete(all)
+	if err == nil {
+		return exitCode(all)
 	}
+	code := exitCode(err)
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		err = &interruptedError{err}
 	}
@@ -140,6 +141,22 @@ type incompleteError struct{}
 
 func (*incompleteError) Error() string { return "incomplete" }
 
+// beyondIncomplete returns what an error says beside that a report names something to decide:
+// that is told, and its exit code counts.
+func beyondIncomplete(err error) error {
+	var incomplete *incompleteError
+	if !errors.As(err, &incomplete) {
+		return err
+	}
+	var rest []error
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range joined.Unwrap() {
+			rest = append(rest, beyondIncomplete(e))
+		}
+	}
+	return errors.Join(rest...)
+}
+
 // interruptedError is the error of a command that was interrupted. What was done before
 // is in its report.
 type interruptedError struct{ err error }
@@ -157,6 +174,7 @@ func exitCode(err error) int {
 	var usage *usageError
 	var incomplete *incompleteError
 	var nothing *nothingError
+	var absent *absentError
 	switch {
 	case err == nil:
 		return exitOK
@@ -164,7 +182,7 @@ func exitCode(err error) int {
 		return exitIncomplete
 	case errors.As(err, &usage), errors.Is(err, tokenstore.ErrInvalidArgument):
 		return exitUsage
-	case errors.Is(err, tokenstore.ErrNotFound), errors.As(err, &nothing):
+	case errors.Is(err, tokenstore.ErrNotFound), errors.As(err, &nothing), errors.As(err, &absent):
 		return exitNotFound
 	}
 	return exitFault

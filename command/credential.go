@@ -3,13 +3,16 @@
 package command
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
+	"runtime"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 )
@@ -17,26 +20,74 @@ import (
 // maxCredential bounds what is read from standard input.
 const maxCredential = 64 << 10
 
-// readCredential reads one line. At a terminal it prompts for it by name and does not
-// echo it.
+// readCredential reads one line: at a terminal behind a prompt with its name, without echo;
+// elsewhere the only line of standard input. Half a credential is an error: it is another
+// credential, which nobody has.
 func readCredential(ctx context.Context, name string, stdin io.Reader, stderr io.Writer) (string, error) {
 	var line string
 	var err error
 	if fd, ok := terminal(stdin); ok {
-		line, err = readHidden(ctx, name, fd, stderr)
+		if line, err = readHidden(ctx, name, fd, stderr); err != nil {
+			err = fmt.Errorf("read standard input: %w", err)
+		}
 	} else {
-		line, err = within(ctx, func() (string, error) {
-			return bufio.NewReader(io.LimitReader(stdin, maxCredential)).ReadString('\n')
-		})
+		var data []byte
+		if data, err = readInput(ctx, stdin, "the "+name); err == nil {
+			line, err = onlyLine(data, name)
+		}
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
-		return "", fmt.Errorf("read standard input: %w", err)
+		return "", err
 	}
 	credential := strings.TrimRight(line, "\r\n")
 	if credential == "" {
 		return "", &usageError{errors.New("standard input is empty; type the " + name + ", or redirect a file that holds it")}
 	}
 	return credential, nil
+}
+
+// readInput reads all of standard input, of which what is the name.
+func readInput(ctx context.Context, stdin io.Reader, what string) ([]byte, error) {
+	text, err := within(ctx, func() (string, error) {
+		data, err := io.ReadAll(io.LimitReader(stdin, maxCredential+1))
+		return string(data), err
+	})
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("read standard input: %w", err)
+	case len(text) > maxCredential:
+		return nil, &usageError{fmt.Errorf("standard input has more than %d bytes; %s has fewer", maxCredential, what)}
+	case !utf8.ValidString(text):
+		return nil, &usageError{errors.New("standard input is not valid UTF-8; save the file as UTF-8")}
+	case strings.HasPrefix(text, byteOrderMark):
+		return nil, &usageError{errors.New("standard input begins with a byte order mark; save the file as UTF-8 without one")}
+	}
+	return []byte(text), nil
+}
+
+const byteOrderMark = "\ufeff"
+
+// onlyLine returns the first line, if there is no other.
+func onlyLine(data []byte, name string) (string, error) {
+	line, rest, _ := strings.Cut(string(data), "\n")
+	switch {
+	case strings.TrimSpace(rest) == "":
+		return line, nil
+	case strings.TrimSpace(line) == "":
+		return "", &usageError{fmt.Errorf("the first line of standard input is empty; the %s must be its only line", name)}
+	}
+	return "", &usageError{fmt.Errorf("standard input goes on after the first line; the %s must be its only line: join it if it was wrapped", name)}
+}
+
+// slip returns what is wrong with a value that somebody has typed or pasted, or nil.
+func slip(value string) error {
+	switch {
+	case strings.TrimSpace(value) != value:
+		return errors.New("begins or ends with white space; remove it")
+	case strings.ContainsFunc(value, unicode.IsControl), strings.Contains(value, byteOrderMark):
+		return errors.New("has a character that cannot be printed; remove it")
+	}
+	return nil
 }
 
 // readHidden reads a line from a terminal without echo. The echo is off before the prompt
@@ -53,8 +104,23 @@ func readHidden(ctx context.Context, name string, fd int, prompt io.Writer) (str
 	}()
 	return within(ctx, func() (string, error) {
 		line, err := term.ReadPassword(fd) // It makes lines and interrupts work again.
+		if err == nil && len(line) >= longestLine() {
+			err = &usageError{fmt.Errorf("a terminal keeps %d bytes of a line, and drops what follows; redirect a file that holds it", longestLine())}
+		}
 		return string(line), err
 	})
+}
+
+// longestLine returns how much of a line a terminal keeps, without its end: more is dropped
+// without a word.
+func longestLine() int {
+	switch runtime.GOOS {
+	case "linux":
+		return 4095
+	case "windows":
+		return math.MaxInt // No such limit of its console is known.
+	}
+	return 1023 // MAX_CANON of macOS and the BSDs
 }
 
 // within returns when the context ends, which a read of standard input does not.

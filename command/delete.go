@@ -3,6 +3,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -63,6 +64,8 @@ type deletion struct {
 	deleted, would string // the outcomes
 	// revoke, if not nil, revokes each token before it is deleted.
 	revoke func(context.Context, tokenstore.OAuthToken) error
+	// check, if not nil, says why a token could not be revoked, before anybody tries.
+	check func(tokenstore.OAuthToken) error
 
 	store   tokenstore.Store
 	report  changes
@@ -106,13 +109,7 @@ func (d *deletion) run(verb *cobra.Command, url string, ids []string, user strin
 		}
 		err = d.deleteAll(ctx, user)
 	}
-	if e := d.report.print(verb); e != nil {
-		return errors.Join(err, e)
-	}
-	if err != nil {
-		return err
-	}
-	return d.report.end()
+	return d.report.finish(verb, err)
 }
 
 // look reads the tokens, and makes a row of the report for each.
@@ -152,11 +149,17 @@ func (d *deletion) look(ctx context.Context, ids []string, user string) error {
 
 func (d *deletion) show(token shownToken) {
 	token.row = d.report.add(change{ID: token.id, User: token.user, Outcome: outcomeNotTried})
+	row := &d.report.Tokens[token.row]
 	if d.report.DryRun {
-		d.report.Tokens[token.row].Outcome = d.would
+		row.Outcome = d.would
 	}
 	if token.damaged != nil {
-		d.report.Tokens[token.row].Reason = token.damaged.Error()
+		row.Reason = token.damaged.Error()
+	}
+	if d.report.DryRun && d.revoke != nil {
+		if reason := d.unrevokable(token); reason != "" {
+			row.Outcome, row.Reason = outcomeFailed, reason
+		}
 	}
 	d.shown = append(d.shown, token)
 }
@@ -177,7 +180,20 @@ func (d *deletion) confirm(verb *cobra.Command, ask *consent) error {
 	if err := p.end(); err != nil {
 		return err
 	}
-	return ask.ask(verb, fmt.Sprintf("%s %s? This cannot be undone.", d.question, count(len(d.shown), "token")))
+	consequence := howBack(len(d.shown))
+	if d.revoke != nil {
+		consequence = "This cannot be undone."
+	}
+	return ask.ask(verb, fmt.Sprintf("%s %s? %s", d.question, count(len(d.shown), "token"), consequence))
+}
+
+// howBack says what brings n deleted tokens back. Whether the service keeps them, a store does
+// not know beforehand.
+func howBack(n int) string {
+	if n == 1 {
+		return "Only a backup brings it back, or undelete where the service keeps it."
+	}
+	return "Only a backup brings them back, or undelete where the service keeps them."
 }
 
 // deleteAll deletes what was shown, and what other tokens of the user there are.
@@ -224,20 +240,49 @@ func (d *deletion) finish(ctx context.Context) error {
 	return nil
 }
 
+// unrevokable says why a token cannot be revoked, if that is known beforehand.
+func (d *deletion) unrevokable(token shownToken) string {
+	if token.damaged != nil {
+		return "it cannot be read, and so not be revoked; delete it, and revoke it at the provider"
+	}
+	if d.check == nil {
+		return ""
+	}
+	if err := d.check(token.noted.OAuthToken); err != nil {
+		return "not revoked, and still stored: " + err.Error()
+	}
+	return ""
+}
+
 // deleteOne deletes a token if it is still what was shown, and returns what became of it.
 func (d *deletion) deleteOne(ctx context.Context, token shownToken) (outcome, reason string) {
 	if d.revoke != nil {
-		if token.damaged != nil {
-			return outcomeFailed, "it cannot be read, and so not be revoked; delete it, and revoke it at the provider"
+		if reason := d.unrevokable(token); reason != "" {
+			return outcomeFailed, reason
 		}
-		if err := d.revoke(ctx, token.noted.OAuthToken); err != nil {
+		switch err := d.revoke(ctx, token.noted.OAuthToken); {
+		case err != nil && ctx.Err() != nil:
+			return outcomeFailed, "interrupted, and whether it was revoked is not known; it is still stored: run the command again"
+		case err != nil:
 			return outcomeFailed, "not revoked, and still stored: " + err.Error()
 		}
 	}
+	var err error
 	if token.damaged != nil {
-		return d.outcome(d.store.DeleteToken(ctx, token.id))
+		err = d.store.DeleteToken(ctx, token.id)
+	} else {
+		err = deleteUnchanged(ctx, d.store, []tokenstore.Noted{token.noted})[0]
 	}
-	return d.outcome(deleteUnchanged(ctx, d.store, []tokenstore.Noted{token.noted})[0])
+	outcome, reason = d.outcome(err)
+	if outcome == outcomeFailed && ctx.Err() != nil {
+		after, cancel := afterwards(ctx)
+		defer cancel()
+		outcome, reason = deletedOrNot(after, d.store, token.id, d.deleted)
+	}
+	if d.revoke != nil && (outcome == outcomeFailed || outcome == outcomeNotTried) {
+		outcome, reason = outcomeFailed, "revoked; "+cmp.Or(reason, "still stored: run the command again")
+	}
+	return outcome, reason
 }
 
 // outcome returns the outcome of a deletion.

@@ -112,7 +112,7 @@ func TestDeleteAUser(t *testing.T) {
 func TestDeleteMakesNoFile(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, at := range []string{"sqlite:none.db", "file:none.txt"} {
-		if code, _, errs := try(t, "", "delete", at, "1", "--yes"); code != exitUsage || !strings.Contains(errs, "no such file") {
+		if code, _, errs := try(t, "", "delete", at, "1", "--yes"); code != exitNotFound || !strings.Contains(errs, "no such file") {
 			t.Errorf("%s: exit code %d\n%s", at, code, errs)
 		}
 	}
@@ -210,10 +210,53 @@ func TestDeleteSaysWhatWasDone(t *testing.T) {
 	}, numbered("1", "2", "3")...)
 	var stdout, stderr bytes.Buffer
 	code = run(ctx, []string{"delete", at, "1", "2", "3", "--yes"}, strings.NewReader(""), &stdout, &stderr)
-	if code != exitFault || !strings.Contains(stdout.String(), "3 tokens: 1 deleted, 1 failed, 1 not tried") || !strings.Contains(stderr.String(), "interrupted") {
+	if code != exitFault || !strings.Contains(stdout.String(), "3 tokens: 1 deleted, 2 not tried") || !strings.Contains(stderr.String(), "interrupted") {
 		t.Errorf("interrupted: exit code %d\n%s%s", code, stdout.String(), stderr.String())
 	}
 	holds(t, store, "2", "3")
+}
+
+// TestDeleteLooksWhatItHasDone when it is interrupted before the reply to a deletion came.
+func TestDeleteLooksWhatItHasDone(t *testing.T) {
+	for verb, says := range map[string]string{"delete": "2 tokens: 1 deleted, 1 not tried", "revoke": "2 tokens: 1 revoked and deleted, 1 not tried"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		var store *secretstore.Store
+		at, store := kept(t, func(s *secretstore.Store) tokenstore.OpenStore {
+			return &meddler{Store: s, beforeDelete: func(id string) error {
+				cancel()
+				return errors.Join(store.DeleteToken(t.Context(), id), context.Canceled)
+			}}
+		}, numbered("1", "2")...)
+		var out, errs bytes.Buffer
+		c := Command{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs, Revoke: func(context.Context, tokenstore.OAuthToken) error { return nil }}
+		if code := c.Run(ctx, []string{verb, at, "1", "2", "--yes"}); code != exitFault || !strings.Contains(out.String(), says) || !strings.Contains(errs.String(), "interrupted") {
+			t.Errorf("%s: exit code %d\n%s%s", verb, code, out.String(), errs.String())
+		}
+		holds(t, store, "2")
+	}
+}
+
+// TestRevokeSaysWhatIsRevoked: that the provider has ended a token which is still stored, and
+// that nobody knows whether it has.
+func TestRevokeSaysWhatIsRevoked(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	at, store := kept(t, func(s *secretstore.Store) tokenstore.OpenStore {
+		return &meddler{Store: s, beforeDelete: func(string) error { return &tokenstore.Error{Op: "delete token", Kind: tokenstore.ErrDenied} }}
+	}, numbered("1", "2")...)
+	var out, errs bytes.Buffer
+	c := Command{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs, Revoke: func(_ context.Context, token tokenstore.OAuthToken) error {
+		if token.ID == "2" {
+			cancel()
+		}
+		return ctx.Err()
+	}}
+	code := c.Run(ctx, []string{"revoke", at, "1", "2", "--yes"})
+	for _, says := range []string{"revoked; delete token: denied", "interrupted, and whether it was revoked is not known"} {
+		if code != exitFault || !strings.Contains(out.String(), says) {
+			t.Errorf("exit code %d, want %q\n%s%s", code, says, out.String(), errs.String())
+		}
+	}
+	holds(t, store, "1", "2")
 }
 
 // TestDeleteOfADamagedToken: what cannot be read is named with its fault, and can be deleted.

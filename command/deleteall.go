@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/internal/importer"
@@ -96,7 +95,7 @@ func (d *clearing) run(verb *cobra.Command, ask *consent) error {
 		err = d.clear(ctx)
 		d.meter.clear()
 	}
-	return errors.Join(d.report.print(verb), err, d.report.end())
+	return d.report.finish(verb, err)
 }
 
 // count makes a row of the report for each token, and remembers what it looked like.
@@ -134,7 +133,7 @@ func (d *clearing) confirm(verb *cobra.Command, ask *consent) error {
 		return nil
 	}
 	number := fmt.Sprint(len(d.tokens))
-	question := fmt.Sprintf("Delete all %s of %s? This cannot be undone. Type the number of tokens to go on: ", count(len(d.tokens), "token"), d.url)
+	question := fmt.Sprintf("Delete all %s of %s? %s Type the number of tokens to go on: ", count(len(d.tokens), "token"), d.url, howBack(len(d.tokens)))
 	answer, err := askLine(verb.Context(), verb.InOrStdin(), verb.ErrOrStderr(), question)
 	switch {
 	case err != nil:
@@ -199,29 +198,15 @@ func (d *clearing) deleteSome(ctx context.Context, some []tokenstore.Noted) erro
 	}
 	how := deletion{deleted: "deleted"}
 	faults := deleteUnchanged(ctx, d.store, some)
-	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTime)
+	after, cancel := afterwards(ctx)
 	defer cancel()
 	for i, err := range faults {
 		row := &d.report.Tokens[d.tokens[some[i].ID].row]
 		if row.Outcome, row.Reason = how.outcome(err); ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-			row.Outcome, row.Reason = d.interrupted(after, some[i].ID)
+			row.Outcome, row.Reason = deletedOrNot(after, d.store, some[i].ID, how.deleted)
 		}
 	}
 	d.done += len(some)
 	d.meter.progress(importer.Stage("deleting"), d.done, len(d.tokens))
 	return ctx.Err()
-}
-
-// lookTime is how long a verb that was interrupted looks what it has done.
-const lookTime = 5 * time.Second
-
-// interrupted returns what became of a token whose deletion was interrupted.
-func (d *clearing) interrupted(ctx context.Context, id string) (outcome, reason string) {
-	switch _, err := d.store.FindTokenByID(ctx, id); {
-	case errors.Is(err, tokenstore.ErrNotFound):
-		return "deleted", ""
-	case err != nil:
-		return outcomeFailed, "interrupted, and whether it was deleted is not known: " + err.Error()
-	}
-	return outcomeNotTried, ""
 }

@@ -158,3 +158,36 @@ func TestDeleteAllSaysWhatWasDone(t *testing.T) {
 		}
 	}
 }
+
+// TestAFaultIsToldBesideWhatIsToDecide: that a token was left alone does not hide that the verb
+// was interrupted, or failed.
+func TestAFaultIsToldBesideWhatIsToDecide(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var store *secretstore.Store
+	at, store := kept(t, func(s *secretstore.Store) tokenstore.OpenStore {
+		return &stages{Store: s, secondly: func() {
+			if _, err := store.SaveToken(t.Context(), numbered("9")[0]); err != nil {
+				t.Error(err)
+			}
+		}, beforeDelete: cancel}
+	}, numbered("1", "2")...)
+	var out, errs bytes.Buffer
+	code := run(ctx, []string{"delete-all", at, "--yes"}, strings.NewReader(""), &out, &errs)
+	if code != exitFault || !strings.Contains(out.String(), "left alone") || !strings.Contains(errs.String(), "interrupted") {
+		t.Errorf("exit code %d\n%s%s", code, out.String(), errs.String())
+	}
+	fault := errors.New("the store failed")
+	for _, c := range []struct {
+		err  error
+		rest error
+	}{
+		{&incompleteError{}, nil},
+		{errors.Join(&incompleteError{}, nil), nil},
+		{errors.Join(errors.Join(&incompleteError{}, fault), nil), fault},
+		{fault, fault},
+	} {
+		if rest := beyondIncomplete(c.err); (rest == nil) != (c.rest == nil) || !errors.Is(rest, c.rest) {
+			t.Errorf("beyond %v there is %v", c.err, rest)
+		}
+	}
+}

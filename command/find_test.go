@@ -59,3 +59,20 @@ func TestFindByMail(t *testing.T) {
 		}
 	}
 }
+
+// TestFindTakesNoHalfCredential: the part of a credential that fits, or its first line, is
+// another one, which nobody has; that must not look like an answer.
+func TestFindTakesNoHalfCredential(t *testing.T) {
+	at, _ := kept(t, nil, numbered("1")...)
+	for stdin, says := range map[string]string{
+		strings.Repeat("fake-refresh", 6000): "more than 65536 bytes; the token has fewer",
+		"fake-refresh\nfake-refresh\n":       "goes on after the first line",
+	} {
+		if code, out, errs := try(t, stdin, "find", at, "--refresh-token-stdin"); code != exitUsage || !strings.Contains(errs, says) {
+			t.Errorf("exit code %d, want %d and %q\n%s%s", code, exitUsage, says, out, errs)
+		}
+	}
+	if code, _, errs := try(t, "fake-refresh1\r\n\n \n", "find", at, "--refresh-token-stdin"); code != exitOK {
+		t.Errorf("exit code %d\n%s", code, errs)
+	}
+}

@@ -156,7 +156,12 @@ func importInto(command *cobra.Command, options importer.Options, file io.Writer
 // that does not exist yet counts as empty.
 func withDestination(ctx context.Context, to string, dryRun bool, do func(tokenstore.OpenStore) error) error {
 	if !dryRun {
-		return withStore(ctx, to, do)
+		err := withStore(ctx, to, do)
+		var absent *absentError
+		if errors.As(err, &absent) {
+			return absent.err // The folder is missing, in which the file would be made.
+		}
+		return err
 	}
 	err := withStore(ctx, readOnly(to), do)
 	if errors.Is(err, fs.ErrNotExist) {

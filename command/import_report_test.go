@@ -18,7 +18,7 @@ import (
 func TestImportOfSomeUsers(t *testing.T) {
 	from := "file:" + fixture(t, pythonFile)
 	to := "sqlite:" + filepath.Join(t.TempDir(), "tokens.db")
-	if code, _, errs := try(t, "", "import", from, "--to", to, "--user", "*@nowhere:*"); code != exitUsage || !strings.Contains(errs, "has a user that is selected") {
+	if code, _, errs := try(t, "", "import", from, "--to", to, "--user", "*@nowhere:*"); code != exitNotFound || !strings.Contains(errs, "has a user that is selected") {
 		t.Errorf("exit code %d\n%s", code, errs)
 	}
 	code, out, errs := try(t, "", "copy", from, "--to", to, "--user", "*@zylker.com:*")

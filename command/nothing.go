@@ -6,6 +6,7 @@ package command
 import (
 	"context"
 	"errors"
+	"io/fs"
 
 	"example.com/tokenstore"
 )
@@ -18,6 +19,15 @@ func (e *nothingError) Error() string {
 	return "nothing of a store is at " + printable(e.url) +
 		"; check the URL, and what the environment adds to it, such as an address, a region or a namespace"
 }
+
+// absentError is the error of a file or a table that is not there: nothing of a store is at that
+// URL, either. What was opened knows best how to say it.
+type absentError struct{ err error }
+
+func (e *absentError) Error() string { return e.err.Error() }
+
+// Is reports that it is fs.ErrNotExist, and not an invalid argument as the err is.
+func (e *absentError) Is(target error) bool { return target == fs.ErrNotExist }
 
 // ifNothing returns a nothingError if nothing of a store is where this one looks. A fault
 // is left to the verb, which meets it too.

@@ -80,10 +80,14 @@ func TestAFileThatIsNotThereIsNamed(t *testing.T) {
 	}
 	for store, says := range map[string]string{"file:none.txt": "no such file", "sqlite:none.db": "no such file", "sqlite:empty.db": "no table oauthtoken"} {
 		for _, args := range [][]string{{"list", store}, {"find", store, "--user", "u"}, {"check", store}, {"import", store, "--to", "memory:"}} {
-			if code, out, errs := try(t, "", args...); code != exitUsage || out != "" || !strings.Contains(errs, says) {
-				t.Errorf("%v: exit code %d, want %d and %q\n%s%s", args, code, exitUsage, says, out, errs)
+			if code, out, errs := try(t, "", args...); code != exitNotFound || out != "" || !strings.Contains(errs, says) {
+				t.Errorf("%v: exit code %d, want %d and %q\n%s%s", args, code, exitNotFound, says, out, errs)
 			}
 		}
+	}
+	// A destination is another thing: it is made.
+	if code, _, errs := try(t, "", "import", used(t), "--to", "sqlite:folder/none.db"); code != exitUsage {
+		t.Errorf("exit code %d\n%s", code, errs)
 	}
 }
 

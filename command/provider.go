@@ -132,13 +132,7 @@ func (r *refreshing) run(verb *cobra.Command, args []string) (err error) {
 			return nothing
 		}
 	}
-	if e := errors.Join(err, r.report.print(verb)); e != nil {
-		return e
-	}
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return r.report.end()
+	return r.report.finish(verb, errors.Join(err, ctx.Err()))
 }
 
 // one refreshes the token of a row, and says in the row what became of it.
@@ -210,6 +204,12 @@ and 3 if one was not there.`,
 			}
 			if d.revoke == nil {
 				d.revoke = zoho.Logout{DataCenter: where, HTTP: c.HTTP}.Revoke
+				d.check = func(t tokenstore.OAuthToken) error {
+					if t.RefreshToken == "" && t.AccessToken == "" {
+						return nil // There is nothing to revoke.
+					}
+					return hasDataCenter(t, where)
+				}
 			}
 			return d.start(verb, args, user, &ask)
 		},

@@ -151,6 +151,23 @@ func TestRevokeThatFailsDeletesNothing(t *testing.T) {
 	holds(t, store)
 }
 
+// TestADryRevokeSaysWhatWouldFail: a token of which nobody knows where it was issued.
+func TestADryRevokeSaysWhatWouldFail(t *testing.T) {
+	accounts, tokens := loggedIn(t)
+	tokens[0].APIDomain = ""
+	at, store := kept(t, nil, tokens...)
+	for _, flag := range []string{"--dry-run", "--yes"} {
+		code, out, errs := withProvider(t, accounts, tokens, "revoke", at, "1", flag)
+		if code != exitFault || !strings.Contains(out, "1 token: 1 failed") || !strings.Contains(out, "not revoked, and still stored") || !strings.Contains(out, "--data-center") {
+			t.Errorf("%s: exit code %d\n%s%s", flag, code, out, errs)
+		}
+	}
+	holds(t, store, "1", "2")
+	if code, out, errs := withProvider(t, accounts, tokens, "revoke", at, "1", "--data-center", "eu", "--dry-run"); code != exitOK {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+}
+
 // TestRevokeLeavesANewLogin: the user logs in again while the old token is revoked.
 func TestRevokeLeavesANewLogin(t *testing.T) {
 	var store *secretstore.Store

@@ -5,6 +5,7 @@ package command
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"example.com/tokenstore"
@@ -57,7 +58,11 @@ exit code is 4 if the token was left alone or changed meanwhile.`,
 			if create {
 				return withDestination(verb.Context(), args[0], p.report.DryRun, do)
 			}
-			return withExisting(verb.Context(), args[0], p.report.DryRun, do)
+			err = withExisting(verb.Context(), args[0], p.report.DryRun, do)
+			if exitCode(err) == exitNotFound {
+				return fmt.Errorf("%w; or pass --create, to make the store there", err)
+			}
+			return err
 		},
 	}
 	flags := verb.Flags()
@@ -104,7 +109,7 @@ func (p *putting) run(verb *cobra.Command, url string, create bool) error {
 		row.Reason, err = err.Error(), nil
 	}
 	p.report.add(row)
-	return errors.Join(p.report.print(verb), err, p.report.end())
+	return p.report.finish(verb, err)
 }
 
 // put stores the token, and says in the row what became of it.

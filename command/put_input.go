@@ -5,13 +5,11 @@ package command
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
 
 	"example.com/tokenstore"
 	"github.com/spf13/cobra"
@@ -22,7 +20,7 @@ func readToken(verb *cobra.Command) (tokenstore.OAuthToken, error) {
 	if _, ok := terminal(verb.InOrStdin()); ok {
 		return tokenstore.OAuthToken{}, &usageError{errors.New("a token is not typed at a terminal, which would show it; redirect a file that only you can read, and remove it afterwards")}
 	}
-	data, err := readInput(verb.Context(), verb.InOrStdin())
+	data, err := readInput(verb.Context(), verb.InOrStdin(), "a token")
 	if err != nil {
 		return tokenstore.OAuthToken{}, err
 	}
@@ -33,21 +31,6 @@ func readToken(verb *cobra.Command) (tokenstore.OAuthToken, error) {
 	return token, nil
 }
 
-// readInput reads what a program or a file has for the command.
-func readInput(ctx context.Context, stdin io.Reader) ([]byte, error) {
-	text, err := within(ctx, func() (string, error) {
-		data, err := io.ReadAll(io.LimitReader(stdin, maxCredential+1))
-		return string(data), err
-	})
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("read standard input: %w", err)
-	case len(text) > maxCredential:
-		return nil, &usageError{fmt.Errorf("standard input has more than %d bytes; a token has less", maxCredential)}
-	}
-	return []byte(text), nil
-}
-
 var errNotOneToken = errors.New("standard input is not one JSON object with the fields of a token, such as " +
 	`{"user_name": "...", "client_id": "...", "client_secret": "...", "refresh_token": "..."}`)
 
@@ -55,9 +38,6 @@ var errNotOneToken = errors.New("standard input is not one JSON object with the 
 // whose values are strings. The expiry may be a number.
 func parseToken(data []byte) (tokenstore.OAuthToken, error) {
 	var t tokenstore.OAuthToken
-	if !utf8.Valid(data) {
-		return t, errors.New("standard input is not valid UTF-8")
-	}
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.UseNumber()
 	if begin, err := decoder.Token(); err != nil || begin != json.Delim('{') {
@@ -115,8 +95,9 @@ func parseField(t *tokenstore.OAuthToken, name string, raw json.RawMessage, numb
 		return fmt.Errorf("%s must be a string", name)
 	case value == "":
 		return fmt.Errorf("%s is empty; leave it out", name)
-	case strings.TrimSpace(value) != value:
-		return fmt.Errorf("%s begins or ends with white space; remove it", name)
+	}
+	if err := slip(value); err != nil {
+		return fmt.Errorf("%s %w", name, err)
 	}
 	if err := set(t, value); err != nil {
 		return fmt.Errorf("%s is not valid: %w", name, err)
@@ -137,5 +118,5 @@ func setterOf(name string, number int) (func(*tokenstore.OAuthToken, string) err
 			return f.set, nil
 		}
 	}
-	return nil, fmt.Errorf("field %d is not a field of a token; the fields are id, user_name, %s", number, settableNames())
+	return nil, fmt.Errorf("field %d is not a field of a token; the fields are id, user_name, %s", number, strings.Join(settableNames(func(field) bool { return true }), ", "))
 }

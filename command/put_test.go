@@ -18,6 +18,16 @@ import (
 const newToken = `{"user_name": "ana@zylker.com:7", "client_id": "CLIENTAAAA", "client_secret": "cs-fake",
 	"refresh_token": "fake-refresh-ana", "access_token": "fake-access-ana", "expiry_time": "1763900000000"}`
 
+// TestPutNamesCreate where nothing is: that is what makes the store.
+func TestPutNamesCreate(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, at := range []string{"memory:", "file:none.txt", "sqlite:none.db"} {
+		if code, _, errs := try(t, `{"access_token": "fake-access"}`, "put", at); code != exitNotFound || !strings.Contains(errs, "pass --create") {
+			t.Errorf("%s: exit code %d\n%s", at, code, errs)
+		}
+	}
+}
+
 // outcomeOf returns the outcome and the remark of a report with one token.
 func outcomeOf(t *testing.T, out string) change {
 	t.Helper()
@@ -110,6 +120,7 @@ func TestPutSaysWhichField(t *testing.T) {
 		`{"access_token": "a", "expiry_time": 3600}`:                     "expiry_time is not valid",
 		`{"access_token": "a", "expiry_time": {}}`:                       "expiry_time must be a string or a number",
 		"{\"access_token\": \"fake-access\xff\"}":                        "not valid UTF-8",
+		`{"access_token": "fake-access\u001b"}`:                          "cannot be printed",
 		`{"user_name": "ana"}`:                                           "a new token needs a refresh, grant or access token",
 		`{"access_token": "` + strings.Repeat("x", maxCredential) + `"}`: "more than",
 	} {

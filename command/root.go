@@ -5,6 +5,7 @@ package command
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"runtime/debug"
 	"strings"
 
@@ -26,9 +27,9 @@ A store is named by a URL:
 No credential is taken from an argument or a URL, and none is shown, except by get --reveal
 to a person at a terminal.
 
-Exit codes: 0 success; 1 a store or the provider failed; 2 invalid arguments; 3 there is no
-such token, or nothing of a store is at that place; 4 done, but the report names something
-for a person to decide.`,
+Exit codes: 0 success; 1 a store, the provider or a file failed, or the command was interrupted
+or not confirmed; 2 invalid arguments; 3 there is no such token, or nothing of a store is at
+that place; 4 done, but the report names something for a person to decide.`,
 		Args:          noArgs,
 		RunE:          func(root *cobra.Command, _ []string) error { return root.Help() },
 		Version:       c.Version,
@@ -48,8 +49,9 @@ for a person to decide.`,
 	root.AddCommand(c.doctorCommand(), policyCommand())
 	root.AddCommand(putCommand(), deleteAllCommand(), undeleteCommand())
 	root.AddCommand(c.versionCommand(), completionCommand())
+	root.SetHelpCommand(helpCommand())
 	for _, verb := range root.Commands() {
-		verb.Example = c.examples(verb.Example)
+		verb.Example, verb.Args = c.examples(verb.Example), nothingEmpty(verb.Args)
 	}
 	return root
 }
@@ -83,7 +85,10 @@ func withStore(ctx context.Context, url string, do func(tokenstore.OpenStore) er
 		return err
 	}
 	store, err := tokenstore.Open(ctx, url)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return &absentError{err}
+	case err != nil:
 		return err
 	}
 	return errors.Join(do(store), store.Close())

@@ -22,14 +22,18 @@ func setCommand() *cobra.Command {
 	verb := &cobra.Command{
 		Use:   "set STORE [ID] FIELD",
 		Short: "Set a field of a token, or of all tokens of a client",
-		Long: `Set replaces one field of the token with an ID: ` + settableNames() + `.
-The value is one line of standard input, or typed at a prompt without echo; it is never an
-argument. A field cannot be emptied, and the user not changed: that is another token.
+		Long: `Set replaces one field of the token with an ID. The value is the only line of standard input,
+or typed at a prompt without echo; it is never an argument. A field cannot be emptied, and the
+user not changed: that is another token. The fields are
 
-With --client, set replaces the field of all tokens of that client, as when its secret was
-rotated: client_id, client_secret, redirect_url or api_domain. It shows how many there are and asks first; where standard input is not a terminal, it
+  ` + strings.Join(settableNames(func(field) bool { return true }), " ") + `
+
+With --client, set replaces a field of all tokens of that client, as when its secret was
+rotated. It shows how many there are and asks first; where standard input is not a terminal, it
 wants --yes. It can be run again, also after an interruption: tokens that have the value are
-left as they are.
+left as they are. The fields are then
+
+  ` + strings.Join(settableNames(func(f field) bool { return f.shared }), " ") + `
 
 A token in which somebody else has changed that very field meanwhile is left alone and
 reported as changed. A new access token drops the expiry of the old one: set expiry_time after
@@ -82,14 +86,14 @@ there is no such token.`,
 	return verb
 }
 
-func settableNames() string {
-	var names []string
+// settableNames returns the names of the fields that set takes, of those that are wanted.
+func settableNames(want func(field) bool) (names []string) {
 	for _, f := range fields {
-		if f.set != nil {
+		if f.set != nil && want(f) {
 			names = append(names, f.name)
 		}
 	}
-	return strings.Join(names, ", ")
+	return names
 }
 
 // The outcomes of a setting.
@@ -114,8 +118,8 @@ func (s *setting) readValue(verb *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if strings.TrimSpace(value) != value {
-		return &usageError{fmt.Errorf("the %s begins or ends with white space; remove it", s.field.name)}
+	if err := slip(value); err != nil {
+		return &usageError{fmt.Errorf("the %s %w", s.field.name, err)}
 	}
 	if err := s.field.set(&s.next, value); err != nil {
 		return &usageError{fmt.Errorf("the %s is not valid: %w", s.field.name, err)}
@@ -150,14 +154,17 @@ func (s *setting) one(ctx context.Context, i int) {
 		case errors.Is(err, tokenstore.ErrNotFound):
 			row.Outcome = outcomeMissing
 			return
+		case ctx.Err() != nil:
+			after, cancel := afterwards(ctx)
+			defer cancel()
+			row.Outcome, row.Reason = s.setOrNot(after, row.ID)
+			return
 		case !tokenstore.Retryable(err) || attempt == fewAttempts:
 			row.Reason = err.Error()
 			return
 		}
 		select {
 		case <-ctx.Done():
-			row.Reason = err.Error()
-			return
 		case <-time.After(pause):
 			pause *= 2
 		}
@@ -243,7 +250,7 @@ func (s *setting) ofClient(verb *cobra.Command, url, client string, ask *consent
 		if nothing := ifNothing(ctx, s.store, url); nothing != nil {
 			return nothing
 		}
-		return &usageError{errors.New("no token of the store has this client ID")}
+		return fmt.Errorf("no token of the store has this client ID; check it, and that it is whole: %w", tokenstore.ErrNotFound)
 	case len(open) > 0:
 		question := fmt.Sprintf("Set the %s of %s of this client?", s.field.name, count(len(open), "token"))
 		if err := ask.ask(verb, question); err != nil {
@@ -279,13 +286,8 @@ func (s *setting) end(verb *cobra.Command, url string, err error) error {
 			return nothing
 		}
 	}
-	if len(s.report.Tokens) > 0 {
-		if e := s.report.print(verb); e != nil {
-			return errors.Join(err, e)
-		}
-	}
-	if err != nil {
+	if len(s.report.Tokens) == 0 {
 		return err
 	}
-	return s.report.end()
+	return s.report.finish(verb, err)
 }

@@ -66,6 +66,11 @@ func TestSetRefuses(t *testing.T) {
 	}{
 		{"", "standard input is empty; type the refresh_token", exitUsage, []string{"1", "refresh_token"}},
 		{" fake-refresh", "white space", exitUsage, []string{"1", "refresh_token"}},
+		{strings.Repeat("fake-refresh", 6000), "more than 65536 bytes; the refresh_token has fewer", exitUsage, []string{"1", "refresh_token"}},
+		{"fake-refresh-begins\nand goes on\n", "goes on after the first line", exitUsage, []string{"1", "refresh_token"}},
+		{"\n\nfake-refresh\n", "first line of standard input is empty", exitUsage, []string{"1", "refresh_token"}},
+		{"\ufefffake-refresh\n", "byte order mark", exitUsage, []string{"1", "refresh_token"}},
+		{"fake-refresh\x1b[D\n", "cannot be printed", exitUsage, []string{"1", "refresh_token"}},
 		{"soon", "the expiry_time is not valid", exitUsage, []string{"1", "expiry_time"}},
 		{"fake-refresh", "token not found", exitNotFound, []string{"7", "refresh_token"}},
 		{"fake-refresh", "unknown field", exitUsage, []string{"1", "fake-refresh"}},
@@ -74,7 +79,7 @@ func TestSetRefuses(t *testing.T) {
 		{"fake-refresh", "want 2 arguments with --client", exitUsage, []string{"1", "client_secret", "--client", "c"}},
 		{"fake-refresh", "the fields are client_id, client_secret, redirect_url, api_domain", exitUsage, []string{"refresh_token", "--client", "CLIENTAAAA", "--yes"}},
 		{"fake-refresh", "--yes", exitUsage, []string{"client_secret", "--client", "CLIENTAAAA"}},
-		{"fake-refresh", "no token of the store has this client ID", exitUsage, []string{"client_secret", "--client", "CLIENT", "--yes"}},
+		{"fake-refresh", "no token of the store has this client ID", exitNotFound, []string{"client_secret", "--client", "CLIENT", "--yes"}},
 	} {
 		code, out, errs := try(t, c.stdin, append([]string{"set", at}, c.args...)...)
 		if code != c.code || !strings.Contains(errs, c.says) {
@@ -157,7 +162,7 @@ func TestSetOfAClient(t *testing.T) {
 			now++
 		}
 	}
-	if now < first || now == 0 || now == 59 {
+	if now != first || now == 0 || now == 59 || strings.Contains(out.String(), outcomeFailed) {
 		t.Errorf("%d tokens have the new secret, and the report says %d", now, first)
 	}
 	code, again, stderr := try(t, "cs-fake-new", append(args, "--yes")...)

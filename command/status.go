@@ -43,6 +43,9 @@ That access tokens have expired is normal, and does not change the exit code.`,
 
 		ValidArgsFunction: completeStore,
 		RunE: func(verb *cobra.Command, args []string) error {
+			if within < 0 {
+				return &usageError{errors.New("--within counts from now on: give a positive duration such as 1h")}
+			}
 			return withStore(verb.Context(), readOnly(args[0]), func(store tokenstore.OpenStore) error {
 				if err := answers(verb.Context(), store, args[0]); err != nil || quiet {
 					return err
@@ -52,7 +55,7 @@ That access tokens have expired is normal, and does not change the exit code.`,
 				if err := s.read(verb, store, deep); err != nil {
 					return err
 				}
-				if err := s.print(verb, deep); err != nil {
+				if err := s.print(verb); err != nil {
 					return err
 				}
 				return s.end()
@@ -102,7 +105,7 @@ type statusReport struct {
 	Dead       int            `json:"not_refreshable"`
 	Unreadable int            `json:"unreadable"`
 	ActsAs     string         `json:"acts_as,omitempty"`
-	Refused    []refusedToken `json:"refused,omitempty"`
+	Refused    []refusedToken `json:"refused,omitzero"` // nil if nobody looked
 	Limits     *limits        `json:"limits,omitempty"`
 }
 
@@ -127,6 +130,9 @@ const nearLimit = 75
 func (s *status) read(verb *cobra.Command, store tokenstore.Store, deep bool) error {
 	ctx := verb.Context()
 	swapper, _ := tokenstore.As[tokenstore.Swapper](store)
+	if deep && swapper != nil {
+		s.report.Refused = []refusedToken{}
+	}
 	m := newMeter(verb)
 	defer m.clear()
 	for token, err := range allTokens(ctx, store, false) {
@@ -221,7 +227,7 @@ func headroom(stats []index.Stat) *limits {
 	return l
 }
 
-func (s *status) print(verb *cobra.Command, deep bool) error {
+func (s *status) print(verb *cobra.Command) error {
 	w, r := verb.OutOrStdout(), s.report
 	if wantsJSON(verb) {
 		return printJSON(w, r)
@@ -237,7 +243,7 @@ func (s *status) print(verb *cobra.Command, deep bool) error {
 	if r.ActsAs != "" {
 		t.row("acts as", r.ActsAs, "")
 	}
-	if deep {
+	if r.Refused != nil {
 		row("refused by the provider", len(r.Refused), "the user has to consent again")
 	}
 	if r.Limits != nil {

@@ -82,13 +82,20 @@ func TestStatusIsAHealthCheck(t *testing.T) {
 	tokenstore.Register("down", func(context.Context, *url.URL) (tokenstore.OpenStore, error) {
 		return &down{secretstore.NewMemory()}, nil
 	})
-	for at, want := range map[string]int{here: exitOK, "used:wrong": exitNotFound, "down:": exitFault, "sqlite:none.db": exitUsage} {
+	for at, want := range map[string]int{here: exitOK, "used:wrong": exitNotFound, "down:": exitFault, "sqlite:none.db": exitNotFound} {
 		for _, flags := range [][]string{{"--quiet"}, nil, {"--deep"}, {"--json"}} {
 			code, out, errs := try(t, "", append([]string{"status", at}, flags...)...)
 			if code != want || (code != exitOK) != (errs != "") || code != exitOK && out != "" {
 				t.Errorf("%s %v: exit code %d, want %d\n%s%s", at, flags, code, want, out, errs)
 			}
 		}
+	}
+}
+
+// TestStatusWithinATimeThatIsPast is a slip: it would count nothing.
+func TestStatusWithinATimeThatIsPast(t *testing.T) {
+	if code, _, errs := try(t, "", "status", used(t), "--within", "-1h"); code != exitUsage || !strings.Contains(errs, "--within") {
+		t.Errorf("exit code %d\n%s", code, errs)
 	}
 }
 

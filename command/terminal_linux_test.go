@@ -118,18 +118,38 @@ func TestDeleteAsksOnATerminal(t *testing.T) {
 	at, store := kept(t, nil, numbered("1", "2")...)
 	for _, answer := range []string{"no", "", "y", "YES"} {
 		s := newScreen(t)
-		code, out := s.run([]string{"delete", at, "1"}, [2]string{"Delete 1 token? This cannot be undone. Type yes to go on: ", answer})
+		code, out := s.run([]string{"delete", at, "1"}, [2]string{"Delete 1 token? Only a backup brings it back, or undelete where the service keeps it. Type yes to go on: ", answer})
 		if code != exitFault || out != "" || !s.waitFor("not confirmed; nothing was changed") || !strings.Contains(s.text(), "user1") {
 			t.Errorf("%q: exit code %d\n%s%s", answer, code, out, s.text())
 		}
 	}
-	holds(t, store, "1", "2")
 	s := newScreen(t)
+	if code, _ := s.run([]string{"revoke", at, "1"}, [2]string{"Revoke and delete 1 token? This cannot be undone. Type yes to go on: ", "no"}); code != exitFault {
+		t.Errorf("revoke: exit code %d\n%s", code, s.text())
+	}
+	holds(t, store, "1", "2")
+	s = newScreen(t)
 	code, out := s.run([]string{"delete", at, "1"}, [2]string{"Type yes to go on: ", "yes"})
 	if code != exitOK || !strings.Contains(out, "1 token: 1 deleted") || strings.Contains(s.text(), "fake-refresh") {
 		t.Errorf("exit code %d\n%s%s", code, out, s.text())
 	}
 	holds(t, store, "2")
+}
+
+// TestATerminalCutsNothing: the kernel keeps 4095 bytes of a line, and drops the rest without a
+// word.
+func TestATerminalCutsNothing(t *testing.T) {
+	at, store := kept(t, nil, numbered("1")...)
+	for length, want := range map[int]int{4094: exitOK, 4095: exitUsage, 6000: exitUsage} {
+		s := newScreen(t)
+		code, out := s.run([]string{"set", at, "1", "access_token"}, [2]string{"access_token: ", strings.Repeat("a", length)})
+		if code != want || want != exitOK && !s.waitFor("redirect a file that holds it") {
+			t.Errorf("%d bytes: exit code %d, want %d\n%s%s", length, code, want, out, s.text())
+		}
+		if got := len(token(t, store, "1").AccessToken); want == exitOK && got != length || got > 4094 {
+			t.Errorf("%d bytes: %d are stored", length, got)
+		}
+	}
 }
 
 // TestDeleteAllWantsTheNumberTyped on a terminal.
@@ -138,7 +158,7 @@ func TestDeleteAllWantsTheNumberTyped(t *testing.T) {
 	for _, answer := range []string{"yes", "", "3", "22", "2"} {
 		s := newScreen(t)
 		s.columns(60)
-		code, out := s.run([]string{"delete-all", at}, [2]string{"Delete all 2 tokens of kept:? This cannot be undone. Type the number of tokens to go on: ", answer})
+		code, out := s.run([]string{"delete-all", at}, [2]string{"Delete all 2 tokens of kept:? Only a backup brings them back, or undelete where the service keeps them. Type the number of tokens to go on: ", answer})
 		if answer == "2" {
 			if code != exitOK || !strings.Contains(out, "2 tokens: 2 deleted") {
 				t.Errorf("%q: exit code %d\n%s%s", answer, code, out, s.text())

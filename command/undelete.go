@@ -26,8 +26,9 @@ finishes the job.
 
 The exit code is 1 if a token could not be brought back because of a fault, 4 if one was left
 alone, and 3 if nothing is kept of one.`,
-		Example: `  {name} undelete {service} 17
-  {name} undelete {service} 17 18 --json`,
+		// Which store keeps what is deleted, no registration says.
+		Example: `  {name} undelete STORE 17
+  {name} undelete STORE 17 18 --json`,
 		Args: someIDs,
 
 		ValidArgsFunction: completeStore,
@@ -38,8 +39,7 @@ alone, and 3 if nothing is kept of one.`,
 					return err
 				}
 				u.store = store
-				err := u.run(verb.Context(), args[1:])
-				return errors.Join(u.report.print(verb), err, u.report.end())
+				return u.report.finish(verb, u.run(verb.Context(), args[1:]))
 			})
 		},
 	}

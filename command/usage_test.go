@@ -68,7 +68,7 @@ func TestLookingMakesNoFile(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, store := range []string{"sqlite:none.db", "file:none.txt", "sqlite:none.db?readonly=false"} {
 		for _, args := range [][]string{{"list", store}, {"get", store, "1"}, {"find", store, "--user", "u"}, {"check", store}, {"reindex", store}} {
-			if code, _, errs := try(t, "", args...); code != exitUsage {
+			if code, _, errs := try(t, "", args...); code != exitNotFound {
 				t.Errorf("%v: exit code %d\n%s", args, code, errs)
 			}
 		}
@@ -80,11 +80,14 @@ func TestLookingMakesNoFile(t *testing.T) {
 
 // Programs read lists that are empty as lists, and find names of one form.
 func TestJSONHasListsAndNamesOfOneForm(t *testing.T) {
-	for _, args := range [][]string{{"import", used(t), "--to", "memory:"}, {"check", used(t)}, {"reindex", used(t)}} {
+	for _, args := range [][]string{{"import", used(t), "--to", "memory:"}, {"check", used(t)}, {"reindex", used(t)}, {"status", used(t), "--deep"}} {
 		code, out, _ := try(t, "", append(args, "--json")...)
 		var object map[string]any
 		if err := json.Unmarshal([]byte(out), &object); err != nil || code != exitOK {
 			t.Fatalf("%v: exit code %d, %v", args, code, err)
+		}
+		if _, there := object["refused"]; args[0] == "status" && !there {
+			t.Error("status --deep does not say that no token is refused")
 		}
 		for name, value := range object {
 			if value == nil || name != strings.ToLower(name) {
@@ -196,7 +199,7 @@ func TestErrorsAreJSONToo(t *testing.T) {
 	}{
 		{[]string{"get", used(t), "nobody"}, exitNotFound, "token not found", "token not found"},
 		{[]string{"list", "memory:"}, exitNotFound, "", "nothing of a store is at memory:"},
-		{[]string{"list", "file:none.txt"}, exitUsage, "invalid argument", "no such file"},
+		{[]string{"list", "file:none.txt"}, exitNotFound, "", "no such file"},
 		{[]string{"list"}, exitUsage, "", "want 1 argument"},
 		{[]string{"list", "memory:", "--fake-refresh"}, exitUsage, "", "unknown flag"},
 		{[]string{"fake-refresh"}, exitUsage, "", "unknown command"},
@@ -207,5 +210,65 @@ func TestErrorsAreJSONToo(t *testing.T) {
 		if err != nil || code != c.code || e.Error.ExitCode != code || e.Error.Kind != c.kind || !strings.Contains(e.Error.Message, c.says) {
 			t.Errorf("%v: exit code %d, %v\n%s%s", c.args, code, err, out, errs)
 		}
+	}
+}
+
+// TestNothingEmptyIsGiven: an empty value, as of a variable that a script has not set, selects
+// neither everything nor nothing.
+func TestNothingEmptyIsGiven(t *testing.T) {
+	at, store := kept(t, nil, numbered("1")...)
+	for _, args := range [][]string{
+		{"list", at, "--user", ""},
+		{"list", at, "--client="},
+		{"list", at, "--expires-before", ""},
+		{"restore", "nowhere", at, "--user", ""},
+		{"import", at, "--to", "memory:", "--client", ""},
+		{"import", at, "--to", "memory:", "--report", ""},
+		{"find", at, "--user", ""},
+		{"delete", at, "1", "--user", "", "--yes"},
+		{"set", at, "--client", "", "client_secret", "--yes"},
+		{"get", at, "1", "--reveal", ""},
+		{"backup", at, "nowhere", "--passphrase-file", ""},
+		{"refresh", at, "1", "--data-center", ""},
+		{"get", at, ""},
+		{"delete", at, "", "--yes"},
+		{"undelete", at, "1", ""},
+		{"refresh", at, ""},
+		{"list", ""},
+	} {
+		if code, out, errs := try(t, "", args...); code != exitUsage || out != "" || !strings.Contains(errs, " is empty") {
+			t.Errorf("%q: exit code %d, want %d\n%s%s", args, code, exitUsage, out, errs)
+		}
+	}
+	holds(t, store, "1")
+}
+
+// TestHelpOfWhatIsNoVerb is an error, as the verb itself would be.
+func TestHelpOfWhatIsNoVerb(t *testing.T) {
+	if code, out, errs := try(t, "", "help", "fake-refresh"); code != exitUsage || out != "" || !strings.Contains(errs, "unknown command; the commands are backup,") {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+	for _, args := range [][]string{{"help", "list"}, {"help", "copy"}, {"help"}, {"help", "help"}} {
+		if code, out, errs := try(t, "", args...); code != exitOK || !strings.Contains(out, "Usage:") {
+			t.Errorf("%v: exit code %d\n%s%s", args, code, out, errs)
+		}
+	}
+	if _, out, _ := try(t, "", "__complete", "help", "delete"); !strings.Contains(out, "delete-all") {
+		t.Errorf("completed as %q", out)
+	}
+}
+
+// TestHelpsFitTheirLines: a paragraph of a help is wrapped, and undelete is not shown with a
+// store that keeps nothing.
+func TestHelpsFitTheirLines(t *testing.T) {
+	for _, verb := range (Command{}).withDefaults().root().Commands() {
+		for line := range strings.Lines(verb.Long) {
+			if len([]rune(line)) > 101 { // With the end of the line.
+				t.Errorf("%s has a line of %d characters: %s", verb.Name(), len(line), line)
+			}
+		}
+	}
+	if _, help, _ := try(t, "", "undelete", "--help"); strings.Contains(help, "vault:") {
+		t.Errorf("Vault keeps nothing that undelete could bring back:\n%s", help)
 	}
 }

@@ -16,9 +16,9 @@ import (
 // ErrNothingHere says that nothing of a store is where the source looks.
 var ErrNothingHere = errors.New("nothing of a store is here")
 
-var errNoClient = fmt.Errorf("%w: no row of the source has this client ID; check it, and that it is whole", tokenstore.ErrInvalidArgument)
+var errNoClient = fmt.Errorf("no row of the source has this client ID; check it, and that it is whole: %w", tokenstore.ErrNotFound)
 
-var errNoUser = fmt.Errorf("%w: no row of the source has a user that is selected; check the pattern, in which * stands for any characters", tokenstore.ErrInvalidArgument)
+var errNoUser = fmt.Errorf("no row of the source has a user that is selected; check the pattern, in which * stands for any characters: %w", tokenstore.ErrNotFound)
 
 // read returns the rows of a source; those of a store of rows as other programs wrote
 // them.

@@ -90,7 +90,7 @@ func TestOneClientsRows(t *testing.T) {
 		t.Errorf("remarks %q", report.Remarks)
 	}
 	_, err := importer.Import(t.Context(), listed{tokens: rows}, destination, importer.Options{Client: "c"})
-	if !errors.Is(err, tokenstore.ErrInvalidArgument) {
+	if !errors.Is(err, tokenstore.ErrNotFound) {
 		t.Errorf("a client that no row has: %v", err)
 	}
 }
