@@ -19,7 +19,7 @@ const module = "example.com/tokenstore"
 // arrows lists the packages of this module that each package may import. Imports run
 // one way: the contract imports only the driver's sentinels and objects, stores and the
 // index import the contract, the engine imports the index, adapters import the engine,
-// and only cmd/tokenstore imports all of them.
+// and only command/stores imports all of them.
 //
 // A pattern that ends in /... matches the package and everything below it.
 var arrows = map[string][]string{
@@ -44,7 +44,8 @@ var arrows = map[string][]string{
 	"tokensource/otel":       {".", "driver", "secretstore", "tokensource"},
 	"zoho":                   {".", "internal/unsent", "tokensource"},
 	"command":                {".", "index", "internal/...", "secretstore", "tokensource", "zoho"},
-	"cmd/tokenstore":         {"..."},
+	"command/stores":         {".", "awssm", "filestore", "gcpsm", "sqlstore", "vault"},
+	"cmd/tokenstore":         {"command", "command/stores"},
 }
 
 // internals lists the same for the internal packages.

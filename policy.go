@@ -53,9 +53,10 @@ type PolicyFunc func(ctx context.Context, u *url.URL, request PolicyRequest) (Po
 
 var policies = map[string]PolicyFunc{} // Guarded by openersMu.
 
-// RegisterPolicy makes the policies of a scheme available to [PolicyFor]. It is optional:
-// packages of stores call it beside [Register], if rights can be granted on their stores.
-// Registering a scheme again replaces it, and nil removes it.
+// RegisterPolicy makes the policies of a scheme available to [PolicyFor]. It is optional, for
+// stores on which rights can be granted. Programs that print policies call it, as package
+// command/stores does, and not the packages of the stores: an application need not link what
+// it never prints. Registering a scheme again replaces it, and nil removes it.
 func RegisterPolicy(scheme string, policy PolicyFunc) {
 	openersMu.Lock()
 	defer openersMu.Unlock()

@@ -25,7 +25,6 @@ import (
 func init() {
 	tokenstore.Register(storeName, open)
 	tokenstore.Describe(storeName, tokenstore.Usage{Example: "awssm://PREFIX?region=REGION", About: "AWS Secrets Manager"})
-	tokenstore.RegisterPolicy(storeName, policy)
 }
 
 // The parameters of a URL.

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/secretstore"
@@ -29,14 +30,15 @@ type statement struct {
 const anyAccount = "*"
 
 var (
-	accountForm = regexp.MustCompile(`^[0-9]{12}$`)
+	accountForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9]{12}$`) })
 	// keyForm matches the IDs, aliases and ARNs of keys, and nothing that is a wildcard in a
 	// policy.
-	keyForm = regexp.MustCompile(`^[A-Za-z0-9:/_-]+$`)
+	keyForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9:/_-]+$`) })
 )
 
-// policy returns the policy of a role for the store that a URL names.
-func policy(ctx context.Context, u *url.URL, request tokenstore.PolicyRequest) (tokenstore.Policy, error) {
+// Policy is a tokenstore.PolicyFunc: it returns the policy of a role for the store that a URL
+// names. Package command/stores registers it; programs that only use a store do not link it.
+func Policy(ctx context.Context, u *url.URL, request tokenstore.PolicyRequest) (tokenstore.Policy, error) {
 	if err := tokenstore.CheckParams(u, parameters...); err != nil {
 		return tokenstore.Policy{}, err
 	}
@@ -59,7 +61,7 @@ func policy(ctx context.Context, u *url.URL, request tokenstore.PolicyRequest) (
 	case p.account == "":
 		p.account = anyAccount
 		remarks = append(remarks, "the policy does not name the account; give --account with its number, of 12 digits")
-	case !accountForm.MatchString(p.account):
+	case !accountForm().MatchString(p.account):
 		return tokenstore.Policy{}, invalidURL(errors.New("an AWS account is a number of 12 digits"))
 	}
 	if set.prefix == "" {
@@ -67,7 +69,7 @@ func policy(ctx context.Context, u *url.URL, request tokenstore.PolicyRequest) (
 	}
 	statements := p.statements(request.Role, set.prefix)
 	if set.kmsKey != "" {
-		if !keyForm.MatchString(set.kmsKey) {
+		if !keyForm().MatchString(set.kmsKey) {
 			return tokenstore.Policy{}, invalidURL(errors.New("kms_key must be the ID, alias or ARN of a key"))
 		}
 		statements = append(statements, p.useKey(request.Role, set.kmsKey))

@@ -25,6 +25,8 @@ const (
 	policyAccount = "123456789012"
 )
 
+func init() { tokenstore.RegisterPolicy("awssm", awssm.Policy) }
+
 func policyOf(t *testing.T, url string, role tokenstore.Role, account string) tokenstore.Policy {
 	t.Helper()
 	p, err := tokenstore.PolicyFor(t.Context(), url, tokenstore.PolicyRequest{Role: role, Account: account})

@@ -10,12 +10,8 @@ import (
 	"testing"
 
 	"example.com/tokenstore"
-	_ "example.com/tokenstore/awssm"
-	_ "example.com/tokenstore/filestore"
-	_ "example.com/tokenstore/gcpsm"
+	_ "example.com/tokenstore/command/stores"
 	"example.com/tokenstore/secretstore"
-	_ "example.com/tokenstore/sqlstore"
-	_ "example.com/tokenstore/vault"
 )
 
 // run runs the command with streams of a test.

@@ -20,7 +20,12 @@ const Scheme = "file"
 func init() {
 	tokenstore.Register(Scheme, openURL)
 	tokenstore.Describe(Scheme, tokenstore.Usage{Example: "file:tokens.txt", About: "a token file of the SDKs", ReadOnly: true})
-	tokenstore.RegisterPolicy(Scheme, plainfile.Policy(checkedPath))
+}
+
+// Policy is a tokenstore.PolicyFunc: it returns the policy of a role for the file that a URL
+// names. Package command/stores registers it; programs that only use a store do not link it.
+func Policy(ctx context.Context, u *url.URL, request tokenstore.PolicyRequest) (tokenstore.Policy, error) {
+	return plainfile.Policy(checkedPath)(ctx, u, request)
 }
 
 // parameters are those of a URL.

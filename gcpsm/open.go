@@ -22,7 +22,6 @@ import (
 func init() {
 	tokenstore.Register(storeName, open)
 	tokenstore.Describe(storeName, tokenstore.Usage{Example: "gcpsm://PROJECT/PREFIX", About: "Google Cloud's Secret Manager"})
-	tokenstore.RegisterPolicy(storeName, policy)
 }
 
 // The parameters of a URL.

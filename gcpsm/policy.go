@@ -45,8 +45,9 @@ func permissions(role tokenstore.Role) []string {
 // numberForm matches a project's number. An ID begins with a letter.
 var numberForm = regexp.MustCompile(`^[0-9]+$`)
 
-// policy returns the policy of a role for the store that a URL names.
-func policy(_ context.Context, u *url.URL, request tokenstore.PolicyRequest) (tokenstore.Policy, error) {
+// Policy is a tokenstore.PolicyFunc: it returns the policy of a role for the store that a URL
+// names. Package command/stores registers it; programs that only use a store do not link it.
+func Policy(_ context.Context, u *url.URL, request tokenstore.PolicyRequest) (tokenstore.Policy, error) {
 	if err := tokenstore.CheckParams(u, parameters...); err != nil {
 		return tokenstore.Policy{}, err
 	}

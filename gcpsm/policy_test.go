@@ -41,6 +41,8 @@ func sampleToken(user string) tokenstore.OAuthToken { return adaptertest.Token(u
 
 const policyURL = "gcpsm://test-project/crm"
 
+func init() { tokenstore.RegisterPolicy("gcpsm", gcpsm.Policy) }
+
 func policyOf(t *testing.T, url string, role tokenstore.Role, account string) tokenstore.Policy {
 	t.Helper()
 	p, err := tokenstore.PolicyFor(t.Context(), url, tokenstore.PolicyRequest{Role: role, Account: account})

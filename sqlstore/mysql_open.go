@@ -26,7 +26,6 @@ import (
 func init() {
 	for _, scheme := range []string{"mysql", "mariadb"} {
 		tokenstore.Register(scheme, openMySQLURL)
-		tokenstore.RegisterPolicy(scheme, mysqlPolicy)
 		tokenstore.Describe(scheme, tokenstore.Usage{
 			Example: scheme + "://db.example.com/zohooauth?user=app", About: "a MySQL or MariaDB database with the SDKs' table", ReadOnly: true,
 		})

@@ -29,8 +29,17 @@ const memory = ":memory:"
 func init() {
 	tokenstore.Register("sqlite", openURL)
 	tokenstore.Describe("sqlite", tokenstore.Usage{Example: "sqlite:tokens.db", About: "a SQLite file with the SDKs' table", ReadOnly: true})
-	tokenstore.RegisterPolicy("sqlite", plainfile.Policy(onDisk,
-		"only the owner can read a database in WAL mode (PRAGMA journal_mode), since a reader makes files beside it"))
+}
+
+// Policy is a tokenstore.PolicyFunc for all schemes of this package: it returns the policy of a
+// role for the store that a URL names. Package command/stores registers it; programs that only
+// use a store do not link it.
+func Policy(ctx context.Context, u *url.URL, request tokenstore.PolicyRequest) (tokenstore.Policy, error) {
+	if u.Scheme != "sqlite" {
+		return mysqlPolicy(ctx, u, request)
+	}
+	file := plainfile.Policy(onDisk, "only the owner can read a database in WAL mode (PRAGMA journal_mode), since a reader makes files beside it")
+	return file(ctx, u, request)
 }
 
 // onDisk returns the path in a URL of a file.

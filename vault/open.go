@@ -26,7 +26,6 @@ import (
 func init() {
 	tokenstore.Register(storeName, openURL)
 	tokenstore.Describe(storeName, tokenstore.Usage{Example: "vault://MOUNT/PREFIX", About: "HashiCorp Vault or OpenBao, KV version 2"})
-	tokenstore.RegisterPolicy(storeName, policy)
 }
 
 // The opener's environment variables, in addition to those that the client reads itself

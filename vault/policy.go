@@ -83,8 +83,9 @@ func (r rule) write(b *strings.Builder, path string) {
 // mountForm matches a mount's path in which nothing means something in a policy.
 var mountForm = regexp.MustCompile(`^[A-Za-z0-9/._=@:-]+$`)
 
-// policy returns the policy of a role for the store that a URL names.
-func policy(_ context.Context, u *url.URL, request tokenstore.PolicyRequest) (tokenstore.Policy, error) {
+// Policy is a tokenstore.PolicyFunc: it returns the policy of a role for the store that a URL
+// names. Package command/stores registers it; programs that only use a store do not link it.
+func Policy(_ context.Context, u *url.URL, request tokenstore.PolicyRequest) (tokenstore.Policy, error) {
 	fail := func(err error) (tokenstore.Policy, error) { return tokenstore.Policy{}, openError(err) }
 	if err := tokenstore.CheckParams(u, parameters...); err != nil {
 		return tokenstore.Policy{}, err

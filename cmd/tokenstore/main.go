@@ -5,12 +5,8 @@ package main
 import (
 	"os"
 
-	_ "example.com/tokenstore/awssm"
 	"example.com/tokenstore/command"
-	_ "example.com/tokenstore/filestore"
-	_ "example.com/tokenstore/gcpsm"
-	_ "example.com/tokenstore/sqlstore"
-	_ "example.com/tokenstore/vault"
+	_ "example.com/tokenstore/command/stores"
 )
 
 func main() { os.Exit(command.Command{}.Main()) }

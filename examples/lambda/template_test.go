@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/awssm"
 )
 
 // properties are what is checked of the template's function.
@@ -80,6 +81,7 @@ func TestTemplateFitsTheProgram(t *testing.T) {
 	if _, ok := got.Environment.Variables["TOKEN_PREFIX"]; !ok || len(got.Environment.Variables) != 1 {
 		t.Errorf("the variables are %v", got.Environment.Variables)
 	}
+	tokenstore.RegisterPolicy("awssm", awssm.Policy)
 	printed, err := tokenstore.PolicyFor(t.Context(), "awssm://crm?region=eu-central-1", tokenstore.PolicyRequest{Role: tokenstore.RoleWriter})
 	if err != nil {
 		t.Fatal(err)

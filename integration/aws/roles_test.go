@@ -18,6 +18,8 @@ import (
 	"example.com/tokenstore/secretstore"
 )
 
+func init() { tokenstore.RegisterPolicy("awssm", awssm.Policy) }
+
 // allowed returns the actions of a role's policy, sorted.
 func allowed(t *testing.T, role tokenstore.Role, without ...string) []string {
 	t.Helper()

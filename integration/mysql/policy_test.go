@@ -12,6 +12,8 @@ import (
 	"example.com/tokenstore/sqlstore"
 )
 
+func init() { tokenstore.RegisterPolicy("mysql", sqlstore.Policy) }
+
 // statements returns the statements that the command prints for a role, for another account.
 func (d database) statements(t *testing.T, role tokenstore.Role, user string) []string {
 	t.Helper()

@@ -11,7 +11,10 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/vault"
 )
+
+func init() { tokenstore.RegisterPolicy("vault", vault.Policy) }
 
 // policyFor returns the policy that the command prints for a role.
 func policyFor(t *testing.T, mount, prefix string, role tokenstore.Role) string {
