@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
-	"sync"
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/secretstore"
@@ -29,11 +28,11 @@ type statement struct {
 // anyAccount matches every account: a role can use secrets of its own account by name only.
 const anyAccount = "*"
 
-var (
-	accountForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9]{12}$`) })
+const (
+	accountForm = `^[0-9]{12}$`
 	// keyForm matches the IDs, aliases and ARNs of keys, and nothing that is a wildcard in a
 	// policy.
-	keyForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9:/_-]+$`) })
+	keyForm = `^[A-Za-z0-9:/_-]+$`
 )
 
 // Policy is a tokenstore.PolicyFunc: it returns the policy of a role for the store that a URL
@@ -61,7 +60,7 @@ func Policy(ctx context.Context, u *url.URL, request tokenstore.PolicyRequest) (
 	case p.account == "":
 		p.account = anyAccount
 		remarks = append(remarks, "the policy does not name the account; give --account with its number, of 12 digits")
-	case !accountForm().MatchString(p.account):
+	case !regexp.MustCompile(accountForm).MatchString(p.account):
 		return tokenstore.Policy{}, invalidURL(errors.New("an AWS account is a number of 12 digits"))
 	}
 	if set.prefix == "" {
@@ -69,7 +68,7 @@ func Policy(ctx context.Context, u *url.URL, request tokenstore.PolicyRequest) (
 	}
 	statements := p.statements(request.Role, set.prefix)
 	if set.kmsKey != "" {
-		if !keyForm().MatchString(set.kmsKey) {
+		if !regexp.MustCompile(keyForm).MatchString(set.kmsKey) {
 			return tokenstore.Policy{}, invalidURL(errors.New("kms_key must be the ID, alias or ARN of a key"))
 		}
 		statements = append(statements, p.useKey(request.Role, set.kmsKey))

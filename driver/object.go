@@ -63,7 +63,7 @@ func DecodeObject(data []byte) (Object, error) {
 		for name, value := range values {
 			fields = append(fields, decodeField(name, value))
 		}
-		slices.SortFunc(fields, func(a, b Field) int { return strings.Compare(a.Name, b.Name) })
+		fields = inOrder(fields)
 	}
 	return Object{fields}, nil
 }
