@@ -25,7 +25,8 @@ import (
 	"example.com/tokenstore/bench/plot"
 )
 
-// beforeSpeed is the commit with which the promises compare.
+// beforeSpeed is the commit with which the promises compare: the last one before the work on prepared statements, kept
+// documents and imports.
 const beforeSpeed = "d4d8fa9cf7e57466cba086a4b7f40e4aa637ed2a"
 
 func main() {
