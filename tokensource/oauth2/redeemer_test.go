@@ -274,8 +274,11 @@ func TestNotSent(t *testing.T) {
 		t.Errorf("%d requests arrived", n)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	s.Before(func(accountstest.Request) accountstest.Fault { cancel(); <-ctx.Done(); return accountstest.Fault{} })
-	if _, err := tokenoauth2.NewRedeemer(config).Redeem(ctx, token); err == nil || errors.Is(err, tokensource.ErrNotSent) {
+	ended := make(chan struct{}) // The answer comes after the caller has gone.
+	s.Before(func(accountstest.Request) accountstest.Fault { cancel(); <-ended; return accountstest.Fault{} })
+	_, err := tokenoauth2.NewRedeemer(config).Redeem(ctx, token)
+	close(ended)
+	if err == nil || errors.Is(err, tokensource.ErrNotSent) {
 		t.Errorf("cancelled after it was sent: %v", err)
 	}
 }
