@@ -102,6 +102,10 @@ func (d direct) DestroySecretVersion(ctx context.Context, in *secretmanagerpb.De
 	return d.service.DestroySecretVersion(ctx, in)
 }
 
+func (d direct) EnableSecretVersion(ctx context.Context, in *secretmanagerpb.EnableSecretVersionRequest, _ ...gax.CallOption) (*secretmanagerpb.SecretVersion, error) {
+	return d.service.EnableSecretVersion(ctx, in)
+}
+
 func (d direct) CreateSecret(ctx context.Context, in *secretmanagerpb.CreateSecretRequest, _ ...gax.CallOption) (*secretmanagerpb.Secret, error) {
 	return d.service.CreateSecret(ctx, in)
 }

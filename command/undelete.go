@@ -16,8 +16,9 @@ func undeleteCommand() *cobra.Command {
 		Use:   "undelete STORE ID...",
 		Short: "Bring deleted tokens back, where the service keeps them",
 		Long: `Undelete stores the tokens with these IDs again as they were when they were deleted. Every key
-finds them at once. It works on AWS during the recovery window (recovery_days in the URL); what
-other stores and services say is in the remark: a backup helps there, or put.
+finds them at once. It works on AWS during the recovery window (recovery_days in the URL), and on
+Google Cloud while a version-destroy-ttl of the token's secret keeps it; what other stores and
+services say is in the remark: a backup helps there, or put.
 
 Nothing that is stored is changed: if the user of the token has logged in again meanwhile, it
 is left alone. The provider is not asked: a token that was revoked there stays so. The report

@@ -50,6 +50,10 @@ func (d *dying) DestroySecretVersion(ctx context.Context, in *secretmanagerpb.De
 	return dies(d, ctx, d.API.DestroySecretVersion, in, options)
 }
 
+func (d *dying) EnableSecretVersion(ctx context.Context, in *secretmanagerpb.EnableSecretVersionRequest, options ...gax.CallOption) (*secretmanagerpb.SecretVersion, error) {
+	return dies(d, ctx, d.API.EnableSecretVersion, in, options)
+}
+
 func (d *dying) CreateSecret(ctx context.Context, in *secretmanagerpb.CreateSecretRequest, options ...gax.CallOption) (*secretmanagerpb.Secret, error) {
 	return dies(d, ctx, d.API.CreateSecret, in, options)
 }

@@ -148,7 +148,8 @@ func (s *secrets) remove(ctx context.Context, id string, mark ref) bool {
 			return false // Not ours, or a service without conditions.
 		case f == nil:
 			// The look must come after the etag.
-			if _, head, err := s.look(ctx, id); err != nil || head.state != stored || head.ref() != mark {
+			_, head, err := s.look(ctx, id)
+			if err != nil || head.state != stored || head.ref() != mark || s.keeps(secret, head) {
 				return false
 			}
 			_, f := call(ctx, s.set, "DeleteSecret", never, s.deleteSecret, &secretmanagerpb.DeleteSecretRequest{
@@ -168,6 +169,13 @@ func (s *secrets) remove(ctx context.Context, id string, mark ref) bool {
 		wait *= 2
 	}
 	return false
+}
+
+// keeps reports whether the delay of the versions that a mark's writer destroyed is not over:
+// with the secret they would be gone at once.
+func (s *secrets) keeps(secret *secretmanagerpb.Secret, mark version) bool {
+	delay := secret.GetVersionDestroyTtl()
+	return delay != nil && s.set.now().Sub(time.UnixMilli(mark.written)) < delay.AsDuration()
 }
 
 func (s *secrets) deleteSecret(ctx context.Context, in *secretmanagerpb.DeleteSecretRequest, options ...callOption) (struct{}, error) {

@@ -34,7 +34,9 @@
 // # Deletion
 //
 // A deleted token is overwritten by a tombstone, and its older versions are
-// destroyed at once. The repair removes the secret itself after a day.
+// destroyed at once. The repair removes the secret itself after a day. If an operator has set a
+// version-destroy-ttl on the secret, the token can be undeleted until that is over, and the
+// secret stays as long.
 //
 // # Errors
 //

@@ -49,6 +49,10 @@ func (d direct) DestroySecretVersion(ctx context.Context, in *secretmanagerpb.De
 	return d.service.DestroySecretVersion(ctx, in)
 }
 
+func (d direct) EnableSecretVersion(ctx context.Context, in *secretmanagerpb.EnableSecretVersionRequest, _ ...gax.CallOption) (*secretmanagerpb.SecretVersion, error) {
+	return d.service.EnableSecretVersion(ctx, in)
+}
+
 // month is a company's tokens over a month on the server's clock.
 type month struct {
 	*testing.T

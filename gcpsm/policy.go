@@ -29,6 +29,7 @@ const (
 	accessVersions  = "secretmanager.versions.access"
 	addVersions     = "secretmanager.versions.add"
 	destroyVersions = "secretmanager.versions.destroy"
+	enableVersions  = "secretmanager.versions.enable"
 )
 
 // permissions returns what a role may do.
@@ -37,9 +38,9 @@ func permissions(role tokenstore.Role) []string {
 	case tokenstore.RoleReader:
 		return []string{accessVersions}
 	case tokenstore.RoleOperator:
-		return []string{createSecrets, deleteSecrets, getSecrets, listSecrets, updateSecrets, accessVersions, addVersions, destroyVersions}
+		return []string{createSecrets, deleteSecrets, getSecrets, listSecrets, updateSecrets, accessVersions, addVersions, destroyVersions, enableVersions}
 	}
-	return []string{createSecrets, deleteSecrets, getSecrets, updateSecrets, accessVersions, addVersions, destroyVersions}
+	return []string{createSecrets, deleteSecrets, getSecrets, updateSecrets, accessVersions, addVersions, destroyVersions, enableVersions}
 }
 
 // numberForm matches a project's number. An ID begins with a letter.

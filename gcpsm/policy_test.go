@@ -146,6 +146,7 @@ func TestEachRoleMakesExactlyTheCallsThatItIncludes(t *testing.T) {
 		t.Errorf("%d secrets of the index before, and %d after a save", documents, left)
 	}
 	writer.Swaps("fay")
+	undeletes(t, writer, service)
 	writer.complete()
 	_, err := writer.Store.Check(t.Context())
 	writer.refuses("a writer checks", err)
@@ -187,10 +188,25 @@ func TestEachRoleMakesExactlyTheCallsThatItIncludes(t *testing.T) {
 		operator.Must(operator.Store.Reindex(t.Context(), secretstore.ReindexOptions{}))
 		service.Before(nil)
 	}
+	undeletes(t, operator, service)
 	operator.complete()
 	if left := tokenSecrets(service); len(left) != 4 {
 		t.Errorf("four tokens leave %v", left)
 	}
+}
+
+// undeletes deletes a token whose secret has a delay, and brings it back.
+func undeletes(t *testing.T, r *principalRole, service *gcpsmtest.Service) {
+	t.Helper()
+	eve, err := r.Store.FindToken(t.Context(), tokenstore.OAuthToken{UserName: "eve"})
+	r.Must(eve, err)
+	secret, err := gcpsm.SecretID(r.Store.SecretName(eve.ID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	delays(t, service, secret)
+	r.Must(nil, r.Store.DeleteToken(t.Context(), eve.ID))
+	r.Must(r.Store.UndeleteToken(t.Context(), eve.ID))
 }
 
 // indexSecrets returns the IDs of the index's secrets.

@@ -56,6 +56,13 @@ func (f failing) DestroySecretVersion(ctx context.Context, in *secretmanagerpb.D
 	return f.API.DestroySecretVersion(ctx, in, options...)
 }
 
+func (f failing) EnableSecretVersion(ctx context.Context, in *secretmanagerpb.EnableSecretVersionRequest, options ...gax.CallOption) (*secretmanagerpb.SecretVersion, error) {
+	if err := f.fail("EnableSecretVersion", in); err != nil {
+		return nil, err
+	}
+	return f.API.EnableSecretVersion(ctx, in, options...)
+}
+
 func (f failing) UpdateSecret(ctx context.Context, in *secretmanagerpb.UpdateSecretRequest, options ...gax.CallOption) (*secretmanagerpb.Secret, error) {
 	if err := f.fail("UpdateSecret", in); err != nil {
 		return nil, err

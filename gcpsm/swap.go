@@ -18,8 +18,8 @@ const (
 	// pauses that double.
 	looks    = 5
 	lookWait = 100 * time.Millisecond
-	// destroyWithin limits the time for destroying a losing version after its writer's
-	// context has ended.
+	// destroyWithin limits the time for destroying a version after its caller's context has
+	// ended.
 	destroyWithin = 5 * time.Second
 )
 
