@@ -37,14 +37,18 @@ func TestCalls(t *testing.T) {
 			return err
 		}
 	}
+	// The entry, two lists, the token, and what every list looks at once in a process.
+	search := int64(7)
+	if isOpenBao(t, client) {
+		search++ // Its list of metadata.
+	}
 	for _, c := range []struct {
 		name string
 		do   func(*secretstore.Store) error
 		most int64
 	}{
 		{"find by user", find(tokenstore.OAuthToken{UserName: stored.UserName}), 1},
-		// The entry, two lists, the token, and what every list looks at once in a process.
-		{"find by access token", find(tokenstore.OAuthToken{AccessToken: stored.AccessToken}), 7},
+		{"find by access token", find(tokenstore.OAuthToken{AccessToken: stored.AccessToken}), search},
 		{"find by refresh token", find(byRefresh), 2},
 		{"save after a refresh", save(refreshed), 2},
 		{"save that changes nothing", save(refreshed), 1},
