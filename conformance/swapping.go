@@ -115,12 +115,13 @@ func (t *trial) swapFails(old noted, want token, note string) noted {
 	return now
 }
 
-// patientSwap repeats a swap that gave up because of others. Only a conflict says that it
-// has not happened.
+// patientSwap repeats a swap that gave up because of others, or was throttled: neither has
+// happened. A swap that was unavailable may have.
 func (t *trial) patientSwap(h *handle, old noted, next token, note string) (now noted, swapped bool, err error) {
 	const attempts = 200
 	for range attempts {
-		if now, swapped, err = h.SwapToken(t.ctx, old, next, note); !errors.Is(err, tokenstore.ErrConflict) {
+		now, swapped, err = h.SwapToken(t.ctx, old, next, note)
+		if !errors.Is(err, tokenstore.ErrConflict) && !errors.Is(err, tokenstore.ErrThrottled) {
 			break
 		}
 	}

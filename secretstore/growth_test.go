@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -51,13 +52,13 @@ func TestGrowth(t *testing.T) {
 			t.Errorf("found %v with %d reads, %v; want %s with 3", token, count.reads, err, want)
 		}
 	}
-	read := 0
-	cold := open(t, secrets, append(form, secretstore.WithObserver(func(_ context.Context, c secretstore.Call) { read += c.Secrets }))...)
+	var read atomic.Int64
+	cold := open(t, secrets, append(form, secretstore.WithObserver(func(_ context.Context, c secretstore.Call) { read.Add(int64(c.Secrets)) }))...)
 	// Just after the saves a token might be on its way from one document to another.
 	for _, want := range []int{n + 1 + 2*fanout, n + fanout} {
-		read = 0
-		if all, err := cold.GetTokens(t.Context()); err != nil || len(all) != n || read != want {
-			t.Errorf("%d tokens, %v, with %d secrets read; want %d tokens and %d reads", len(all), err, read, n, want)
+		read.Store(0)
+		if all, err := cold.GetTokens(t.Context()); err != nil || len(all) != n || read.Load() != int64(want) {
+			t.Errorf("%d tokens, %v, with %d secrets read; want %d tokens and %d reads", len(all), err, read.Load(), n, want)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -73,12 +74,24 @@ func newGCP(t *testing.T) *service {
 
 // newVault counts the driver's calls, each of which is one of Vault's.
 func newVault(*testing.T) *service {
-	clock, secrets, made := drivertest.NewClock(), memory.New(), map[string]int{}
+	clock, secrets := drivertest.NewClock(), memory.New()
+	var mu sync.Mutex
+	made := map[string]int{}
+	calls := func() map[string]int {
+		mu.Lock()
+		defer mu.Unlock()
+		return maps.Clone(made)
+	}
+	count := func(_ context.Context, c secretstore.Call) {
+		mu.Lock()
+		defer mu.Unlock()
+		made[c.Op]++
+	}
 	return &service{
-		clock: clock, calls: func() map[string]int { return maps.Clone(made) },
+		clock: clock, calls: calls,
 		open: func(...secretstore.Option) (*secretstore.Store, error) { // Entries cost nothing.
 			return secretstore.New(secrets, secretstore.WithEntries(), secretstore.WithoutAccessIndex(), secretstore.WithClock(clock.Now),
-				secretstore.WithObserver(func(_ context.Context, c secretstore.Call) { made[c.Op]++ }))
+				secretstore.WithObserver(count))
 		},
 		words: []word{{"get", "read", "reads"}, {"put", "write", "writes"}, {"delete", "delete", "deletes"}},
 	}
