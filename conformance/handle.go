@@ -5,17 +5,41 @@ package conformance
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"example.com/tokenstore"
 )
 
 // handle is a store under test. It passes every call on and checks the rules that hold for
-// every call.
+// every call. It repeats a call that the service has throttled.
 type handle struct {
 	store tokenstore.Store
 	trial *trial
+	// crowded says that others use the store all the time, so that any call but a swap may
+	// give up, and is repeated as well.
+	crowded bool
+}
+
+// throttled reports whether the service has refused the call for now. What it was to do has
+// not happened or, of a deletion, not all of it.
+func throttled(err error) bool { return errors.Is(err, tokenstore.ErrThrottled) }
+
+// again makes a call, and repeats it while it is throttled.
+func (h *handle) again(call func() error) error {
+	return repeated(call, func(err error) bool { return throttled(err) || h.crowded && tokenstore.Retryable(err) })
+}
+
+// repeated makes a call, and makes it again as long as its error says that it may be, with
+// pauses that get longer, and not for ever. No check depends on their length.
+func repeated(call func() error, may func(error) bool) error {
+	const attempts = 200
+	for n := 0; ; n++ {
+		err := call()
+		if !may(err) || n == attempts {
+			return err
+		}
+		time.Sleep(time.Duration(min(n/4, 10)) * time.Millisecond)
+	}
 }
 
 var errPanic = errors.New("the call panicked")
@@ -30,12 +54,15 @@ func (h *handle) recovered(err *error) {
 }
 
 func (h *handle) FindToken(ctx context.Context, query token) (found token, err error) {
-	defer h.recovered(&err)
-	found, err = h.store.FindToken(ctx, query)
-	h.check(ctx, "find", found, err)
-	if err == nil && !shares(found, query) {
-		h.trial.breaks(ruleHit, "find: the token %s has none of the keys", show(found.ID, false))
-	}
+	err = h.again(func() (err error) {
+		defer h.recovered(&err)
+		found, err = h.store.FindToken(ctx, query)
+		h.check(ctx, "find", found, err)
+		if err == nil && !shares(found, query) {
+			h.trial.breaks(ruleHit, "find: the token %s has none of the keys", show(found.ID, false))
+		}
+		return err
+	})
 	return found, err
 }
 
@@ -53,9 +80,12 @@ func shares(found, query token) bool {
 }
 
 func (h *handle) SaveToken(ctx context.Context, t token) (saved token, err error) {
-	defer h.recovered(&err)
-	saved, err = h.store.SaveToken(ctx, t)
-	h.check(ctx, "save", saved, err)
+	err = h.again(func() (err error) {
+		defer h.recovered(&err)
+		saved, err = h.store.SaveToken(ctx, t)
+		h.check(ctx, "save", saved, err)
+		return err
+	})
 	if err != nil {
 		return saved, err
 	}
@@ -76,9 +106,12 @@ func (h *handle) SaveToken(ctx context.Context, t token) (saved token, err error
 }
 
 func (h *handle) FindTokenByID(ctx context.Context, id string) (found token, err error) {
-	defer h.recovered(&err)
-	found, err = h.store.FindTokenByID(ctx, id)
-	h.check(ctx, "find by ID", found, err)
+	err = h.again(func() (err error) {
+		defer h.recovered(&err)
+		found, err = h.store.FindTokenByID(ctx, id)
+		h.check(ctx, "find by ID", found, err)
+		return err
+	})
 	if err == nil && found.ID != id {
 		h.trial.breaks(ruleByID, "find by ID: the token %s instead of %s", show(found.ID, false), show(id, false))
 	}
@@ -86,27 +119,34 @@ func (h *handle) FindTokenByID(ctx context.Context, id string) (found token, err
 }
 
 func (h *handle) GetTokens(ctx context.Context) (tokens []token, err error) {
-	defer h.recovered(&err)
-	tokens, err = h.store.GetTokens(ctx)
-	h.checkErr(ctx, "list", err)
+	err = h.again(func() (err error) {
+		defer h.recovered(&err)
+		tokens, err = h.store.GetTokens(ctx)
+		h.checkErr(ctx, "list", err)
+		return err
+	})
 	for _, t := range tokens {
 		h.checkToken("list", t)
 	}
 	return tokens, err
 }
 
-func (h *handle) DeleteToken(ctx context.Context, id string) (err error) {
-	defer h.recovered(&err)
-	err = h.store.DeleteToken(ctx, id)
-	h.checkErr(ctx, "delete", err)
-	return err
+func (h *handle) DeleteToken(ctx context.Context, id string) error {
+	return h.again(func() (err error) {
+		defer h.recovered(&err)
+		err = h.store.DeleteToken(ctx, id)
+		h.checkErr(ctx, "delete", err)
+		return err
+	})
 }
 
-func (h *handle) DeleteTokens(ctx context.Context) (err error) {
-	defer h.recovered(&err)
-	err = h.store.DeleteTokens(ctx)
-	h.checkErr(ctx, "delete all", err)
-	return err
+func (h *handle) DeleteTokens(ctx context.Context) error {
+	return h.again(func() (err error) {
+		defer h.recovered(&err)
+		err = h.store.DeleteTokens(ctx)
+		h.checkErr(ctx, "delete all", err)
+		return err
+	})
 }
 
 func (h *handle) check(ctx context.Context, doing string, t token, err error) {
@@ -151,14 +191,10 @@ func permanent(err error) bool {
 
 // patient repeats a save while its error is retryable: a store may give up with a
 // conflict when there are many concurrent writers.
-func (h *handle) patient(ctx context.Context, t token) (token, error) {
-	const attempts = 200
-	var err error
-	for range attempts {
-		var saved token
-		if saved, err = h.SaveToken(ctx, t); !tokenstore.Retryable(err) {
-			return saved, err
-		}
-	}
-	return token{}, fmt.Errorf("after %d attempts: %w", attempts, err)
+func (h *handle) patient(ctx context.Context, t token) (saved token, err error) {
+	err = repeated(func() (err error) {
+		saved, err = h.SaveToken(ctx, t)
+		return err
+	}, tokenstore.Retryable)
+	return saved, err
 }

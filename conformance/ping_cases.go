@@ -18,14 +18,17 @@ func ping(t *trial) {
 	if !ok {
 		t.lacks("the store has no Ping")
 	}
-	if err := p.Ping(t.ctx); err != nil {
+	answers := func(ctx context.Context) error {
+		return repeated(func() error { return p.Ping(ctx) }, throttled)
+	}
+	if err := answers(t.ctx); err != nil {
 		t.store.checkErr(t.ctx, "ping", err)
 		t.matchesKind("ping a new store", err, tokenstore.ErrNotFound)
 	}
 	t.seed(r1)
-	t.must("ping", p.Ping(t.ctx))
+	t.must("ping", answers(t.ctx))
 	ctx, cancel := context.WithCancel(t.ctx)
 	cancel()
-	t.matchesKind("ping with an ended context", p.Ping(ctx), context.Canceled)
+	t.matchesKind("ping with an ended context", answers(ctx), context.Canceled)
 	t.holds(r1)
 }

@@ -113,6 +113,7 @@ func sameOwnerless(i int) token {
 // hammer is run by each worker of Processes.
 func hammer(w *worker) {
 	t := w.trial
+	t.store.crowded = true
 	save := func(tok token) token {
 		saved, err := t.store.patient(t.ctx, tok)
 		t.must("save", err)

@@ -86,8 +86,10 @@ func (t *trial) saveMany(n int) {
 		tokens[i] = withoutID(row(fmt.Sprint(i), fmt.Sprint("user-", i), c1, s1))
 	}
 	if many, ok := t.store.store.(manySaver); ok {
-		_, err := many.SaveTokens(t.ctx, tokens)
-		t.must("save many", err)
+		t.must("save many", repeated(func() error {
+			_, err := many.SaveTokens(t.ctx, tokens)
+			return err
+		}, throttled))
 		return
 	}
 	for _, tok := range tokens {
@@ -96,8 +98,16 @@ func (t *trial) saveMany(n int) {
 }
 
 // collect ranges to the end, and returns the tokens by ID, and the errors. It records a
-// token that is yielded twice.
+// token that is yielded twice. If the sequence is throttled, it ranges again.
 func (t *trial) collect(ctx context.Context, tokens iter.Seq2[token, error]) (yielded map[string]token, faults []error) {
+	_ = repeated(func() error {
+		yielded, faults = t.collectOnce(ctx, tokens)
+		return errors.Join(faults...)
+	}, throttled)
+	return yielded, faults
+}
+
+func (t *trial) collectOnce(ctx context.Context, tokens iter.Seq2[token, error]) (yielded map[string]token, faults []error) {
 	yielded = map[string]token{}
 	for tok, err := range tokens {
 		t.store.checkErr(ctx, "range over Tokens", err)
@@ -142,13 +152,19 @@ func streamStop(t *trial) {
 	sequence := streamer.Tokens(t.ctx)
 	for stop := range 3 {
 		n := 0
-		for _, err := range sequence {
-			t.must("range over Tokens", err)
-			t.save(token{ID: "1", APIDomain: fmt.Sprintf("https://api.example/%d/%d", stop, n)})
-			if n++; n > stop {
-				break
+		t.must("range over Tokens", repeated(func() error {
+			n = 0
+			for _, err := range sequence {
+				if err != nil {
+					return err
+				}
+				t.save(token{ID: "1", APIDomain: fmt.Sprintf("https://api.example/%d/%d", stop, n)})
+				if n++; n > stop {
+					break
+				}
 			}
-		}
+			return nil
+		}, throttled))
 		if n != stop+1 {
 			t.fails("after %d tokens the sequence has ended, of 3", n)
 		}
@@ -163,22 +179,25 @@ func streamStop(t *trial) {
 // context ends after n of them.
 func (t *trial) endsWithContext(ctx context.Context, tokens iter.Seq2[token, error], n int, end func()) {
 	yielded := 0
-	var last error
-	for _, err := range tokens {
-		if last != nil {
-			t.fails("the sequence goes on after the context's error")
-			return
+	last := repeated(func() (last error) {
+		yielded = 0
+		for _, err := range tokens {
+			if last != nil {
+				t.fails("the sequence goes on after the error with which it ended")
+				return nil
+			}
+			if last = err; err == nil {
+				yielded++
+			}
+			if yielded == n {
+				end()
+			}
+			if yielded > 3 {
+				break
+			}
 		}
-		if last = err; err == nil {
-			yielded++
-		}
-		if yielded == n {
-			end()
-		}
-		if yielded > 3 {
-			break
-		}
-	}
+		return last
+	}, throttled)
 	if yielded >= 3 || !isContextError(ctx, last) {
 		t.fails("with an ended context, %d of 3 tokens are yielded, and then: %s", yielded, safe(last))
 	}

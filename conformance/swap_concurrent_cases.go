@@ -83,7 +83,7 @@ func swapChain(t *trial) {
 // countIn adds one to the number in the note.
 func (t *trial) countIn(h *handle) {
 	const attempts = 1000
-	old, err := h.FindNoted(t.ctx, token{UserName: "u1"})
+	old, err := t.patientNoted(h, token{UserName: "u1"})
 	for n := 0; err == nil && n < attempts; n++ {
 		count, _ := strconv.Atoi(old.Note) // An empty note is zero.
 		now, swapped, fault := t.patientSwap(h, old, token{}, strconv.Itoa(count+1))
@@ -103,7 +103,7 @@ func findWhileSwapping(t *trial) {
 	together(1+finders, func(i int) {
 		if i == 0 {
 			defer done.Store(true)
-			old, err := t.store.FindNoted(t.ctx, token{UserName: "u1"})
+			old, err := t.patientNoted(t.store, token{UserName: "u1"})
 			for n := 0; n < swaps && err == nil; n++ {
 				var swapped bool
 				if old, swapped, err = t.patientSwap(t.store, old, token{AccessToken: secret(fmt.Sprint("access-", n))}, fmt.Sprint("access-", n)); !swapped && err == nil {

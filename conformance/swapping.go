@@ -27,20 +27,26 @@ func (t *trial) swapper(h *handle) tokenstore.Swapper {
 
 // FindNoted calls the store's, and checks what holds for every call.
 func (h *handle) FindNoted(ctx context.Context, query token) (found noted, err error) {
-	defer h.recovered(&err)
 	s := h.trial.swapper(h)
-	found, err = s.FindNoted(ctx, query)
-	h.check(ctx, "find noted", found.OAuthToken, err)
+	err = h.again(func() (err error) {
+		defer h.recovered(&err)
+		found, err = s.FindNoted(ctx, query)
+		h.check(ctx, "find noted", found.OAuthToken, err)
+		return err
+	})
 	h.checkPrinted(found)
 	return found, err
 }
 
 // SwapToken calls the store's, and checks what holds for every call.
 func (h *handle) SwapToken(ctx context.Context, old noted, next token, note string) (now noted, swapped bool, err error) {
-	defer h.recovered(&err)
 	s := h.trial.swapper(h)
-	now, swapped, err = s.SwapToken(ctx, old, next, note)
-	h.check(ctx, "swap", now.OAuthToken, err)
+	err = repeated(func() (err error) {
+		defer h.recovered(&err)
+		now, swapped, err = s.SwapToken(ctx, old, next, note)
+		h.check(ctx, "swap", now.OAuthToken, err)
+		return err
+	}, throttled)
 	h.checkPrinted(now)
 	switch {
 	case err != nil && swapped:
@@ -115,15 +121,21 @@ func (t *trial) swapFails(old noted, want token, note string) noted {
 	return now
 }
 
-// patientSwap repeats a swap that gave up because of others, or was throttled: neither has
+// patientSwap repeats a swap that gave up because of others, which says that it has not
 // happened. A swap that was unavailable may have.
 func (t *trial) patientSwap(h *handle, old noted, next token, note string) (now noted, swapped bool, err error) {
-	const attempts = 200
-	for range attempts {
+	err = repeated(func() (err error) {
 		now, swapped, err = h.SwapToken(t.ctx, old, next, note)
-		if !errors.Is(err, tokenstore.ErrConflict) && !errors.Is(err, tokenstore.ErrThrottled) {
-			break
-		}
-	}
+		return err
+	}, func(err error) bool { return errors.Is(err, tokenstore.ErrConflict) })
 	return now, swapped, err
+}
+
+// patientNoted repeats a find while its error is retryable.
+func (t *trial) patientNoted(h *handle, query token) (found noted, err error) {
+	err = repeated(func() (err error) {
+		found, err = h.FindNoted(t.ctx, query)
+		return err
+	}, tokenstore.Retryable)
+	return found, err
 }
