@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/conformance"
@@ -19,8 +20,9 @@ type placed struct {
 	path string
 }
 
+// place opens a store that waits for the others as long as a slow disk may take.
 func place(ctx context.Context, path string) (tokenstore.Store, error) {
-	s, err := sqlstore.OpenSQLite(ctx, path)
+	s, err := sqlstore.OpenSQLite(ctx, path, sqlstore.WithBusyTimeout(5*time.Minute))
 	if err != nil {
 		return nil, err
 	}
