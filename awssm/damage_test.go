@@ -87,7 +87,7 @@ func TestDamagedSecretIsMendedOnce(t *testing.T) {
 			data := fmt.Sprintf(`{"n":"by %d"}`, i)
 			wg.Go(func() {
 				err := driver.ErrUnavailable
-				for tries := 0; errors.Is(err, driver.ErrUnavailable) && tries < 20; tries++ {
+				for tries := 0; errors.Is(err, driver.ErrUnavailable) && tries < 10_000; tries++ {
 					_, err = s.Put(t.Context(), driver.Secret{Name: "a/x", Data: []byte(data), Revision: revision})
 				}
 				mu.Lock()

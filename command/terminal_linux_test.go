@@ -81,7 +81,7 @@ func (s *screen) text() string {
 
 // waitFor waits until the screen shows a text.
 func (s *screen) waitFor(text string) bool {
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		if strings.Contains(s.text(), text) {
 			return true
 		}
@@ -108,7 +108,7 @@ func (s *screen) run(args []string, dialogue ...[2]string) (code int, stdout str
 	}
 	select {
 	case code = <-done:
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		s.t.Fatalf("the command does not end:\n%s", s.text())
 	}
 	return code, out.String()

@@ -215,6 +215,7 @@ func TestHalfWritten(t *testing.T) {
 	}
 	for _, n := range []int{0, 200} {
 		write(whole[:n])
+		justNow(t, path)
 		done := make(chan error)
 		go func() {
 			_, err := store.SaveToken(t.Context(), fake)

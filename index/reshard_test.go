@@ -273,7 +273,7 @@ func TestReshardUnderLoad(t *testing.T) {
 
 // retried calls do until its error is no conflict.
 func retried[T any](do func() (T, error)) (result T, err error) {
-	for range 50 {
+	for range 1000 {
 		if result, err = do(); !errors.Is(err, driver.ErrConflict) {
 			break
 		}

@@ -45,8 +45,9 @@ func TestRepairGoesPastAnUnreadableEntry(t *testing.T) {
 	}
 	clock.Advance(48 * time.Hour)
 	broken := ""
-	var breaks sync.Once
-	var now, most atomic.Int64
+	var breaks, joined sync.Once
+	var now atomic.Int64
+	var severally atomic.Bool
 	together := make(chan struct{})
 	cleaner := open(t, drivertest.Intercept(secrets, func(ctx context.Context, c drivertest.Call, do func(context.Context) error) error {
 		if !strings.Contains(c.Name, "/index/") {
@@ -54,10 +55,9 @@ func TestRepairGoesPastAnUnreadableEntry(t *testing.T) {
 		}
 		if c.Method == drivertest.Put {
 			breaks.Do(func() { secrets.Edit(broken, []byte("not an object")) })
-			if n := now.Add(1); n > most.Load() {
-				if most.Store(n); n == 2 {
-					close(together)
-				}
+			if now.Add(1) > 1 {
+				severally.Store(true)
+				joined.Do(func() { close(together) })
 			}
 			defer now.Add(-1)
 			select { // A second write joins the first.
@@ -89,7 +89,7 @@ func TestRepairGoesPastAnUnreadableEntry(t *testing.T) {
 	if len(report.Index) == 0 {
 		t.Error("the repair ended at the broken entry")
 	}
-	if most.Load() < 2 {
+	if !severally.Load() {
 		t.Error("the entries were written one by one")
 	}
 }

@@ -71,7 +71,7 @@ func TestASlowReaderKeepsNoWriterWaiting(t *testing.T) {
 		if n%100 != 0 {
 			return
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		if _, err := writer.SaveToken(ctx, tokenstore.OAuthToken{ID: "1", AccessToken: fmt.Sprint("access-new-", n)}); err != nil {
 			t.Errorf("after %d tokens: %v", n, err)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/vault/api"
@@ -73,15 +74,17 @@ func TestExpiredSession(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 3 {
+	synctest.Test(t, func(t *testing.T) {
+		for range 3 {
+			if _, err := session.Token(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(time.Second)
 		if _, err := session.Token(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-	}
-	time.Sleep(time.Second)
-	if _, err := session.Token(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	})
 	if logins.Load() != 2 {
 		t.Errorf("%d logins", logins.Load())
 	}

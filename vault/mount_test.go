@@ -120,7 +120,7 @@ func TestNoContainerEnds(t *testing.T) {
 				if !errors.Is(err, tokenstore.ErrNoContainer) || errors.Is(err, tokenstore.ErrNotFound) || tokenstore.Retryable(err) {
 					t.Errorf("%s, %s: %v", body, op, err)
 				}
-			case <-time.After(20 * time.Second):
+			case <-time.After(time.Minute):
 				t.Fatalf("%s, %s: does not end", body, op)
 			}
 		}
