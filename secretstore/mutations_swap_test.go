@@ -22,6 +22,11 @@ var swapMutations = []mutation{
 		contract + "^swap-deleted$", false,
 	},
 	{
+		"a swap overwrites a save", "secretstore/swap.go",
+		"\tp.next.generation++\n", "",
+		races + "TestASwapDoesNotOverwrite", false,
+	},
+	{
 		"a swap goes by what was read for ever", "secretstore/swap.go",
 		"\t\tseen = nil //", "\t\t_ = seen //",
 		races + "TestSwapCalls", false,

@@ -1,7 +1,8 @@
 // Saves that lose to one another. Where a crowd saves one token, each save would in turn
 // write over the last one, and a service that limits the writes of a secret would refuse
 // many. A save need not be written if a single write that came after its beginning has set
-// all that it would set: the outcome is that of this save and then that write.
+// all that it would set: the outcome is that of this save and then that write. A swap is no
+// such write, since it would not have happened after this save; its generation tells.
 
 package secretstore
 

@@ -102,3 +102,45 @@ func TestOverwrittenSaveNeedsNoWrite(t *testing.T) {
 		}
 	}
 }
+
+// TestASwapDoesNotOverwrite: a swap that followed the save unseen would have been refused, so
+// it is never the write that makes a save needless.
+func TestASwapDoesNotOverwrite(t *testing.T) {
+	const user = "u1@zylker.example:1"
+	now := time.Unix(1_800_000_000, 0)
+	options := []secretstore.Option{
+		secretstore.WithDocument(1), secretstore.WithoutAccessIndex(), secretstore.WithClock(func() time.Time { return now }),
+		secretstore.WithSleep(func(context.Context, time.Duration) error { return nil }),
+	}
+	for name, notes := range map[string][2]string{"that sets a note": {"", "theirs"}, "that drops a note": {"claimed", ""}, "that keeps a note": {"theirs", "theirs"}, "without a note": {"", ""}} {
+		t.Run(name, func(t *testing.T) {
+			secrets := memory.New()
+			others := open(t, secrets, options...)
+			token := tokenstore.OAuthToken{UserName: user, RefreshToken: "r", AccessToken: "first", ClientID: "c", ClientSecret: "s"}
+			saves(t, others, token)
+			swap := func(next tokenstore.OAuthToken, note string) {
+				old, err := others.FindNoted(t.Context(), tokenstore.OAuthToken{UserName: user})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, swapped, err := others.SwapToken(t.Context(), old, next, note); err != nil || !swapped {
+					t.Fatal(swapped, err)
+				}
+			}
+			swap(tokenstore.OAuthToken{}, notes[0])
+			r := &rival{Secrets: secrets, before: []func(){
+				func() {
+					now = now.Add(3 * time.Second)
+					saves(t, others, tokenstore.OAuthToken{UserName: user, RedirectURL: "a conflict"})
+				},
+				func() { swap(tokenstore.OAuthToken{AccessToken: "theirs"}, notes[1]) },
+			}}
+			if got := saves(t, open(t, r, options...), tokenstore.OAuthToken{UserName: user, AccessToken: "mine"}); got.AccessToken != "mine" {
+				t.Errorf("the save gives %q", got.AccessToken)
+			}
+			if stored, err := others.FindToken(t.Context(), tokenstore.OAuthToken{UserName: user}); err != nil || stored.AccessToken != "mine" {
+				t.Errorf("stored is %q, %v", stored.AccessToken, err)
+			}
+		})
+	}
+}

@@ -87,6 +87,9 @@ func (a *attempt) planSwap(ctx context.Context, r *row, want tokenstore.Noted) (
 	if noteOf(r) != want.Note {
 		p.next.object.Set(noteField, want.Note)
 	}
+	// A swap counts as two writes. So no save takes it for the single write by which it was
+	// overwritten, and itself for one that came before: the swap would have been refused.
+	p.next.generation++
 	return p, a.s.checkSize(p.next)
 }
 
