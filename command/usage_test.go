@@ -165,7 +165,7 @@ func TestWaitingForACredentialEndsWithTheContext(t *testing.T) {
 }
 
 func TestVersion(t *testing.T) {
-	if code, out, _ := try(t, "", "--version"); code != exitOK || !strings.HasPrefix(out, "tokenstore ") {
+	if code, out, _ := try(t, "", "--version"); code != exitOK || !strings.HasPrefix(out, "tokenstore version ") {
 		t.Errorf("exit code %d: %q", code, out)
 	}
 }
