@@ -155,24 +155,21 @@ func importInto(command *cobra.Command, options importer.Options, file io.Writer
 // withDestination opens the destination of an import. One that does not exist yet counts as
 // empty, and is created when the first row is written; a dry run does not create it.
 func withDestination(ctx context.Context, to string, options importer.Options, do func(tokenstore.OpenStore, importer.Options) error) error {
-	reading := readOnly(to)
-	if reading == to && !options.DryRun {
-		return withStore(ctx, to, func(store tokenstore.OpenStore) error { return do(store, options) })
-	}
-	existing := func(store tokenstore.OpenStore) error { return do(store, options) }
-	if !options.DryRun {
-		existing = func(tokenstore.OpenStore) error { return nil } // It is opened again, to write.
-	}
-	err := withStore(ctx, reading, existing)
-	switch absent := errors.Is(err, fs.ErrNotExist); {
-	case absent && options.DryRun:
-		return do(secretstore.NewMemory(), options)
-	case absent:
-		return creating(to, options, do)
-	case err != nil || options.DryRun:
+	run := func(store tokenstore.OpenStore) error { return do(store, options) }
+	if options.DryRun {
+		err := withStore(ctx, readOnly(to), run)
+		if errors.Is(err, fs.ErrNotExist) {
+			return do(secretstore.NewMemory(), options)
+		}
 		return err
 	}
-	return withStore(ctx, to, func(store tokenstore.OpenStore) error { return do(store, options) })
+	if reading := readOnly(to); reading != to {
+		err := withStore(ctx, reading, func(tokenstore.OpenStore) error { return nil })
+		if errors.Is(err, fs.ErrNotExist) {
+			return creating(to, options, do)
+		}
+	}
+	return withStore(ctx, to, run) // It reports what is wrong with it.
 }
 
 // creating runs an import into a store that does not exist yet.
