@@ -34,9 +34,9 @@ type Streamer interface {
 	// Tokens yields every token, in no particular order, and each once. It holds only a
 	// bounded part of the store in memory. A token that cannot be read yields an
 	// error that matches ErrUnreadable and names it, and the others follow; any other error
-	// ends the sequence (a store whose file or index is damaged gives one that matches
-	// ErrUnavailable). A token that is stored from the first step to the last is
-	// yielded; one that is saved or deleted meanwhile may be.
+	// ends the sequence (that of a store whose file or index is damaged has no Kind, and is
+	// not Retryable). A token that is stored from the first step to the last is yielded;
+	// one that is saved or deleted meanwhile may be.
 	Tokens(ctx context.Context) iter.Seq2[OAuthToken, error]
 }
 

@@ -157,6 +157,12 @@ func beyondIncomplete(err error) error {
 	return errors.Join(rest...)
 }
 
+// partialError names the tokens that cannot be read, after a report of all others.
+type partialError struct{ err error }
+
+func (e *partialError) Error() string { return e.err.Error() }
+func (e *partialError) Unwrap() error { return e.err }
+
 // interruptedError is the error of a command that was interrupted. What was done before
 // is in its report.
 type interruptedError struct{ err error }
@@ -173,12 +179,13 @@ func (e *usageError) Unwrap() error { return e.err }
 func exitCode(err error) int {
 	var usage *usageError
 	var incomplete *incompleteError
+	var partial *partialError
 	var nothing *nothingError
 	var absent *absentError
 	switch {
 	case err == nil:
 		return exitOK
-	case errors.As(err, &incomplete):
+	case errors.As(err, &incomplete), errors.As(err, &partial):
 		return exitIncomplete
 	case errors.As(err, &usage), errors.Is(err, tokenstore.ErrInvalidArgument):
 		return exitUsage

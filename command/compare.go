@@ -45,7 +45,7 @@ cannot be read.`,
 		RunE: func(verb *cobra.Command, args []string) error {
 			compared := fields
 			for _, name := range ignore {
-				f, err := fieldNamed(name, func(field) bool { return true })
+				f, err := fieldNamed(name, anyField)
 				if err != nil {
 					return err
 				}
@@ -57,6 +57,7 @@ cannot be read.`,
 		},
 	}
 	verb.Flags().StringArrayVar(&ignore, "ignore", nil, "leave out this `FIELD`; may be repeated")
+	_ = verb.RegisterFlagCompletionFunc("ignore", completeField) // The flag exists.
 	return verb
 }
 

@@ -54,21 +54,20 @@ not change it.`,
 			if !slices.Contains(tokenstore.Roles(), d.role) {
 				return &usageError{errors.New("--role is reader, writer or operator")}
 			}
-			switch {
-			case !d.repair && (verb.Flags().Changed("yes") || verb.Flags().Changed("dry-run")):
+			if !d.repair && (verb.Flags().Changed("yes") || verb.Flags().Changed("dry-run")) {
 				return &usageError{errors.New("--yes and --dry-run are for --repair")}
-			case !d.repair:
-				d.consent.dryRun = true
 			}
-			if err := d.consent.canAsk(verb); err != nil {
-				return err
+			if d.repair {
+				if err := d.consent.canAsk(verb); err != nil {
+					return err
+				}
 			}
 			return d.run(verb)
 		},
 	}
 	verb.Flags().StringVar(&role, "role", role, "look for what a `ROLE` needs: reader, writer or operator")
 	verb.Flags().BoolVar(&d.repair, "repair", false, "do the repairs that are safe")
-	_ = verb.RegisterFlagCompletionFunc("role", cobra.FixedCompletions([]cobra.Completion{"reader", "writer", "operator"}, cobra.ShellCompDirectiveNoFileComp)) // The flag exists.
+	_ = verb.RegisterFlagCompletionFunc("role", cobra.FixedCompletions(roles(), cobra.ShellCompDirectiveNoFileComp)) // The flag exists.
 	d.consent.flags(verb)
 	return verb
 }
@@ -84,6 +83,8 @@ type doctor struct {
 
 // doctorReport is what is printed. Nothing in it is a credential.
 type doctorReport struct {
+	// Repair says that --repair was given, and DryRun that it was to change nothing.
+	Repair   bool      `json:"repair"`
 	DryRun   bool      `json:"dry_run"`
 	Findings []finding `json:"findings"`
 }
@@ -116,7 +117,7 @@ func (d *doctor) run(verb *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	d.report = doctorReport{DryRun: d.consent.dryRun, Findings: d.shown(verb, found)}
+	d.report = doctorReport{Repair: d.repair, DryRun: d.consent.dryRun, Findings: d.shown(verb, found)}
 	if d.repair {
 		err := d.mend(verb, found)
 		if err != nil && ctx.Err() != nil {

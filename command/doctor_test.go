@@ -561,6 +561,22 @@ func TestDoctorAsksAndTakesARole(t *testing.T) {
 	}
 }
 
+// TestDoctorSaysWhetherItRepairs: a diagnosis alone is no dry run of anything.
+func TestDoctorSaysWhetherItRepairs(t *testing.T) {
+	at, _ := kept(t, nil, numbered("1")...)
+	for flags, want := range map[string]doctorReport{
+		"":                   {},
+		"--repair --yes":     {Repair: true},
+		"--repair --dry-run": {Repair: true, DryRun: true},
+	} {
+		var got doctorReport
+		code, out, errs := try(t, "", append([]string{"doctor", at, "--json"}, strings.Fields(flags)...)...)
+		if err := json.Unmarshal([]byte(out), &got); err != nil || code != exitOK || got.Repair != want.Repair || got.DryRun != want.DryRun {
+			t.Errorf("%s: exit code %d, %v\n%s%s", flags, code, err, out, errs)
+		}
+	}
+}
+
 // TestDoctorThatIsInterrupted says what was mended, and can be run again.
 func TestDoctorThatIsInterrupted(t *testing.T) {
 	p := admitted(t, "memory")

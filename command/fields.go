@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"example.com/tokenstore"
+	"github.com/spf13/cobra"
 )
 
 // field is one field of a token, as text.
@@ -47,17 +48,31 @@ var fields = []field{
 	plain("api_domain", true, func(t *tokenstore.OAuthToken) *string { return &t.APIDomain }),
 }
 
+// fieldNames returns the names of the fields that are wanted.
+func fieldNames(want func(field) bool) (names []string) {
+	for _, f := range fields {
+		if want(f) {
+			names = append(names, f.name)
+		}
+	}
+	return names
+}
+
+func anyField(field) bool   { return true }
+func settable(f field) bool { return f.set != nil }
+func ofClient(f field) bool { return f.set != nil && f.shared }
+
+// completeField completes the name of a field for a flag.
+func completeField(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return fieldNames(anyField), cobra.ShellCompDirectiveNoFileComp // The shell leaves out what does not fit.
+}
+
 // fieldNamed returns the field that an argument names. What else was typed is not quoted.
 func fieldNamed(name string, known func(field) bool) (field, error) {
-	var names []string
 	for _, f := range fields {
-		if !known(f) {
-			continue
-		}
-		if f.name == name {
+		if f.name == name && known(f) {
 			return f, nil
 		}
-		names = append(names, f.name)
 	}
-	return field{}, &usageError{errors.New("unknown field; the fields are " + strings.Join(names, ", "))}
+	return field{}, &usageError{errors.New("unknown field; the fields are " + strings.Join(fieldNames(known), ", "))}
 }

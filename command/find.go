@@ -24,7 +24,8 @@ from an argument, where others could see it; at a terminal it is not echoed.
 With --mail, find lists the tokens of all users with that mail, whatever their organisation:
 a user is normally stored as mail:organisation, or under the mail alone. It reads all tokens,
 and does not tell capital letters from small ones. The exit code is 0 if there is one, 4 if
-there are several, and 3 if there is none; with --json, it is a list in each case.`,
+there are several, or if a token cannot be read, and 3 if there is none; with --json, it is a
+list in each case.`,
 		Example: `  {name} find {local} --user amelia@zylker.com:60001234567
   {name} find {local} --mail amelia@zylker.com
   {name} find {local} --refresh-token-stdin < refresh-token.txt`,
@@ -108,7 +109,7 @@ func findMail(verb *cobra.Command, url, mail string) error {
 	return withStore(ctx, readOnly(url), func(store tokenstore.OpenStore) error {
 		seen := 0
 		want := func(t tokenstore.OAuthToken) bool { return hasMail(t.UserName, mail) }
-		n, err := printAll(verb, selected(allTokens(ctx, store, false), want, &seen))
+		n, err := printAll(verb, selected(allTokens(ctx, store, false), want, &seen), &seen)
 		switch {
 		case err != nil:
 			return err

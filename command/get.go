@@ -17,7 +17,8 @@ func getCommand() *cobra.Command {
 		Short: "Show the token with an ID, without its credentials",
 		Long: `Get shows the token with an ID, without its credentials. With --reveal, it shows one field
 as it is stored, such as refresh_token: on a terminal only, and after it has asked. It is for
-comparing a token with what a provider shows; programs read a store through the library.`,
+comparing a token with what a provider shows; programs read a store through the library. The
+exit code is 3 if there is no such token, or it has no such field.`,
 		Example: "  {name} get {local} 1\n  {name} get {service} 1 --json\n  {name} get {local} 1 --reveal refresh_token",
 		Args:    exactArgs("STORE", "ID"),
 
@@ -40,6 +41,7 @@ comparing a token with what a provider shows; programs read a store through the 
 		},
 	}
 	verb.Flags().StringVar(&reveal, "reveal", "", "show this `FIELD` as it is stored, on a terminal")
+	_ = verb.RegisterFlagCompletionFunc("reveal", completeField) // The flag exists.
 	return verb
 }
 
@@ -56,13 +58,13 @@ func revealed(verb *cobra.Command, name string) (field, error) {
 	case wantsJSON(verb):
 		return field{}, &usageError{errors.New("--reveal shows a credential on a terminal only, and not as JSON")}
 	}
-	return fieldNamed(name, func(field) bool { return true })
+	return fieldNamed(name, anyField)
 }
 
 func revealField(verb *cobra.Command, token tokenstore.OAuthToken, f field) error {
 	value := f.get(token)
 	if value == "" {
-		return fmt.Errorf("the token has no %s", f.name)
+		return fmt.Errorf("%w: the token has no %s", tokenstore.ErrNotFound, f.name)
 	}
 	if err := (&consent{}).ask(verb, fmt.Sprintf("Show the %s of token %s on this screen?", f.name, token.ID)); err != nil {
 		return err

@@ -51,13 +51,13 @@ absent. A column that is not understood and not empty is named. A remark says wh
 not taken as it stands, and names what looks like a slip: white space before or after a
 credential, or one refresh token under two users. Such a row is moved all the same.
 
-The source is never written, and no imported row overwrites an earlier row of the same
-import. Afterwards every token is looked up by each of its keys and compared. An import
-may be run again, also after an interruption: it creates nothing twice. With --report, the
-report is also written to a new file when the import ends, however it ends, so that the
-file is never half a report. With --json, "finished" says whether the import came to its
-end, and "not_written" how many rows it did not reach. The exit code
-is 4 if a row was refused or left to decide, a column was not understood, or a token is
+The source is never written, a new file or table is made only if a row is written to it, and
+no imported row overwrites an earlier row of the same import. Afterwards every token is looked
+up by each of its keys and compared. An import may be run again, also after an interruption: it
+creates nothing twice. With --report, the report is also written to a new file when the import
+ends, however it ends, so that the file is never half a report. With --json, "finished" says
+whether the import came to its end, and "not_written" how many rows it did not reach. The exit
+code is 4 if a row was refused or left to decide, a column was not understood, or a token is
 not found again.`,
 		Example: `  {name} import {local} --to {service} --dry-run
   {name} import {local} --to {service}
@@ -103,7 +103,7 @@ func runImport(command *cobra.Command, source, to string, options importer.Optio
 		if err := notSame(ctx, from, source, to); err != nil {
 			return err
 		}
-		return withDestination(ctx, to, options.DryRun, func(destination tokenstore.OpenStore) error {
+		return withDestination(ctx, to, options, func(destination tokenstore.OpenStore, options importer.Options) error {
 			err := importInto(command, options, file, func(options importer.Options) (importer.Report, error) {
 				return importer.Import(ctx, from, destination, options)
 			})
@@ -152,20 +152,36 @@ func importInto(command *cobra.Command, options importer.Options, file io.Writer
 	return err
 }
 
-// withDestination opens the destination. A dry run does not create it; a destination
-// that does not exist yet counts as empty.
-func withDestination(ctx context.Context, to string, dryRun bool, do func(tokenstore.OpenStore) error) error {
-	if !dryRun {
-		err := withStore(ctx, to, do)
-		var absent *absentError
-		if errors.As(err, &absent) {
-			return absent.err // The folder is missing, in which the file would be made.
+// withDestination opens the destination of an import. One that does not exist yet counts as
+// empty, and is created when the first row is written; a dry run does not create it.
+func withDestination(ctx context.Context, to string, options importer.Options, do func(tokenstore.OpenStore, importer.Options) error) error {
+	run := func(store tokenstore.OpenStore) error { return do(store, options) }
+	if options.DryRun {
+		err := withStore(ctx, readOnly(to), run)
+		if errors.Is(err, fs.ErrNotExist) {
+			return do(secretstore.NewMemory(), options)
 		}
 		return err
 	}
-	err := withStore(ctx, readOnly(to), do)
-	if errors.Is(err, fs.ErrNotExist) {
-		return do(secretstore.NewMemory())
+	if reading := readOnly(to); reading != to {
+		err := withStore(ctx, reading, func(tokenstore.OpenStore) error { return nil })
+		if errors.Is(err, fs.ErrNotExist) {
+			return creating(to, options, do)
+		}
+	}
+	return withStore(ctx, to, run) // It reports what is wrong with it.
+}
+
+// creating runs an import into a store that does not exist yet.
+func creating(to string, options importer.Options, do func(tokenstore.OpenStore, importer.Options) error) error {
+	var created tokenstore.OpenStore
+	options.Create = func(ctx context.Context) (_ tokenstore.Store, err error) {
+		created, err = tokenstore.Open(ctx, to)
+		return created, err
+	}
+	err := do(secretstore.NewMemory(), options)
+	if created != nil {
+		err = errors.Join(err, created.Close())
 	}
 	return err
 }

@@ -21,7 +21,8 @@ func (c Command) listCommand() *cobra.Command {
 their credentials. Those of a file or a database come oldest first, those of a secret manager
 in the order of its index. With --oldest-first, list holds the tokens in memory to sort them.
 
-A token whose expiry is unknown is neither expired nor about to expire.`,
+A token whose expiry is unknown is neither expired nor about to expire. Tokens that cannot be
+read are named on standard error, after the others, and the exit code is then 4.`,
 		Example: `  {name} list {local}
   {name} list {service} --json
   {name} list {service} --user '*@zylker.com:*' --expires-before 1h
@@ -36,8 +37,8 @@ A token whose expiry is unknown is neither expired nor about to expire.`,
 			}
 			return withStore(command.Context(), readOnly(args[0]), func(store tokenstore.OpenStore) error {
 				seen := 0
-				n, err := printAll(command, selected(allTokens(command.Context(), store, oldestFirst), want, &seen))
-				if n == 0 && seen == 0 && err == nil {
+				_, err := printAll(command, selected(allTokens(command.Context(), store, oldestFirst), want, &seen), &seen)
+				if seen == 0 && err == nil {
 					return orNothing(command.Context(), store, args[0], nil)
 				}
 				return err
@@ -67,13 +68,18 @@ func allTokens(ctx context.Context, store tokenstore.Store, sorted bool) iter.Se
 	}
 }
 
-// printAll prints tokens, and returns how many there were, and the errors.
-func printAll(command *cobra.Command, tokens iter.Seq2[tokenstore.OAuthToken, error]) (n int, err error) {
+// printAll prints tokens, and returns how many there were, and the errors. Seen counts
+// the tokens that could be read, which are more if the tokens are a selection.
+func printAll(command *cobra.Command, tokens iter.Seq2[tokenstore.OAuthToken, error], seen *int) (n int, err error) {
 	asJSON, _ := command.Flags().GetBool("json")
 	p := newTokenPrinter(command.OutOrStdout(), asJSON)
-	var faults []error
+	var unread, faults []error
 	for token, err := range tokens {
-		if err != nil {
+		switch {
+		case errors.Is(err, tokenstore.ErrUnreadable):
+			unread = append(unread, err)
+			continue
+		case err != nil:
 			faults = append(faults, err)
 			continue
 		}
@@ -81,10 +87,16 @@ func printAll(command *cobra.Command, tokens iter.Seq2[tokenstore.OAuthToken, er
 			break // The end reports it.
 		}
 	}
-	if n == 0 && len(faults) > 0 {
-		return 0, errors.Join(faults...)
+	if *seen == 0 && len(unread)+len(faults) > 0 {
+		return 0, errors.Join(append(unread, faults...)...)
 	}
-	return n, errors.Join(append(faults, p.end())...)
+	if err := p.end(); err != nil {
+		faults = append(faults, err)
+	}
+	if len(unread) > 0 && len(faults) == 0 {
+		return n, &partialError{errors.Join(unread...)}
+	}
+	return n, errors.Join(append(unread, faults...)...)
 }
 
 func printOne(command *cobra.Command, token tokenstore.OAuthToken, err error) error {

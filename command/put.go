@@ -6,9 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/secretstore"
 	"github.com/spf13/cobra"
 )
 
@@ -56,7 +58,7 @@ exit code is 4 if the token was left alone or changed meanwhile.`,
 				return p.run(verb, args[0], create)
 			}
 			if create {
-				return withDestination(verb.Context(), args[0], p.report.DryRun, do)
+				return p.creating(verb.Context(), args[0], do)
 			}
 			err = withExisting(verb.Context(), args[0], p.report.DryRun, do)
 			if exitCode(err) == exitNotFound {
@@ -89,6 +91,26 @@ type putting struct {
 	store  tokenstore.Store
 	token  tokenstore.OAuthToken
 	report changes
+}
+
+// creating opens a store that is created if it is not there, and if it takes the token.
+func (p *putting) creating(ctx context.Context, url string, do func(tokenstore.OpenStore) error) error {
+	err := withExisting(ctx, url, p.report.DryRun, do)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := tokenstore.CheckInsert(p.token); err != nil {
+		return &usageError{err}
+	}
+	if p.report.DryRun {
+		return do(secretstore.NewMemory())
+	}
+	err = withStore(ctx, url, do)
+	var absent *absentError
+	if errors.As(err, &absent) {
+		return absent.err // The folder is missing, in which the file would be made.
+	}
+	return err
 }
 
 func (p *putting) run(verb *cobra.Command, url string, create bool) error {

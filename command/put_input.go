@@ -118,5 +118,5 @@ func setterOf(name string, number int) (func(*tokenstore.OAuthToken, string) err
 			return f.set, nil
 		}
 	}
-	return nil, fmt.Errorf("field %d is not a field of a token; the fields are id, user_name, %s", number, strings.Join(settableNames(func(field) bool { return true }), ", "))
+	return nil, fmt.Errorf("field %d is not a field of a token; the fields are id, user_name, %s", number, strings.Join(fieldNames(settable), ", "))
 }

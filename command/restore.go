@@ -113,7 +113,7 @@ func restore(verb *cobra.Command, b *backup.Backup, want func(tokenstore.OAuthTo
 			return err
 		}
 	}
-	return withDestination(ctx, to, options.DryRun, func(destination tokenstore.OpenStore) error {
+	return withDestination(ctx, to, options, func(destination tokenstore.OpenStore, options importer.Options) error {
 		err := importInto(verb, options, nil, func(options importer.Options) (importer.Report, error) {
 			report, err := importer.ImportRows(ctx, rowsOf(ctx, b, want), destination, options)
 			if b.Unreadable > 0 {

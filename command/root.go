@@ -38,7 +38,7 @@ that place; 4 done, but the report names something for a person to decide.`,
 	}
 	root.PersistentFlags().Bool("json", false, "print JSON, also for an error")
 	root.SetFlagErrorFunc(flagError)
-	root.SetVersionTemplate(c.Name + " {{.Version}}\n")
+	// No Set…Template: text/template calls methods by name, so the linker would keep them all.
 	root.CompletionOptions.DisableDefaultCmd = true // Its errors would show what was typed.
 	// A verb that only looks passes readOnly(url) to withStore, and orNothing what it
 	// did not find.

@@ -26,14 +26,14 @@ func setCommand() *cobra.Command {
 or typed at a prompt without echo; it is never an argument. A field cannot be emptied, and the
 user not changed: that is another token. The fields are
 
-  ` + strings.Join(settableNames(func(field) bool { return true }), " ") + `
+  ` + strings.Join(fieldNames(settable), " ") + `
 
 With --client, set replaces a field of all tokens of that client, as when its secret was
 rotated. It shows how many there are and asks first; where standard input is not a terminal, it
 wants --yes. It can be run again, also after an interruption: tokens that have the value are
 left as they are. The fields are then
 
-  ` + strings.Join(settableNames(func(f field) bool { return f.shared }), " ") + `
+  ` + strings.Join(fieldNames(ofClient), " ") + `
 
 A token in which somebody else has changed that very field meanwhile is left alone and
 reported as changed. A new access token drops the expiry of the old one: set expiry_time after
@@ -53,9 +53,21 @@ there is no such token.`,
 			return nil
 		},
 
-		ValidArgsFunction: completeStore,
+		ValidArgsFunction: func(verb *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			switch {
+			case client == "" && len(args) == 2:
+				return fieldNames(settable), cobra.ShellCompDirectiveNoFileComp
+			case client != "" && len(args) == 1:
+				return fieldNames(ofClient), cobra.ShellCompDirectiveNoFileComp
+			}
+			return completeStore(verb, args, typed)
+		},
 		RunE: func(verb *cobra.Command, args []string) error {
-			f, err := fieldNamed(args[len(args)-1], func(f field) bool { return f.set != nil && (client == "" || f.shared) })
+			known := settable
+			if client != "" {
+				known = ofClient
+			}
+			f, err := fieldNamed(args[len(args)-1], known)
 			if err != nil {
 				return err
 			}
@@ -84,16 +96,6 @@ there is no such token.`,
 	verb.Flags().StringVar(&client, "client", "", "set the field of all tokens of the client with this `ID`")
 	ask.flags(verb)
 	return verb
-}
-
-// settableNames returns the names of the fields that set takes, of those that are wanted.
-func settableNames(want func(field) bool) (names []string) {
-	for _, f := range fields {
-		if f.set != nil && want(f) {
-			names = append(names, f.name)
-		}
-	}
-	return names
 }
 
 // The outcomes of a setting.

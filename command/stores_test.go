@@ -48,7 +48,7 @@ func TestAnotherProgramsCommand(t *testing.T) {
 	tokenstore.Describe("etcd", tokenstore.Usage{Example: "etcd://HOST/PREFIX", About: "a store of the future"})
 	var out, errs strings.Builder
 	c := Command{Name: "etcdtokens", Version: "v9", Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs}
-	if code := c.Run(t.Context(), []string{"--version"}); code != exitOK || out.String() != "etcdtokens v9\n" {
+	if code := c.Run(t.Context(), []string{"--version"}); code != exitOK || out.String() != "etcdtokens version v9\n" {
 		t.Errorf("exit code %d: %q", code, out.String())
 	}
 	if code := c.Run(t.Context(), []string{"list"}); code != exitUsage || !strings.HasPrefix(errs.String(), "etcdtokens: ") || !strings.Contains(errs.String(), "'etcdtokens --help'") {

@@ -264,6 +264,12 @@ func TestGetRevealsToAPerson(t *testing.T) {
 			t.Errorf("%s: exit code %d\n%s", answer, code, s.text())
 		}
 	}
+	for id, says := range map[string]string{"1": "not found: the token has no grant_token", "2": "not found"} {
+		s := newScreen(t)
+		if code := (Command{Stdin: s.tty, Stdout: s.tty, Stderr: s.tty}).Run(t.Context(), []string{"get", at, id, "--reveal", "grant_token"}); code != exitNotFound || !s.waitFor(says) {
+			t.Errorf("nothing to show: exit code %d\n%s", code, s.text())
+		}
+	}
 	s := newScreen(t)
 	if code, out := s.run([]string{"get", at, "1", "--reveal", "refresh_token"}); code != exitUsage || out != "" || !s.waitFor("on a terminal only") {
 		t.Errorf("into a pipe: exit code %d\n%s", code, out)

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"example.com/tokenstore"
 )
 
 // Whatever somebody types in the wrong place may be a credential. try fails if
@@ -110,8 +112,9 @@ func TestAnImportThatDoesNotBeginShowsNoTable(t *testing.T) {
 
 func TestAnImportIntoWhatCannotBeWrittenIsAFault(t *testing.T) {
 	to := "sqlite:" + filepath.Join(t.TempDir(), "tokens.db")
-	if code, _, errs := try(t, "", "import", used(t), "--to", to); code != exitOK {
-		t.Fatalf("exit code %d\n%s", code, errs)
+	store, err := tokenstore.Open(t.Context(), to)
+	if err != nil || store.Close() != nil {
+		t.Fatal(err)
 	}
 	code, out, errs := try(t, "", "import", "file:"+fixture(t, pythonFile), "--to", to+"?readonly=true")
 	if code != exitFault || !strings.Contains(errs, "write the destination") || !strings.Contains(out, "5 not written") {
@@ -165,7 +168,7 @@ func TestWaitingForACredentialEndsWithTheContext(t *testing.T) {
 }
 
 func TestVersion(t *testing.T) {
-	if code, out, _ := try(t, "", "--version"); code != exitOK || !strings.HasPrefix(out, "tokenstore ") {
+	if code, out, _ := try(t, "", "--version"); code != exitOK || !strings.HasPrefix(out, "tokenstore version ") {
 		t.Errorf("exit code %d: %q", code, out)
 	}
 }
@@ -270,5 +273,25 @@ func TestHelpsFitTheirLines(t *testing.T) {
 	}
 	if _, help, _ := try(t, "", "undelete", "--help"); strings.Contains(help, "vault:") {
 		t.Errorf("Vault keeps nothing that undelete could bring back:\n%s", help)
+	}
+}
+
+// TestFieldsAreCompleted where a verb takes the name of one.
+func TestFieldsAreCompleted(t *testing.T) {
+	for _, c := range []struct {
+		args  []string
+		names []string
+	}{
+		{[]string{"get", "memory:", "1", "--reveal", ""}, fieldNames(anyField)},
+		{[]string{"compare", "memory:", "memory:", "--ignore", ""}, fieldNames(anyField)},
+		{[]string{"set", "memory:", "1", ""}, fieldNames(settable)},
+		{[]string{"set", "memory:", "--client", "C", ""}, fieldNames(ofClient)},
+		{[]string{"set", "memory:", "1", "refresh_token", ""}, nil},
+		{[]string{"set", "memory:", ""}, nil},
+	} {
+		_, out, _ := try(t, "", append([]string{"__completeNoDesc"}, c.args...)...)
+		if want := strings.Join(append(append([]string{}, c.names...), ":4"), "\n") + "\n"; out != want {
+			t.Errorf("%v is completed as %q, want %q", c.args, out, want)
+		}
 	}
 }

@@ -234,7 +234,7 @@ func TestTokensYieldsAnErrorForEachLine(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "tokens.txt")
 	text := "id,user_name,client_id,client_secret,refresh_token,access_token,grant_token,expiry_time,redirect_url,api_domain\n" +
 		"1,u1,c,s,r1,,,,,\n2,u2,c\n3,u3,c,s,r3,,,,,\n4,u4\n"
-	for text, want := range map[string]string{text: "1 3 line 3 line 5", `{"id": "1"}`: "unavailable"} {
+	for text, want := range map[string]string{text: "1 3 line 3 line 5", `{"id": "1"}`: "the file"} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -250,8 +250,8 @@ func TestTokensYieldsAnErrorForEachLine(t *testing.T) {
 				got = append(got, token.ID)
 			case errors.Is(err, tokenstore.ErrUnreadable) && errors.As(err, &line):
 				got = append(got, fmt.Sprint("line ", line.Line))
-			case errors.Is(err, tokenstore.ErrUnavailable):
-				got = append(got, "unavailable")
+			case tokenstore.Kind(err) == nil && !tokenstore.Retryable(err):
+				got = append(got, "the file")
 			default:
 				t.Error(err)
 			}

@@ -81,9 +81,9 @@ func (m marks) hints() []Hint {
 }
 
 // sort puts the hints into the order of arrival. Only a manual edit can give two hints
-// the same place; then time and ID decide.
+// the same place; then time and ID decide. (The stable sort is the smaller program.)
 func (m marks) sort() {
-	slices.SortFunc(m, func(a, b mark) int {
+	slices.SortStableFunc(m, func(a, b mark) int {
 		return cmp.Or(cmp.Compare(a.order, b.order), a.Claimed.Compare(b.Claimed), strings.Compare(a.ID, b.ID))
 	})
 }

@@ -100,7 +100,7 @@ func parseKey(word, id string) (key string, order int64, ok bool) {
 
 // encodeHints encodes the hints of one ID. Equal hints give equal strings.
 func encodeHints(id string, hints []held) string {
-	slices.SortFunc(hints, func(a, b held) int {
+	slices.SortStableFunc(hints, func(a, b held) int {
 		return cmp.Or(cmp.Compare(a.Generation, b.Generation), a.Claimed.Compare(b.Claimed), strings.Compare(a.key, b.key))
 	})
 	text := make([]byte, 0, 8+len(hints)*(shortHash+1))

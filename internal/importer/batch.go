@@ -125,6 +125,9 @@ func (im *importing) moveBatch(ctx context.Context, rows []numbered, s *survey) 
 			err = b.verify(ctx)
 		}
 	}
+	if fault := (*createError)(nil); errors.As(err, &fault) {
+		return err // The rows are counted as those that were not reached.
+	}
 	im.done += len(rows)
 	if fault := im.emit(b.rows); err == nil {
 		err = fault

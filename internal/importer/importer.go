@@ -6,6 +6,7 @@ package importer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"example.com/tokenstore"
@@ -83,6 +84,11 @@ type Options struct {
 	// Rows, if set, gets the rows of the report, a part at a time, which the report then
 	// does not hold. An error ends the import.
 	Rows func([]Row) error
+
+	// Create, if set, is called before the first row is written, and returns the
+	// destination. The one that Import gets is empty, and stands for it as long as it does
+	// not exist, so that an import that writes nothing creates nothing.
+	Create func(context.Context) (tokenstore.Store, error)
 
 	heldRows, mostRows int // if not 0, they replace the constants of the same names, in tests
 }
@@ -169,6 +175,9 @@ func importRows(ctx context.Context, source tokenstore.Store, reading rowstore.R
 		return Report{}, err
 	}
 	err = im.move(ctx, reading, s)
+	if fault := (*createError)(nil); errors.As(err, &fault) && len(im.report.counts) == 0 {
+		return Report{}, fault.err // It has not begun.
+	}
 	if missed := im.total - im.done - s.gone; missed > 0 {
 		im.report.counts[NotWritten] += missed
 	}

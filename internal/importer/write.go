@@ -33,9 +33,31 @@ func (b *batch) write(ctx context.Context) error {
 	if len(todo) == 0 {
 		return nil
 	}
+	if err := b.create(ctx); err != nil {
+		return err
+	}
 	if err := b.save(ctx, todo); err != nil {
 		return fmt.Errorf("write the destination: %w", err)
 	}
+	return nil
+}
+
+// createError is the error of a destination that cannot be created.
+type createError struct{ err error }
+
+func (e *createError) Error() string { return e.err.Error() }
+func (e *createError) Unwrap() error { return e.err }
+
+// create creates the destination, if it does not exist.
+func (im *importing) create(ctx context.Context) error {
+	if im.options.Create == nil {
+		return nil
+	}
+	destination, err := im.options.Create(ctx)
+	if err != nil {
+		return &createError{err}
+	}
+	im.destination, im.options.Create = destination, nil
 	return nil
 }
 

@@ -3,7 +3,10 @@
 package streams
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
+	"strings"
 
 	"example.com/tokenstore"
 )
@@ -11,17 +14,20 @@ import (
 // End returns the error of a store so that it may end a sequence of tokens. A caller takes
 // one that matches ErrUnreadable for that of a token, after which others follow. So if the
 // whole store cannot be read, because its file is damaged or its index is, End returns an
-// error that matches ErrUnavailable instead. Its text and cause stay.
+// error of no kind instead: it is none of a token, and does not go away by a retry. Its text
+// and cause stay.
 func End(err error) error {
 	if !errors.Is(err, tokenstore.ErrUnreadable) {
 		return err
 	}
-	end := &tokenstore.Error{Kind: tokenstore.ErrUnavailable, Err: &whole{err}}
+	end := &tokenstore.Error{Err: &whole{err}}
 	if e, ok := err.(*tokenstore.Error); ok { //nolint:errorlint // Only the outermost error is replaced.
 		end.Store, end.Op, end.Name = e.Store, e.Op, e.Name
-		if end.Err = error(&whole{e.Err}); e.Err == nil {
-			end.Err = &whole{e.Kind}
+		cause := cmp.Or(e.Err, e.Kind)
+		if e.Kind != nil && !strings.Contains(cause.Error(), e.Kind.Error()) {
+			cause = fmt.Errorf("%w: %w", e.Kind, cause)
 		}
+		end.Err = &whole{cause}
 	}
 	return end
 }

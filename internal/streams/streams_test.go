@@ -11,7 +11,7 @@ import (
 )
 
 func TestEnd(t *testing.T) {
-	cause := &fs.PathError{Op: "read", Err: fs.ErrInvalid}
+	cause := &fs.PathError{Op: "read", Path: "tokens", Err: fs.ErrInvalid}
 	unreadable := fmt.Errorf("%w: it is damaged: %w", tokenstore.ErrUnreadable, cause)
 	for _, err := range []error{
 		unreadable,
@@ -19,12 +19,16 @@ func TestEnd(t *testing.T) {
 	} {
 		end := streams.End(err)
 		var path *fs.PathError
-		if errors.Is(end, tokenstore.ErrUnreadable) || !errors.Is(end, tokenstore.ErrUnavailable) || !errors.As(end, &path) || path != cause {
+		if tokenstore.Kind(end) != nil || tokenstore.Retryable(end) || !errors.As(end, &path) || path != cause {
 			t.Errorf("%v becomes %v", err, end)
 		}
 	}
 	whole := streams.End(&tokenstore.Error{Store: "store", Op: "list tokens", Kind: tokenstore.ErrUnreadable})
-	if want := "store: list tokens: unavailable: unreadable"; whole.Error() != want || errors.Is(whole, tokenstore.ErrUnreadable) {
+	if want := "store: list tokens: unreadable"; whole.Error() != want || errors.Is(whole, tokenstore.ErrUnreadable) {
+		t.Errorf("%v, want %s", whole, want)
+	}
+	whole = streams.End(&tokenstore.Error{Store: "store", Op: "list tokens", Kind: tokenstore.ErrUnreadable, Err: cause})
+	if want := "store: list tokens: unreadable: read tokens: invalid argument"; whole.Error() != want {
 		t.Errorf("%v, want %s", whole, want)
 	}
 	for _, err := range []error{nil, &tokenstore.Error{Kind: tokenstore.ErrDenied}, fs.ErrInvalid} {
