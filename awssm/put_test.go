@@ -92,6 +92,10 @@ func TestVersionQuota(t *testing.T) {
 		r = b.put("a/x", `{"n":"1"}`, r)
 	}
 	b.wantPut("a/x", `{"n":"2"}`, r, driver.ErrQuota)
+	_, err := b.secrets.Put(t.Context(), driver.Secret{Name: "a/x", Data: []byte(`{"n":"2"}`), Revision: r})
+	if err == nil || !strings.Contains(err.Error(), "a day old") {
+		t.Errorf("the error does not say until when: %v", err)
+	}
 	b.clock.Advance(25 * time.Hour)
 	b.put("a/x", `{"n":"2"}`, r)
 }

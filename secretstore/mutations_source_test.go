@@ -124,6 +124,16 @@ var sourceMutations = []mutation{
 		sourceUnits + "TestShortLives", false,
 	},
 	{
+		"source: redeems at each call if new tokens have ended when they come", "tokensource/memory.go",
+		"case redeemed && left < time.Second:", "case redeemed && left < -24*time.Hour:",
+		sourceUnits + "TestEndedWhenItComes", false,
+	},
+	{
+		"source: renews what another process has just got", "tokensource/memory.go",
+		"if old != nil && !known && e.stood", "if old != nil && known && e.stood",
+		sourceUnits + "TestRenewStorm", false,
+	},
+	{
 		"source: reads a token without an expiry once", "tokensource/memory.go",
 		"now.Add(unknownEnd - ", "now.Add(1000*unknownEnd - ",
 		sourceUnits + "TestUnknownEnd", false,

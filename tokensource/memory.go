@@ -28,7 +28,8 @@ type entry struct {
 
 	// The rest belongs to the flight that is running.
 	life   time.Duration // of an access token; 0: not known yet
-	issued time.Time     // when the fleet got the access token in memory; zero: not known
+	issued time.Time     // when the fleet got the access token in memory, at the earliest; zero: not known
+	stood  time.Time     // when the access token in memory was last seen stored
 	claim  ownClaim
 	seen   string       // the note that this process sees standing,
 	seenAt time.Time    // since when, by its own clock
@@ -88,13 +89,17 @@ const (
 func (s *Source) remember(e *entry, t tokenstore.OAuthToken, redeemed bool) *remembered {
 	now := s.now()
 	old := e.memory.Load()
-	same := old != nil && old.token.AccessToken == t.AccessToken && old.token.Expiry.Equal(t.Expiry)
+	known := old != nil && old.token.AccessToken == t.AccessToken
+	same := known && old.token.Expiry.Equal(t.Expiry)
 	m := &remembered{token: t}
 	left := t.Expiry.Sub(now)
 	switch {
 	case t.AccessToken == "":
 	case t.Expiry.IsZero():
 		m.until = now.Add(unknownEnd - s.exponential(spread))
+	case redeemed && left < time.Second:
+		// The clock or the provider's answer is wrong. Another redemption would not help.
+		m.until = now.Add(justIssued)
 	case same && !redeemed:
 		m.until = old.until
 	default:
@@ -118,7 +123,11 @@ func (s *Source) remember(e *entry, t tokenstore.OAuthToken, redeemed bool) *rem
 		if e.life > 0 && !t.Expiry.IsZero() {
 			e.issued = t.Expiry.Add(-e.life)
 		}
+		if old != nil && !known && e.stood.After(e.issued) {
+			e.issued = e.stood // The one before was still stored then.
+		}
 	}
+	e.stood = now
 	e.memory.Store(m)
 	return m
 }
