@@ -91,6 +91,44 @@ func TestCredentialsGoNowhereElse(t *testing.T) {
 	}
 }
 
+// TestRedirectToAnotherHost: the token does not follow a redirect that leaves the data
+// centre.
+func TestRedirectToAnotherHost(t *testing.T) {
+	inBubble(t, func(t *testing.T, source *tokensource.Source) {
+		for to, follows := range map[string]bool{
+			"https://evil.example/": false, "http://www.zohoapis.eu/x": false, "https://www.zohoapis.eu.evil.example/": false,
+			"/y": true, "https://content.zohoapis.eu/x": true,
+		} {
+			a := &api{answers: []answer{{status: 302, header: http.Header{"Location": {to}}}, {status: 200}}}
+			client := &http.Client{Transport: &zoho.Transport{Source: source, Query: tokenstore.OAuthToken{UserName: userA}, Base: a}}
+			if _, _, err := call(t, client, http.MethodGet, "/x", ""); (err == nil) != follows || (len(a.sent) == 2) != follows {
+				t.Errorf("%s: %v, sent %q", to, err, a.sent)
+			}
+		}
+	})
+}
+
+// TestOddDomains: a person may have typed the stored API domain, or a program the host, in
+// capitals or with a slash behind it.
+func TestOddDomains(t *testing.T) {
+	w := newWorld(t, nil)
+	token := w.signIn(t)
+	for _, domain := range []string{"https://www.zohoapis.eu/", "https://WWW.ZohoAPIs.EU"} {
+		token.APIDomain = domain
+		_, err := w.store.SaveToken(t.Context(), token)
+		must(t, err)
+		transport := &zoho.Transport{Source: w.newSource(t), Query: tokenstore.OAuthToken{UserName: userA}, Base: w.server.Client().Transport}
+		for _, to := range []string{"/api/leads", "https://WWW.zohoapis.eu/api/leads"} {
+			if status, _, err := call(t, &http.Client{Transport: transport}, http.MethodGet, to, ""); err != nil || status != http.StatusOK {
+				t.Errorf("%s at %s: %d, %v", to, domain, status, err)
+			}
+		}
+		if name, err := zoho.CRMUserName(t.Context(), w.server.Client(), token); err != nil || name != userA {
+			t.Errorf("at %s: %q, %v", domain, name, err)
+		}
+	}
+}
+
 // api is a transport that answers in turn, and keeps what it was sent.
 type api struct {
 	answers []answer
@@ -171,6 +209,70 @@ func TestRenewAfter401(t *testing.T) {
 	})
 }
 
+// TestMissingScopeIsNotRenewed: a new access token would have the same scopes, and ten
+// redemptions are all that Zoho allows in ten minutes. (PostHog/posthog#78477: status 401.)
+func TestMissingScopeIsNotRenewed(t *testing.T) {
+	inBubble(t, func(t *testing.T, source *tokensource.Source) {
+		time.Sleep(10 * time.Minute)
+		const refusal = `{"code":"OAUTH_SCOPE_MISMATCH","details":{},"message":"invalid oauth scope to access this URL","status":"error"}`
+		for _, body := range []string{refusal, refusal + strings.Repeat(" ", 1<<20)} {
+			a := &api{answers: []answer{{status: 401, body: body}}}
+			client := &http.Client{Transport: &zoho.Transport{Source: source, Query: tokenstore.OAuthToken{UserName: userA}, Base: a}}
+			status, got, err := call(t, client, http.MethodGet, "/crm/v8/Leads", "")
+			if err != nil || status != 401 || got != body {
+				t.Errorf("%d with %d of %d bytes, %v", status, len(got), len(body), err)
+			}
+			if token, err := source.Token(t.Context(), tokenstore.OAuthToken{UserName: userA}); len(a.sent) != 1 || err != nil || token.AccessToken != "first" {
+				t.Errorf("sent %d times, %v, %v", len(a.sent), token, err)
+			}
+		}
+	})
+}
+
+// closes counts the bodies that are open.
+type closes struct {
+	io.Reader
+	open *int
+}
+
+func (c closes) Close() error {
+	*c.open--
+	return nil
+}
+
+// TestBodiesAreClosed: also those that are not sent.
+func TestBodiesAreClosed(t *testing.T) {
+	inBubble(t, func(t *testing.T, source *tokensource.Source) {
+		a := &api{answers: []answer{{status: 429, header: http.Header{"Retry-After": {"600"}}}}}
+		client := &http.Client{Transport: &zoho.Transport{Source: source, Query: tokenstore.OAuthToken{UserName: userA}, Base: closing{a}}}
+		open := 0
+		body := func() (io.ReadCloser, error) {
+			open++
+			return closes{strings.NewReader("x"), &open}, nil
+		}
+		for _, to := range []string{"/x", "/x", "https://evil.example/"} {
+			first, _ := body()
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, to, first)
+			must(t, err)
+			request.GetBody = body
+			if _, err := client.Do(request); err == nil { //nolint:bodyclose // There is none.
+				t.Errorf("%s was sent", to)
+			}
+			if open != 0 {
+				t.Errorf("%s: %d bodies are left open", to, open)
+			}
+		}
+	})
+}
+
+// closing is a transport that closes the body of a request, as each must.
+type closing struct{ http.RoundTripper }
+
+func (c closing) RoundTrip(r *http.Request) (*http.Response, error) {
+	defer func() { _ = r.Body.Close() }()
+	return c.RoundTripper.RoundTrip(r)
+}
+
 // TestBodyThatCannotBeReadAgain: the request is sent once.
 func TestBodyThatCannotBeReadAgain(t *testing.T) {
 	inBubble(t, func(t *testing.T, source *tokensource.Source) {
@@ -210,6 +312,11 @@ func TestThrottledAPI(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 		if status, _, err := call(t, client, http.MethodGet, "/x", ""); status != 200 || err != nil {
 			t.Errorf("after the time: %d, %v", status, err)
+		}
+		began = time.Now()
+		a.answers, a.sent = []answer{wait(began.Add(30 * time.Second).UTC().Format(http.TimeFormat)), {status: 200}}, nil
+		if status, _, err := call(t, client, http.MethodGet, "/x", ""); status != 200 || err != nil || time.Since(began) != 30*time.Second {
+			t.Errorf("a date: %d, %v after %v", status, err, time.Since(began))
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/tokensource"
@@ -80,9 +81,11 @@ func (l *Login) home() DataCenter {
 // the code, finds the user's name, and saves the token by it. A returning user keeps the
 // row, with its ID. The caller has checked the state.
 //
-// The code is redeemed once, however many processes get the same callback, and a callback
-// that is repeated returns the same token. If the name cannot be found, the token stays
-// stored under its grant, and Exchange can be called again.
+// The code is redeemed once, however many processes get the same callback at once; each
+// returns the token. Once it is stored for its user, the code is spent, and gives an error
+// that matches ErrCallback: whoever finds an old callback, in a history or a log, is not
+// logged in by it. If the name cannot be found, the token stays stored under its grant,
+// and until its access token ends Exchange can be called again.
 func (l *Login) Exchange(ctx context.Context, callback url.Values) (tokenstore.OAuthToken, error) {
 	d, err := l.answered(callback)
 	if err != nil {
@@ -92,7 +95,7 @@ func (l *Login) Exchange(ctx context.Context, callback url.Values) (tokenstore.O
 	if err != nil {
 		return tokenstore.OAuthToken{}, err
 	}
-	if granted.UserName != "" { // The callback was repeated.
+	if granted.UserName != "" { // Another process got the same callback, and was faster.
 		return granted, nil
 	}
 	name, err := l.userName(ctx, granted)
@@ -121,7 +124,7 @@ func (l *Login) answered(callback url.Values) (DataCenter, error) {
 	}
 	if location := callback.Get("location"); location != "" {
 		at, err := ByLocation(location)
-		if err == nil && callback.Has("accounts-server") && at != d {
+		if err == nil && callback.Get("accounts-server") != "" && at != d {
 			err = errors.New("location and accounts-server contradict each other")
 		}
 		if err != nil {
@@ -132,6 +135,9 @@ func (l *Login) answered(callback url.Values) (DataCenter, error) {
 	return d, nil
 }
 
+// errSpent is the answer to a code that has led to a token.
+var errSpent = fmt.Errorf("%w: its code has been used; begin again", ErrCallback)
+
 // redeem stores the grant and has it redeemed, by whichever process claims it first. A
 // grant that is refused is not kept.
 func (l *Login) redeem(ctx context.Context, d DataCenter, code string) (tokenstore.OAuthToken, error) {
@@ -139,17 +145,34 @@ func (l *Login) redeem(ctx context.Context, d DataCenter, code string) (tokensto
 	if other, ok := l.Secrets[d]; ok {
 		secret = other
 	}
-	pending, err := l.Store.SaveToken(ctx, tokenstore.OAuthToken{
-		ClientID: l.ClientID, ClientSecret: secret, GrantToken: code, RedirectURL: l.RedirectURL, APIDomain: d.APIDomain(),
-	})
-	if err != nil {
+	grant := tokenstore.OAuthToken{ClientID: l.ClientID, ClientSecret: secret, GrantToken: code}
+	// Nothing is written over the token of a code that is used again.
+	pending, err := l.Store.FindToken(ctx, grant)
+	if errors.Is(err, tokenstore.ErrNotFound) {
+		row := grant
+		row.RedirectURL, row.APIDomain = l.RedirectURL, d.APIDomain()
+		pending, err = l.Store.SaveToken(ctx, row)
+	}
+	switch {
+	case err != nil:
 		return tokenstore.OAuthToken{}, err
+	case spent(pending):
+		return tokenstore.OAuthToken{}, errSpent
 	}
 	granted, err := l.Source.Token(ctx, tokenstore.OAuthToken{ID: pending.ID})
-	if errors.Is(err, tokensource.ErrNeedsConsent) && pending.RefreshToken == "" {
+	switch {
+	case errors.Is(err, tokensource.ErrNeedsConsent) && pending.RefreshToken == "":
 		err = errors.Join(err, l.Store.DeleteToken(ctx, pending.ID))
+	case errors.Is(err, tokenstore.ErrNotFound): // Another process has given it to a user who returns.
+		granted, err = l.Store.FindToken(ctx, grant)
 	}
 	return granted, err
+}
+
+// spent reports whether the login of a grant is over: its token has a user, or has waited
+// for one until its access token ended.
+func spent(t tokenstore.OAuthToken) bool {
+	return t.UserName != "" || t.AccessToken != "" && !t.Expiry.IsZero() && !t.Expiry.After(time.Now())
 }
 
 func (l *Login) userName(ctx context.Context, t tokenstore.OAuthToken) (string, error) {

@@ -69,10 +69,24 @@ func (r Redeemer) Redeem(ctx context.Context, t tokenstore.OAuthToken) (tokensto
 		return tokenstore.OAuthToken{}, err
 	}
 	redeemed := answer.token(began)
+	redeemed.APIDomain = d.own(redeemed.APIDomain)
 	if t.APIDomain != "" { // It may be that of the sandbox, of which replies know nothing.
 		redeemed.APIDomain = ""
 	}
 	return redeemed, nil
+}
+
+// own returns the API domain of a reply as it is stored, or "" if it is not of the data
+// centre that replied: the next refresh would fail on it.
+func (d DataCenter) own(domain string) string {
+	host, err := hostOf(domain)
+	if err != nil {
+		return ""
+	}
+	if of, err := ByAPIDomain(domain); err != nil || of != d {
+		return ""
+	}
+	return "https://" + host
 }
 
 func (r Redeemer) dataCenterOf(t tokenstore.OAuthToken) (DataCenter, error) {
