@@ -386,6 +386,51 @@ func TestLogoutAndLoginAtOnce(t *testing.T) {
 	}
 }
 
+// TestLogoutDeletesWhatItRevoked: a login or a refresh may come between the last look at a
+// row and its deletion.
+func TestLogoutDeletesWhatItRevoked(t *testing.T) {
+	for name, c := range map[string]struct {
+		between func(*world, tokenstore.OAuthToken) tokenstore.OAuthToken
+		stays   bool
+	}{
+		"a login": {func(w *world, _ tokenstore.OAuthToken) tokenstore.OAuthToken { return login(w.server) }, true},
+		"a refresh": {func(_ *world, token tokenstore.OAuthToken) tokenstore.OAuthToken {
+			token.AccessToken = "another"
+			return token
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, nil)
+			token := w.signIn(t)
+			looks := 0
+			store := afterLook{w.store, func() {
+				if looks++; looks == 2 { // The first one finds what to revoke.
+					_, err := w.store.SaveToken(t.Context(), c.between(w, token))
+					must(t, err)
+				}
+			}}
+			must(t, zoho.Logout{Store: store, HTTP: w.server.Client()}.ID(t.Context(), token.ID))
+			if all := w.tokens(t); (len(all) == 1) != c.stays || looks < 2 {
+				t.Errorf("%d rows after %d looks", len(all), looks)
+			}
+		})
+	}
+}
+
+// afterLook does something after each look at a token.
+type afterLook struct {
+	tokenstore.Store
+	do func()
+}
+
+func (s afterLook) FindTokenByID(ctx context.Context, id string) (tokenstore.OAuthToken, error) {
+	token, err := s.Store.FindTokenByID(ctx, id)
+	s.do()
+	return token, err
+}
+
+func (s afterLook) Unwrap() tokenstore.Store { return s.Store }
+
 // during is a transport that does something after each request.
 type during struct {
 	base http.RoundTripper
