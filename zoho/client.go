@@ -132,7 +132,7 @@ func (t *Transport) prepare(request *http.Request, token tokenstore.OAuthToken) 
 
 // serves reports whether a host is one of the data centre: of its API or its products.
 func (d DataCenter) serves(host string) bool {
-	h, err := search("location", string(d), func(h hosts) bool { return h.dataCenter == d })
+	h, err := d.hosts()
 	if err != nil {
 		return false
 	}

@@ -3,6 +3,7 @@
 package zoho
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -56,7 +57,8 @@ type Login struct {
 
 // AuthURL returns the URL of the consent page. It asks for a refresh token (offline access)
 // and always shows the page, without which Zoho gives no refresh token the second time.
-// state comes back with the callback; [Login.Start] and [Login.Callback] handle it.
+// state comes back with the callback; [Login.Start] and [Login.Callback] handle it. If
+// DataCenter is unknown, the result is "".
 func (l *Login) AuthURL(state string) string {
 	query := url.Values{
 		"response_type": {"code"},
@@ -67,14 +69,20 @@ func (l *Login) AuthURL(state string) string {
 		"prompt":        {"consent"},
 		"state":         {state},
 	}
-	return l.home().AccountsURL() + "/oauth/v2/auth?" + query.Encode()
+	home, err := l.home()
+	if err != nil {
+		return ""
+	}
+	return home.AccountsURL() + "/oauth/v2/auth?" + query.Encode()
 }
 
-func (l *Login) home() DataCenter {
-	if l.DataCenter == "" {
-		return US
+// home returns where the client was registered.
+func (l *Login) home() (DataCenter, error) {
+	d, err := ByLocation(cmp.Or(string(l.DataCenter), string(US)))
+	if err != nil {
+		return "", misconfigured("Login.DataCenter: %v", err)
 	}
-	return l.DataCenter
+	return d, nil
 }
 
 // Exchange makes a stored token of the parameters with which Zoho called back: it redeems
@@ -115,8 +123,10 @@ func (l *Login) answered(callback url.Values) (DataCenter, error) {
 	case callback.Get("code") == "":
 		return "", fmt.Errorf("%w: it has no code", ErrCallback)
 	}
-	d := l.home()
-	var err error
+	d, err := l.home()
+	if err != nil {
+		return "", err
+	}
 	if server := callback.Get("accounts-server"); server != "" {
 		if d, err = ByAccountsServer(server); err != nil {
 			return "", fmt.Errorf("%w: %w", ErrCallback, err)

@@ -356,6 +356,38 @@ func TestDataCenterWithItsOwnSecret(t *testing.T) {
 	}
 }
 
+// TestDataCenterOfAClient: it may be written in capitals, as people do; one that is unknown is
+// an error and not a redirect to a page of the application's own.
+func TestDataCenterOfAClient(t *testing.T) {
+	start := func(d zoho.DataCenter) *httptest.ResponseRecorder {
+		l := &zoho.Login{ClientID: "c", RedirectURL: "https://app.example/callback", DataCenter: d}
+		answer := httptest.NewRecorder()
+		l.Start(answer, httptest.NewRequest(http.MethodGet, "/login", nil))
+		return answer
+	}
+	for d, host := range map[zoho.DataCenter]string{"": "accounts.zoho.com", "EU": "accounts.zoho.eu", "eu": "accounts.zoho.eu"} {
+		if answer := start(d); !strings.HasPrefix(answer.Header().Get("Location"), "https://"+host+"/oauth/v2/auth?") {
+			t.Errorf("%q: %d to %s", d, answer.Code, answer.Header().Get("Location"))
+		}
+	}
+	if answer := start("europe"); answer.Code != http.StatusInternalServerError || answer.Header().Get("Location") != "" || !strings.Contains(answer.Body.String(), "europe") {
+		t.Errorf("an unknown one: %d %s", answer.Code, answer.Body)
+	}
+	unknown := &zoho.Login{DataCenter: "europe"}
+	if _, err := unknown.Exchange(t.Context(), url.Values{"code": {"1000.code"}}); !errors.Is(err, tokensource.ErrMisconfigured) {
+		t.Errorf("an unknown one: %v", err)
+	}
+	w := newWorld(t, nil)
+	w.login.DataCenter, w.login.ClientSecret = "EU", "the secret of another place"
+	w.login.Secrets = map[zoho.DataCenter]string{zoho.EU: w.server.ClientSecret()}
+	callback := w.consent(t, w.login.AuthURL("s"), userA, "accept")
+	callback.Del("location")
+	callback.Del("accounts-server")
+	if token, err := w.login.Exchange(t.Context(), callback); err != nil || token.APIDomain != zoho.EU.APIDomain() {
+		t.Errorf("%v, %v", token, err)
+	}
+}
+
 // TestHandlers: a browser begins a login and comes back; one that did not begin it is
 // refused.
 func TestHandlers(t *testing.T) {

@@ -148,6 +148,25 @@ func TestTheWholeWay(t *testing.T) {
 	}
 }
 
+// TestMistakes: the program does not start, and says what to set.
+func TestMistakes(t *testing.T) {
+	for want, env := range map[string][]string{
+		"ZOHO_CLIENT_ID":   {"", "secret", "eu"},
+		"ZOHO_DATA_CENTER": {"1000.CLIENT", "secret", "europe"},
+	} {
+		for i, name := range []string{"ZOHO_CLIENT_ID", "ZOHO_CLIENT_SECRET", "ZOHO_DATA_CENTER"} {
+			t.Setenv(name, env[i])
+		}
+		listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := run(t.Context(), listener, nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want one about %s", err, want)
+		}
+	}
+}
+
 // TestDeclined: nothing is stored, and the page says why.
 func TestDeclined(t *testing.T) {
 	w := newWorld(t)
