@@ -366,6 +366,52 @@ func TestLogout(t *testing.T) {
 	}
 }
 
+// TestAnswersToARevocation: only Zoho's own word makes a token revoked.
+func TestAnswersToARevocation(t *testing.T) {
+	for _, c := range []struct {
+		answer answer
+		kind   error
+		good   bool
+	}{
+		{answer: answer{status: 200, body: `{"status":"success"}`}, good: true},
+		{answer: answer{status: 400, body: `{"error":"invalid_token"}`}, good: true},
+		{answer: answer{status: 200, body: `{"error":"invalid_code"}`}, good: true},
+		{answer: answer{status: 503, body: `{"error":"invalid_token"}`}},
+		{answer: answer{status: 503, body: `{"status":"success"}`}},
+		{answer: answer{status: 302, body: `{"status":"success"}`}},
+		{answer: answer{status: 200, body: `<html>` + canary}},
+		{answer: answer{status: 200, body: `{"status":"failure"}`}},
+		{answer: answer{status: 200}},
+		{answer: answer{status: 429, body: `<html>`}, kind: tokensource.ErrThrottled},
+		{answer: answer{status: 400, body: `{"error":"Access Denied","status":"failure"}`}, kind: tokensource.ErrThrottled},
+	} {
+		err := zoho.Logout{HTTP: &http.Client{Transport: &c.answer}}.Revoke(t.Context(), stored())
+		if (err == nil) != c.good || c.kind != nil && !errors.Is(err, c.kind) || err != nil && strings.Contains(err.Error(), canary) {
+			t.Errorf("%d %s: %v", c.answer.status, c.answer.body, err)
+		}
+	}
+}
+
+// TestLogoutInTheWrongDataCenter: a data centre that was set for tokens without an API domain
+// may be the wrong one, which does not know the token. That is not a revocation.
+func TestLogoutInTheWrongDataCenter(t *testing.T) {
+	w := newWorld(t, nil)
+	token := w.server.Login(accountstest.User{})
+	token.APIDomain = ""
+	saved, err := w.store.SaveToken(t.Context(), token)
+	must(t, err)
+	for _, reply := range []answer{{status: 400, body: `{"error":"invalid_token"}`}, {status: 200, body: `{"error":"invalid_code"}`}} {
+		wrong := zoho.Logout{Store: w.store, DataCenter: zoho.IN, HTTP: &http.Client{Transport: &reply}}
+		if err := wrong.ID(t.Context(), saved.ID); !errors.Is(err, tokensource.ErrMisconfigured) || len(w.tokens(t)) != 1 {
+			t.Errorf("at the wrong one: %v, and %d rows", err, len(w.tokens(t)))
+		}
+	}
+	must(t, zoho.Logout{Store: w.store, DataCenter: zoho.EU, HTTP: w.server.Client()}.ID(t.Context(), saved.ID))
+	if len(w.tokens(t)) != 0 || w.server.Redeemable(token.RefreshToken) {
+		t.Error("at the right one: the token lives on")
+	}
+}
+
 type undeletable struct{ tokenstore.Store }
 
 func (undeletable) DeleteToken(context.Context, string) error { return tokenstore.ErrUnavailable }

@@ -11,8 +11,10 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"time"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/tokensource"
 )
 
 // Logout revokes tokens and deletes them. The zero value needs only a store.
@@ -94,7 +96,7 @@ func credential(t tokenstore.OAuthToken) string { return cmp.Or(t.RefreshToken, 
 
 // Revoke revokes a token at Zoho and leaves the store alone: its refresh token, which ends
 // its access tokens too, or else its access token. A token that Zoho does not know is no
-// error.
+// error, unless only l.DataCenter says where to ask: it may be the wrong one.
 // Source: https://www.zoho.com/accounts/protocol/oauth/web-apps/revoke-tokens.html
 func (l Logout) Revoke(ctx context.Context, t tokenstore.OAuthToken) error {
 	if credential(t) == "" {
@@ -109,22 +111,32 @@ func (l Logout) Revoke(ctx context.Context, t tokenstore.OAuthToken) error {
 		return err
 	}
 	defer func() { _ = response.Body.Close() }()
-	return revoked(response)
+	known, err := revoked(response)
+	if err == nil && !known && t.APIDomain == "" {
+		return misconfigured("not known in data centre %q, which was set for tokens without an API domain: set another one, or the token's API domain; if it was issued there, it is worth nothing and can be deleted", d)
+	}
+	return err
 }
 
 // revoked returns nil if the answer to a revocation says that the token is worth nothing
-// now.
-func revoked(response *http.Response) error {
+// now, and whether it was known until then.
+func revoked(response *http.Response) (known bool, err error) {
 	var r struct{ Status, Error string }
 	data, err := io.ReadAll(io.LimitReader(response.Body, maxReply))
+	if response.StatusCode == http.StatusTooManyRequests {
+		return false, tooMany(response, time.Now())
+	}
 	if err != nil || json.Unmarshal(data, &r) != nil {
-		return faultf("the accounts server answered the revocation with HTTP %d and without JSON", response.StatusCode)
+		return false, faultf("the accounts server answered the revocation with HTTP %d and without JSON", response.StatusCode)
 	}
 	switch {
-	case r.Status == "success" && response.StatusCode < 300:
-		return nil
-	case r.Error == "invalid_token" || r.Error == "invalid_code":
-		return nil
+	case r.Status == "success" && response.StatusCode < http.StatusMultipleChoices:
+		return true, nil
+	case response.StatusCode >= http.StatusInternalServerError:
+	case r.Error == "invalid_token", r.Error == "invalid_code":
+		return false, nil
+	case errors.Is(refusals[codeOf(r.Error)], tokensource.ErrThrottled):
+		return false, tooMany(response, time.Now())
 	}
-	return faultf("the accounts server answered the revocation with HTTP %d", response.StatusCode)
+	return false, faultf("the accounts server answered the revocation with HTTP %d", response.StatusCode)
 }

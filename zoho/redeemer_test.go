@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"example.com/tokenstore"
@@ -211,6 +212,36 @@ func TestUnknownDomainInAReply(t *testing.T) {
 			t.Errorf("%s: %q, %v, want %q", domain, got.APIDomain, err, want)
 		}
 	}
+}
+
+// TestWrongDataCenterIsNoRefusal: a data centre that was set for tokens without an API domain
+// may be the wrong one, which answers as if the consent were gone. Once it is set right, the
+// token works at once: nothing about it was noted.
+func TestWrongDataCenterIsNoRefusal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, err := tokenstore.Open(t.Context(), "memory:")
+		must(t, err)
+		token := stored()
+		token.APIDomain, token.AccessToken = "", ""
+		_, err = store.SaveToken(t.Context(), token)
+		must(t, err)
+		at := func(d zoho.DataCenter, body string) (tokenstore.OAuthToken, error) {
+			source, err := tokensource.New(store, zoho.Redeemer{DataCenter: d, HTTP: &http.Client{Transport: &answer{status: 200, body: body}}})
+			must(t, err)
+			token, err := source.Token(t.Context(), tokenstore.OAuthToken{UserName: token.UserName})
+			must(t, source.Close(t.Context()))
+			return token, err
+		}
+		_, err = at(zoho.IN, `{"error":"invalid_code"}`)
+		if !errors.Is(err, tokensource.ErrMisconfigured) || errors.Is(err, tokensource.ErrNeedsConsent) || !strings.Contains(err.Error(), "data centre") {
+			t.Errorf("at the wrong one: %v", err)
+		}
+		began := time.Now()
+		now, err := at(zoho.EU, `{"access_token":"A","expires_in":3600,"api_domain":"https://www.zohoapis.eu"}`)
+		if err != nil || now.AccessToken != "A" || now.APIDomain != zoho.EU.APIDomain() || time.Since(began) > 5*time.Minute {
+			t.Errorf("at the right one: %v, %v after %v", now, err, time.Since(began))
+		}
+	})
 }
 
 // TestRedirectsAreNotFollowed: one would carry the client's secret to another host.

@@ -118,10 +118,15 @@ var refusals = map[string]error{
 	"access_denied":          tokensource.ErrThrottled,
 }
 
+// codeOf returns an error code in the one form of refusals.
+func codeOf(code string) string {
+	return strings.ReplaceAll(strings.ToLower(strings.TrimSpace(code)), " ", "_")
+}
+
 // refusal returns the error for a reply's error code. The code itself is quoted only if it
 // is known: nothing else of a reply may reach an error.
 func refusal(response *http.Response, code string, now time.Time) error {
-	code = strings.ReplaceAll(strings.ToLower(strings.TrimSpace(code)), " ", "_")
+	code = codeOf(code)
 	kind, known := refusals[code]
 	switch {
 	case !known || response.StatusCode >= http.StatusInternalServerError:
