@@ -107,6 +107,9 @@ func (l *Login) Exchange(ctx context.Context, callback url.Values) (tokenstore.O
 		return granted, nil
 	}
 	name, err := l.userName(ctx, granted)
+	if err == nil && name == "" {
+		err = errors.New("Login.UserName returned no name")
+	}
 	if err != nil {
 		return tokenstore.OAuthToken{}, fmt.Errorf("zoho: the token is stored, but not yet for its user: %w", err)
 	}
@@ -227,12 +230,22 @@ func (l *Login) join(ctx context.Context, name string, row *tokenstore.OAuthToke
 		return nil
 	case err != nil:
 		return err
-	case old.ClientID != "" && old.ClientID != l.ClientID:
-		return nil
+	case old.ClientID != "" && old.ClientID != l.ClientID, !together(old.APIDomain, row.APIDomain):
+		return nil // Another client's, or of another account of that mail.
 	}
 	row.ID = old.ID
 	if l.Log != nil {
 		l.Log.InfoContext(ctx, "zoho: the token stored under the mail alone is now stored under mail and organisation", "id", tokenstore.Redact(old.ID))
 	}
 	return nil
+}
+
+// together reports whether two API domains are of one data centre, as far as they say.
+func together(old, now string) bool {
+	if old == "" {
+		return true
+	}
+	a, err := ByAPIDomain(old)
+	b, err2 := ByAPIDomain(now)
+	return err == nil && err2 == nil && a == b
 }

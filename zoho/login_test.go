@@ -293,6 +293,29 @@ func TestMailBecomesMailAndOrganisation(t *testing.T) {
 	}
 }
 
+// TestMailOfAnotherDataCenter: one mail can have an account in each data centre. The row of
+// another account is left alone.
+func TestMailOfAnotherDataCenter(t *testing.T) {
+	for domain, joined := range map[string]bool{"https://www.zohoapis.com": false, "https://sandbox.zohoapis.eu": true, "https://api.evil.example": false} {
+		w := newWorld(t, nil)
+		old, err := w.store.SaveToken(t.Context(), tokenstore.OAuthToken{UserName: "a@zylker.example", ClientID: w.server.ClientID(), RefreshToken: "old", APIDomain: domain})
+		must(t, err)
+		token, err := w.login.Exchange(t.Context(), w.consent(t, w.login.AuthURL("s"), userA, "accept"))
+		if err != nil || (token.ID == old.ID) != joined {
+			t.Errorf("%s: joined is %t, %v", domain, token.ID == old.ID, err)
+		}
+	}
+}
+
+// TestNoName: a name that is empty is none, and not that of a token without a user.
+func TestNoName(t *testing.T) {
+	w := newWorld(t, nil)
+	w.login.UserName = func(context.Context, tokenstore.OAuthToken) (string, error) { return "", nil }
+	if token, err := w.login.Exchange(t.Context(), w.consent(t, w.login.AuthURL("s"), userA, "accept")); err == nil {
+		t.Errorf("logged in as nobody: %v", token)
+	}
+}
+
 // TestCallbacksThatAreNone: what an attacker or a refusal sends stores nothing.
 func TestCallbacksThatAreNone(t *testing.T) {
 	w := newWorld(t, nil)
