@@ -18,8 +18,9 @@ func (c Command) listCommand() *cobra.Command {
 		Use:   "list STORE",
 		Short: "List tokens, without their credentials",
 		Long: `List shows all tokens as it reads them, or those that all of the flags select, without
-their credentials. Those of a file or a database come oldest first, those of a secret manager
-in the order of its index. With --oldest-first, list holds the tokens in memory to sort them.
+their credentials. Those of a file or a SQLite database come oldest first, those of MySQL in the
+order of its primary key, those of a secret manager in the order of its index. With
+--oldest-first, list holds the tokens in memory to sort them.
 
 A token whose expiry is unknown is neither expired nor about to expire. Tokens that cannot be
 read are named on standard error, after the others, and the exit code is then 4.`,

@@ -18,6 +18,7 @@ import (
 
 func setCommand() *cobra.Command {
 	var client string
+	var within dataCenters
 	var ask consent
 	verb := &cobra.Command{
 		Use:   "set STORE [ID] FIELD",
@@ -31,7 +32,8 @@ user not changed: that is another token. The fields are
 With --client, set replaces a field of all tokens of that client, as when its secret was
 rotated. It shows how many there are and asks first; where standard input is not a terminal, it
 wants --yes. It can be run again, also after an interruption: tokens that have the value are
-left as they are. The fields are then
+left as they are. A client of Zoho can have another secret in each data centre: if it has tokens
+in several, --data-center says in which, or all. The fields are then
 
   ` + strings.Join(fieldNames(ofClient), " ") + `
 
@@ -43,14 +45,14 @@ there is no such token.`,
   {name} set {local} 17 refresh_token < refresh-token.txt
   {name} set {service} --client 1000.CLIENT client_secret --dry-run < secret.txt
   {name} set {service} --client 1000.CLIENT client_secret --yes < secret.txt`,
-		Args: func(_ *cobra.Command, args []string) error {
+		Args: func(verb *cobra.Command, args []string) error {
 			switch {
 			case client == "" && len(args) != 3:
 				return &usageError{fmt.Errorf("want 3 arguments, STORE ID FIELD, not %d; the value comes from standard input", len(args))}
 			case client != "" && len(args) != 2:
 				return &usageError{fmt.Errorf("want 2 arguments with --client, STORE FIELD, not %d; the value comes from standard input", len(args))}
 			}
-			return nil
+			return within.check(verb, client)
 		},
 
 		ValidArgsFunction: func(verb *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
@@ -76,7 +78,7 @@ there is no such token.`,
 					return err
 				}
 			}
-			s := &setting{field: f, report: changes{DryRun: ask.dryRun}}
+			s := &setting{field: f, within: within, report: changes{DryRun: ask.dryRun}}
 			if err := s.readValue(verb); err != nil {
 				return err
 			}
@@ -94,6 +96,7 @@ there is no such token.`,
 		},
 	}
 	verb.Flags().StringVar(&client, "client", "", "set the field of all tokens of the client with this `ID`")
+	within.flags(verb)
 	ask.flags(verb)
 	return verb
 }
@@ -110,6 +113,7 @@ type setting struct {
 	store  tokenstore.Store
 	field  field
 	value  string // as it is stored
+	within dataCenters
 	next   tokenstore.OAuthToken
 	report changes
 }
@@ -229,7 +233,7 @@ func (s *setting) ofClient(verb *cobra.Command, url, client string, ask *consent
 		}
 		read++
 		m.progressOf("reading the tokens", read)
-		if token.ClientID != client {
+		if token.ClientID != client || !s.within.has(token) {
 			continue
 		}
 		c := change{ID: token.ID, User: token.UserName, Outcome: outcomeNotTried}
@@ -247,12 +251,16 @@ func (s *setting) ofClient(verb *cobra.Command, url, client string, ask *consent
 			open = append(open, i)
 		}
 	}
+	if err := s.within.tell(s.field); err != nil {
+		s.report.Tokens = nil
+		return err
+	}
 	switch {
 	case len(s.report.Tokens) == 0 && len(unread) == 0:
 		if nothing := ifNothing(ctx, s.store, url); nothing != nil {
 			return nothing
 		}
-		return fmt.Errorf("no token of the store has this client ID; check it, and that it is whole: %w", tokenstore.ErrNotFound)
+		return fmt.Errorf("no token of the store has this client ID%s; check it, and that it is whole: %w", s.within.and(), tokenstore.ErrNotFound)
 	case len(open) > 0:
 		question := fmt.Sprintf("Set the %s of %s of this client?", s.field.name, count(len(open), "token"))
 		if err := ask.ask(verb, question); err != nil {

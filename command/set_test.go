@@ -102,6 +102,56 @@ func TestSetRefuses(t *testing.T) {
 	}
 }
 
+// TestSetInDataCenters: a client can have another secret in each data centre, so that the
+// secret of one is not set in the tokens of another.
+func TestSetInDataCenters(t *testing.T) {
+	tokens := numbered("1", "2", "3", "4")
+	domains := []string{"https://www.zohoapis.com", "https://www.zohoapis.eu", "https://sandbox.zohoapis.eu", ""}
+	for i := range tokens {
+		tokens[i].ClientID, tokens[i].ClientSecret, tokens[i].APIDomain = "1000.CLIENT", "fake-secret-old", domains[i]
+	}
+	at, store := kept(t, nil, tokens...)
+	set := func(field, value string, args ...string) (int, string, string) {
+		return try(t, value, append([]string{"set", at, field, "--client", "1000.CLIENT", "--yes"}, args...)...)
+	}
+	want := func(secrets ...string) {
+		t.Helper()
+		for i, want := range secrets {
+			if got := token(t, store, tokens[i].ID); got.ClientSecret != "fake-secret-"+want || got.APIDomain != domains[i] {
+				t.Errorf("token %s has %q and %q", tokens[i].ID, got.ClientSecret, got.APIDomain)
+			}
+		}
+	}
+	for _, field := range []string{"client_secret", "api_domain"} {
+		if code, _, errs := set(field, "https://www.zohoapis.eu"); code != exitUsage || !strings.Contains(errs, "us") || !strings.Contains(errs, "--data-center eu") {
+			t.Errorf("%s, of several: exit code %d\n%s", field, code, errs)
+		}
+	}
+	want("old", "old", "old", "old")
+	if code, out, errs := set("client_secret", "fake-secret-eu", "--data-center", "EU", "--dry-run"); code != exitOK || !strings.Contains(out, "2 tokens: 2 would be set") {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+	if code, out, errs := set("client_secret", "fake-secret-eu", "--data-center", "eu"); code != exitOK || !strings.Contains(out, "2 tokens: 2 set") {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+	want("old", "eu", "eu", "old")
+	if code, _, errs := set("client_secret", "fake-secret-in", "--data-center", "in"); code != exitNotFound || !strings.Contains(errs, "data centre") {
+		t.Errorf("of none: exit code %d\n%s", code, errs)
+	}
+	if code, out, errs := set("client_secret", "fake-secret-new", "--data-center", "all"); code != exitOK || !strings.Contains(out, "4 tokens: 4 set") {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+	want("new", "new", "new", "new")
+	for _, args := range [][]string{{"--data-center", "mars"}, {"--data-center", ""}} {
+		if code, _, errs := set("client_secret", "x", args...); code != exitUsage {
+			t.Errorf("%q: exit code %d\n%s", args, code, errs)
+		}
+	}
+	if code, _, errs := try(t, "x", "set", at, "1", "client_secret", "--data-center", "eu"); code != exitUsage || !strings.Contains(errs, "--client") {
+		t.Errorf("of one token: exit code %d\n%s", code, errs)
+	}
+}
+
 // TestSetMeetsOthers: a program that refreshes the token meanwhile loses nothing, and
 // neither does a person who sets the same field.
 func TestSetMeetsOthers(t *testing.T) {

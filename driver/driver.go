@@ -66,9 +66,9 @@ var (
 	// ErrNotFound: the service answered that there is no secret with this name, or
 	// that it is deleted. "Absence" above says what is not this error.
 	ErrNotFound = errors.New("secret not found")
-	// ErrNoContainer: the mount, namespace, project, region or folder that should
-	// hold the secret does not exist. It says nothing about any secret.
-	ErrNoContainer = errors.New("no such mount, namespace, project, region or folder")
+	// ErrNoContainer: the mount, namespace, project, region, database or folder that
+	// should hold the secret does not exist. It says nothing about any secret.
+	ErrNoContainer = errors.New("no such mount, namespace, project, region, database or folder")
 	// ErrConflict: the revision is not the current one, or the secret already
 	// exists. Nothing was written.
 	ErrConflict = errors.New("conflict")

@@ -38,7 +38,7 @@ const (
 	adviceReadOnly = "the server may only be read; connect to the primary server"
 	adviceLimit    = "the server has reached its limit of connections; retry later, or raise the limit"
 	adviceFull     = "the disk or the table is full; make room, and retry"
-	adviceValue    = "a column refuses the value; check the types of the table's columns"
+	adviceValue    = "a column refuses the value; check the types and the character sets of the table's columns, of which utf8mb4 alone takes every character"
 	adviceTrigger  = "a constraint or a trigger of the table refuses the change"
 	adviceDown     = "the server is shutting down or the connection was ended; retry later"
 )

@@ -23,6 +23,10 @@ const (
 // Start is the handler that begins a login: it sends the browser to the consent page, and
 // sets a cookie by which Callback knows it again.
 func (l *Login) Start(w http.ResponseWriter, r *http.Request) {
+	if _, err := l.home(); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
 	state := rand.Text()
 	l.setState(w, state, stateLife)
 	w.Header().Set("Cache-Control", "no-store")

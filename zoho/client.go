@@ -3,17 +3,18 @@
 package zoho
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
-	"net/url"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/internal/retryafter"
 	"example.com/tokenstore/tokensource"
 )
 
@@ -27,7 +28,8 @@ func Client(source *tokensource.Source, user string) *http.Client {
 // "/crm/v8/Leads", goes to the API domain of the token. Any other must go to a host of
 // the token's data centre, over https; a credential is sent nowhere else.
 //
-// After 401 the token is renewed once and the request is sent again. After 429 the
+// After 401 the token is renewed once and the request is sent again, unless the API says
+// that a scope is missing, which a new access token would lack too. After 429 the
 // Transport keeps the time that Zoho names: requests wait until then, if that is not
 // longer than MaxWait, and the one that was refused is sent again once. A request whose
 // body cannot be read again (see http.Request.GetBody) is sent once, and the
@@ -65,6 +67,9 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	}
 	switch response.StatusCode {
 	case http.StatusUnauthorized:
+		if lacksScope(response) {
+			return response, nil
+		}
 		renewed, err := t.Source.Renew(ctx, token)
 		if err != nil && !errors.Is(err, tokensource.ErrNotSaved) || renewed.AccessToken == token.AccessToken {
 			return response, nil // The API's own answer says more.
@@ -80,14 +85,17 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 
 // send sends the request once with a token, after the time that the API has named.
 func (t *Transport) send(request *http.Request, token tokenstore.OAuthToken, again bool) (*http.Response, error) {
-	own, err := t.prepare(request, token, again)
+	own, err := t.prepare(request, token)
 	if err == nil {
 		err = t.wait(request.Context())
 	}
+	switch {
+	case again && err == nil && request.GetBody != nil:
+		own.Body, err = request.GetBody()
+	case !again && err != nil:
+		closeBody(request)
+	}
 	if err != nil {
-		if !again {
-			closeBody(request)
-		}
 		return nil, err
 	}
 	base := t.Base
@@ -102,23 +110,18 @@ func (t *Transport) send(request *http.Request, token tokenstore.OAuthToken, aga
 }
 
 // prepare returns a copy of the request with the header and, if it has none, the host.
-func (t *Transport) prepare(request *http.Request, token tokenstore.OAuthToken, again bool) (*http.Request, error) {
+func (t *Transport) prepare(request *http.Request, token tokenstore.OAuthToken) (*http.Request, error) {
 	d, err := ByAPIDomain(token.APIDomain)
 	if err != nil {
 		return nil, misconfigured("the token's %v", err)
 	}
 	own := request.Clone(request.Context())
-	if again && request.GetBody != nil {
-		if own.Body, err = request.GetBody(); err != nil {
-			return nil, err
-		}
-	}
 	if own.URL.Host == "" {
-		base, err := url.Parse(token.APIDomain)
+		base, err := hostOf(token.APIDomain)
 		if err != nil {
-			return nil, misconfigured("the token's API domain is not a URL")
+			return nil, misconfigured("the token's API domain is %v", err)
 		}
-		own.URL.Scheme, own.URL.Host, own.Host = base.Scheme, base.Host, ""
+		own.URL.Scheme, own.URL.Host, own.Host = "https", base, ""
 	}
 	if own.URL.Scheme != "https" || !d.serves(own.URL.Hostname()) {
 		return nil, faultf("a token of data centre %q is not sent to %s://%s", d, own.URL.Scheme, own.URL.Host)
@@ -129,10 +132,11 @@ func (t *Transport) prepare(request *http.Request, token tokenstore.OAuthToken, 
 
 // serves reports whether a host is one of the data centre: of its API or its products.
 func (d DataCenter) serves(host string) bool {
-	h, err := search("location", string(d), func(h hosts) bool { return h.dataCenter == d })
+	h, err := d.hosts()
 	if err != nil {
 		return false
 	}
+	host = strings.ToLower(host)
 	products := strings.TrimPrefix(h.accounts, "accounts.")
 	return strings.HasSuffix("."+host, "."+h.apis) || strings.HasSuffix("."+host, "."+products)
 }
@@ -142,13 +146,28 @@ func resendable(request *http.Request) bool {
 	return request.Body == nil || request.Body == http.NoBody || request.GetBody != nil
 }
 
+// lacksScope reports whether the API refused a token for want of a scope, and leaves the
+// response as it was. (PostHog/posthog#78477: status 401 with the code OAUTH_SCOPE_MISMATCH.)
+func lacksScope(response *http.Response) bool {
+	head, err := io.ReadAll(io.LimitReader(response.Body, maxReply))
+	rest := response.Body
+	response.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(head), rest), rest}
+	var refusal struct {
+		Code string `json:"code"`
+	}
+	return err == nil && json.NewDecoder(bytes.NewReader(head)).Decode(&refusal) == nil && refusal.Code == "OAUTH_SCOPE_MISMATCH"
+}
+
 // throttle keeps the time that a refusal names.
 func (t *Transport) throttle(response *http.Response) {
-	seconds, err := strconv.Atoi(response.Header.Get("Retry-After"))
-	if err != nil || seconds < 1 {
-		seconds = 1
+	now := time.Now()
+	until := retryafter.Time(response.Header, now)
+	if earliest := now.Add(time.Second); until.Before(earliest) {
+		until = earliest
 	}
-	until := time.Now().Add(time.Duration(seconds) * time.Second)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if until.After(t.until) {

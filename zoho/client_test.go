@@ -91,6 +91,44 @@ func TestCredentialsGoNowhereElse(t *testing.T) {
 	}
 }
 
+// TestRedirectToAnotherHost: the token does not follow a redirect that leaves the data
+// centre.
+func TestRedirectToAnotherHost(t *testing.T) {
+	inBubble(t, func(t *testing.T, source *tokensource.Source) {
+		for to, follows := range map[string]bool{
+			"https://evil.example/": false, "http://www.zohoapis.eu/x": false, "https://www.zohoapis.eu.evil.example/": false,
+			"/y": true, "https://content.zohoapis.eu/x": true,
+		} {
+			a := &api{answers: []answer{{status: 302, header: http.Header{"Location": {to}}}, {status: 200}}}
+			client := &http.Client{Transport: &zoho.Transport{Source: source, Query: tokenstore.OAuthToken{UserName: userA}, Base: a}}
+			if _, _, err := call(t, client, http.MethodGet, "/x", ""); (err == nil) != follows || (len(a.sent) == 2) != follows {
+				t.Errorf("%s: %v, sent %q", to, err, a.sent)
+			}
+		}
+	})
+}
+
+// TestOddDomains: a person may have typed the stored API domain, or a program the host, in
+// capitals or with a slash behind it.
+func TestOddDomains(t *testing.T) {
+	w := newWorld(t, nil)
+	token := w.signIn(t)
+	for _, domain := range []string{"https://www.zohoapis.eu/", "https://WWW.ZohoAPIs.EU"} {
+		token.APIDomain = domain
+		_, err := w.store.SaveToken(t.Context(), token)
+		must(t, err)
+		transport := &zoho.Transport{Source: w.newSource(t), Query: tokenstore.OAuthToken{UserName: userA}, Base: w.server.Client().Transport}
+		for _, to := range []string{"/api/leads", "https://WWW.zohoapis.eu/api/leads"} {
+			if status, _, err := call(t, &http.Client{Transport: transport}, http.MethodGet, to, ""); err != nil || status != http.StatusOK {
+				t.Errorf("%s at %s: %d, %v", to, domain, status, err)
+			}
+		}
+		if name, err := zoho.CRMUserName(t.Context(), w.server.Client(), token); err != nil || name != userA {
+			t.Errorf("at %s: %q, %v", domain, name, err)
+		}
+	}
+}
+
 // api is a transport that answers in turn, and keeps what it was sent.
 type api struct {
 	answers []answer
@@ -171,6 +209,70 @@ func TestRenewAfter401(t *testing.T) {
 	})
 }
 
+// TestMissingScopeIsNotRenewed: a new access token would have the same scopes, and ten
+// redemptions are all that Zoho allows in ten minutes. (PostHog/posthog#78477: status 401.)
+func TestMissingScopeIsNotRenewed(t *testing.T) {
+	inBubble(t, func(t *testing.T, source *tokensource.Source) {
+		time.Sleep(10 * time.Minute)
+		const refusal = `{"code":"OAUTH_SCOPE_MISMATCH","details":{},"message":"invalid oauth scope to access this URL","status":"error"}`
+		for _, body := range []string{refusal, refusal + strings.Repeat(" ", 1<<20)} {
+			a := &api{answers: []answer{{status: 401, body: body}}}
+			client := &http.Client{Transport: &zoho.Transport{Source: source, Query: tokenstore.OAuthToken{UserName: userA}, Base: a}}
+			status, got, err := call(t, client, http.MethodGet, "/crm/v8/Leads", "")
+			if err != nil || status != 401 || got != body {
+				t.Errorf("%d with %d of %d bytes, %v", status, len(got), len(body), err)
+			}
+			if token, err := source.Token(t.Context(), tokenstore.OAuthToken{UserName: userA}); len(a.sent) != 1 || err != nil || token.AccessToken != "first" {
+				t.Errorf("sent %d times, %v, %v", len(a.sent), token, err)
+			}
+		}
+	})
+}
+
+// closes counts the bodies that are open.
+type closes struct {
+	io.Reader
+	open *int
+}
+
+func (c closes) Close() error {
+	*c.open--
+	return nil
+}
+
+// TestBodiesAreClosed: also those that are not sent.
+func TestBodiesAreClosed(t *testing.T) {
+	inBubble(t, func(t *testing.T, source *tokensource.Source) {
+		a := &api{answers: []answer{{status: 429, header: http.Header{"Retry-After": {"600"}}}}}
+		client := &http.Client{Transport: &zoho.Transport{Source: source, Query: tokenstore.OAuthToken{UserName: userA}, Base: closing{a}}}
+		open := 0
+		body := func() (io.ReadCloser, error) {
+			open++
+			return closes{strings.NewReader("x"), &open}, nil
+		}
+		for _, to := range []string{"/x", "/x", "https://evil.example/"} {
+			first, _ := body()
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, to, first)
+			must(t, err)
+			request.GetBody = body
+			if _, err := client.Do(request); err == nil { //nolint:bodyclose // There is none.
+				t.Errorf("%s was sent", to)
+			}
+			if open != 0 {
+				t.Errorf("%s: %d bodies are left open", to, open)
+			}
+		}
+	})
+}
+
+// closing is a transport that closes the body of a request, as each must.
+type closing struct{ http.RoundTripper }
+
+func (c closing) RoundTrip(r *http.Request) (*http.Response, error) {
+	defer func() { _ = r.Body.Close() }()
+	return c.RoundTripper.RoundTrip(r)
+}
+
 // TestBodyThatCannotBeReadAgain: the request is sent once.
 func TestBodyThatCannotBeReadAgain(t *testing.T) {
 	inBubble(t, func(t *testing.T, source *tokensource.Source) {
@@ -210,6 +312,11 @@ func TestThrottledAPI(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 		if status, _, err := call(t, client, http.MethodGet, "/x", ""); status != 200 || err != nil {
 			t.Errorf("after the time: %d, %v", status, err)
+		}
+		began = time.Now()
+		a.answers, a.sent = []answer{wait(began.Add(30 * time.Second).UTC().Format(http.TimeFormat)), {status: 200}}, nil
+		if status, _, err := call(t, client, http.MethodGet, "/x", ""); status != 200 || err != nil || time.Since(began) != 30*time.Second {
+			t.Errorf("a date: %d, %v after %v", status, err, time.Since(began))
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -259,6 +366,52 @@ func TestLogout(t *testing.T) {
 	}
 }
 
+// TestAnswersToARevocation: only Zoho's own word makes a token revoked.
+func TestAnswersToARevocation(t *testing.T) {
+	for _, c := range []struct {
+		answer answer
+		kind   error
+		good   bool
+	}{
+		{answer: answer{status: 200, body: `{"status":"success"}`}, good: true},
+		{answer: answer{status: 400, body: `{"error":"invalid_token"}`}, good: true},
+		{answer: answer{status: 200, body: `{"error":"invalid_code"}`}, good: true},
+		{answer: answer{status: 503, body: `{"error":"invalid_token"}`}},
+		{answer: answer{status: 503, body: `{"status":"success"}`}},
+		{answer: answer{status: 302, body: `{"status":"success"}`}},
+		{answer: answer{status: 200, body: `<html>` + canary}},
+		{answer: answer{status: 200, body: `{"status":"failure"}`}},
+		{answer: answer{status: 200}},
+		{answer: answer{status: 429, body: `<html>`}, kind: tokensource.ErrThrottled},
+		{answer: answer{status: 400, body: `{"error":"Access Denied","status":"failure"}`}, kind: tokensource.ErrThrottled},
+	} {
+		err := zoho.Logout{HTTP: &http.Client{Transport: &c.answer}}.Revoke(t.Context(), stored())
+		if (err == nil) != c.good || c.kind != nil && !errors.Is(err, c.kind) || err != nil && strings.Contains(err.Error(), canary) {
+			t.Errorf("%d %s: %v", c.answer.status, c.answer.body, err)
+		}
+	}
+}
+
+// TestLogoutInTheWrongDataCenter: a data centre that was set for tokens without an API domain
+// may be the wrong one, which does not know the token. That is not a revocation.
+func TestLogoutInTheWrongDataCenter(t *testing.T) {
+	w := newWorld(t, nil)
+	token := w.server.Login(accountstest.User{})
+	token.APIDomain = ""
+	saved, err := w.store.SaveToken(t.Context(), token)
+	must(t, err)
+	for _, reply := range []answer{{status: 400, body: `{"error":"invalid_token"}`}, {status: 200, body: `{"error":"invalid_code"}`}} {
+		wrong := zoho.Logout{Store: w.store, DataCenter: zoho.IN, HTTP: &http.Client{Transport: &reply}}
+		if err := wrong.ID(t.Context(), saved.ID); !errors.Is(err, tokensource.ErrMisconfigured) || len(w.tokens(t)) != 1 {
+			t.Errorf("at the wrong one: %v, and %d rows", err, len(w.tokens(t)))
+		}
+	}
+	must(t, zoho.Logout{Store: w.store, DataCenter: zoho.EU, HTTP: w.server.Client()}.ID(t.Context(), saved.ID))
+	if len(w.tokens(t)) != 0 || w.server.Redeemable(token.RefreshToken) {
+		t.Error("at the right one: the token lives on")
+	}
+}
+
 type undeletable struct{ tokenstore.Store }
 
 func (undeletable) DeleteToken(context.Context, string) error { return tokenstore.ErrUnavailable }
@@ -278,6 +431,51 @@ func TestLogoutAndLoginAtOnce(t *testing.T) {
 		t.Errorf("%d rows", len(all))
 	}
 }
+
+// TestLogoutDeletesWhatItRevoked: a login or a refresh may come between the last look at a
+// row and its deletion.
+func TestLogoutDeletesWhatItRevoked(t *testing.T) {
+	for name, c := range map[string]struct {
+		between func(*world, tokenstore.OAuthToken) tokenstore.OAuthToken
+		stays   bool
+	}{
+		"a login": {func(w *world, _ tokenstore.OAuthToken) tokenstore.OAuthToken { return login(w.server) }, true},
+		"a refresh": {func(_ *world, token tokenstore.OAuthToken) tokenstore.OAuthToken {
+			token.AccessToken = "another"
+			return token
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, nil)
+			token := w.signIn(t)
+			looks := 0
+			store := afterLook{w.store, func() {
+				if looks++; looks == 2 { // The first one finds what to revoke.
+					_, err := w.store.SaveToken(t.Context(), c.between(w, token))
+					must(t, err)
+				}
+			}}
+			must(t, zoho.Logout{Store: store, HTTP: w.server.Client()}.ID(t.Context(), token.ID))
+			if all := w.tokens(t); (len(all) == 1) != c.stays || looks < 2 {
+				t.Errorf("%d rows after %d looks", len(all), looks)
+			}
+		})
+	}
+}
+
+// afterLook does something after each look at a token.
+type afterLook struct {
+	tokenstore.Store
+	do func()
+}
+
+func (s afterLook) FindTokenByID(ctx context.Context, id string) (tokenstore.OAuthToken, error) {
+	token, err := s.Store.FindTokenByID(ctx, id)
+	s.do()
+	return token, err
+}
+
+func (s afterLook) Unwrap() tokenstore.Store { return s.Store }
 
 // during is a transport that does something after each request.
 type during struct {

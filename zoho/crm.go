@@ -45,7 +45,11 @@ func read(ctx context.Context, client *http.Client, t tokenstore.OAuthToken, pat
 	if _, err := ByAPIDomain(t.APIDomain); err != nil {
 		return faultf("%v", err)
 	}
-	request, err := http.NewRequest(http.MethodGet, t.APIDomain+path, nil) //nolint:noctx // send sets it.
+	host, err := hostOf(t.APIDomain)
+	if err != nil {
+		return faultf("%v", err)
+	}
+	request, err := http.NewRequest(http.MethodGet, "https://"+host+path, nil) //nolint:noctx // send sets it.
 	if err != nil {
 		return fault("the request cannot be built")
 	}

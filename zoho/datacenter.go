@@ -67,7 +67,7 @@ func DataCenters() []DataCenter {
 // AccountsURL returns the base URL of the accounts server, where tokens are issued, for
 // example https://accounts.zoho.eu. For an unknown data centre it returns "".
 func (d DataCenter) AccountsURL() string {
-	h, err := search("location", string(d), func(h hosts) bool { return h.dataCenter == d })
+	h, err := d.hosts()
 	if err != nil {
 		return ""
 	}
@@ -78,7 +78,7 @@ func (d DataCenter) AccountsURL() string {
 // https://www.zohoapis.eu, which is what a token keeps as its API domain. For an unknown
 // data centre it returns "".
 func (d DataCenter) APIDomain() string {
-	h, err := search("location", string(d), func(h hosts) bool { return h.dataCenter == d })
+	h, err := d.hosts()
 	if err != nil {
 		return ""
 	}
@@ -88,8 +88,13 @@ func (d DataCenter) APIDomain() string {
 // ByLocation returns the data centre with the given location, as a login's redirect names
 // it in its location parameter.
 func ByLocation(location string) (DataCenter, error) {
-	h, err := search("location", location, func(h hosts) bool { return string(h.dataCenter) == strings.ToLower(location) })
+	h, err := DataCenter(location).hosts()
 	return h.dataCenter, err
+}
+
+// hosts returns the hosts of a data centre, whose name may be in capitals.
+func (d DataCenter) hosts() (hosts, error) {
+	return search("location", string(d), func(h hosts) bool { return strings.EqualFold(string(h.dataCenter), string(d)) })
 }
 
 // ByAccountsServer returns the data centre of an accounts server, given as its base URL, as

@@ -3,6 +3,7 @@
 package zoho
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/tokensource"
@@ -55,7 +57,8 @@ type Login struct {
 
 // AuthURL returns the URL of the consent page. It asks for a refresh token (offline access)
 // and always shows the page, without which Zoho gives no refresh token the second time.
-// state comes back with the callback; [Login.Start] and [Login.Callback] handle it.
+// state comes back with the callback; [Login.Start] and [Login.Callback] handle it. If
+// DataCenter is unknown, the result is "".
 func (l *Login) AuthURL(state string) string {
 	query := url.Values{
 		"response_type": {"code"},
@@ -66,23 +69,31 @@ func (l *Login) AuthURL(state string) string {
 		"prompt":        {"consent"},
 		"state":         {state},
 	}
-	return l.home().AccountsURL() + "/oauth/v2/auth?" + query.Encode()
+	home, err := l.home()
+	if err != nil {
+		return ""
+	}
+	return home.AccountsURL() + "/oauth/v2/auth?" + query.Encode()
 }
 
-func (l *Login) home() DataCenter {
-	if l.DataCenter == "" {
-		return US
+// home returns where the client was registered.
+func (l *Login) home() (DataCenter, error) {
+	d, err := ByLocation(cmp.Or(string(l.DataCenter), string(US)))
+	if err != nil {
+		return "", misconfigured("Login.DataCenter: %v", err)
 	}
-	return l.DataCenter
+	return d, nil
 }
 
 // Exchange makes a stored token of the parameters with which Zoho called back: it redeems
 // the code, finds the user's name, and saves the token by it. A returning user keeps the
 // row, with its ID. The caller has checked the state.
 //
-// The code is redeemed once, however many processes get the same callback, and a callback
-// that is repeated returns the same token. If the name cannot be found, the token stays
-// stored under its grant, and Exchange can be called again.
+// The code is redeemed once, however many processes get the same callback at once; each
+// returns the token. Once it is stored for its user, the code is spent, and gives an error
+// that matches ErrCallback: whoever finds an old callback, in a history or a log, is not
+// logged in by it. If the name cannot be found, the token stays stored under its grant,
+// and until its access token ends Exchange can be called again.
 func (l *Login) Exchange(ctx context.Context, callback url.Values) (tokenstore.OAuthToken, error) {
 	d, err := l.answered(callback)
 	if err != nil {
@@ -92,10 +103,13 @@ func (l *Login) Exchange(ctx context.Context, callback url.Values) (tokenstore.O
 	if err != nil {
 		return tokenstore.OAuthToken{}, err
 	}
-	if granted.UserName != "" { // The callback was repeated.
+	if granted.UserName != "" { // Another process got the same callback, and was faster.
 		return granted, nil
 	}
 	name, err := l.userName(ctx, granted)
+	if err == nil && name == "" {
+		err = errors.New("Login.UserName returned no name")
+	}
 	if err != nil {
 		return tokenstore.OAuthToken{}, fmt.Errorf("zoho: the token is stored, but not yet for its user: %w", err)
 	}
@@ -112,8 +126,10 @@ func (l *Login) answered(callback url.Values) (DataCenter, error) {
 	case callback.Get("code") == "":
 		return "", fmt.Errorf("%w: it has no code", ErrCallback)
 	}
-	d := l.home()
-	var err error
+	d, err := l.home()
+	if err != nil {
+		return "", err
+	}
 	if server := callback.Get("accounts-server"); server != "" {
 		if d, err = ByAccountsServer(server); err != nil {
 			return "", fmt.Errorf("%w: %w", ErrCallback, err)
@@ -121,7 +137,7 @@ func (l *Login) answered(callback url.Values) (DataCenter, error) {
 	}
 	if location := callback.Get("location"); location != "" {
 		at, err := ByLocation(location)
-		if err == nil && callback.Has("accounts-server") && at != d {
+		if err == nil && callback.Get("accounts-server") != "" && at != d {
 			err = errors.New("location and accounts-server contradict each other")
 		}
 		if err != nil {
@@ -132,6 +148,9 @@ func (l *Login) answered(callback url.Values) (DataCenter, error) {
 	return d, nil
 }
 
+// errSpent is the answer to a code that has led to a token.
+var errSpent = fmt.Errorf("%w: its code has been used; begin again", ErrCallback)
+
 // redeem stores the grant and has it redeemed, by whichever process claims it first. A
 // grant that is refused is not kept.
 func (l *Login) redeem(ctx context.Context, d DataCenter, code string) (tokenstore.OAuthToken, error) {
@@ -139,17 +158,34 @@ func (l *Login) redeem(ctx context.Context, d DataCenter, code string) (tokensto
 	if other, ok := l.Secrets[d]; ok {
 		secret = other
 	}
-	pending, err := l.Store.SaveToken(ctx, tokenstore.OAuthToken{
-		ClientID: l.ClientID, ClientSecret: secret, GrantToken: code, RedirectURL: l.RedirectURL, APIDomain: d.APIDomain(),
-	})
-	if err != nil {
+	grant := tokenstore.OAuthToken{ClientID: l.ClientID, ClientSecret: secret, GrantToken: code}
+	// Nothing is written over the token of a code that is used again.
+	pending, err := l.Store.FindToken(ctx, grant)
+	if errors.Is(err, tokenstore.ErrNotFound) {
+		row := grant
+		row.RedirectURL, row.APIDomain = l.RedirectURL, d.APIDomain()
+		pending, err = l.Store.SaveToken(ctx, row)
+	}
+	switch {
+	case err != nil:
 		return tokenstore.OAuthToken{}, err
+	case spent(pending):
+		return tokenstore.OAuthToken{}, errSpent
 	}
 	granted, err := l.Source.Token(ctx, tokenstore.OAuthToken{ID: pending.ID})
-	if errors.Is(err, tokensource.ErrNeedsConsent) && pending.RefreshToken == "" {
+	switch {
+	case errors.Is(err, tokensource.ErrNeedsConsent) && pending.RefreshToken == "":
 		err = errors.Join(err, l.Store.DeleteToken(ctx, pending.ID))
+	case errors.Is(err, tokenstore.ErrNotFound): // Another process has given it to a user who returns.
+		granted, err = l.Store.FindToken(ctx, grant)
 	}
 	return granted, err
+}
+
+// spent reports whether the login of a grant is over: its token has a user, or has waited
+// for one until its access token ended.
+func spent(t tokenstore.OAuthToken) bool {
+	return t.UserName != "" || t.AccessToken != "" && !t.Expiry.IsZero() && !t.Expiry.After(time.Now())
 }
 
 func (l *Login) userName(ctx context.Context, t tokenstore.OAuthToken) (string, error) {
@@ -194,12 +230,22 @@ func (l *Login) join(ctx context.Context, name string, row *tokenstore.OAuthToke
 		return nil
 	case err != nil:
 		return err
-	case old.ClientID != "" && old.ClientID != l.ClientID:
-		return nil
+	case old.ClientID != "" && old.ClientID != l.ClientID, !together(old.APIDomain, row.APIDomain):
+		return nil // Another client's, or of another account of that mail.
 	}
 	row.ID = old.ID
 	if l.Log != nil {
 		l.Log.InfoContext(ctx, "zoho: the token stored under the mail alone is now stored under mail and organisation", "id", tokenstore.Redact(old.ID))
 	}
 	return nil
+}
+
+// together reports whether two API domains are of one data centre, as far as they say.
+func together(old, now string) bool {
+	if old == "" {
+		return true
+	}
+	a, err := ByAPIDomain(old)
+	b, err2 := ByAPIDomain(now)
+	return err == nil && err2 == nil && a == b
 }

@@ -11,7 +11,9 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/accountstest"
@@ -114,13 +116,58 @@ func TestLogin(t *testing.T) {
 	if all := w.tokens(t); len(all) != 1 {
 		t.Errorf("%d rows", len(all))
 	}
-	// The callback again, as by a reload: the same token, and no redemption.
-	again, err := w.login.Exchange(t.Context(), callback)
-	if err != nil || again != token {
-		t.Errorf("the callback again: %v", err)
-	}
 	if n := w.server.Counts().Requests; n != 1 {
 		t.Errorf("%d requests to redeem", n)
+	}
+}
+
+// TestSpentCodeLogsNobodyIn: a code stays in histories and logs, and whoever finds it there
+// can put it into a callback of their own. It gives no token and changes none.
+func TestSpentCodeLogsNobodyIn(t *testing.T) {
+	w := newWorld(t, nil)
+	callback := w.consent(t, w.login.AuthURL("state"), userA, "accept")
+	token, err := w.login.Exchange(t.Context(), callback)
+	must(t, err)
+	for name, change := range map[string]url.Values{
+		"as it was":             {},
+		"of another place":      {"location": {"in"}, "accounts-server": {zoho.IN.AccountsURL()}},
+		"of no place":           {"location": {""}, "accounts-server": {""}},
+		"with another's secret": {"location": {"us"}, "accounts-server": {zoho.US.AccountsURL()}},
+	} {
+		w.login.Secrets = map[zoho.DataCenter]string{zoho.US: "the secret in the US"}
+		forged := url.Values{}
+		for k, v := range callback {
+			forged[k] = v
+		}
+		for k, v := range change {
+			forged[k] = v
+		}
+		got, err := w.login.Exchange(t.Context(), forged)
+		if !errors.Is(err, zoho.ErrCallback) || got != (tokenstore.OAuthToken{}) {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
+	}
+	if all := w.tokens(t); len(all) != 1 || all[0] != token || w.server.Counts().Requests != 1 {
+		t.Errorf("the stored token was changed, or another one stored: %d rows", len(all))
+	}
+}
+
+// TestUnfinishedLoginEnds: a code whose token got no user can complete the login, but not
+// for ever.
+func TestUnfinishedLoginEnds(t *testing.T) {
+	w := newWorld(t, nil)
+	callback := w.consent(t, w.login.AuthURL("s"), userA, "accept")
+	w.login.UserName = func(context.Context, tokenstore.OAuthToken) (string, error) { return "", errors.New("down") }
+	if _, err := w.login.Exchange(t.Context(), callback); err == nil {
+		t.Fatal("a token without a user")
+	}
+	row := w.tokens(t)[0]
+	row.Expiry = time.Now().Add(-time.Second)
+	_, err := w.store.SaveToken(t.Context(), row)
+	must(t, err)
+	w.login.UserName = nil
+	if _, err := w.login.Exchange(t.Context(), callback); !errors.Is(err, zoho.ErrCallback) || w.server.Counts().Requests != 1 {
+		t.Errorf("an hour later: %v", err)
 	}
 }
 
@@ -151,23 +198,73 @@ func TestReturningUserKeepsTheRow(t *testing.T) {
 // processes.
 func TestFleetRedeemsACodeOnce(t *testing.T) {
 	w := newWorld(t, nil)
+	// The first time the row of the grant becomes the user's, and then it goes.
+	for redemptions := 1; redemptions <= 2; redemptions++ {
+		callback := w.consent(t, w.login.AuthURL("s"), userA, "accept")
+		var group sync.WaitGroup
+		var logins atomic.Int32
+		for range 8 {
+			login := w.newLogin(w.newSource(t))
+			login.Log = nil
+			group.Go(func() {
+				token, err := login.Exchange(t.Context(), callback)
+				switch {
+				case err == nil && token.UserName == userA:
+					logins.Add(1)
+				case !errors.Is(err, zoho.ErrCallback): // It came after the end of the login.
+					t.Errorf("%q, %v", token.UserName, err)
+				}
+			})
+		}
+		group.Wait()
+		if n := w.server.Counts().Requests; n != redemptions || logins.Load() == 0 {
+			t.Errorf("%d requests to redeem %d codes; %d logins", n, redemptions, logins.Load())
+		}
+		if all := w.tokens(t); len(all) != 1 || all[0].UserName != userA {
+			t.Errorf("%d rows", len(all))
+		}
+	}
+}
+
+// TestRowOfTheGrantGoesMeanwhile: another process got the same callback of a user who
+// returns, and has completed the login in between.
+func TestRowOfTheGrantGoesMeanwhile(t *testing.T) {
+	w := newWorld(t, nil)
+	_, err := w.login.Exchange(t.Context(), w.consent(t, w.login.AuthURL("s"), userA, "accept"))
+	must(t, err)
 	callback := w.consent(t, w.login.AuthURL("s"), userA, "accept")
-	var group sync.WaitGroup
-	for range 8 {
-		login := w.newLogin(w.newSource(t))
-		login.Log = nil
-		group.Go(func() {
-			if token, err := login.Exchange(t.Context(), callback); err != nil || token.UserName != userA {
-				t.Errorf("%q, %v", token.UserName, err)
-			}
-		})
+	slow := w.newLogin(w.newSource(t))
+	slow.Store = &afterSave{Store: w.store, do: func() {
+		_, err := w.login.Exchange(t.Context(), callback)
+		must(t, err)
+	}}
+	if token, err := slow.Exchange(t.Context(), callback); err != nil || token.UserName != userA || len(w.tokens(t)) != 1 {
+		t.Errorf("%v, %v; %d rows", token, err, len(w.tokens(t)))
 	}
-	group.Wait()
-	if n := w.server.Counts().Requests; n != 1 {
-		t.Errorf("%d requests to redeem one code", n)
+}
+
+// afterSave does something once, after the first save.
+type afterSave struct {
+	tokenstore.Store
+	do func()
+}
+
+func (s *afterSave) SaveToken(ctx context.Context, token tokenstore.OAuthToken) (tokenstore.OAuthToken, error) {
+	saved, err := s.Store.SaveToken(ctx, token)
+	if do := s.do; do != nil {
+		s.do = nil
+		do()
 	}
-	if all := w.tokens(t); len(all) != 1 || all[0].UserName != userA {
-		t.Errorf("%d rows", len(all))
+	return saved, err
+}
+
+// TestEmptyParameters: one that is there and empty says nothing.
+func TestEmptyParameters(t *testing.T) {
+	w := newWorld(t, nil)
+	callback := w.consent(t, w.login.AuthURL("s"), userA, "accept")
+	callback.Set("accounts-server", "")
+	if token, err := w.login.Exchange(t.Context(), callback); err != nil || token.APIDomain != zoho.EU.APIDomain() {
+		t.Errorf("%v, %v", token, err)
 	}
 }
 
@@ -193,6 +290,29 @@ func TestMailBecomesMailAndOrganisation(t *testing.T) {
 	}
 	if len(w.tokens(t)) != 3 || strings.Count(w.log.String(), "level=INFO") != 1 {
 		t.Errorf("%d rows; log: %s", len(w.tokens(t)), w.log)
+	}
+}
+
+// TestMailOfAnotherDataCenter: one mail can have an account in each data centre. The row of
+// another account is left alone.
+func TestMailOfAnotherDataCenter(t *testing.T) {
+	for domain, joined := range map[string]bool{"https://www.zohoapis.com": false, "https://sandbox.zohoapis.eu": true, "https://api.evil.example": false} {
+		w := newWorld(t, nil)
+		old, err := w.store.SaveToken(t.Context(), tokenstore.OAuthToken{UserName: "a@zylker.example", ClientID: w.server.ClientID(), RefreshToken: "old", APIDomain: domain})
+		must(t, err)
+		token, err := w.login.Exchange(t.Context(), w.consent(t, w.login.AuthURL("s"), userA, "accept"))
+		if err != nil || (token.ID == old.ID) != joined {
+			t.Errorf("%s: joined is %t, %v", domain, token.ID == old.ID, err)
+		}
+	}
+}
+
+// TestNoName: a name that is empty is none, and not that of a token without a user.
+func TestNoName(t *testing.T) {
+	w := newWorld(t, nil)
+	w.login.UserName = func(context.Context, tokenstore.OAuthToken) (string, error) { return "", nil }
+	if token, err := w.login.Exchange(t.Context(), w.consent(t, w.login.AuthURL("s"), userA, "accept")); err == nil {
+		t.Errorf("logged in as nobody: %v", token)
 	}
 }
 
@@ -256,6 +376,38 @@ func TestDataCenterWithItsOwnSecret(t *testing.T) {
 	token, err := w.login.Exchange(t.Context(), w.consent(t, w.login.AuthURL("s"), userA, "accept"))
 	if err != nil || token.ClientSecret != w.server.ClientSecret() {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestDataCenterOfAClient: it may be written in capitals, as people do; one that is unknown is
+// an error and not a redirect to a page of the application's own.
+func TestDataCenterOfAClient(t *testing.T) {
+	start := func(d zoho.DataCenter) *httptest.ResponseRecorder {
+		l := &zoho.Login{ClientID: "c", RedirectURL: "https://app.example/callback", DataCenter: d}
+		answer := httptest.NewRecorder()
+		l.Start(answer, httptest.NewRequest(http.MethodGet, "/login", nil))
+		return answer
+	}
+	for d, host := range map[zoho.DataCenter]string{"": "accounts.zoho.com", "EU": "accounts.zoho.eu", "eu": "accounts.zoho.eu"} {
+		if answer := start(d); !strings.HasPrefix(answer.Header().Get("Location"), "https://"+host+"/oauth/v2/auth?") {
+			t.Errorf("%q: %d to %s", d, answer.Code, answer.Header().Get("Location"))
+		}
+	}
+	if answer := start("europe"); answer.Code != http.StatusInternalServerError || answer.Header().Get("Location") != "" || !strings.Contains(answer.Body.String(), "europe") {
+		t.Errorf("an unknown one: %d %s", answer.Code, answer.Body)
+	}
+	unknown := &zoho.Login{DataCenter: "europe"}
+	if _, err := unknown.Exchange(t.Context(), url.Values{"code": {"1000.code"}}); !errors.Is(err, tokensource.ErrMisconfigured) {
+		t.Errorf("an unknown one: %v", err)
+	}
+	w := newWorld(t, nil)
+	w.login.DataCenter, w.login.ClientSecret = "EU", "the secret of another place"
+	w.login.Secrets = map[zoho.DataCenter]string{zoho.EU: w.server.ClientSecret()}
+	callback := w.consent(t, w.login.AuthURL("s"), userA, "accept")
+	callback.Del("location")
+	callback.Del("accounts-server")
+	if token, err := w.login.Exchange(t.Context(), callback); err != nil || token.APIDomain != zoho.EU.APIDomain() {
+		t.Errorf("%v, %v", token, err)
 	}
 }
 

@@ -3,6 +3,7 @@
 package zoho
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,8 +11,10 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"time"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/tokensource"
 )
 
 // Logout revokes tokens and deletes them. The zero value needs only a store.
@@ -53,59 +56,87 @@ func (l Logout) end(ctx context.Context, t tokenstore.OAuthToken) error {
 	if err := l.Revoke(ctx, t); err != nil {
 		return fmt.Errorf("zoho: not revoked, and still stored; repeat the logout: %w", err)
 	}
-	now, err := l.Store.FindTokenByID(ctx, t.ID)
-	if errors.Is(err, tokenstore.ErrNotFound) {
-		return nil
-	}
-	if err == nil && now.RefreshToken != t.RefreshToken {
-		return nil // Another login's.
-	}
-	if err == nil {
-		err = l.Store.DeleteToken(ctx, t.ID)
-	}
-	if err != nil {
+	if err := l.remove(ctx, t); err != nil {
 		return fmt.Errorf("zoho: revoked, but still stored; repeat the logout: %w", err)
 	}
 	return nil
 }
 
+// remove deletes a token that was revoked. One that was refreshed since goes too; another
+// login's stays.
+func (l Logout) remove(ctx context.Context, revoked tokenstore.OAuthToken) error {
+	const attempts = 10 // Each is lost to another writer.
+	var err error
+	for range attempts {
+		var now tokenstore.OAuthToken
+		if now, err = l.Store.FindTokenByID(ctx, revoked.ID); err == nil && credential(now) == credential(revoked) {
+			err = l.deleteUnchanged(ctx, now)
+		}
+		switch {
+		case errors.Is(err, tokenstore.ErrConflict):
+		case errors.Is(err, tokenstore.ErrNotFound):
+			return nil
+		default:
+			return err
+		}
+	}
+	return err
+}
+
+// deleteUnchanged deletes a token that is still what was read, where the store can compare.
+func (l Logout) deleteUnchanged(ctx context.Context, read tokenstore.OAuthToken) error {
+	if remover, ok := tokenstore.As[tokenstore.Remover](l.Store); ok {
+		return remover.DeleteUnchanged(ctx, []tokenstore.OAuthToken{read})[0]
+	}
+	return l.Store.DeleteToken(ctx, read.ID)
+}
+
+// credential returns what is revoked of a token.
+func credential(t tokenstore.OAuthToken) string { return cmp.Or(t.RefreshToken, t.AccessToken) }
+
 // Revoke revokes a token at Zoho and leaves the store alone: its refresh token, which ends
 // its access tokens too, or else its access token. A token that Zoho does not know is no
-// error.
+// error, unless only l.DataCenter says where to ask: it may be the wrong one.
 // Source: https://www.zoho.com/accounts/protocol/oauth/web-apps/revoke-tokens.html
 func (l Logout) Revoke(ctx context.Context, t tokenstore.OAuthToken) error {
-	credential := t.RefreshToken
-	if credential == "" {
-		credential = t.AccessToken
-	}
-	if credential == "" {
+	if credential(t) == "" {
 		return nil // A grant alone ends within minutes.
 	}
 	d, err := Redeemer{DataCenter: l.DataCenter}.dataCenterOf(t)
 	if err != nil {
 		return misconfigured("%v", err)
 	}
-	response, err := post(ctx, l.HTTP, d.AccountsURL()+"/oauth/v2/token/revoke", url.Values{"token": {credential}})
+	response, err := post(ctx, l.HTTP, d.AccountsURL()+"/oauth/v2/token/revoke", url.Values{"token": {credential(t)}})
 	if err != nil {
 		return err
 	}
 	defer func() { _ = response.Body.Close() }()
-	return revoked(response)
+	known, err := revoked(response)
+	if err == nil && !known && t.APIDomain == "" {
+		return misconfigured("not known in data centre %q, which was set for tokens without an API domain: set another one, or the token's API domain; if it was issued there, it is worth nothing and can be deleted", d)
+	}
+	return err
 }
 
 // revoked returns nil if the answer to a revocation says that the token is worth nothing
-// now.
-func revoked(response *http.Response) error {
+// now, and whether it was known until then.
+func revoked(response *http.Response) (known bool, err error) {
 	var r struct{ Status, Error string }
 	data, err := io.ReadAll(io.LimitReader(response.Body, maxReply))
+	if response.StatusCode == http.StatusTooManyRequests {
+		return false, tooMany(response, time.Now())
+	}
 	if err != nil || json.Unmarshal(data, &r) != nil {
-		return faultf("the accounts server answered the revocation with HTTP %d and without JSON", response.StatusCode)
+		return false, faultf("the accounts server answered the revocation with HTTP %d and without JSON", response.StatusCode)
 	}
 	switch {
-	case r.Status == "success" && response.StatusCode < 300:
-		return nil
-	case r.Error == "invalid_token" || r.Error == "invalid_code":
-		return nil
+	case r.Status == "success" && response.StatusCode < http.StatusMultipleChoices:
+		return true, nil
+	case response.StatusCode >= http.StatusInternalServerError:
+	case r.Error == "invalid_token", r.Error == "invalid_code":
+		return false, nil
+	case errors.Is(refusals[codeOf(r.Error)], tokensource.ErrThrottled):
+		return false, tooMany(response, time.Now())
 	}
-	return faultf("the accounts server answered the revocation with HTTP %d", response.StatusCode)
+	return false, faultf("the accounts server answered the revocation with HTTP %d", response.StatusCode)
 }

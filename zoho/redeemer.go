@@ -22,7 +22,8 @@ type Redeemer struct {
 	// HTTP sends the requests; nil means http.DefaultClient.
 	HTTP *http.Client
 	// DataCenter is that of tokens without an API domain, as some SDKs store them. Without
-	// it, such a token gives an error that matches tokensource.ErrMisconfigured.
+	// it, such a token gives an error that matches tokensource.ErrMisconfigured, and so does
+	// one that is refused there: it may be of another data centre.
 	DataCenter DataCenter
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
@@ -65,14 +66,32 @@ func (r Redeemer) Redeem(ctx context.Context, t tokenstore.OAuthToken) (tokensto
 	}
 	defer func() { _ = response.Body.Close() }()
 	answer, err := readReply(response, r.now())
+	if errors.Is(err, tokensource.ErrNeedsConsent) && t.APIDomain == "" {
+		// It may have been issued elsewhere, and a refusal would be remembered for a day.
+		err = misconfigured("refused in data centre %q, which was set for tokens without an API domain: set another one, or the token's API domain; if it was issued there, the user has to consent again", d)
+	}
 	if err != nil {
 		return tokenstore.OAuthToken{}, err
 	}
 	redeemed := answer.token(began)
+	redeemed.APIDomain = d.own(redeemed.APIDomain)
 	if t.APIDomain != "" { // It may be that of the sandbox, of which replies know nothing.
 		redeemed.APIDomain = ""
 	}
 	return redeemed, nil
+}
+
+// own returns the API domain of a reply as it is stored, or "" if it is not of the data
+// centre that replied: the next refresh would fail on it.
+func (d DataCenter) own(domain string) string {
+	host, err := hostOf(domain)
+	if err != nil {
+		return ""
+	}
+	if of, err := ByAPIDomain(domain); err != nil || of != d {
+		return ""
+	}
+	return "https://" + host
 }
 
 func (r Redeemer) dataCenterOf(t tokenstore.OAuthToken) (DataCenter, error) {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"example.com/tokenstore"
@@ -79,6 +80,9 @@ func TestReplies(t *testing.T) {
 		"milliseconds alone":          {status: 200, body: `{"access_token":"A","expires_in":3600000}`, good: true, expiry: hour},
 		"a life in quotes":            {status: 200, body: `{"access_token":"A","expires_in":"3600"}`, good: true, expiry: hour},
 		"no life":                     {status: 200, body: `{"access_token":"A"}`, good: true},
+		"an empty life":               {status: 200, body: `{"access_token":"A","expires_in":""}`, good: true},
+		"a life in words":             {status: 200, body: `{"access_token":"A","expires_in":"an hour"}`, good: true},
+		"a life that is an object":    {status: 200, body: `{"access_token":"A","expires_in":{}}`, good: true},
 		"a life of nonsense":          {status: 200, body: `{"access_token":"A","expires_in":-1}`, good: true},
 		// asciisd/zoho#6 and #18: refusals with status 200.
 		"invalid_client":          {status: 200, body: `{"error":"invalid_client"}`, kind: tokensource.ErrMisconfigured},
@@ -93,6 +97,7 @@ func TestReplies(t *testing.T) {
 		"Access Denied":            {status: 200, body: `{"error":"Access Denied","status":"failure"}`, kind: tokensource.ErrThrottled, next: at.Add(10 * time.Minute)},
 		"Access Denied, 400":       {status: 400, body: `{"error_description":"You have made too many requests continuously. Please try again after some time.","error":"Access Denied","status":"failure"}`, kind: tokensource.ErrThrottled, next: at.Add(10 * time.Minute)},
 		"Access Denied with time":  {status: 400, body: `{"error":"Access Denied"}`, after: "30", kind: tokensource.ErrThrottled, next: at.Add(30 * time.Second)},
+		"Access Denied with date":  {status: 400, body: `{"error":"Access Denied"}`, after: "Sun, 23 Nov 2025 12:03:00 GMT", kind: tokensource.ErrThrottled, next: at.Add(3 * time.Minute)},
 		"429":                      {status: 429, body: `<html>`, after: "7", kind: tokensource.ErrThrottled, next: at.Add(7 * time.Second)},
 		"an error that is unknown": {status: 200, body: `{"error":"canary-refresh"}`},
 		"general_error":            {status: 200, body: `{"error":"general_error"}`},
@@ -184,6 +189,59 @@ func TestRequests(t *testing.T) {
 	if !errors.Is(err, tokensource.ErrNeedsConsent) || a.request != nil {
 		t.Errorf("nothing to redeem: %v", err)
 	}
+}
+
+// TestUnknownDomainInAReply: an API domain that is not of the data centre that issued the
+// token is not stored, since the next refresh would fail on it.
+func TestUnknownDomainInAReply(t *testing.T) {
+	for domain, want := range map[string]string{
+		"https://www.zohoapis.in":   "https://www.zohoapis.in",
+		"https://www.zohoapis.in/":  "https://www.zohoapis.in",
+		"https://WWW.zohoapis.IN":   "https://www.zohoapis.in",
+		"https://www.zohoapis.eu":   "",
+		"https://api.evil.example":  "",
+		"http://www.zohoapis.in":    "",
+		"https://www.zohoapis.mars": "",
+	} {
+		a := &answer{status: 200, body: `{"access_token":"A","api_domain":"` + domain + `"}`}
+		redeemer := a.redeemer()
+		redeemer.DataCenter = zoho.IN
+		token := stored()
+		token.APIDomain = ""
+		if got, err := redeemer.Redeem(t.Context(), token); err != nil || got.APIDomain != want {
+			t.Errorf("%s: %q, %v, want %q", domain, got.APIDomain, err, want)
+		}
+	}
+}
+
+// TestWrongDataCenterIsNoRefusal: a data centre that was set for tokens without an API domain
+// may be the wrong one, which answers as if the consent were gone. Once it is set right, the
+// token works at once: nothing about it was noted.
+func TestWrongDataCenterIsNoRefusal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, err := tokenstore.Open(t.Context(), "memory:")
+		must(t, err)
+		token := stored()
+		token.APIDomain, token.AccessToken = "", ""
+		_, err = store.SaveToken(t.Context(), token)
+		must(t, err)
+		at := func(d zoho.DataCenter, body string) (tokenstore.OAuthToken, error) {
+			source, err := tokensource.New(store, zoho.Redeemer{DataCenter: d, HTTP: &http.Client{Transport: &answer{status: 200, body: body}}})
+			must(t, err)
+			token, err := source.Token(t.Context(), tokenstore.OAuthToken{UserName: token.UserName})
+			must(t, source.Close(t.Context()))
+			return token, err
+		}
+		_, err = at(zoho.IN, `{"error":"invalid_code"}`)
+		if !errors.Is(err, tokensource.ErrMisconfigured) || errors.Is(err, tokensource.ErrNeedsConsent) || !strings.Contains(err.Error(), "data centre") {
+			t.Errorf("at the wrong one: %v", err)
+		}
+		began := time.Now()
+		now, err := at(zoho.EU, `{"access_token":"A","expires_in":3600,"api_domain":"https://www.zohoapis.eu"}`)
+		if err != nil || now.AccessToken != "A" || now.APIDomain != zoho.EU.APIDomain() || time.Since(began) > 5*time.Minute {
+			t.Errorf("at the right one: %v, %v after %v", now, err, time.Since(began))
+		}
+	})
 }
 
 // TestRedirectsAreNotFollowed: one would carry the client's secret to another host.

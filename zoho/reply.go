@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/internal/retryafter"
 	"example.com/tokenstore/tokensource"
 )
 
@@ -34,9 +35,23 @@ type reply struct {
 	APIDomain    string `json:"api_domain"`
 	// ExpiresIn is in seconds. In replies that have ExpiresInSec too, it is in
 	// milliseconds: https://github.com/googleworkspace/apps-script-oauth2/issues/198.
-	ExpiresIn    json.Number `json:"expires_in"`
-	ExpiresInSec json.Number `json:"expires_in_sec"`
-	Error        string      `json:"error"`
+	ExpiresIn    number `json:"expires_in"`
+	ExpiresInSec number `json:"expires_in_sec"`
+	Error        string `json:"error"`
+}
+
+// number is a number, in quotes or without. Anything else is read as 0: it does not cost the
+// token that comes with it.
+type number int64
+
+// UnmarshalJSON never fails.
+func (n *number) UnmarshalJSON(data []byte) error {
+	i, err := strconv.ParseInt(strings.Trim(string(data), `"`), 10, 64)
+	if err != nil {
+		i = 0
+	}
+	*n = number(i)
+	return nil
 }
 
 // token returns the fields of a token that the reply sets.
@@ -50,12 +65,11 @@ func (r reply) token(now time.Time) tokenstore.OAuthToken {
 
 // life returns how long the access token lives, or 0 if the reply does not say.
 func (r reply) life() time.Duration {
-	number := r.ExpiresInSec
-	if number == "" {
-		number = r.ExpiresIn
+	n := int64(r.ExpiresInSec)
+	if n == 0 {
+		n = int64(r.ExpiresIn)
 	}
-	n, err := strconv.ParseInt(number.String(), 10, 64)
-	if err != nil || n <= 0 || n > int64(longestLife/time.Millisecond) {
+	if n <= 0 || n > int64(longestLife/time.Millisecond) {
 		return 0
 	}
 	if n > int64(longestLife/time.Second) {
@@ -104,10 +118,15 @@ var refusals = map[string]error{
 	"access_denied":          tokensource.ErrThrottled,
 }
 
+// codeOf returns an error code in the one form of refusals.
+func codeOf(code string) string {
+	return strings.ReplaceAll(strings.ToLower(strings.TrimSpace(code)), " ", "_")
+}
+
 // refusal returns the error for a reply's error code. The code itself is quoted only if it
 // is known: nothing else of a reply may reach an error.
 func refusal(response *http.Response, code string, now time.Time) error {
-	code = strings.ReplaceAll(strings.ToLower(strings.TrimSpace(code)), " ", "_")
+	code = codeOf(code)
 	kind, known := refusals[code]
 	switch {
 	case !known || response.StatusCode >= http.StatusInternalServerError:
@@ -122,9 +141,9 @@ func refusal(response *http.Response, code string, now time.Time) error {
 
 // tooMany returns the error for too many redemptions, with the time of the next try.
 func tooMany(response *http.Response, now time.Time) error {
-	wait := blockedFor
-	if seconds, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil && seconds > 0 {
-		wait = time.Duration(seconds) * time.Second
+	next := retryafter.Time(response.Header, now)
+	if !next.After(now) {
+		next = now.Add(blockedFor)
 	}
-	return throttled(now.Add(wait), "too many requests; Zoho allows ten redemptions of a refresh token in ten minutes")
+	return throttled(next, "too many requests; Zoho allows ten redemptions of a refresh token in ten minutes")
 }

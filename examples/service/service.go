@@ -77,7 +77,11 @@ func (s *service) ask(ctx context.Context, user string) (string, error) {
 		return "", err
 	}
 	defer func() { _ = response.Body.Close() }()
-	if response.StatusCode != http.StatusOK {
+	switch response.StatusCode {
+	case http.StatusOK:
+	case http.StatusUnauthorized: // Also with a new token.
+		return "", fmt.Errorf("the CRM answered %s: %w", response.Status, tokensource.ErrNeedsConsent)
+	default:
 		return "", fmt.Errorf("the CRM answered %s", response.Status)
 	}
 	var body struct {

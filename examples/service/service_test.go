@@ -186,6 +186,7 @@ func TestWhoHasToLogIn(t *testing.T) {
 	token := f.login(accountstest.User{})
 	f.want(r, company(token.UserName), http.StatusOK, companyReply)
 	f.accounts.Withdraw(accountstest.User{})
+	f.want(r, company(token.UserName), http.StatusForbidden, "") // Its access token is in memory.
 	if _, err := f.store.SaveToken(t.Context(), tokenstore.OAuthToken{ID: token.ID, Expiry: time.Now().Add(-time.Minute)}); err != nil {
 		t.Fatal(err)
 	}

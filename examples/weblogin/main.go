@@ -18,12 +18,14 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"log"
 	"net"
 	"net/http"
 	"os"
 	"os/signal"
 	"sync"
+	"syscall"
 	"time"
 
 	"example.com/tokenstore"
@@ -35,7 +37,7 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "localhost:8080")
 	if err == nil {
@@ -50,6 +52,14 @@ func main() {
 // run serves the page until the context ends. client reaches Zoho.
 func run(ctx context.Context, listener net.Listener, client *http.Client) (err error) {
 	defer func() { _ = listener.Close() }()
+	id, secret := os.Getenv("ZOHO_CLIENT_ID"), os.Getenv("ZOHO_CLIENT_SECRET")
+	if id == "" || secret == "" {
+		return errors.New("set ZOHO_CLIENT_ID and ZOHO_CLIENT_SECRET; https://api-console.zoho.com shows them")
+	}
+	registered, err := zoho.ByLocation(cmp.Or(os.Getenv("ZOHO_DATA_CENTER"), string(zoho.US)))
+	if err != nil {
+		return fmt.Errorf("ZOHO_DATA_CENTER: %w; it is one of %v", err, zoho.DataCenters())
+	}
 	store, err := tokenstore.Open(ctx, cmp.Or(os.Getenv("TOKEN_STORE"), "sqlite:tokens.db"))
 	if err != nil {
 		return err
@@ -62,8 +72,7 @@ func run(ctx context.Context, listener net.Listener, client *http.Client) (err e
 	defer func() { err = errors.Join(err, source.Close(context.WithoutCancel(ctx))) }()
 
 	a := &app{source: source, client: client, logout: zoho.Logout{Store: store, HTTP: client}, login: &zoho.Login{
-		ClientID: os.Getenv("ZOHO_CLIENT_ID"), ClientSecret: os.Getenv("ZOHO_CLIENT_SECRET"),
-		DataCenter:  zoho.DataCenter(os.Getenv("ZOHO_DATA_CENTER")),
+		ClientID: id, ClientSecret: secret, DataCenter: registered,
 		RedirectURL: cmp.Or(os.Getenv("BASE_URL"), "http://localhost:8080") + "/callback",
 		Scopes:      zoho.CRMScopes(), Store: store, Source: source, HTTP: client,
 	}}

@@ -3,6 +3,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"html/template"
 	"io"
 	"log"
@@ -10,6 +12,7 @@ import (
 	"strings"
 
 	"example.com/tokenstore"
+	"example.com/tokenstore/tokensource"
 	"example.com/tokenstore/zoho"
 )
 
@@ -25,29 +28,21 @@ var page = template.Must(template.New("page").Parse(`<!DOCTYPE html>
 </html>
 `))
 
-// home shows the answer of a call on behalf of the user, or the link to log in.
+// home shows the answer of a call on behalf of the user, or the link to log in, also if the
+// consent was withdrawn or the token deleted since.
 func (a *app) home(w http.ResponseWriter, r *http.Request) {
 	view := struct{ User, Answer string }{User: a.user(r)}
 	if view.User != "" {
-		crm := zoho.Client(a.source, view.User)
-		crm.Transport.(*zoho.Transport).Base = a.client.Transport
-		request, err := http.NewRequestWithContext(r.Context(), http.MethodGet, "/crm/v8/org", nil)
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusInternalServerError)
-			return
-		}
-		response, err := crm.Do(request)
-		if err != nil {
+		answer, err := a.company(r.Context(), view.User)
+		switch {
+		case errors.Is(err, tokenstore.ErrNotFound), errors.Is(err, tokensource.ErrNeedsConsent):
+			a.endSessions(view.User)
+			view.User = ""
+		case err != nil:
 			http.Error(w, "Zoho cannot be asked: "+err.Error(), http.StatusBadGateway)
 			return
 		}
-		defer func() { _ = response.Body.Close() }()
-		var body strings.Builder
-		if _, err := io.Copy(&body, io.LimitReader(response.Body, 64<<10)); err != nil {
-			http.Error(w, "Zoho cannot be asked: "+err.Error(), http.StatusBadGateway)
-			return
-		}
-		view.Answer = body.String()
+		view.Answer = answer
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	if err := page.Execute(w, view); err != nil {
@@ -55,10 +50,31 @@ func (a *app) home(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// company returns what Zoho CRM says about the user's company.
+func (a *app) company(ctx context.Context, user string) (string, error) {
+	crm := zoho.Client(a.source, user)
+	crm.Transport.(*zoho.Transport).Base = a.client.Transport
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "/crm/v8/org", nil)
+	if err != nil {
+		return "", err
+	}
+	response, err := crm.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode == http.StatusUnauthorized { // Also with a new token.
+		return "", tokensource.ErrNeedsConsent
+	}
+	answer, err := io.ReadAll(io.LimitReader(response.Body, 64<<10))
+	return string(answer), err
+}
+
 // loggedOut ends the session, revokes the token and deletes it.
 func (a *app) loggedOut(w http.ResponseWriter, r *http.Request) {
 	if user := a.user(r); user != "" {
-		if err := a.logout.Token(r.Context(), tokenstore.OAuthToken{UserName: user}); err != nil {
+		err := a.logout.Token(r.Context(), tokenstore.OAuthToken{UserName: user})
+		if err != nil && !errors.Is(err, tokenstore.ErrNotFound) { // An operator may have deleted it.
 			http.Error(w, "Not logged out: "+err.Error(), http.StatusBadGateway)
 			return
 		}

@@ -128,7 +128,7 @@ const user = "user@example.com:60000000001"
 // TestTheWholeWay logs in, sees the answer of a call, logs out and logs in again.
 func TestTheWholeWay(t *testing.T) {
 	w := newWorld(t)
-	if _, status, body := w.do(http.MethodGet, w.base+"/", nil); status != http.StatusOK || !strings.Contains(body, "Log in with Zoho") {
+	if _, status, body := w.do(http.MethodGet, w.base+"/", nil); status != http.StatusOK || !strings.Contains(body, `id="login"`) {
 		t.Errorf("before the login: %d %s", status, body)
 	}
 	for range 2 {
@@ -139,11 +139,30 @@ func TestTheWholeWay(t *testing.T) {
 		if len(all) != 1 || all[0].UserName != user || all[0].APIDomain != zoho.EU.APIDomain() || !w.accounts.Redeemable(all[0].RefreshToken) {
 			t.Fatalf("stored: %v", all)
 		}
-		if _, status, body := w.do(http.MethodPost, w.base+"/logout", nil); status != http.StatusOK || !strings.Contains(body, "Log in with Zoho") {
+		if _, status, body := w.do(http.MethodPost, w.base+"/logout", nil); status != http.StatusOK || !strings.Contains(body, `id="login"`) {
 			t.Errorf("after the logout: %d %s", status, body)
 		}
 		if w.accounts.Redeemable(all[0].RefreshToken) || len(w.tokens()) != 0 {
 			t.Error("the token is still valid, or stored")
+		}
+	}
+}
+
+// TestMistakes: the program does not start, and says what to set.
+func TestMistakes(t *testing.T) {
+	for want, env := range map[string][]string{
+		"ZOHO_CLIENT_ID":   {"", "secret", "eu"},
+		"ZOHO_DATA_CENTER": {"1000.CLIENT", "secret", "europe"},
+	} {
+		for i, name := range []string{"ZOHO_CLIENT_ID", "ZOHO_CLIENT_SECRET", "ZOHO_DATA_CENTER"} {
+			t.Setenv(name, env[i])
+		}
+		listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := run(t.Context(), listener, nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want one about %s", err, want)
 		}
 	}
 }
@@ -170,12 +189,33 @@ func TestForeignCallback(t *testing.T) {
 	}
 }
 
-// TestWithdrawn: the user has withdrawn the consent at Zoho.
+// TestWithdrawn: the user has withdrawn the consent at Zoho, and is asked to log in again.
 func TestWithdrawn(t *testing.T) {
 	w := newWorld(t)
 	w.login("accept")
 	w.accounts.Withdraw(accountstest.User{})
-	if _, status, body := w.do(http.MethodGet, w.base+"/", nil); status == http.StatusOK && strings.Contains(body, "An Organization") {
-		t.Error("a call succeeds without consent")
+	for range 2 {
+		if _, status, body := w.do(http.MethodGet, w.base+"/", nil); status != http.StatusOK || !strings.Contains(body, `id="login"`) {
+			t.Errorf("without consent: %d %s", status, body)
+		}
+	}
+	if status, body := w.login("accept"); status != http.StatusOK || !strings.Contains(body, "An Organization") || len(w.tokens()) != 1 {
+		t.Errorf("after another login: %d %s", status, body)
+	}
+}
+
+// TestDeleted: an operator has deleted the token. The user can log in again, and out.
+func TestDeleted(t *testing.T) {
+	for _, then := range []string{http.MethodGet, http.MethodPost} {
+		w := newWorld(t)
+		w.login("accept")
+		if err := w.store.DeleteTokens(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.accounts.Withdraw(accountstest.User{})
+		to := map[string]string{http.MethodGet: "/", http.MethodPost: "/logout"}[then]
+		if _, status, body := w.do(then, w.base+to, nil); status != http.StatusOK || !strings.Contains(body, `id="login"`) {
+			t.Errorf("%s: %d %s", to, status, body)
+		}
 	}
 }

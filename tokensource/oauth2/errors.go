@@ -8,11 +8,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
-	"time"
 
 	"golang.org/x/oauth2"
 
+	"example.com/tokenstore/internal/retryafter"
 	"example.com/tokenstore/tokensource"
 )
 
@@ -88,25 +87,13 @@ func (r *Redeemer) classify(err error) error {
 			return e.Err
 		}
 		if errors.Is(e.Kind, tokensource.ErrThrottled) && refused.Response != nil {
-			e.Next = r.next(refused.Response.Header.Get("Retry-After"))
+			e.Next = retryafter.Time(refused.Response.Header, r.now())
 		}
 		return e
 	case errors.As(err, &transport):
 		return err
 	}
 	return errReply // x/oauth2's words may quote the reply.
-}
-
-// next returns the time that a Retry-After names, in seconds or as a date, or zero. (RFC 9110,
-// section 10.2.3.)
-func (r *Redeemer) next(after string) time.Time {
-	if seconds, err := strconv.ParseInt(after, 10, 32); err == nil && seconds >= 0 {
-		return r.now().Add(time.Duration(seconds) * time.Second)
-	}
-	if date, err := http.ParseTime(after); err == nil {
-		return date
-	}
-	return time.Time{}
 }
 
 // refusesClient reports whether an answer can mean that the client has to authenticate in another
