@@ -77,6 +77,7 @@ func (s *driverSettings) try(ctx context.Context, c DriverCase, newSecrets func(
 			t.closes(secrets)
 		}
 		t.use(secrets)
+		defer t.unchanged()
 		c.run(t)
 		t.readOutput(s.output, ruleNoData)
 	})

@@ -43,7 +43,7 @@ func mutantOptions() []conformance.DriverOption {
 }
 
 // model is a small driver whose revisions are a function of the data and of the number of
-// writes since the secret was created.
+// writes since the secret was created. It keeps what it was given, and returns that.
 type model struct {
 	revision func(n int, data []byte) string
 	mu       sync.Mutex
@@ -67,7 +67,6 @@ func (m *model) Get(ctx context.Context, name string) (driver.Secret, error) {
 	case !ok:
 		return driver.Secret{}, driver.ErrNotFound
 	}
-	s.Data = slices.Clone(s.Data)
 	return s, nil
 }
 
@@ -85,7 +84,6 @@ func (m *model) Put(ctx context.Context, s driver.Secret) (string, error) {
 		return "", driver.ErrConflict
 	}
 	m.writes[s.Name]++
-	s.Data = slices.Clone(s.Data)
 	s.Revision = m.revision(m.writes[s.Name], s.Data)
 	m.stored[s.Name] = s
 	return s.Revision, nil
@@ -124,30 +122,18 @@ func (m *model) List(ctx context.Context, prefix string) iter.Seq2[string, error
 	}
 }
 
-// sharing returns a model that keeps the caller's slices and returns its own.
-func sharing() driver.Secrets {
-	m := memory.New()
-	kept := map[string][]byte{}
+// rereading returns a driver that reads into one buffer.
+func rereading() driver.Secrets {
+	var buffer []byte
 	var mu sync.Mutex
-	return &mutant{
-		Secrets: m,
-		put: func(ctx context.Context, m *memory.Secrets, s driver.Secret) (string, error) {
-			r, err := m.Put(ctx, s)
-			if err == nil {
-				mu.Lock()
-				defer mu.Unlock()
-				kept[s.Name] = s.Data
-			}
-			return r, err
-		},
-		get: func(ctx context.Context, m *memory.Secrets, name string) (driver.Secret, error) {
-			s, err := m.Get(ctx, name)
-			mu.Lock()
-			defer mu.Unlock()
-			s.Data = kept[name]
-			return s, err
-		},
-	}
+	return &mutant{Secrets: memory.New(), get: func(ctx context.Context, m *memory.Secrets, name string) (driver.Secret, error) {
+		s, err := m.Get(ctx, name)
+		mu.Lock()
+		defer mu.Unlock()
+		buffer = append(buffer[:0], s.Data...)
+		s.Data = buffer
+		return s, err
+	}}
 }
 
 // remembering returns a driver that lists and returns deleted secrets.

@@ -1,6 +1,7 @@
 package conformance_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -81,6 +82,46 @@ func dataMutants() []wrongDriver {
 					m.Edit(s.Name, []byte(`{}`))
 				}
 				return r, err
+			}}
+		}},
+		{"changes what it was given", "data-unchanged", putting(func(ctx context.Context, m *memory.Secrets, s driver.Secret) (string, error) {
+			r, err := m.Put(ctx, s)
+			for i, c := range s.Data {
+				if c == ' ' {
+					s.Data[i] = '\n'
+				}
+			}
+			return r, err
+		})},
+		{"appends to what it was given", "data-unchanged", putting(func(ctx context.Context, m *memory.Secrets, s driver.Secret) (string, error) {
+			_ = append(s.Data[:max(len(s.Data)-1, 0)], `,"driver_nonce":"1"}`...)
+			if len(s.Data) > 0 {
+				s.Data[len(s.Data)-1] = '}'
+			}
+			return m.Put(ctx, s)
+		})},
+		{"reads into the same buffer again", "data-unchanged", rereading},
+		{"changes what it has returned", "data-unchanged", func() driver.Secrets {
+			var last []byte
+			return &mutant{Secrets: memory.New(), get: func(ctx context.Context, m *memory.Secrets, name string) (driver.Secret, error) {
+				clear(last)
+				s, err := m.Get(ctx, name)
+				s.Data = bytes.Clone(s.Data)
+				last = s.Data
+				return s, err
+			}}
+		}},
+		{"a batch reads into the same buffer again", "data-unchanged", func() driver.Secrets {
+			buffer := make([]byte, 0, 1<<16)
+			return &mutant{Secrets: memory.New(), batch: func(ctx context.Context, m *memory.Secrets, names []string) ([]driver.Secret, error) {
+				all, err := m.Batched().GetBatch(ctx, names)
+				buffer = buffer[:0]
+				for i := range all {
+					start := len(buffer)
+					buffer = append(buffer, all[i].Data...)
+					all[i].Data = buffer[start:]
+				}
+				return all, err
 			}}
 		}},
 		{"a wrong limit", "data-limit", func() driver.Secrets {

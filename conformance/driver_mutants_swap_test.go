@@ -71,7 +71,6 @@ func swapMutants() []wrongDriver {
 			}
 			return m.Put(ctx, s)
 		})},
-		{"shares memory", "isolation", sharing},
 	}
 }
 

@@ -87,21 +87,31 @@ func driverPutCases() []DriverCase {
 			t.remove("a", a2)
 			t.holds("b", value("b2"), b2)
 		}},
-		{"isolation", "a driver shares no memory with its caller", func(t *driverTrial) {
-			data := value("1")
-			r := t.store("a", data, "")
-			spoil(data)
-			t.holds("a", value("1"), r)
-			spoil(t.get("a").Data)
-			t.holds("a", value("1"), r)
-		}},
+		{"data-unchanged", ruleUnchanged, dataUnchanged},
 	}
 }
 
-func spoil(data []byte) {
-	for i := range data {
-		data[i] = 'x'
+// dataUnchanged makes the calls after which a driver might change what it was given, or use
+// a buffer again that it has returned. Every case checks that it does not.
+func dataUnchanged(t *driverTrial) {
+	const spaced = ` {"value": "fakecred-2" } `
+	b := t.store("b", value("b"), "")
+	last := value("1")
+	r := t.store("a", last, "")
+	for _, data := range [][]byte{[]byte(spaced), value("3"), largeText(4_000), value("4")} {
+		t.holds("a", last, r)
+		t.holds("b", value("b"), b)
+		if batch, ok := driver.As[driver.BatchGetter](t.secrets); ok {
+			_, err := batch.GetBatch(t.ctx, []string{t.named("a"), t.named("b")})
+			t.must("GetBatch", err)
+		}
+		_, err := t.put(t.secrets, "a", data, b+"-stale")
+		t.conflicts("Put with a revision of another name", err)
+		r, last = t.store("a", data, r), data
 	}
+	t.holds("a", last, r)
+	t.remove("a", r)
+	t.holds("b", value("b"), b)
 }
 
 func driverDeleteCases() []DriverCase {

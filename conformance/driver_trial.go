@@ -19,6 +19,7 @@ const (
 	ruleNoData     = "errors and logs never hold data"
 	ruleSentinel   = "errors match one of the sentinels of package driver, or are the context's own"
 	ruleRevision   = "a revision is a non-empty string that identifies one write; no two writes of a name share one"
+	ruleUnchanged  = "data is immutable: a driver changes neither what was passed to Put nor what it has returned"
 	ruleListEnds   = "an error ends the sequence of a list"
 	ruleBatchError = "the error of a batch read joins one *driver.NameError for each secret that could not be read"
 )
@@ -31,6 +32,7 @@ type driverTrial struct {
 	prefix   string // begins the names of this case
 	given    driver.Secrets
 	secrets  driver.Secrets // given, watched
+	frozen   drivertest.Frozen
 
 	revisions map[string]map[string]bool // by name, those that Put has returned; guarded by mu
 }
@@ -51,11 +53,18 @@ func (t *driverTrial) use(secrets driver.Secrets) {
 
 // watch returns secrets whose calls are checked for the promises that hold for all.
 func (t *driverTrial) watch(secrets driver.Secrets) driver.Secrets {
-	return drivertest.Intercept(secrets, func(ctx context.Context, call drivertest.Call, do func(context.Context) error) error {
+	return drivertest.Intercept(t.frozen.Wrap(secrets), func(ctx context.Context, call drivertest.Call, do func(context.Context) error) error {
 		err := do(ctx)
 		t.checkError(call, err)
 		return err
 	})
+}
+
+// unchanged records a finding if the driver has changed data.
+func (t *driverTrial) unchanged() {
+	if err := t.frozen.Changed(); err != nil {
+		t.breaks(ruleUnchanged, "%s", safe(err))
+	}
 }
 
 var driverSentinels = []error{

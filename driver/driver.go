@@ -16,6 +16,11 @@
 // [Reserved]. It returns an object equal to the one that was put, without those
 // fields. It returns data that a person wrote as it is, JSON or not.
 //
+// Data is immutable, as a string is: neither an adapter nor its caller changes what one
+// has passed to the other, or appends to it in place. So both may keep it and share it,
+// and an adapter may return the same bytes to all callers. An adapter that reads into a
+// buffer which it uses again returns a copy.
+//
 // A revision is an opaque, non-empty string that identifies one write of one
 // secret. No two writes of a name share a revision, even if the secret was deleted
 // and created again in between.
@@ -93,7 +98,7 @@ var (
 type Secret struct {
 	// Name is the logical name, slash-separated.
 	Name string
-	// Data is a JSON object.
+	// Data is a JSON object. It may be shared: nobody may change it.
 	Data []byte
 	// Revision identifies the write that stored Data. In a Put it is the revision to
 	// replace; empty means that the secret must not exist yet.

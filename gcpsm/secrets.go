@@ -4,7 +4,6 @@
 package gcpsm
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -90,7 +89,7 @@ func (s *secrets) Get(ctx context.Context, name string) (driver.Secret, error) {
 		return driver.Secret{}, driver.ErrNotFound
 	}
 	return driver.Secret{
-		Name: name, Data: bytes.Clone(head.data), Revision: head.ref().String(), Restored: head.restored(),
+		Name: name, Data: head.data, Revision: head.ref().String(), Restored: head.restored(),
 	}, nil
 }
 

@@ -28,6 +28,16 @@ const (
 // finds tokens without transactions, then those of the contract.
 var mutations = []mutation{
 	{
+		"the index appends to data that it shares with the driver", "index/object.go",
+		"\to.revision, o.size,", "\t_ = append(s.Data, ' ')\n\to.revision, o.size,",
+		"./secretstore/enginetest TestDataIsImmutable", false,
+	},
+	{
+		"the engine changes data that it has passed on", "secretstore/row.go",
+		"\tr.opaque = err != nil\n", "\tr.opaque = err != nil\n\tclear(secret.Data)\n",
+		"./secretstore/enginetest TestDataIsImmutable", false,
+	},
+	{
 		"a rotation leaves its refresh token out of any index", "secretstore/omitted.go",
 		"\tif omitted {\n\t\tp.claims", "\tif omitted || true {\n\t\tp.claims",
 		races + "TestCheckRecommendsRotating|TestQuotaErrorOfARotation", false,

@@ -62,7 +62,11 @@ func TestWrappersShowTheAbilitiesOfTheDriver(t *testing.T) {
 	wrap := map[string]func(driver.Secrets) driver.Secrets{
 		"count": func(s driver.Secrets) driver.Secrets { s, _ = drivertest.Count(s); return s },
 		"stale": func(s driver.Secrets) driver.Secrets { return drivertest.Stale(s, drivertest.Staleness{}) },
-		"gate":  func(s driver.Secrets) driver.Secrets { return drivertest.NewGate().Wrap("p", s) },
+		"freeze": func(s driver.Secrets) driver.Secrets {
+			s, _ = drivertest.Freeze(s)
+			return s
+		},
+		"gate": func(s driver.Secrets) driver.Secrets { return drivertest.NewGate().Wrap("p", s) },
 	}
 	limits := driver.Limits{MaxSize: 7}
 	for what, f := range wrap {

@@ -33,7 +33,7 @@ type Secrets struct {
 }
 
 type secret struct {
-	data     []byte
+	data     []byte // never changed, and returned to every caller
 	revision string
 	before   []byte // what the write before has stored, for Restore; nil: nothing
 	restored bool
@@ -187,7 +187,6 @@ func (s *Secrets) Len() int {
 func (s *Secrets) Clone() *Secrets {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	// The data itself is shared: it is never changed in place.
 	return &Secrets{limits: s.limits, stored: maps.Clone(s.stored), writes: s.writes}
 }
 
@@ -195,12 +194,12 @@ func (s *Secrets) Clone() *Secrets {
 func (s *Secrets) write(name string, data []byte) string {
 	s.writes++
 	revision := strconv.FormatInt(s.writes, 10)
-	s.stored[name] = secret{data: bytes.Clone(data), revision: revision, before: s.stored[name].data}
+	s.stored[name] = secret{data: slices.Clip(bytes.Clone(data)), revision: revision, before: s.stored[name].data}
 	return revision
 }
 
 func (x secret) as(name string) driver.Secret {
-	return driver.Secret{Name: name, Data: bytes.Clone(x.data), Revision: x.revision, Restored: x.restored}
+	return driver.Secret{Name: name, Data: x.data, Revision: x.revision, Restored: x.restored}
 }
 
 func check(ctx context.Context, name string) error {

@@ -32,6 +32,8 @@ func newBatched(testing.TB) driver.Secrets {
 	return &batchedConsole{&console{Secrets: service, service: service, restored: map[string]string{}}}
 }
 
+func (c *console) itself() *console { return c }
+
 func (c *console) mark(s driver.Secret) driver.Secret {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -57,11 +59,8 @@ func (b *batchedConsole) GetBatch(ctx context.Context, names []string) ([]driver
 // consoleService connects the suites to the console.
 func consoleService() enginetest.Service {
 	of := func(secrets driver.Secrets) (*console, error) {
-		switch c := secrets.(type) {
-		case *console:
-			return c, nil
-		case *batchedConsole:
-			return c.console, nil
+		if c, ok := driver.As[interface{ itself() *console }](secrets); ok {
+			return c.itself(), nil
 		}
 		return nil, errors.New("not a console")
 	}
