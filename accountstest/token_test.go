@@ -400,12 +400,17 @@ func TestGivenUp(t *testing.T) {
 func TestBeforeAndAfter(t *testing.T) {
 	s, _ := start(t, accountstest.Config{Kind: accountstest.Refuse})
 	token := s.Login(accountstest.User{})
+	var mu sync.Mutex
 	var before, after []accountstest.Request
 	s.Before(func(r accountstest.Request) accountstest.Fault {
+		mu.Lock()
+		defer mu.Unlock()
 		before = append(before, r)
 		return accountstest.Fault{LoseReply: r.Number == 1}
 	})
 	s.After(func(r accountstest.Request) {
+		mu.Lock()
+		defer mu.Unlock()
 		after = append(after, r)
 		if s.Uses(token.RefreshToken).Redemptions != 1 { // It may ask the server.
 			t.Error("After is called before the redemption")
@@ -415,6 +420,8 @@ func TestBeforeAndAfter(t *testing.T) {
 		t.Error("the fault of Before is not used")
 	}
 	s.refresh(t, token.RefreshToken)
+	mu.Lock()
+	defer mu.Unlock()
 	if len(before) != 2 || len(after) != 2 || before[0].Second || !before[1].Second || before[0].Outcome != "" || after[0].Outcome != accountstest.Redeemed || !after[0].ReplyLost {
 		t.Errorf("before %+v, after %+v", before, after)
 	}

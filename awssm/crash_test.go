@@ -3,6 +3,7 @@ package awssm_test
 import (
 	"errors"
 	"net/http"
+	"sync/atomic"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -18,18 +19,17 @@ import (
 // never read, or it is never sent.
 type dying struct {
 	inner   *awssmtest.Service
-	left    int
+	left    atomic.Int64
 	carried bool
 }
 
 var errDead = errors.New("the process has ended")
 
 func (d *dying) Do(r *http.Request) (*http.Response, error) {
-	d.left--
-	switch {
-	case d.left > 0:
+	switch left := d.left.Add(-1); {
+	case left > 0:
 		return d.inner.Do(r)
-	case d.left == 0 && d.carried:
+	case left == 0 && d.carried:
 		if reply, err := d.inner.Do(r); err == nil {
 			_ = reply.Body.Close()
 		}
@@ -39,9 +39,9 @@ func (d *dying) Do(r *http.Request) (*http.Response, error) {
 
 // dying returns the store of a process that ends at a call.
 func (w *world) dying(call int, carried bool) (*secretstore.Store, error) {
-	client := w.service.Client(func(o *secretsmanager.Options) {
-		o.HTTPClient, o.Retryer = &dying{w.service, call, carried}, aws.NopRetryer{}
-	})
+	process := &dying{inner: w.service, carried: carried}
+	process.left.Store(int64(call))
+	client := w.service.Client(func(o *secretsmanager.Options) { o.HTTPClient, o.Retryer = process, aws.NopRetryer{} })
 	return awssm.New(client, w.options()...)
 }
 

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"example.com/tokenstore"
@@ -15,11 +16,11 @@ import (
 // redirected sends every request to an accounts server of a test.
 type redirected struct {
 	accounts *accountstest.Server
-	fails    int // the first requests, as of a gateway
+	fails    atomic.Int64 // the first requests, as of a gateway
 }
 
 func (r *redirected) RoundTrip(request *http.Request) (*http.Response, error) {
-	if r.fails--; r.fails >= 0 {
+	if r.fails.Add(-1) >= 0 {
 		return &http.Response{StatusCode: http.StatusBadGateway, Body: http.NoBody, Request: request}, nil
 	}
 	to, err := url.Parse(r.accounts.URL)
@@ -140,7 +141,9 @@ func TestRevoke(t *testing.T) {
 func TestRevokeThatFailsDeletesNothing(t *testing.T) {
 	accounts, tokens := loggedIn(t)
 	at, store := kept(t, nil, tokens...)
-	code, out, errs := withTransport(t, &redirected{accounts: accounts, fails: 1}, tokens, "revoke", at, "1", "2", "--yes")
+	gateway := &redirected{accounts: accounts}
+	gateway.fails.Store(1)
+	code, out, errs := withTransport(t, gateway, tokens, "revoke", at, "1", "2", "--yes")
 	if code != exitFault || !strings.Contains(out, "not revoked, and still stored") || !strings.Contains(out, "2 tokens: 1 failed, 1 revoked and deleted") {
 		t.Errorf("exit code %d\n%s%s", code, out, errs)
 	}

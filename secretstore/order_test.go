@@ -3,6 +3,8 @@ package secretstore_test
 import (
 	"context"
 	"errors"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,14 +20,22 @@ import (
 type lateService struct {
 	*testing.T
 	secrets driver.Secrets
-	now     time.Time
 	behind  int
+
+	mu   sync.Mutex
+	time time.Time
+}
+
+func (w *lateService) now() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.time
 }
 
 func newLateService(t *testing.T) *lateService {
-	w := &lateService{T: t, now: time.Unix(1_700_000_000, 0)}
+	w := &lateService{T: t, time: time.Unix(1_700_000_000, 0)}
 	w.secrets = drivertest.Stale(memory.New(), drivertest.Staleness{
-		For: 2 * time.Second, Clock: func() time.Time { return w.now },
+		For: 2 * time.Second, Clock: w.now,
 		Choose: func(_ string, states int) int { return min(w.behind, states-1) },
 	})
 	return w
@@ -38,11 +48,15 @@ func (w *lateService) process(skew time.Duration, options ...secretstore.Option)
 
 func (w *lateService) over(secrets driver.Secrets, skew time.Duration, options ...secretstore.Option) *secretstore.Store {
 	return open(w.T, secrets, append(options,
-		secretstore.WithClock(func() time.Time { return w.now.Add(skew) }),
+		secretstore.WithClock(func() time.Time { return w.now().Add(skew) }),
 		secretstore.WithSleep(func(_ context.Context, d time.Duration) error { w.pass(d); return nil }))...)
 }
 
-func (w *lateService) pass(d time.Duration) { w.now = w.now.Add(d) }
+func (w *lateService) pass(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.time = w.time.Add(d)
+}
 
 func (w *lateService) save(s tokenstore.Store, access string) tokenstore.OAuthToken {
 	w.Helper()
@@ -90,9 +104,9 @@ func (w *lateService) finds(who string, s tokenstore.Store, access string) {
 
 func (w *lateService) findsAtOnce(who string, s tokenstore.Store, access string) {
 	w.Helper()
-	start := w.now
-	if w.finds(who, s, access); w.now != start {
-		w.Errorf("%s has waited for %v", who, w.now.Sub(start))
+	start := w.now()
+	if w.finds(who, s, access); w.now() != start {
+		w.Errorf("%s has waited for %v", who, w.now().Sub(start))
 	}
 }
 
@@ -230,27 +244,28 @@ func TestRemovedTokenDoesNotComeBack(t *testing.T) {
 // a reader's last look at an older state is on its way back.
 func TestReaderThatGivesUpKeepsALaterState(t *testing.T) {
 	w := newLateService(t)
-	var answered func()
+	var answered atomic.Pointer[func()]
 	store := w.over(drivertest.Intercept(w.secrets, func(ctx context.Context, c drivertest.Call, do func(context.Context) error) error {
 		err := do(ctx)
-		if c.Method == drivertest.Get && answered != nil {
-			answered()
+		if f := answered.Load(); c.Method == drivertest.Get && f != nil {
+			(*f)()
 		}
 		return err
 	}), 0)
 	w.save(store, "fake-1")
 	w.paste("fake-2")
-	looks := 0
-	answered = func() {
-		if looks++; looks == 9 {
-			answered = nil
+	var looks atomic.Int64
+	look := func() {
+		if looks.Add(1) == 9 {
+			answered.Store(nil)
 			w.pass(50 * time.Millisecond)
 			w.save(store, "fake-3")
 		}
 	}
+	answered.Store(&look)
 	w.finds("the reader", store, "fake-3")
-	if answered != nil {
-		t.Fatalf("the reader has looked %d times only", looks)
+	if answered.Load() != nil {
+		t.Fatalf("the reader has looked %d times only", looks.Load())
 	}
 	w.behind = 1
 	w.finds("the same process, after its save", store, "fake-3")

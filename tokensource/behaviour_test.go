@@ -126,19 +126,25 @@ func TestNoCredentialIsShown(t *testing.T) {
 					return &tokenstore.Error{Store: "fake", Op: op, Kind: tokenstore.ErrUnavailable}
 				}
 				var log bytes.Buffer
+				var mu sync.Mutex // of shown
 				var shown strings.Builder
+				show := func(v ...any) {
+					mu.Lock()
+					defer mu.Unlock()
+					fmt.Fprintln(&shown, v...)
+				}
 				s := open(t, store, redeemerFunc(func(context.Context, tokenstore.OAuthToken) (tokenstore.OAuthToken, error) {
 					return tokenstore.OAuthToken{AccessToken: canary + "2", RefreshToken: canary, Expiry: time.Now().Add(time.Hour)}, failure
 				}), tokensource.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))),
-					tokensource.WithObserver(func(_ context.Context, e tokensource.Event) { fmt.Fprintf(&shown, "%v %+v\n", e, e) }))
+					tokensource.WithObserver(func(_ context.Context, e tokensource.Event) { show(e, fmt.Sprintf("%+v", e)) }))
 				for range 3 {
 					token, err := s.Token(t.Context(), byUser)
-					fmt.Fprintln(&shown, err)
+					show(err)
 					_, err = s.Renew(t.Context(), token)
-					fmt.Fprintln(&shown, err)
+					show(err)
 				}
 				time.Sleep(time.Minute)
-				fmt.Fprintln(&shown, s.Close(t.Context()), store.row().Note)
+				show(s.Close(t.Context()), store.row().Note)
 				if text := shown.String() + log.String(); strings.Contains(text, canary) || log.Len() == 0 {
 					t.Errorf("shown:\n%s", text)
 				}
