@@ -43,10 +43,7 @@ func newServer(t *testing.T, settings ...string) *server {
 	must(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(s.folder) })
 	must(t, os.Chmod(s.folder, 0o755)) // #nosec G302 -- the server has its own user.
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	s.address = listener.Addr().String()
-	must(t, listener.Close())
+	s.address = need.Address(t)
 	install := exec.CommandContext(t.Context(), "mariadb-install-db", append(s.arguments(), "--auth-root-authentication-method=normal", "--skip-test-db")...) // #nosec G204 -- the test's own.
 	if out, err := install.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -82,7 +79,7 @@ func (s *server) start(t *testing.T) {
 	s.ended = make(chan struct{})
 	go func() { _ = s.cmd.Wait(); close(s.ended) }()
 	db := s.database().connect(t, "tokens")
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		if err = db.PingContext(t.Context()); err == nil {
 			return
 		}

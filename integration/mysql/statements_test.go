@@ -50,9 +50,10 @@ func TestChangedTable(t *testing.T) {
 }
 
 // TestManyStatements: a server that has as many prepared statements as it takes is
-// throttling, and is used again when it takes more. The test is alone on the server.
+// throttling, and is used again when it takes more. Tests of other packages use the shared
+// server at the same time, so it is one of the test's own.
 func TestManyStatements(t *testing.T) {
-	d := newDatabase(t)
+	d := newServer(t).database()
 	s, db := d.open(t, sqlstore.WithBusyTimeout(100*time.Millisecond)), d.raw(t)
 	use := func() error {
 		_, err := s.SaveToken(t.Context(), tokenstore.OAuthToken{UserName: "u", AccessToken: fmt.Sprint("a", time.Now().UnixNano())})

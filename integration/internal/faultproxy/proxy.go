@@ -10,6 +10,8 @@ import (
 
 	toxiproxy "github.com/Shopify/toxiproxy/v2"
 	"github.com/rs/zerolog"
+
+	"example.com/tokenstore/integration/internal/need"
 )
 
 // Weather is a network's behaviour. Chances are per message, which is data that arrives
@@ -44,7 +46,7 @@ func New(t testing.TB, upstream string, w Weather) *Proxy {
 	t.Helper()
 	register()
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
-	p := &Proxy{toxiproxy.NewProxy(server, t.Name(), "127.0.0.1:0", upstream)}
+	p := &Proxy{toxiproxy.NewProxy(server, t.Name(), need.Address(t), upstream)}
 	for _, toxic := range w.toxics() {
 		text, err := json.Marshal(toxic)
 		if err != nil {

@@ -40,7 +40,7 @@ type Server struct {
 func New(t testing.TB) *Server {
 	t.Helper()
 	s := &Server{dir: t.TempDir()}
-	address, cluster := freeAddress(t), freeAddress(t)
+	address, cluster := need.Address(t), need.Address(t)
 	s.address = address
 	writeCertificate(t, s.dir)
 	config := fmt.Sprintf(`
@@ -158,15 +158,6 @@ func (s *Server) Quick(t testing.TB) *api.Client {
 	must(t, err)
 	client.SetToken(s.Client.Token())
 	return client
-}
-
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	var config net.ListenConfig
-	listener, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
-	must(t, err)
-	defer func() { _ = listener.Close() }() // The port is free either way.
-	return listener.Addr().String()
 }
 
 // writeCertificate writes a self-signed certificate for 127.0.0.1.
