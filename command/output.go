@@ -177,11 +177,11 @@ func (t *table) stacked(rows [][]string) string {
 			if cell == "" {
 				continue
 			}
-			line := fmt.Sprintf("%-*s  %s", name, t.header[j], cell)
 			if j == len(t.header)-1 {
-				line = wrap(line, t.width, name+2)
+				lines := strings.Split(wrap(cell, max(t.width-name-2, lastWidth), 0), "\n")
+				cell = strings.Join(lines, "\n"+strings.Repeat(" ", name+2))
 			}
-			_, _ = out.WriteString(line + "\n")
+			_, _ = fmt.Fprintf(&out, "%-*s  %s\n", name, t.header[j], cell)
 		}
 	}
 	return out.String()

@@ -1,16 +1,11 @@
 package gcpsm_test
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"strings"
 	"testing"
 	"time"
-
-	secretmanager "cloud.google.com/go/secretmanager/apiv1"
-	"cloud.google.com/go/secretmanager/apiv1/secretmanagerpb"
-	"github.com/googleapis/gax-go/v2"
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/gcpsm"
@@ -30,29 +25,6 @@ const (
 	mostBilled     = 2           // versions of a token at any time
 )
 
-// direct is Google's client without a connection, for the calls that a month makes by the
-// million.
-type direct struct {
-	*secretmanager.Client
-	service *gcpsmtest.Service
-}
-
-func (d direct) AccessSecretVersion(ctx context.Context, in *secretmanagerpb.AccessSecretVersionRequest, _ ...gax.CallOption) (*secretmanagerpb.AccessSecretVersionResponse, error) {
-	return d.service.AccessSecretVersion(ctx, in)
-}
-
-func (d direct) AddSecretVersion(ctx context.Context, in *secretmanagerpb.AddSecretVersionRequest, _ ...gax.CallOption) (*secretmanagerpb.SecretVersion, error) {
-	return d.service.AddSecretVersion(ctx, in)
-}
-
-func (d direct) DestroySecretVersion(ctx context.Context, in *secretmanagerpb.DestroySecretVersionRequest, _ ...gax.CallOption) (*secretmanagerpb.SecretVersion, error) {
-	return d.service.DestroySecretVersion(ctx, in)
-}
-
-func (d direct) EnableSecretVersion(ctx context.Context, in *secretmanagerpb.EnableSecretVersionRequest, _ ...gax.CallOption) (*secretmanagerpb.SecretVersion, error) {
-	return d.service.EnableSecretVersion(ctx, in)
-}
-
 // month is a company's tokens over a month on the server's clock.
 type month struct {
 	*testing.T
@@ -68,7 +40,7 @@ func newMonth(t *testing.T) *month {
 	t.Helper()
 	clock := gcpsmtest.NewClock()
 	m := &month{T: t, clock: clock, service: gcpsmtest.New(gcpsmtest.Real(), clock)}
-	m.api = direct{connect(t, m.service.Principal), m.service}
+	m.api = m.service.Direct(connect(t, m.service.Principal))
 	m.store = m.process()
 	return m
 }
