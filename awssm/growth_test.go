@@ -46,7 +46,7 @@ func TestGrowth(t *testing.T) {
 		store := open()
 		saving.Go(func() {
 			for i := p; i < n; i += processes {
-				clock.Advance(day / time.Duration(n))
+				clock.Advance(adaptertest.Day / time.Duration(n))
 				if _, err := store.SaveToken(t.Context(), token(i)); err != nil {
 					t.Errorf("token %d: %v", i, err)
 					return

@@ -287,15 +287,10 @@ func TestResourcesOfAPolicy(t *testing.T) {
 			t.Errorf("%s: the remarks are %q", url, p.Remarks)
 		}
 	}
-	for url, account := range map[string]string{"awssm://crm": "crm", "awssm://crm?kms_key=*": policyAccount, "awssm://crm?fake=x": policyAccount, "awssm://crm?region=x": policyAccount} {
-		if _, err := tokenstore.PolicyFor(t.Context(), url, tokenstore.PolicyRequest{Role: tokenstore.RoleReader, Account: account}); !errors.Is(err, tokenstore.ErrInvalidArgument) {
-			t.Errorf("%s: %v", url, err)
-		}
-	}
+	adaptertest.NoPolicy(t, map[string]string{"awssm://crm": "crm", "awssm://crm?kms_key=*": policyAccount, "awssm://crm?fake=x": policyAccount, "awssm://crm?region=x": policyAccount})
 }
 
-// TestDiagnosisOfEachRole: each role finds that it may do what it is for, by the policy that
-// is printed for it, and the diagnosis of a greater role says what is missing.
+// TestDiagnosisOfEachRole: by the policy that is printed for it.
 func TestDiagnosisOfEachRole(t *testing.T) {
 	clock := awssmtest.NewClock()
 	service := awssmtest.New(awssmtest.Real(), clock)
@@ -304,14 +299,5 @@ func TestDiagnosisOfEachRole(t *testing.T) {
 		of, _ := newRole(t, role, service, clock)
 		stores[role] = of.Store
 	}
-	if _, err := stores[tokenstore.RoleWriter].SaveToken(t.Context(), adaptertest.Token("ada")); err != nil {
-		t.Fatal(err)
-	}
-	for role, store := range stores {
-		clock.Advance(time.Minute) // The quota of one secret.
-		adaptertest.Diagnosed(t, store, role)
-	}
-	adaptertest.Diagnosed(t, stores[tokenstore.RoleReader], tokenstore.RoleWriter, "denied-create")
-	adaptertest.Diagnosed(t, stores[tokenstore.RoleReader], tokenstore.RoleOperator, "check-failed")
-	adaptertest.Diagnosed(t, stores[tokenstore.RoleWriter], tokenstore.RoleOperator, "check-failed")
+	adaptertest.DiagnosedByRoles(t, stores, clock.Advance)
 }

@@ -36,28 +36,27 @@ func TestRotatingWeek(t *testing.T) {
 		}
 		return store
 	}
-	m := &month{T: t, clock: clock, service: service, store: process(secretstore.WithRotating())}
+	m := &adaptertest.Month{T: t, Clock: clock, Store: process(secretstore.WithRotating())}
 	loaded := make([]tokenstore.OAuthToken, tokens)
 	for i := range loaded {
-		m.serial++
-		loaded[i] = adaptertest.Token(fmt.Sprintf("user-%d@example.com", m.serial))
+		loaded[i] = m.Next()
 	}
 	var err error
-	if m.want, err = m.store.SaveTokens(t.Context(), loaded); err != nil {
+	if m.Want, err = m.Store.SaveTokens(t.Context(), loaded); err != nil {
 		t.Fatal(err)
 	}
 	// The other process has no such option, and follows the index.
-	for _, m.store = range []*secretstore.Store{m.store, process()} {
+	for _, m.Store = range []*secretstore.Store{m.Store, process()} {
 		for range hours / 2 {
-			m.hour(tokens, 0)
+			m.Hour(tokens, 0)
 		}
 	}
 	for range hours % 2 {
-		m.hour(tokens, 0)
+		m.Hour(tokens, 0)
 	}
-	m.verify()
+	m.Verify(process())
 	cold := process()
-	for i, want := range m.want {
+	for i, want := range m.Want {
 		if i%100 == 0 { // It has seen none of them; later it knows which one to read.
 			cold = process()
 		}
@@ -82,7 +81,7 @@ func TestRotatingWeek(t *testing.T) {
 	if report, err = cold.Reindex(t.Context(), secretstore.ReindexOptions{}); err != nil || report.HintsRemoved != tokens {
 		t.Errorf("the repair removes %d hints of the first refresh tokens: %v", report.HintsRemoved, err)
 	}
-	m.verify()
+	m.Verify(process())
 }
 
 // TestRotatingLater has a store in use whose index is written by nothing but rotations. The

@@ -10,7 +10,6 @@ import (
 	"strconv"
 
 	"cloud.google.com/go/secretmanager/apiv1/secretmanagerpb"
-	"github.com/googleapis/gax-go/v2"
 	"google.golang.org/api/iterator"
 
 	"example.com/tokenstore/gcpsm"
@@ -27,9 +26,9 @@ const (
 func gcpWays() []way {
 	bares := func(build func(k *keeper, client, fast bare)) func(context.Context, world) (*keeper, error) {
 		return func(ctx context.Context, w world) (*keeper, error) {
-			k, fake, client, err := newGCP(ctx, w)
+			k, client, fast, err := newGCP(ctx, w)
 			if err == nil {
-				build(k, gcpBare{client}, gcpBare{direct{client, fake}})
+				build(k, gcpBare{client}, gcpBare{fast})
 			}
 			return k, err
 		}
@@ -50,9 +49,9 @@ func gcpWays() []way {
 	}
 }
 
-// newGCP returns an empty service and its client. In a simulation the client has no connection, whose goroutines
-// do not end with the bubble.
-func newGCP(ctx context.Context, w world) (*keeper, *gcpsmtest.Service, gcpsm.API, error) {
+// newGCP returns an empty service's client, and one without a connection. In a simulation they are the same, since the
+// goroutines of a connection do not end with the bubble.
+func newGCP(ctx context.Context, w world) (_ *keeper, client gcpsm.API, fast direct, _ error) {
 	config, clock := gcpsmtest.Real(), w.clock()
 	config.Latency, config.Quotas = w.latency, false // What fills the service does not wait.
 	fake := gcpsmtest.New(config, clock)
@@ -60,19 +59,20 @@ func newGCP(ctx context.Context, w world) (*keeper, *gcpsmtest.Service, gcpsm.AP
 		clock: clock, calls: fake.Calls,
 		bill: &bill{prices: costs.GCP, charged: func(call string) bool { return call == "AccessSecretVersion" }, stored: fake.VersionTime},
 	}
-	client, err := fake.Client(context.WithoutCancel(ctx))
+	connected, err := fake.Client(context.WithoutCancel(ctx))
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, direct{}, err
 	}
-	k.close = client.Close
+	k.close = connected.Close
+	fast = direct{fake.Direct(connected), fake}
 	if w.simulate {
-		return k, fake, direct{client, fake}, nil
+		return k, fast, fast, nil
 	}
-	return k, fake, client, nil
+	return k, connected, fast, nil
 }
 
 func gcpStore(ctx context.Context, w world) (*keeper, error) {
-	k, fake, client, err := newGCP(ctx, w)
+	k, client, fast, err := newGCP(ctx, w)
 	if err != nil {
 		return nil, err
 	}
@@ -81,33 +81,13 @@ func gcpStore(ctx context.Context, w world) (*keeper, error) {
 			return gcpsm.New(api, project, gcpsm.WithClock(k.clock.Now, k.clock.Sleep))
 		}
 	}
-	return engine(k, open(direct{client, fake}), open(client))
+	return engine(k, open(fast), open(client))
 }
 
-// direct is Google's client without a connection, for all calls but those that nothing here makes.
+// direct is Google's client without a connection; its lists have none, either.
 type direct struct {
-	gcpsm.API
+	gcpsmtest.Direct
 	service *gcpsmtest.Service
-}
-
-func (d direct) AccessSecretVersion(ctx context.Context, in *secretmanagerpb.AccessSecretVersionRequest, _ ...gax.CallOption) (*secretmanagerpb.AccessSecretVersionResponse, error) {
-	return d.service.AccessSecretVersion(ctx, in)
-}
-
-func (d direct) AddSecretVersion(ctx context.Context, in *secretmanagerpb.AddSecretVersionRequest, _ ...gax.CallOption) (*secretmanagerpb.SecretVersion, error) {
-	return d.service.AddSecretVersion(ctx, in)
-}
-
-func (d direct) DestroySecretVersion(ctx context.Context, in *secretmanagerpb.DestroySecretVersionRequest, _ ...gax.CallOption) (*secretmanagerpb.SecretVersion, error) {
-	return d.service.DestroySecretVersion(ctx, in)
-}
-
-func (d direct) EnableSecretVersion(ctx context.Context, in *secretmanagerpb.EnableSecretVersionRequest, _ ...gax.CallOption) (*secretmanagerpb.SecretVersion, error) {
-	return d.service.EnableSecretVersion(ctx, in)
-}
-
-func (d direct) CreateSecret(ctx context.Context, in *secretmanagerpb.CreateSecretRequest, _ ...gax.CallOption) (*secretmanagerpb.Secret, error) {
-	return d.service.CreateSecret(ctx, in)
 }
 
 // pages returns the names of all secrets, a page at a time.

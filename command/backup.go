@@ -238,6 +238,6 @@ func (b *backingUp) print(to backupFile) error {
 	if n := len(b.report.Unreadable); n > 0 {
 		text += fmt.Sprintf("\nwithout %s, which could not be read:\n", count(n, "token")) + printableLines(b.report.Unreadable)
 	}
-	_, err := io.WriteString(w, strings.TrimSpace(text)+"\n")
+	_, err := io.WriteString(w, wrapLines(w, strings.TrimSpace(text))+"\n")
 	return err
 }

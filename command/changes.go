@@ -73,7 +73,7 @@ func (r *changes) print(verb *cobra.Command) error {
 	if r.DryRun {
 		summary += " (dry run: nothing was changed)"
 	}
-	_, err := io.WriteString(w, summary+"\n")
+	_, err := io.WriteString(w, wrapLines(w, summary)+"\n")
 	return err
 }
 

@@ -91,7 +91,8 @@ func slip(value string) error {
 }
 
 // readHidden reads a line from a terminal without echo. The echo is off before the prompt
-// is shown, so that nothing is shown of what is pasted at once.
+// is shown, so that nothing is shown of what is pasted at once. What follows the line is not
+// left to the shell, which would run it and remember it.
 func readHidden(ctx context.Context, name string, fd int, prompt io.Writer) (string, error) {
 	before, err := term.MakeRaw(fd)
 	if err != nil {
@@ -102,13 +103,22 @@ func readHidden(ctx context.Context, name string, fd int, prompt io.Writer) (str
 		_ = term.Restore(fd, before) // If the context ended first, the echo is still off.
 		_, _ = fmt.Fprintln(prompt)
 	}()
-	return within(ctx, func() (string, error) {
+	line, err := within(ctx, func() (string, error) {
 		line, err := term.ReadPassword(fd) // It makes lines and interrupts work again.
-		if err == nil && len(line) >= longestLine() {
-			err = &usageError{fmt.Errorf("a terminal keeps %d bytes of a line, and drops what follows; redirect a file that holds it", longestLine())}
-		}
 		return string(line), err
 	})
+	if ctx.Err() != nil {
+		return "", ctx.Err()
+	}
+	switch more := discardInput(ctx, fd); {
+	case err != nil:
+		return "", err
+	case len(line) >= longestLine():
+		return "", &usageError{fmt.Errorf("a terminal keeps %d bytes of a line, and drops what follows; redirect a file that holds it", longestLine())}
+	case more:
+		return "", &usageError{fmt.Errorf("more than one line was typed or pasted; the %s must be one line: join it if it was wrapped", name)}
+	}
+	return line, nil
 }
 
 // longestLine returns how much of a line a terminal keeps, without its end: more is dropped

@@ -71,7 +71,7 @@ func (d *doctor) print(verb *cobra.Command) error {
 		return printJSON(w, d.report)
 	}
 	var text strings.Builder
-	mended := 0
+	mended, width := 0, widthOf(w)
 	for i, f := range d.report.Findings {
 		if i > 0 {
 			_, _ = text.WriteString("\n")
@@ -80,7 +80,7 @@ func (d *doctor) print(verb *cobra.Command) error {
 		if f.Where != "" {
 			_, _ = fmt.Fprintf(&text, " (%s)", f.Where)
 		}
-		_, _ = fmt.Fprintf(&text, "\n  %s\n", f.What)
+		_, _ = fmt.Fprintf(&text, "\n%s\n", wrap("  "+f.What, width, 2))
 		if f.Outcome == outcomeMended {
 			mended++
 			_, _ = fmt.Fprintf(&text, "  mended\n")
@@ -91,7 +91,7 @@ func (d *doctor) print(verb *cobra.Command) error {
 			continue
 		}
 		if f.Reason != "" {
-			_, _ = fmt.Fprintf(&text, "  not mended: %s\n", printable(f.Reason))
+			_, _ = text.WriteString(wrap("  not mended: "+printable(f.Reason), width, 4) + "\n")
 		}
 		_, _ = fmt.Fprintf(&text, "  repair: %s\n", f.Repair)
 	}
@@ -105,7 +105,7 @@ func (d *doctor) print(verb *cobra.Command) error {
 		case safe > 0:
 			summary += fmt.Sprintf("; --repair mends %d", safe)
 		}
-		_, _ = text.WriteString(summary + "\n")
+		_, _ = text.WriteString(wrapLines(w, summary) + "\n")
 	}
 	_, err := io.WriteString(w, text.String())
 	return err

@@ -326,7 +326,7 @@ func printSummary(w io.Writer, report importer.Report, options importer.Options,
 	for _, u := range report.Unknown {
 		summary += "\n" + unknownColumn(u)
 	}
-	_, err := fmt.Fprintln(w, "\n"+summary)
+	_, err := fmt.Fprintln(w, "\n"+wrapLines(w, summary))
 	return err
 }
 

@@ -13,7 +13,6 @@ import (
 	"unicode/utf8"
 
 	"example.com/tokenstore"
-	"golang.org/x/term"
 )
 
 func printJSON(w io.Writer, v any) error {
@@ -68,8 +67,12 @@ func (l *jsonList) end() error {
 // blockRows is how many rows of a table are held, so that their columns are aligned.
 const blockRows = 1000
 
+// lastWidth is how much of a line the last column of a table needs, in which it is wrapped.
+const lastWidth = 20
+
 // table prints columns that are aligned, of many rows block by block. On a terminal that
-// is too narrow for a block, it prints its rows as stacks: each cell in a line of its own.
+// is too narrow for a block, it wraps the last column, which is prose; on one that is too
+// narrow for that, it prints the rows as stacks: each cell in a line of its own.
 type table struct {
 	w      io.Writer
 	width  int // of the terminal; 0 elsewhere
@@ -81,11 +84,7 @@ type table struct {
 }
 
 func newTable(w io.Writer, header ...string) *table {
-	t := &table{w: w, header: header}
-	if fd, ok := terminal(w); ok {
-		t.width, _, _ = term.GetSize(fd) // Zero means unknown.
-	}
-	return t
+	return &table{w: w, header: header, width: widthOf(w)}
 }
 
 func (t *table) row(cells ...string) {
@@ -105,7 +104,11 @@ func (t *table) flush() error {
 		rows = append([][]string{t.header}, rows...)
 	}
 	text, width := aligned(rows)
-	if t.narrow = t.narrow || t.width > 0 && width > t.width && len(rows) > 1; t.narrow {
+	if tooWide := t.width > 0 && width > t.width && len(rows) > 1; tooWide && !t.narrow {
+		text, width = aligned(t.wrapped(rows))
+		t.narrow = width > t.width
+	}
+	if t.narrow {
 		if !t.begun {
 			rows = rows[1:]
 		}
@@ -116,6 +119,31 @@ func (t *table) flush() error {
 		_, t.err = io.WriteString(t.w, text)
 	}
 	return t.err
+}
+
+// wrapped returns rows of which the last cell is wrapped into rows of its own, if the other
+// columns leave it lastWidth.
+func (t *table) wrapped(rows [][]string) [][]string {
+	last := len(t.header) - 1
+	var others [][]string
+	for _, cells := range rows {
+		others = append(others, append(append([]string{}, cells[:last]...), "|"))
+	}
+	_, before := aligned(others)
+	before-- // Without the mark that ends each.
+	if last == 0 || before+lastWidth > t.width {
+		return rows
+	}
+	var all [][]string
+	for _, cells := range rows {
+		for i, line := range strings.Split(wrap(cells[last], t.width-before, 0), "\n") {
+			if i > 0 {
+				cells = make([]string, last+1)
+			}
+			all = append(all, append(append([]string{}, cells[:last]...), line))
+		}
+	}
+	return all
 }
 
 // aligned returns rows as lines of aligned cells, and the width of the widest.
@@ -133,8 +161,8 @@ func aligned(rows [][]string) (text string, width int) {
 }
 
 // stacked returns rows with each cell that is not empty in a line of its own, behind its
-// header. What does not fit into a line is left to the terminal to wrap: it may be an ID
-// that somebody wants to copy.
+// header. The last one is wrapped; what does not fit into a line otherwise is left to the
+// terminal: it may be an ID that somebody wants to copy.
 func (t *table) stacked(rows [][]string) string {
 	name := 0
 	for _, h := range t.header {
@@ -146,9 +174,14 @@ func (t *table) stacked(rows [][]string) string {
 			_, _ = out.WriteString("\n")
 		}
 		for j, cell := range cells {
-			if cell != "" {
-				_, _ = fmt.Fprintf(&out, "%-*s  %s\n", name, t.header[j], cell)
+			if cell == "" {
+				continue
 			}
+			if j == len(t.header)-1 {
+				lines := strings.Split(wrap(cell, max(t.width-name-2, lastWidth), 0), "\n")
+				cell = strings.Join(lines, "\n"+strings.Repeat(" ", name+2))
+			}
+			_, _ = fmt.Fprintf(&out, "%-*s  %s\n", name, t.header[j], cell)
 		}
 	}
 	return out.String()

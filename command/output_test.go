@@ -17,7 +17,7 @@ func TestAStackIsWhatATableHolds(t *testing.T) {
 	if err := table.flush(); err != nil {
 		t.Fatal(err)
 	}
-	want := "ID    1\nUSER  ana@zylker.example:1\nHAS   refresh_token access_token\n\nID    2\nHAS   access_token\ufffd[31m\n"
+	want := "ID    1\nUSER  ana@zylker.example:1\nHAS   refresh_token\n      access_token\n\nID    2\nHAS   access_token\ufffd[31m\n"
 	if out.String() != want {
 		t.Errorf("prints\n%q, want\n%q", out.String(), want)
 	}

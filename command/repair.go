@@ -227,7 +227,7 @@ func printReport(command *cobra.Command, r secretstore.Report) error {
 	if len(r.Warnings) == 0 {
 		return nil
 	}
-	_, err := fmt.Fprintln(w, "\n"+printableLines(r.Warnings))
+	_, err := fmt.Fprintln(w, "\n"+wrapLines(w, printableLines(r.Warnings)))
 	return err
 }
 

@@ -74,7 +74,7 @@ func (r rowsReport) print(command *cobra.Command) error {
 		return err
 	}
 	if all := append(r.Unreadable, r.Warnings...); len(all) > 0 {
-		_, err := fmt.Fprintln(w, "\n"+printableLines(all))
+		_, err := fmt.Fprintln(w, "\n"+wrapLines(w, printableLines(all)))
 		return err
 	}
 	return nil

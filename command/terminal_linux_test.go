@@ -152,6 +152,39 @@ func TestATerminalCutsNothing(t *testing.T) {
 	}
 }
 
+// TestNothingThatWasPastedIsLeftToTheShell: a credential that was wrapped is no credential, and
+// its second line would be a command that the shell runs and remembers.
+func TestNothingThatWasPastedIsLeftToTheShell(t *testing.T) {
+	at, store := kept(t, nil, numbered("1")...)
+	for pasted, want := range map[string]int{
+		"fake-refresh-first\nfake-refresh-second\nfake-refresh-third": exitUsage, // and Enter
+		"fake-refresh-first\n\n":                                    exitOK,
+		strings.Repeat("a", 3000) + "\n" + strings.Repeat("b", 900): exitUsage,
+	} {
+		s := newScreen(t)
+		code, out := s.run([]string{"set", at, "1", "refresh_token"}, [2]string{"refresh_token: ", pasted})
+		if code != want || want != exitOK && !s.waitFor("the refresh_token must be one line") {
+			t.Errorf("exit code %d, want %d\n%s%s", code, want, out, s.text())
+		}
+		if left, err := unix.IoctlGetInt(int(s.tty.Fd()), unix.TIOCINQ); err != nil || left != 0 {
+			t.Errorf("%d bytes are left to the shell, %v", left, err)
+		}
+		mode, err := unix.IoctlGetTermios(int(s.tty.Fd()), getTermios)
+		if err != nil || mode.Lflag&unix.ECHO == 0 || mode.Lflag&unix.ICANON == 0 || mode.Cc[unix.VMIN] != 1 {
+			t.Errorf("the mode of the terminal is not what it was: %+v, %v", mode, err)
+		}
+		if strings.Contains(s.text(), "fake-refresh") {
+			t.Errorf("it is shown:\n%s", s.text())
+		}
+		if got := token(t, store, "1").RefreshToken; (got == "fake-refresh1") != (want == exitUsage) {
+			t.Errorf("exit code %d, and the token is set: %v", code, got != "fake-refresh1")
+		}
+		if _, err := store.SaveToken(t.Context(), numbered("1")[0]); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestDeleteAllWantsTheNumberTyped on a terminal.
 func TestDeleteAllWantsTheNumberTyped(t *testing.T) {
 	at, store := kept(t, nil, numbered("1", "2")...)

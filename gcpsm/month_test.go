@@ -1,16 +1,9 @@
 package gcpsm_test
 
 import (
-	"context"
-	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
-
-	secretmanager "cloud.google.com/go/secretmanager/apiv1"
-	"cloud.google.com/go/secretmanager/apiv1/secretmanagerpb"
-	"github.com/googleapis/gax-go/v2"
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/gcpsm"
@@ -20,56 +13,22 @@ import (
 	"example.com/tokenstore/secretstore"
 )
 
-const (
-	tokensKept     = 1000        // constant: as many are inserted as deleted
-	newEachDay     = 20          // and as many are deleted
-	rotatedEachDay = 5           // refresh tokens
-	period         = time.Hour   // from refresh to refresh
-	billedDays     = 30          // of a month
-	day            = 24 * period // in which 1,000 tokens make 24,000 refreshes
-	mostBilled     = 2           // versions of a token at any time
-)
-
-// direct is Google's client without a connection, for the calls that a month makes by the
-// million.
-type direct struct {
-	*secretmanager.Client
-	service *gcpsmtest.Service
-}
-
-func (d direct) AccessSecretVersion(ctx context.Context, in *secretmanagerpb.AccessSecretVersionRequest, _ ...gax.CallOption) (*secretmanagerpb.AccessSecretVersionResponse, error) {
-	return d.service.AccessSecretVersion(ctx, in)
-}
-
-func (d direct) AddSecretVersion(ctx context.Context, in *secretmanagerpb.AddSecretVersionRequest, _ ...gax.CallOption) (*secretmanagerpb.SecretVersion, error) {
-	return d.service.AddSecretVersion(ctx, in)
-}
-
-func (d direct) DestroySecretVersion(ctx context.Context, in *secretmanagerpb.DestroySecretVersionRequest, _ ...gax.CallOption) (*secretmanagerpb.SecretVersion, error) {
-	return d.service.DestroySecretVersion(ctx, in)
-}
-
-func (d direct) EnableSecretVersion(ctx context.Context, in *secretmanagerpb.EnableSecretVersionRequest, _ ...gax.CallOption) (*secretmanagerpb.SecretVersion, error) {
-	return d.service.EnableSecretVersion(ctx, in)
-}
+const mostBilled = 2 // versions of a token at any time
 
 // month is a company's tokens over a month on the server's clock.
 type month struct {
-	*testing.T
+	adaptertest.Month
 	service *gcpsmtest.Service
 	clock   *gcpsmtest.Clock
 	api     gcpsm.API
-	store   *secretstore.Store
-	want    []tokenstore.OAuthToken // what must be stored, the oldest first
-	serial  int
 }
 
 func newMonth(t *testing.T) *month {
 	t.Helper()
 	clock := gcpsmtest.NewClock()
-	m := &month{T: t, clock: clock, service: gcpsmtest.New(gcpsmtest.Real(), clock)}
-	m.api = direct{connect(t, m.service.Principal), m.service}
-	m.store = m.process()
+	m := &month{Month: adaptertest.Month{T: t, Clock: clock}, clock: clock, service: gcpsmtest.New(gcpsmtest.Real(), clock)}
+	m.api = m.service.Direct(connect(t, m.service.Principal))
+	m.Store = m.process()
 	return m
 }
 
@@ -81,60 +40,6 @@ func (m *month) process() *secretstore.Store {
 		m.Fatal(err)
 	}
 	return store
-}
-
-func (m *month) save(t tokenstore.OAuthToken) tokenstore.OAuthToken {
-	m.Helper()
-	saved, err := m.store.SaveToken(m.Context(), t)
-	if err != nil {
-		m.Fatalf("%v: %v", m.clock.Now(), err)
-	}
-	return saved
-}
-
-func (m *month) insert() {
-	m.Helper()
-	m.serial++
-	m.want = append(m.want, m.save(sampleToken(fmt.Sprintf("user-%d@example.com", m.serial))))
-}
-
-// replaceOldest deletes the oldest token and inserts a new one.
-func (m *month) replaceOldest() {
-	m.Helper()
-	if err := m.store.DeleteToken(m.Context(), m.want[0].ID); err != nil {
-		m.Fatal(err)
-	}
-	m.want = m.want[1:]
-	m.insert()
-}
-
-// refresh renews a token's access token, and its refresh token too if that is due for
-// rotation.
-func (m *month) refresh(i int, rotate bool) {
-	m.Helper()
-	m.serial++
-	t := m.want[i]
-	t.AccessToken, t.Expiry = fmt.Sprint("1000.access.", m.serial), m.clock.Now().Add(period)
-	if rotate {
-		t.RefreshToken = fmt.Sprint("1000.refresh.", m.serial)
-	}
-	m.want[i] = m.save(t)
-}
-
-// hour refreshes every token once, evenly spread. Tokens come and go in its second half.
-func (m *month) hour(rotations, arrivals int) {
-	m.Helper()
-	began, gone := m.clock.Now(), 0
-	for i := range tokensKept {
-		at := began.Add(time.Duration(i) * period / tokensKept)
-		m.clock.Advance(max(0, at.Sub(m.clock.Now())))
-		m.refresh(i-gone, i < rotations)
-		if i >= tokensKept/2 && gone < arrivals {
-			m.replaceOldest()
-			gone++
-		}
-	}
-	m.clock.Advance(max(0, began.Add(period).Sub(m.clock.Now())))
 }
 
 // repair does an operator's daily repair: it removes the remains of deleted tokens.
@@ -159,86 +64,46 @@ func (m *month) billed() {
 	}
 }
 
-// verify compares the stored tokens with the saved ones, and finds some of them by each
-// key, as a newly started process does.
-func (m *month) verify() {
-	m.Helper()
-	cold := m.process()
-	all, err := cold.GetTokens(m.Context())
-	if err != nil || len(all) != len(m.want) {
-		m.Fatalf("%d tokens instead of %d: %v", len(all), len(m.want), err)
-	}
-	stored := map[string]tokenstore.OAuthToken{}
-	for _, t := range all {
-		stored[t.ID] = t
-	}
-	for i, t := range m.want {
-		if stored[t.ID] != t.Normal() {
-			m.Errorf("token %d is not as it was saved", i)
-		}
-		if i%50 != 0 {
-			continue
-		}
-		query := tokenstore.OAuthToken{ClientID: "1000.CLIENT", ClientSecret: "fake-secret", RefreshToken: t.RefreshToken}
-		if found, err := cold.FindToken(m.Context(), query); err != nil || found.ID != t.ID {
-			m.Errorf("token %d is not found by its refresh token: %v", i, err)
-		}
-	}
-}
-
 // moveIn saves the tokens at the start of the month, fifty per call.
 func (m *month) moveIn() {
 	m.Helper()
-	for len(m.want) < tokensKept {
+	for len(m.Want) < adaptertest.TokensKept {
 		var some []tokenstore.OAuthToken
-		for range tokensKept / 20 {
-			m.serial++
-			some = append(some, sampleToken(fmt.Sprintf("user-%d@example.com", m.serial)))
+		for range adaptertest.TokensKept / 20 {
+			some = append(some, m.Next())
 		}
-		saved, err := m.store.SaveTokens(m.Context(), some)
+		saved, err := m.Store.SaveTokens(m.Context(), some)
 		if err != nil {
 			m.Fatal(err)
 		}
-		m.want = append(m.want, saved...)
-		m.clock.Advance(period / 4)
+		m.Want = append(m.Want, saved...)
+		m.clock.Advance(adaptertest.Period / 4)
 	}
-	m.clock.Advance(period)
+	m.clock.Advance(adaptertest.Period)
 }
 
 // TestMonth runs 1,000 tokens through a month under the real quotas. The whole
 // month needs TOKENSTORE_LONG=1; else it is one day of three hours.
 func TestMonth(t *testing.T) {
 	adaptertest.OneAtATime(t)
-	days, every := 1, 12
-	if os.Getenv("TOKENSTORE_LONG") != "" {
-		days, every = billedDays, 1
-	}
+	days, every := adaptertest.DaysOfMonth()
 	m := newMonth(t)
 	m.moveIn()
 	calls, versions := m.service.Calls(), m.service.VersionTime()
 	for done := range days {
-		for hour := range 24 {
-			switch {
-			case hour == 9:
-				m.hour(rotatedEachDay, newEachDay)
-			case hour%every == 0:
-				m.hour(0, 0)
-			default:
-				m.clock.Advance(period)
-			}
-		}
+		m.Day(every)
 		m.repair()
 		m.report(done+1, calls, versions)
 	}
-	m.verify()
+	m.Verify(m.process())
 	m.billed()
 }
 
 // report logs the costs of some days since the given counts.
 func (m *month) report(days int, calls map[string]int, versions time.Duration) {
 	m.Helper()
-	months := float64(days) / billedDays
-	kept := float64(m.service.VersionTime()-versions) / float64(billedDays*day) / months
+	months := float64(days) / adaptertest.BilledDays
+	kept := float64(m.service.VersionTime()-versions) / float64(adaptertest.BilledDays*adaptertest.Day) / months
 	accesses, other := 0, 0
 	for method, n := range m.service.Calls() {
 		if n -= calls[method]; method == "AccessSecretVersion" {
@@ -249,8 +114,8 @@ func (m *month) report(days int, calls map[string]int, versions time.Duration) {
 	}
 	perMonth := float64(accesses) / months
 	m.Logf("%d days of %d tokens: %.1f versions, $%.2f a month; %.0f accesses, $%.2f a month; %.0f other calls, free",
-		days, tokensKept, kept, kept*costs.GCP.Stored, perMonth, perMonth*costs.GCP.PerCall, float64(other)/months)
-	if kept > 1.2*mostBilled*tokensKept {
-		m.Errorf("%.1f versions for %d tokens", kept, tokensKept)
+		days, adaptertest.TokensKept, kept, kept*costs.GCP.Stored, perMonth, perMonth*costs.GCP.PerCall, float64(other)/months)
+	if kept > 1.2*mostBilled*adaptertest.TokensKept {
+		m.Errorf("%.1f versions for %d tokens", kept, adaptertest.TokensKept)
 	}
 }

@@ -265,15 +265,10 @@ func TestCommandsOfAPolicy(t *testing.T) {
 			t.Errorf("%s: the remarks are %q", role, p.Remarks)
 		}
 	}
-	for url, account := range map[string]string{"gcpsm://my-project": "my-project", "gcpsm://my-project?fake=x": "1", "gcpsm:///crm": "1"} {
-		if _, err := tokenstore.PolicyFor(t.Context(), url, tokenstore.PolicyRequest{Role: tokenstore.RoleReader, Account: account}); !errors.Is(err, tokenstore.ErrInvalidArgument) {
-			t.Errorf("%s: %v", url, err)
-		}
-	}
+	adaptertest.NoPolicy(t, map[string]string{"gcpsm://my-project": "my-project", "gcpsm://my-project?fake=x": "1", "gcpsm:///crm": "1"})
 }
 
-// TestDiagnosisOfEachRole: each role finds that it may do what it is for, by the policy that
-// is printed for it, and the diagnosis of a greater role says what is missing.
+// TestDiagnosisOfEachRole: by the policy that is printed for it.
 func TestDiagnosisOfEachRole(t *testing.T) {
 	clock := gcpsmtest.NewClock()
 	service := gcpsmtest.New(gcpsmtest.Real(), clock)
@@ -281,14 +276,5 @@ func TestDiagnosisOfEachRole(t *testing.T) {
 	for _, role := range tokenstore.Roles() {
 		stores[role] = newRole(t, role, service, clock).Store
 	}
-	if _, err := stores[tokenstore.RoleWriter].SaveToken(t.Context(), adaptertest.Token("ada")); err != nil {
-		t.Fatal(err)
-	}
-	for role, store := range stores {
-		clock.Advance(time.Minute) // The quota of one secret.
-		adaptertest.Diagnosed(t, store, role)
-	}
-	adaptertest.Diagnosed(t, stores[tokenstore.RoleReader], tokenstore.RoleWriter, "denied-create")
-	adaptertest.Diagnosed(t, stores[tokenstore.RoleReader], tokenstore.RoleOperator, "check-failed")
-	adaptertest.Diagnosed(t, stores[tokenstore.RoleWriter], tokenstore.RoleOperator, "check-failed")
+	adaptertest.DiagnosedByRoles(t, stores, clock.Advance)
 }

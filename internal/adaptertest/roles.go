@@ -4,6 +4,7 @@ package adaptertest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -110,5 +111,32 @@ func Diagnosed(t *testing.T, store *secretstore.Store, role tokenstore.Role, cod
 	}
 	if !slices.Equal(got, codes) {
 		t.Errorf("for a %s: %+v, want %v", role, findings, codes)
+	}
+}
+
+// DiagnosedByRoles checks the diagnoses of stores that each have the policy of a role: each finds
+// that it may do what it is for, and one for a greater role says what is missing. Pass lets the
+// time pass in which a service refills the quota of one secret.
+func DiagnosedByRoles(t *testing.T, stores map[tokenstore.Role]*secretstore.Store, pass func(time.Duration)) {
+	t.Helper()
+	if _, err := stores[tokenstore.RoleWriter].SaveToken(t.Context(), Token("ada")); err != nil {
+		t.Fatal(err)
+	}
+	for role, store := range stores {
+		pass(time.Minute)
+		Diagnosed(t, store, role)
+	}
+	Diagnosed(t, stores[tokenstore.RoleReader], tokenstore.RoleWriter, "denied-create")
+	Diagnosed(t, stores[tokenstore.RoleReader], tokenstore.RoleOperator, "check-failed")
+	Diagnosed(t, stores[tokenstore.RoleWriter], tokenstore.RoleOperator, "check-failed")
+}
+
+// NoPolicy checks that there is no policy of these URLs for these accounts.
+func NoPolicy(t *testing.T, accounts map[string]string) {
+	t.Helper()
+	for url, account := range accounts {
+		if _, err := tokenstore.PolicyFor(t.Context(), url, tokenstore.PolicyRequest{Role: tokenstore.RoleReader, Account: account}); !errors.Is(err, tokenstore.ErrInvalidArgument) {
+			t.Errorf("%s: %v", url, err)
+		}
 	}
 }
