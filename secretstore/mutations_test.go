@@ -659,6 +659,11 @@ var mutations = []mutation{
 		"./index TestRetire$", false,
 	},
 	{
+		"a change of the fan-out seals from the beginning", "index/reshard_documents.go",
+		"if p.frozen() {\n\t\t\t\t\tsealed", "if false && p.frozen() {\n\t\t\t\t\tsealed",
+		"./index TestChangeInSmallSteps", false,
+	},
+	{
 		"the root does not remember the old documents", "index/reshard.go",
 		"	swapped.retired = root.retired.add(root.layout, x.config.Now())\n", "",
 		"./index TestRetire$", false,
