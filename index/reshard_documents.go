@@ -21,7 +21,23 @@ func (x *Document) sealAll(ctx context.Context, root *page) ([]*page, error) {
 	}
 	names := x.names(root.layout)
 	sealed := make([]*page, len(names))
-	return sealed, x.inTurn(ctx, len(names), func(ctx context.Context, turn []int) error {
+	if len(names) > atATime {
+		// A writer with little time goes on with what others have left.
+		err := x.patiently(ctx, func() error {
+			pages, err := x.readPages(ctx, names)
+			for i, p := range pages {
+				if p.frozen() {
+					sealed[i] = p
+				}
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	left := numbers(len(names), func(i int) bool { return sealed[i] == nil })
+	return sealed, x.inTurn(ctx, left, atATime, func(ctx context.Context, turn []int) error {
 		pages, err := x.readPages(ctx, namesAt(names, turn))
 		if err != nil {
 			return err
@@ -33,15 +49,23 @@ func (x *Document) sealAll(ctx context.Context, root *page) ([]*page, error) {
 	})
 }
 
-// inTurn calls do with the numbers 0 to n-1, some at a time, beginning anywhere: processes
-// that finish one change together then do different parts of it.
-func (x *Document) inTurn(ctx context.Context, n int, do func(ctx context.Context, turn []int) error) error {
-	first := int(x.config.Jitter() * float64(n))
-	numbers := make([]int, n)
-	for i := range numbers {
-		numbers[i] = (first + i) % n
+// numbers returns those of the numbers 0 to n-1 that are left.
+func numbers(n int, left func(int) bool) []int {
+	var some []int
+	for i := range n {
+		if left(i) {
+			some = append(some, i)
+		}
 	}
-	for turn := range slices.Chunk(numbers, atATime) {
+	return some
+}
+
+// inTurn calls do with the numbers, at most n at a time, beginning anywhere: processes that
+// finish one change together then do different parts of it.
+func (x *Document) inTurn(ctx context.Context, numbers []int, n int, do func(ctx context.Context, turn []int) error) error {
+	first := int(x.config.Jitter() * float64(len(numbers)))
+	numbers = slices.Concat(numbers[first:], numbers[:first])
+	for turn := range slices.Chunk(numbers, n) {
 		if err := x.patiently(ctx, func() error { return do(ctx, turn) }); err != nil {
 			return err
 		}
@@ -62,7 +86,8 @@ func (x *Document) patiently(ctx context.Context, do func() error) error {
 	}
 }
 
-// atATime is how many documents a change of the fan-out reads at a time.
+// atATime is how many documents a change of the fan-out reads at a time before it writes
+// them; it looks for ten times as many before it creates them.
 const atATime = 20
 
 func namesAt(names []string, turn []int) []string {
@@ -137,7 +162,8 @@ func (x *Document) createAll(ctx context.Context, pages []*page, began time.Time
 	for i, p := range pages {
 		names[i] = p.name
 	}
-	return x.inTurn(ctx, len(pages), func(ctx context.Context, turn []int) error {
+	all := numbers(len(pages), func(int) bool { return true })
+	return x.inTurn(ctx, all, 10*atATime, func(ctx context.Context, turn []int) error {
 		there, err := x.existing(ctx, namesAt(names, turn))
 		if err != nil {
 			return err

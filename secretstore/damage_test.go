@@ -12,6 +12,7 @@ import (
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/driver"
+	"example.com/tokenstore/driver/drivertest"
 	"example.com/tokenstore/driver/memory"
 	"example.com/tokenstore/secretstore"
 )
@@ -386,6 +387,55 @@ func TestDamagedTokenWithoutAUser(t *testing.T) {
 				}
 				b.foundByAll("after the save", saved)
 				b.listed("after the save", []tokenstore.OAuthToken{saved})
+			})
+		})
+	}
+}
+
+// TestSaveMendsWhatAHintLeadsTo damages a token whose name is derived from its refresh token,
+// and to which a hint of a user leads: the user adopted it, or a save of the user that was to
+// mend it got no further than its claims. A save of both then mends it.
+func TestSaveMendsWhatAHintLeadsTo(t *testing.T) {
+	adopted := tokenstore.OAuthToken{UserName: "fake-user", RefreshToken: "fake-refresh", AccessToken: "fake-set"}
+	for what, interrupted := range map[string]bool{"adopted": false, "interrupted": true} {
+		t.Run(what, func(t *testing.T) {
+			onEachForm(t, func(b *bench) {
+				token := b.save(tokenstore.OAuthToken{RefreshToken: "fake-refresh"})
+				if !interrupted {
+					b.save(adopted)
+				}
+				b.Edit(b.secret(token).Name, []byte("typed"))
+				if interrupted {
+					lost := drivertest.Inject(b, func(c drivertest.Call) drivertest.Outcome {
+						if c.Method == drivertest.Put && c.Name == b.process().SecretName(token.ID) {
+							return drivertest.Outcome{Err: driver.ErrUnavailable}
+						}
+						return drivertest.Outcome{}
+					})
+					options := append([]secretstore.Option{noWait}, b.form...)
+					if _, err := open(b.T, lost, options...).SaveToken(b.Context(), client(adopted)); !errors.Is(err, tokenstore.ErrUnavailable) {
+						b.Fatalf("a save that is interrupted gives %v", err)
+					}
+				}
+				other := client(tokenstore.OAuthToken{UserName: "fake-user", RefreshToken: "fake-refresh-2"})
+				if _, err := b.process().SaveToken(b.Context(), other); !errors.Is(err, tokenstore.ErrUnreadable) {
+					b.Errorf("a save that may mean another token gives %v", err)
+				}
+				content := b.secret(token)
+				b.Edit(content.Name, []byte(`{"id":"another","user_name":"fake-other-user","refresh_token":"typed"}`))
+				if _, err := b.process().SaveToken(b.Context(), client(adopted)); !errors.Is(err, tokenstore.ErrUnreadable) {
+					b.Errorf("a save over another user's token gives %v", err)
+				}
+				b.Edit(content.Name, content.Data)
+				saved := b.save(adopted)
+				if want := client(adopted); saved.ID != token.ID || saved.RefreshToken != want.RefreshToken {
+					b.Errorf("a save gives %v", saved)
+				}
+				b.foundByAll("after the save", saved)
+				b.listed("after the save", []tokenstore.OAuthToken{saved})
+				if report := b.repair(); len(report.Unreadable)+report.KeysAdded != 0 {
+					b.Errorf("after the save there is something to repair: %+v", report)
+				}
 			})
 		})
 	}

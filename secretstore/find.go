@@ -3,6 +3,7 @@
 package secretstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,7 +26,8 @@ type attempt struct {
 	view    index.View
 	rows    map[string]*row
 	started time.Time
-	finding bool // the operation is a find: it may search all tokens, and repairs nothing
+	finding bool                  // the operation is a find: it may search all tokens, and repairs nothing
+	saving  tokenstore.OAuthToken // what a save is planning to store
 	own     witness
 	witness *witness // its own, or one that several attempts share
 	hashed  struct {
@@ -263,8 +265,9 @@ func (a *attempt) loadHinted(ctx context.Context, k tokenstore.Key, ids []string
 
 // pick returns, of the rows that have the key, the one whose ID is derived from it, or
 // otherwise the oldest. settled reports that all of the rows have the key, so that it
-// cannot be moving from one to another. If no row has it, a save gets the damaged row
-// whose ID is derived from the key, to repair it.
+// cannot be moving from one to another. If no row has it, a save gets a damaged row that
+// it may repair: the one whose ID is derived from the key, or otherwise one whose name
+// belongs to the token that is saved.
 func (a *attempt) pick(k tokenstore.Key, ids []string, ownerless bool) (best *row, settled bool, err error) {
 	derived := a.hash(k)
 	settled = true
@@ -274,6 +277,8 @@ func (a *attempt) pick(k tokenstore.Key, ids []string, ownerless bool) (best *ro
 		switch {
 		case r.state == damaged && id == derived && !a.finding && (!ownerless || r.token.UserName == ""):
 			mendable = r
+		case r.state == damaged && !a.finding && a.names(r):
+			mendable = cmp.Or(mendable, r)
 		case r.barred():
 			err = r.fault()
 		}
@@ -295,6 +300,18 @@ func (a *attempt) pick(k tokenstore.Key, ids []string, ownerless bool) (best *ro
 		return mendable, true, nil
 	}
 	return nil, settled, err
+}
+
+// names reports whether the ID of a damaged row is derived from a key of the token that is
+// saved, and nothing in the row says that it is another user's. A hint has led to it, so it
+// was that token, or a save of it had got no further than its claims.
+func (a *attempt) names(r *row) bool {
+	if user := r.token.UserName; user != "" && user != a.saving.UserName {
+		return false
+	}
+	return slices.ContainsFunc(tokenstore.KeysOf(a.saving), func(k tokenstore.Key) bool {
+		return k.Kind != tokenstore.AccessKey && a.s.hash(k) == r.id
+	})
 }
 
 // revisions returns a string that changes whenever one of the rows does.

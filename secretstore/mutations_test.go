@@ -538,6 +538,16 @@ var mutations = []mutation{
 		races + "TestDamagedTokenWithoutAUser", false,
 	},
 	{
+		"a save repairs a damaged token only by the key that its ID is derived from", "secretstore/find.go",
+		"!a.finding && a.names(r)", "!a.finding && a.names(r) && id == derived",
+		races + "TestSaveMendsWhatAHintLeadsTo", false,
+	},
+	{
+		"a save takes over another user's damaged token", "secretstore/find.go",
+		"user != \"\" && user != a.saving.UserName", "user != \"\" && user != a.saving.UserName && false",
+		races + "TestSaveMendsWhatAHintLeadsTo", false,
+	},
+	{
 		"a save drops a person's fields of a damaged token", "secretstore/row.go",
 		"\tif r.state == live || r.state == damaged {\n\t\tnext.object", "\tif r.state == live {\n\t\tnext.object",
 		races + "TestSaveMendsADamagedToken", false,
@@ -647,6 +657,11 @@ var mutations = []mutation{
 		"old documents are deleted within the grace period", "index/retire.go",
 		"<= max(x.config.Grace, shortestGrace)", "< 0",
 		"./index TestRetire$", false,
+	},
+	{
+		"a change of the fan-out seals from the beginning", "index/reshard_documents.go",
+		"if p.frozen() {\n\t\t\t\t\tsealed", "if false && p.frozen() {\n\t\t\t\t\tsealed",
+		"./index TestChangeInSmallSteps", false,
 	},
 	{
 		"the root does not remember the old documents", "index/reshard.go",

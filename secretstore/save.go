@@ -143,6 +143,7 @@ type plan struct {
 // plan decides which row a save writes, and what the row becomes.
 func (a *attempt) plan(ctx context.Context, token tokenstore.OAuthToken) (*plan, error) {
 	p := &plan{rests: map[tokenstore.Key]bool{}}
+	a.saving = token
 	r, missed, err := a.resolve(ctx, token, tokenstore.FindKeys(token))
 	if err != nil {
 		return nil, err

@@ -102,9 +102,10 @@ func (m *modelRows) find(query tokenstore.OAuthToken) []finding {
 
 // lookup says for which operation a key is looked up.
 type lookup struct {
-	ownerless bool // only rows without a user count
-	scan      bool // all rows are searched if the index has no hit
-	saving    bool // for a save, which repairs damaged rows
+	ownerless bool                  // only rows without a user count
+	scan      bool                  // all rows are searched if the index has no hit
+	saving    bool                  // for a save, which repairs damaged rows
+	token     tokenstore.OAuthToken // what is saved
 }
 
 // first returns the possible results of the first key with a hit.
@@ -153,10 +154,10 @@ func (m *modelRows) hits(k tokenstore.Key, l lookup) []finding {
 }
 
 // barred adds the results of damaged rows to hits, none of which is certain. A damaged row
-// that may have the key is an error, unless its ID is derived from the key and a save
-// may repair it.
+// that may have the key is an error, unless its ID is derived from the key, or otherwise
+// from another key of the token that is saved, and a save may repair it.
 func (m *modelRows) barred(k tokenstore.Key, l lookup, hits []finding) []finding {
-	var mendable *modelRow
+	var mendable []*modelRow
 	mends, fails, mayFail := false, false, false
 	for _, r := range m.rows {
 		if !r.damaged {
@@ -165,8 +166,8 @@ func (m *modelRows) barred(k tokenstore.Key, l lookup, hits []finding) []finding
 		met := m.derived(k, r) && k.Kind == tokenstore.UserKey || r.hinted[k] && !m.lacks(r, k)
 		switch {
 		case r.stray && !met:
-		case l.saving && m.derived(k, r) && !(l.ownerless && r.token.UserName != ""):
-			mendable, mends = r, met
+		case l.saving && (m.derived(k, r) && !(l.ownerless && r.token.UserName != "") || m.names(l.token, r)):
+			mendable, mends = append(mendable, r), mends || met
 		default:
 			fails, mayFail = fails || met, true
 		}
@@ -174,13 +175,26 @@ func (m *modelRows) barred(k tokenstore.Key, l lookup, hits []finding) []finding
 	if fails || mends {
 		hits = slices.DeleteFunc(hits, func(o finding) bool { return o == nothing })
 	}
-	if mendable != nil && !fails {
-		hits = append(hits, finding{row: mendable, mend: true})
+	if !fails {
+		for _, r := range mendable {
+			hits = append(hits, finding{row: r, mend: true})
+		}
 	}
 	if mayFail {
 		hits = append(hits, finding{fault: true})
 	}
 	return hits
+}
+
+// names reports whether the ID of a damaged row is derived from a key of the token that is
+// saved, and the row does not name another user.
+func (m *modelRows) names(token tokenstore.OAuthToken, r *modelRow) bool {
+	if r.token.UserName != "" && r.token.UserName != token.UserName {
+		return false
+	}
+	return slices.ContainsFunc(tokenstore.KeysOf(token), func(k tokenstore.Key) bool {
+		return k.Kind != tokenstore.AccessKey && m.derived(k, r)
+	})
 }
 
 // unsure reports whether the index may lack the key of a row. A user's row under the ID
@@ -251,10 +265,10 @@ func (m *modelRows) save(token, got tokenstore.OAuthToken, err error) error {
 	if r := m.byID(token.ID); token.ID != "" && r != nil {
 		findings = []finding{{row: r, mend: r.damaged}}
 	} else {
-		findings = m.first(tokenstore.FindKeys(token), lookup{saving: true})
+		findings = m.first(tokenstore.FindKeys(token), lookup{saving: true, token: token})
 	}
 	if i := slices.Index(findings, nothing); i >= 0 {
-		findings = append(slices.Delete(findings, i, i+1), m.first(tokenstore.AdoptionKeys(token), lookup{ownerless: true, saving: true})...)
+		findings = append(slices.Delete(findings, i, i+1), m.first(tokenstore.AdoptionKeys(token), lookup{ownerless: true, saving: true, token: token})...)
 	}
 	var wants []string
 	for _, o := range findings {
