@@ -31,7 +31,7 @@ func TestChangeInSmallSteps(t *testing.T) {
 			})
 			x := document(from).make(limited, c.config())
 			writers := 0
-			for err := error(context.Canceled); err != nil; writers++ {
+			for err := context.Canceled; err != nil; writers++ {
 				if !errors.Is(err, context.Canceled) || writers == 300 {
 					t.Fatalf("after %d writers: %v", writers, err)
 				}
