@@ -25,29 +25,34 @@ import (
 	"example.com/tokenstore/internal/escape"
 )
 
-// attempts is what the client's retryer did during one call.
+// attempts is what the client's retryer did during one call. It is a middleware inside the
+// retryer, without closures: each read pays for every allocation here.
 type attempts struct {
 	ran  bool // the SDK's middleware ran; fakes have none
 	sent bool // at least one request was signed and sent
 	lost bool // an attempt ended without a reply: it may have been applied
 }
 
-// watch adds a middleware to one call, inside the retryer. An attempt whose reply was
-// lost may have been applied; if the retry is then refused, the call's own first attempt
-// may be the reason.
+// watch adds the middleware to one call. An attempt whose reply was lost may have been
+// applied; if the retry is then refused, the call's own first attempt may be the reason.
 func (t *attempts) watch(o *secretsmanager.Options) {
-	o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
-		each := middleware.FinalizeMiddlewareFunc("tokenstoreAttempt", t.attempt)
-		if stack.Finalize.Insert(each, "Retry", middleware.After) != nil {
-			if err := stack.Finalize.Add(each, middleware.Before); err != nil {
-				return err
-			}
-		}
-		return stack.Finalize.Add(middleware.FinalizeMiddlewareFunc("tokenstoreSent", t.send), middleware.After)
-	})
+	o.APIOptions = append(o.APIOptions, t.insert)
 }
 
-func (t *attempts) attempt(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
+func (t *attempts) insert(stack *middleware.Stack) error {
+	if stack.Finalize.Insert(t, "Retry", middleware.After) != nil {
+		if err := stack.Finalize.Add(t, middleware.Before); err != nil {
+			return err
+		}
+	}
+	return stack.Finalize.Add((*sending)(t), middleware.After)
+}
+
+// ID names the middleware.
+func (*attempts) ID() string { return "tokenstoreAttempt" }
+
+// HandleFinalize is called for each attempt.
+func (t *attempts) HandleFinalize(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
 	t.ran = true
 	out, metadata, err := next.HandleFinalize(ctx, in)
 	if err != nil && t.sent {
@@ -58,7 +63,14 @@ func (t *attempts) attempt(ctx context.Context, in middleware.FinalizeInput, nex
 	return out, metadata, err
 }
 
-func (t *attempts) send(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
+// sending is the middleware behind all others, when the request has been signed.
+type sending attempts
+
+// ID names the middleware.
+func (*sending) ID() string { return "tokenstoreSent" }
+
+// HandleFinalize notes that a request is sent.
+func (t *sending) HandleFinalize(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
 	t.sent = true
 	return next.HandleFinalize(ctx, in)
 }

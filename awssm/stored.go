@@ -6,7 +6,6 @@ package awssm
 import (
 	"bytes"
 	"crypto/rand"
-	"slices"
 
 	"example.com/tokenstore/driver"
 	"example.com/tokenstore/internal/escape"
@@ -39,13 +38,13 @@ func sign(object driver.Object) []byte {
 }
 
 // decode returns stored data without this package's fields. What a person has stored
-// without any is returned as it is.
+// without any is returned as it is. It may reuse the memory of value.
 func decode(value []byte) []byte {
-	if !bytes.Contains(value, []byte(driver.Reserved)) {
-		return value
-	}
 	if cut, ok := withoutNonce(value); ok {
 		return cut
+	}
+	if !bytes.Contains(value, []byte(driver.Reserved)) {
+		return value
 	}
 	object, err := driver.DecodeObject(value)
 	if err != nil || len(object.WithPrefix(driver.Reserved)) == 0 {
@@ -58,16 +57,13 @@ func decode(value []byte) []byte {
 // nonceBegin begins the field of the nonce.
 var nonceBegin = []byte(`"` + nonceField + `":"`)
 
-// withoutNonce cuts the nonce from stored data without decoding it, which every read of a
-// secret would pay for. It reports false unless the nonce is a field of the object itself, as
-// encode writes it, and the only field of this package.
+// withoutNonce cuts the nonce from stored data, in place and without decoding it: every read
+// of a secret would pay for that. It reports false, and changes nothing, unless the nonce is a
+// field of the object itself, as encode writes it, and the only field of this package.
 func withoutNonce(value []byte) ([]byte, bool) {
 	begin := bytes.Index(value, nonceBegin)
 	if begin < 1 || value[0] != '{' || bytes.IndexByte(value[1:begin], '{') >= 0 || bytes.Contains(value[:begin], []byte(driver.Reserved)) {
 		return nil, false // It may be in an object within the object, or not the only field.
-	}
-	if bytes.Contains(value[:begin], []byte(driver.Reserved)) {
-		return nil, false
 	}
 	end := begin + len(nonceBegin)
 	for end < len(value) && escape.Alphanumeric(value[end]) {
@@ -86,13 +82,13 @@ func withoutNonce(value []byte) ([]byte, bool) {
 	default:
 		return nil, false
 	}
-	return slices.Concat(before, rest), true
+	return append(before, rest...), true
 }
 
-// valueOf returns a secret's value; a person may have stored it as binary.
+// valueOf returns a copy of a secret's value; a person may have stored it as binary.
 func valueOf(text *string, binary []byte) []byte {
 	if text == nil {
-		return binary
+		return bytes.Clone(binary)
 	}
 	return []byte(*text)
 }

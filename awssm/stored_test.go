@@ -13,7 +13,7 @@ import (
 // checkWithoutNonce compares data cut without decoding with data decoded and encoded again.
 func checkWithoutNonce(t *testing.T, value []byte) (cut bool) {
 	t.Helper()
-	got, ok := withoutNonce(value)
+	got, ok := withoutNonce(bytes.Clone(value))
 	if !ok {
 		return false
 	}

@@ -42,7 +42,7 @@ func awsWays() []way {
 			return sourced(k)
 		}},
 		{service: onAWS, name: "SDK client, name known", note: "no other key, the last writer wins", open: bares(knownName)},
-		{service: onAWS, name: "SDK client, name known, decoded as here", alike: true, note: "no other key, the last writer wins", open: bares(decodedAlike)},
+		{service: onAWS, name: "SDK client, name known, decoded as here", alike: true, note: "no other key, the last writer wins", open: awsAlike},
 		{service: onAWS, name: "caching client", note: "values up to an hour old, no other key", open: func(_ context.Context, w world) (*keeper, error) {
 			k, fake, client := newAWS(w)
 			knownName(k, &caching{bare: awsBare{client}, values: map[string]cached{}, now: k.clock.Now}, awsBare{fake})
@@ -75,6 +75,34 @@ func awsStore(_ context.Context, w world) (*keeper, error) {
 		return func() (*secretstore.Store, error) { return awssm.New(api, awssm.WithClock(k.clock.Now, k.clock.Sleep)) }
 	}
 	return engine(k, open(fake), open(client))
+}
+
+// awsAlike reads the very secrets that this library has written, by their names, with the SDK's client alone, and
+// decodes them with this library's decoder: what is left is what the store adds.
+func awsAlike(_ context.Context, w world) (*keeper, error) {
+	k, fake, client := newAWS(w)
+	filler, err := awssm.New(fake, awssm.WithClock(k.clock.Now, k.clock.Sleep))
+	if err != nil {
+		return nil, err
+	}
+	names := map[string]string{}
+	k.fill = func(ctx context.Context, tokens []tokenstore.OAuthToken) error {
+		saved, err := filler.SaveTokens(ctx, tokens)
+		for _, t := range saved {
+			name, wrong := awssm.SecretName(filler.SecretName(t.ID))
+			names[t.UserName], err = name, errors.Join(err, wrong)
+		}
+		return err
+	}
+	k.do = map[operation]action{findUser: func(ctx context.Context, t tokenstore.OAuthToken) error {
+		data, err := awsBare{client}.get(ctx, names[t.UserName])
+		if err != nil {
+			return err
+		}
+		return right(t)(tokenstore.DecodeToken(data))
+	}}
+	k.close = filler.Close
+	return k, nil
 }
 
 // engine completes a keeper with stores of the engine, one that fills it and one that works, as two processes would.

@@ -273,15 +273,3 @@ func (c *caching) put(ctx context.Context, name string, data []byte) error {
 	delete(c.values, name)
 	return c.bare.put(ctx, name, data)
 }
-
-// decodedAlike is knownName with this library's own decoding, to show what the engine adds to it.
-func decodedAlike(k *keeper, client, fast bare) {
-	knownName(k, client, fast)
-	k.do = map[operation]action{findUser: func(ctx context.Context, t tokenstore.OAuthToken) error {
-		data, err := client.get(ctx, nameOf("user", t.UserName))
-		if err != nil {
-			return err
-		}
-		return right(t)(tokenstore.DecodeToken(data))
-	}}
-}

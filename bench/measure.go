@@ -59,6 +59,18 @@ func (m *meter) run() (usage, error) {
 	return u, nil
 }
 
+// alike gives several meters rounds of as many operations: a round begins after a collection of garbage, which makes
+// its first operations dearer.
+func alike(meters []*meter) {
+	most := 0
+	for _, m := range meters {
+		most = max(most, m.n)
+	}
+	for _, m := range meters {
+		m.n = most
+	}
+}
+
 // rounds makes rounds of several meters by turns, so that whatever else goes on meets all of them, and returns
 // each one's medians.
 func rounds(n int, meters ...*meter) ([]usage, error) {

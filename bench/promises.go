@@ -89,6 +89,7 @@ func (r runner) against(ctx context.Context, what string, bound float64, n int, 
 		}
 		meters = append(meters, m)
 	}
+	alike(meters)
 	u, err := rounds(r.rounds, meters...)
 	if err != nil {
 		return nil, err

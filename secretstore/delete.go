@@ -77,7 +77,8 @@ func (s *Store) buryChunk(ctx context.Context, op string, deletions []deletion, 
 		first := s.attempt()
 		first.witness = witness
 		if rows != nil {
-			first.started, first.rows[ids[i]] = started, rows[i]
+			first.started = started
+			first.rows.put(rows[i])
 		}
 		err := s.bury(ctx, deletions[i], first, func(_ *attempt, claims []index.Claim) { released[i] = claims })
 		if faults[i] = s.fail(op, ids[i], err); err != nil {
@@ -137,7 +138,7 @@ func (s *Store) bury(ctx context.Context, b deletion, first *attempt, release fu
 		return err
 	}
 	defer unlock()
-	tries, changed, together := 0, false, len(first.rows) > 0
+	tries, changed, together := 0, false, !first.rows.empty()
 	err = s.again(ctx, func() error {
 		a := first
 		if tries++; tries > 1 {

@@ -23,8 +23,8 @@ const maxLooks = 3
 // on which its writes will rest.
 type attempt struct {
 	s       *Store
-	view    index.View
-	rows    map[string]*row
+	view    lazyView
+	rows    rowSet
 	started time.Time
 	finding bool                  // the operation is a find: it may search all tokens, and repairs nothing
 	saving  tokenstore.OAuthToken // what a save is planning to store
@@ -41,7 +41,7 @@ type attempt struct {
 }
 
 func (s *Store) attempt() *attempt {
-	a := &attempt{s: s, view: s.index.View(), rows: map[string]*row{}, started: s.wall(), own: witness{s: s}}
+	a := &attempt{s: s, view: lazyView{index: s.index}, started: s.wall(), own: witness{s: s}}
 	a.witness = &a.own
 	return a
 }
@@ -151,7 +151,7 @@ func (a *attempt) ownRow(ctx context.Context, id string) (*row, error) {
 
 // row returns the row with the given escaped ID as this attempt first read it.
 func (a *attempt) row(ctx context.Context, id string) (*row, error) {
-	if r, ok := a.rows[id]; ok {
+	if r := a.rows.get(id); r != nil {
 		return r, nil
 	}
 	r, err := a.s.read(ctx, id)
@@ -163,7 +163,7 @@ func (a *attempt) row(ctx context.Context, id string) (*row, error) {
 }
 
 func (a *attempt) keep(ctx context.Context, r *row) {
-	a.rows[r.id] = r
+	a.rows.put(r)
 	if r.state == live {
 		a.s.known.learn(a.s, r)
 	}
@@ -231,7 +231,7 @@ func (a *attempt) candidates(ctx context.Context, k tokenstore.Key) ([]string, e
 	for _, hint := range found[0] {
 		ids = append(ids, hint.ID)
 	}
-	if r := a.rows[hash]; r != nil && !slices.Contains(ids, hash) {
+	if r := a.rows.get(hash); r != nil && !slices.Contains(ids, hash) {
 		a.s.recognise(r, lookedFor(k))
 		if r.barred() {
 			ids = append(ids, hash) // It has the ID that is derived from the key, so it may have the key.
@@ -256,7 +256,7 @@ func (a *attempt) loadHinted(ctx context.Context, k tokenstore.Key, ids []string
 		if id == a.hash(k) {
 			e.derived = keyFields[k.Kind]
 		}
-		if err := a.recognise(ctx, a.rows[id], e); err != nil {
+		if err := a.recognise(ctx, a.rows.get(id), e); err != nil {
 			return err
 		}
 	}
@@ -273,7 +273,7 @@ func (a *attempt) pick(k tokenstore.Key, ids []string, ownerless bool) (best *ro
 	settled = true
 	var mendable *row
 	for _, id := range ids {
-		r := a.rows[id]
+		r := a.rows.get(id)
 		switch {
 		case r.state == damaged && id == derived && !a.finding && (!ownerless || r.token.UserName == ""):
 			mendable = r
@@ -318,7 +318,7 @@ func (a *attempt) names(r *row) bool {
 func (a *attempt) revisions(ids []string) string {
 	var b strings.Builder
 	for _, id := range ids {
-		b.WriteString(id + "=" + a.rows[id].revision + "\n")
+		b.WriteString(id + "=" + a.rows.get(id).revision + "\n")
 	}
 	return b.String()
 }
@@ -327,7 +327,7 @@ func (a *attempt) revisions(ids []string) string {
 func (a *attempt) forget(ids []string) {
 	a.view.Forget()
 	for _, id := range ids {
-		delete(a.rows, id)
+		a.rows.drop(id)
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 
 	"example.com/tokenstore"
 )
@@ -80,7 +79,7 @@ func (a *attempt) prefetchFinds(ctx context.Context, queries []tokenstore.OAuthT
 // very secret proves it: the find reads it.
 func (a *attempt) forgetAbsent() {
 	if a.s.batch != nil {
-		maps.DeleteFunc(a.rows, func(_ string, r *row) bool { return r.state == absent })
+		a.rows.dropAbsent()
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"example.com/tokenstore"
 	"example.com/tokenstore/internal/recent"
 	"example.com/tokenstore/internal/staleness"
 )
@@ -140,8 +141,11 @@ func (k *known) wrote(s *Store, r *row) {
 
 // learn remembers the keys of a live row that the index may lack.
 func (k *known) learn(s *Store, r *row) {
-	for _, key := range s.unindexed(r.token) {
-		k.hold(s.hash(key), r.id)
+	if access := r.token.AccessToken; access != "" && s.mayLackAccess() {
+		k.hold(s.hash(tokenstore.Key{Kind: tokenstore.AccessKey, Value: access}), r.id)
+	}
+	if refresh := r.token.RefreshToken; refresh != "" && r.token.UserName != "" && s.rotates.Load() {
+		k.hold(s.hash(tokenstore.Key{Kind: tokenstore.RefreshKey, Value: refresh}), r.id)
 	}
 }
 

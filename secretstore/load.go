@@ -9,7 +9,7 @@ import (
 
 // missing returns the IDs of the rows that this attempt has not read yet.
 func (a *attempt) missing(ids []string) []string {
-	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { _, ok := a.rows[id]; return ok })
+	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return a.rows.get(id) != nil })
 }
 
 // load reads the rows that this attempt has not read yet.

@@ -479,7 +479,7 @@ var mutations = []mutation{
 	},
 	{
 		"tokens to be deleted are read one by one", "secretstore/delete.go",
-		"first.started, first.rows[ids[i]] = started, rows[i]", "first.started = started",
+		"\t\t\tfirst.rows.put(rows[i])\n", "",
 		races + "TestBulkDeletionReadsTogether", false,
 	},
 	{

@@ -35,22 +35,6 @@ func (s *Store) leavesOut(ctx context.Context, view index.View, kind tokenstore.
 // this program leaves them out, or others may. Every index of documents may.
 func (s *Store) mayLackAccess() bool { return s.omitter != nil || s.access != accessEverywhere }
 
-// unindexed returns the keys of t that the index may lack, as far as this process knows.
-func (s *Store) unindexed(t tokenstore.OAuthToken) []tokenstore.Key {
-	if !s.mayLackAccess() && !s.rotates.Load() {
-		return nil
-	}
-	return slices.DeleteFunc(tokenstore.KeysOf(t), func(k tokenstore.Key) bool {
-		switch k.Kind {
-		case tokenstore.AccessKey:
-			return !s.mayLackAccess()
-		case tokenstore.RefreshKey:
-			return t.UserName == "" || !s.rotates.Load()
-		}
-		return true
-	})
-}
-
 // withoutRefresh returns the keys except for refresh tokens.
 func withoutRefresh(keys []tokenstore.Key) []tokenstore.Key {
 	return slices.DeleteFunc(slices.Clone(keys), func(k tokenstore.Key) bool { return k.Kind == tokenstore.RefreshKey })
@@ -64,7 +48,7 @@ func (a *attempt) leaveOut(ctx context.Context, p *plan, r *row) error {
 	if r.token.UserName == "" || len(claims) == len(p.claims) && len(releases) == len(p.releases) {
 		return nil
 	}
-	omitted, err := a.s.leavesOut(ctx, a.view, tokenstore.RefreshKey)
+	omitted, err := a.s.leavesOut(ctx, a.view.open(), tokenstore.RefreshKey)
 	if err != nil {
 		return err
 	}

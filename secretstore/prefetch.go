@@ -53,12 +53,12 @@ func (a *attempt) prefetch(ctx context.Context, tokens []tokenstore.OAuthToken) 
 // that of its ID or, if there is none, that of its user.
 func (a *attempt) atHome(t tokenstore.OAuthToken) bool {
 	if t.ID != "" {
-		if r := a.rows[escapeID(t.ID)]; r != nil && r.state == live && r.token.ID == t.ID {
+		if r := a.rows.get(escapeID(t.ID)); r != nil && r.state == live && r.token.ID == t.ID {
 			return true
 		}
 	}
 	user := tokenstore.Key{Kind: tokenstore.UserKey, Value: t.UserName}
-	return t.UserName != "" && a.rows[a.s.hash(user)].holds(user)
+	return t.UserName != "" && a.rows.get(a.s.hash(user)).holds(user)
 }
 
 // looked returns the keys of t that a save of it looks up or claims, if no row answers it
@@ -97,7 +97,7 @@ func (a *attempt) moving(keys []tokenstore.Key, hashes []string, hinted [][]stri
 	a.before = map[string]string{}
 	for i, k := range keys {
 		ids := hinted[i]
-		if len(ids) > 0 && !slices.ContainsFunc(ids, func(id string) bool { return a.rows[id].holds(k) }) {
+		if len(ids) > 0 && !slices.ContainsFunc(ids, func(id string) bool { return a.rows.get(id).holds(k) }) {
 			a.before[hashes[i]] = a.revisions(ids)
 			moving = append(moving, ids...)
 		}

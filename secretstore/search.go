@@ -19,7 +19,7 @@ const searchChunk = 200
 // refresh and grant token in the index, so that no search for one is needed.
 func (a *attempt) search(ctx context.Context, k tokenstore.Key, ownerless bool) (*row, error) {
 	if !ownerless {
-		leftOut, err := a.s.leavesOut(ctx, a.view, k.Kind)
+		leftOut, err := a.s.leavesOut(ctx, a.view.open(), k.Kind)
 		if err != nil {
 			return nil, err
 		}
@@ -158,20 +158,20 @@ func (a *attempt) loadScanned(ctx context.Context, ids []string) error {
 	}
 	rows := make([]*row, len(ids))
 	for i, id := range ids {
-		rows[i] = a.rows[id]
+		rows[i] = a.rows.get(id)
 	}
 	return a.witness.recognise(ctx, rows...)
 }
 
 // readChunk reads tokens for a scan, and keeps the rows that have the key.
 func (a *attempt) readChunk(ctx context.Context, s *scan, k tokenstore.Key, ids []string) error {
-	fresh := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return a.rows[id] != nil })
+	fresh := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return a.rows.get(id) != nil })
 	if err := a.load(ctx, ids); err != nil {
 		return err
 	}
 	rows := make([]*row, len(ids))
 	for i, id := range ids {
-		rows[i] = a.rows[id]
+		rows[i] = a.rows.get(id)
 	}
 	if err := a.s.confirmAbsent(ctx, rows); err != nil {
 		return err
@@ -192,8 +192,8 @@ func (a *attempt) readChunk(ctx context.Context, s *scan, k tokenstore.Key, ids 
 		}
 	}
 	for _, id := range fresh {
-		if !a.rows[id].holds(k) {
-			delete(a.rows, id)
+		if !a.rows.get(id).holds(k) {
+			a.rows.drop(id)
 		}
 	}
 	return nil

@@ -52,7 +52,7 @@ func (a *attempt) settleHint(ctx context.Context, p *plan, k tokenstore.Key, hin
 	}
 	// A save in progress or the leftover of a crash, which cannot be distinguished: if
 	// there is a save, make it fail.
-	delete(a.rows, r.id)
+	a.rows.drop(r.id)
 	if _, err := a.s.write(ctx, a.s.fenced(r, hint.Generation)); err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ package escape
 
 import (
 	"crypto/sha256"
-	"encoding/base32"
 	"encoding/hex"
 	"strings"
 )
@@ -90,12 +89,23 @@ func (a Alphabet) Unescape(name string) (string, bool) {
 	return b.String(), true
 }
 
-var base32Lower = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
+const base32Digits = "abcdefghijklmnopqrstuvwxyz234567"
 
 // Base32 returns data in lower-case base32 without padding, which every service
-// allows in a name.
+// allows in a name. It is encoding/base32 without its allocations: each find needs it.
 func Base32(data []byte) string {
-	return string(base32Lower.AppendEncode(make([]byte, 0, HashLen), data))
+	text := make([]byte, 0, HashLen) // On the stack.
+	bits, n := uint(0), 0
+	for _, c := range data {
+		bits, n = bits<<8|uint(c), n+8
+		for ; n >= 5; n -= 5 {
+			text = append(text, base32Digits[bits>>(n-5)&31])
+		}
+	}
+	if n > 0 {
+		text = append(text, base32Digits[bits<<(5-n)&31])
+	}
+	return string(text)
 }
 
 // HashLen is the length of a [Hash].

@@ -3,6 +3,7 @@
 package escape_test
 
 import (
+	"encoding/base32"
 	"testing"
 
 	"example.com/tokenstore/internal/escape"
@@ -35,6 +36,18 @@ func TestIncompleteEscapesAreRefused(t *testing.T) {
 				t.Errorf("%q behind the mark is read as %q", rest, text)
 			}
 		}
+	}
+}
+
+// TestBase32 compares the encoding with that of the standard library.
+func TestBase32(t *testing.T) {
+	standard := base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
+	data := make([]byte, 0, 70)
+	for i := range cap(data) {
+		if got, want := escape.Base32(data), standard.EncodeToString(data); got != want {
+			t.Errorf("%x is %s, want %s", data, got, want)
+		}
+		data = append(data, byte(i*151+13))
 	}
 }
 
