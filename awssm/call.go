@@ -31,6 +31,8 @@ type attempts struct {
 	ran  bool // the SDK's middleware ran; fakes have none
 	sent bool // at least one request was signed and sent
 	lost bool // an attempt ended without a reply: it may have been applied
+
+	options [2]func(*secretsmanager.Options) // those of the call
 }
 
 // watch adds the middleware to one call. An attempt whose reply was lost may have been
@@ -81,7 +83,7 @@ type operation[In, Out any] func(context.Context, *In, ...func(*secretsmanager.O
 // call makes one call of the service.
 func call[In, Out any](ctx context.Context, op string, do operation[In, Out], in *In, options ...func(*secretsmanager.Options)) (*Out, *fault) {
 	t := &attempts{}
-	out, err := do(ctx, in, append(options, t.watch)...)
+	out, err := do(ctx, in, append(append(t.options[:0], options...), t.watch)...)
 	if err != nil {
 		return nil, newFault(ctx, op, err, t)
 	}

@@ -166,7 +166,13 @@ func (v version) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "version
 // read reads the current version of a secret. It names the label, since emulators differ
 // in what they return without one.
 func (s *secrets) read(ctx context.Context, encoded string) (version, *fault) {
-	return s.value(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String(encoded), VersionStage: aws.String(current)})
+	var in struct { // One piece of memory, as each find needs it.
+		secretsmanager.GetSecretValueInput
+		name, label string
+	}
+	in.name, in.label = encoded, current
+	in.SecretId, in.VersionStage = &in.name, &in.label
+	return s.value(ctx, &in.GetSecretValueInput)
 }
 
 // readVersion reads a version by its ID, whether current or not.

@@ -61,8 +61,8 @@ var nonceBegin = []byte(`"` + nonceField + `":"`)
 // of a secret would pay for that. It reports false, and changes nothing, unless the nonce is a
 // field of the object itself, as encode writes it, and the only field of this package.
 func withoutNonce(value []byte) ([]byte, bool) {
-	begin := bytes.Index(value, nonceBegin)
-	if begin < 1 || value[0] != '{' || bytes.IndexByte(value[1:begin], '{') >= 0 || bytes.Contains(value[:begin], []byte(driver.Reserved)) {
+	begin := bytes.Index(value, []byte(driver.Reserved)) - 1
+	if begin < 1 || value[0] != '{' || !bytes.HasPrefix(value[begin:], nonceBegin) || bytes.IndexByte(value[1:begin], '{') >= 0 {
 		return nil, false // It may be in an object within the object, or not the only field.
 	}
 	end := begin + len(nonceBegin)

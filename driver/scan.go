@@ -22,7 +22,11 @@ func scan(data string) ([]Field, bool) {
 		s.at++
 		return nil, s.done()
 	}
-	fields, sorted := make([]Field, 0, strings.Count(data, `":`)), true
+	most := usualFields
+	if len(data) > usualSize {
+		most = strings.Count(data, `":`)
+	}
+	fields, sorted := make([]Field, 0, most), true
 	for {
 		f, ok := s.field()
 		if !ok {
@@ -46,6 +50,13 @@ func scan(data string) ([]Field, bool) {
 		}
 	}
 }
+
+// Of an object of at most usualSize, such as a token, there is room for usualFields at once. To
+// count them takes longer than to make more room.
+const (
+	usualSize   = 4 << 10
+	usualFields = 16
+)
 
 // inOrder sorts fields by name. Of several with one name, the last counts.
 func inOrder(fields []Field) []Field {

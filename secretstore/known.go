@@ -29,9 +29,28 @@ type known struct {
 	now        func() time.Time
 	mu         sync.Mutex
 	tombstones recent.Map[burial]   // by secret name
-	counts     recent.Map[int64]    // the highest generations, by secret name
+	counts     recent.Map[counted]  // by secret name
 	strangers  recent.Map[stranger] // by secret name
 	keys       recent.Map[string]   // by hash of a key that the index may lack: escaped IDs, with spaces between
+}
+
+// counted is the highest generation of a secret that was seen, and in which turn of keys the
+// keys of its latest revision were remembered: until the next turn they need not be hashed
+// again, which is a good part of what a find costs.
+type counted struct {
+	highest int64
+	learned uint32 // see turn
+}
+
+// turn returns the number of the current turn of keys, never zero: another one begins when
+// older keys have been dropped, and when this process learns that the index leaves out more.
+// The caller holds the lock.
+func (k *known) turn(s *Store) uint32 {
+	turn := 2 * (k.keys.Turn() + 1)
+	if s.rotates.Load() {
+		turn++
+	}
+	return turn
 }
 
 // stranger is a secret that is not the store's, by what the index said of it then.
@@ -74,7 +93,21 @@ func (k *known) see(r *row, asked time.Time) (staleness.Order, staleness.Sightin
 	if k.count(r) > r.generation && !r.uncounted {
 		r.restored = true
 	}
-	return k.states.See(r.name, r.seen(), asked)
+	order, before := k.states.See(r.name, r.seen(), asked)
+	if r.again = before.Revision == r.revision; !r.again {
+		k.unlearn(r)
+	}
+	return order, before
+}
+
+// unlearn notes that the keys of a revision that was never seen before are not remembered.
+func (k *known) unlearn(r *row) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if c, ok := k.counts.Get(r.name); ok && c.learned != 0 {
+		c.learned = 0
+		k.counts.Put(r.name, c)
+	}
 }
 
 // since returns when this process first saw a tombstone.
@@ -96,20 +129,20 @@ func (k *known) count(r *row) int64 {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	highest, there := k.counts.Use(r.name)
-	if !r.uncounted && (!there || r.generation > highest) {
-		highest = r.generation
-		k.counts.Put(r.name, highest)
+	c, there := k.counts.Use(r.name)
+	if !r.uncounted && (!there || r.generation > c.highest) {
+		c.highest = r.generation
+		k.counts.Put(r.name, c)
 	}
-	return highest
+	return c.highest
 }
 
 // highest returns the highest generation of a secret that was seen.
 func (k *known) highest(name string) int64 {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	n, _ := k.counts.Get(name)
-	return n
+	c, _ := k.counts.Get(name)
+	return c.highest
 }
 
 // foreign remembers that a secret, in its current state, is foreign.
@@ -141,11 +174,25 @@ func (k *known) wrote(s *Store, r *row) {
 
 // learn remembers the keys of a live row that the index may lack.
 func (k *known) learn(s *Store, r *row) {
+	k.mu.Lock()
+	c, there := k.counts.Get(r.name)
+	turn := k.turn(s)
+	k.mu.Unlock()
+	if r.again && c.learned == turn {
+		return
+	}
 	if access := r.token.AccessToken; access != "" && s.mayLackAccess() {
 		k.hold(s.hash(tokenstore.Key{Kind: tokenstore.AccessKey, Value: access}), r.id)
 	}
 	if refresh := r.token.RefreshToken; refresh != "" && r.token.UserName != "" && s.rotates.Load() {
 		k.hold(s.hash(tokenstore.Key{Kind: tokenstore.RefreshKey, Value: refresh}), r.id)
+	}
+	if there {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		c, _ = k.counts.Get(r.name)
+		c.learned = turn
+		k.counts.Put(r.name, c)
 	}
 }
 

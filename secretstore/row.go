@@ -43,6 +43,7 @@ type row struct {
 	uncounted bool          // the secret has no generation; the row got one when it was read
 	restored  bool          // older content was put back
 	opaque    bool          // the secret is not a JSON object
+	again     bool          // this process has seen this revision before
 	object    driver.Object // the secret's fields; data decides which of them are kept
 	err       error         // the reason why a row is damaged or unreadable
 }

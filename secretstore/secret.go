@@ -66,7 +66,7 @@ func (s *Store) write(ctx context.Context, r *row) (*row, error) {
 		return nil, err
 	}
 	stored := *r
-	stored.revision = revision
+	stored.revision, stored.again = revision, false
 	s.known.wrote(s, &stored)
 	return &stored, nil
 }

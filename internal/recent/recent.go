@@ -10,7 +10,12 @@ const Half = 1 << 15
 // The zero value is empty. A Map is not safe for concurrent use.
 type Map[V any] struct {
 	younger, older map[string]V
+	turn           uint32
 }
+
+// Turn returns a number that changes whenever the younger half becomes the older: a name that
+// was put in this turn is kept for at least the next.
+func (m *Map[V]) Turn() uint32 { return m.turn }
 
 // Get returns the value of a name, and whether there is one.
 func (m *Map[V]) Get(name string) (V, bool) {
@@ -37,6 +42,7 @@ func (m *Map[V]) Use(name string) (V, bool) {
 func (m *Map[V]) Put(name string, v V) {
 	if _, ok := m.younger[name]; !ok && (m.younger == nil || len(m.younger) >= Half) {
 		m.younger, m.older = map[string]V{}, m.younger
+		m.turn++
 	}
 	m.younger[name] = v
 }
