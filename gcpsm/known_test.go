@@ -35,3 +35,32 @@ func TestWhatIsKnownIsBounded(t *testing.T) {
 		t.Errorf("%d bytes of nothing are counted", s.knownBytes)
 	}
 }
+
+// TestMoreThanIsKnown reads more secrets in turn than are remembered: those that are stay so,
+// as long as what is known of them is of use.
+func TestMoreThanIsKnown(t *testing.T) {
+	s := newSecrets(nil, &settings{})
+	s.mostKnown = 10
+	now := time.Unix(1_700_000_000, 0)
+	read := func(i int) (known bool) {
+		id := fmt.Sprint(i)
+		_, known = s.recall(id)
+		s.remember(id, &history{}, version{state: stored, data: []byte("{}")}, 1, now, now)
+		return known
+	}
+	for pass := range 3 {
+		hits := 0
+		for i := range 35 {
+			if read(i) {
+				hits++
+			}
+		}
+		if pass > 0 && hits != s.mostKnown {
+			t.Errorf("pass %d finds %d secrets known, want %d", pass, hits, s.mostKnown)
+		}
+	}
+	now = now.Add(knownFor)
+	if read(5); !read(5) {
+		t.Error("what was read long ago keeps others from being remembered")
+	}
+}

@@ -32,7 +32,9 @@ type secrets struct {
 	mu         sync.Mutex
 	locks      keylock.Locks
 	known      map[string]memory
-	knownBytes int // of the data in known
+	knownBytes int       // of the data in known
+	mostKnown  int       // how many secrets known may hold
+	cleared    time.Time // when known was last emptied because it was full
 
 	marks marks
 }
@@ -47,7 +49,7 @@ var (
 
 func newSecrets(api API, set *settings) *secrets {
 	return &secrets{
-		api: api, set: set, known: map[string]memory{},
+		api: api, set: set, known: map[string]memory{}, mostKnown: maxKnown,
 		marks: marks{ids: map[string]bool{}},
 	}
 }
@@ -181,7 +183,9 @@ func (s *secrets) start(ctx context.Context, id string, now time.Time) (*history
 	return h, now, h.begin(ctx)
 }
 
-// remember records the current version.
+// remember records the current version. If there is no room, it empties what is known, but at
+// most once in knownFor: a list of more secrets than it holds would otherwise find none of
+// them known the next time.
 func (s *secrets) remember(id string, h *history, head version, end int64, read, looked time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -193,9 +197,12 @@ func (s *secrets) remember(id string, h *history, head version, end int64, read,
 		return // Another call looked later.
 	}
 	s.drop(id)
-	if len(s.known) >= maxKnown || s.knownBytes+len(head.data) > maxKnownBytes {
+	if len(s.known) >= s.mostKnown || s.knownBytes+len(head.data) > maxKnownBytes {
+		if since := looked.Sub(s.cleared); 0 <= since && since < knownFor {
+			return
+		}
 		clear(s.known)
-		s.knownBytes = 0
+		s.knownBytes, s.cleared = 0, looked
 	}
 	s.known[id] = memory{position{head, end, h.floor}, read, looked}
 	s.knownBytes += len(head.data)
