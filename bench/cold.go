@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -188,7 +189,11 @@ func builtFrom(ctx context.Context, module, folder string) (edition, error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return e, err
 	}
-	return e, errors.Join(build(ctx, module, "./cmd/tokenstore", e.command), goTool(ctx, module, "test", "-c", "-o", e.engine, "./secretstore"))
+	engine := "./secretstore"
+	if _, err := os.Stat(filepath.Join(module, engine)); errors.Is(err, fs.ErrNotExist) {
+		engine = "." // The root had the engine once.
+	}
+	return e, errors.Join(build(ctx, module, "./cmd/tokenstore", e.command), goTool(ctx, module, "test", "-c", "-o", e.engine, engine))
 }
 
 // find is what the engine's own benchmark of a find by user says.

@@ -25,9 +25,9 @@ import (
 	"example.com/tokenstore/bench/plot"
 )
 
-// beforeSpeed is the commit with which the promises compare: the last one before the work on prepared statements, kept
-// documents and imports.
-const beforeSpeed = "d4d8fa9cf7e57466cba086a4b7f40e4aa637ed2a"
+// beforeSpeed is the commit with which the promises compare: the state that they were made for, before any of the work
+// on speed. Its engine is in the root package.
+const beforeSpeed = "c45fa09204b96bf3234d3e76d4116459310b98a3"
 
 func main() {
 	run := flag.String("run", "", "compare only ways that match this `pattern`, such as AWS or 'SQLite|memory'; prints, and writes no page")

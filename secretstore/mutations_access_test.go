@@ -4,6 +4,21 @@ package secretstore_test
 // reading its entries once, each taken away.
 var accessMutations = []mutation{
 	{
+		"the keys of a token that was written are not remembered if it was read before", "secretstore/secret.go",
+		"stored.revision, stored.again = revision, false", "stored.revision = revision",
+		races + "TestWrittenKeysAreRemembered$", false,
+	},
+	{
+		"the keys of another revision are not remembered", "secretstore/known.go",
+		"\t\tk.unlearn(r)\n", "",
+		races + "TestKeysAreRememberedAgain$", false,
+	},
+	{
+		"keys that were dropped are not remembered again", "secretstore/known.go",
+		"if r.again && c.learned == turn {", "if r.again && c.learned != 0 {",
+		races + "TestKeysAreRememberedAgain$", false,
+	},
+	{
 		"a program that leaves access tokens out relies on the index of entries", "secretstore/omitted.go",
 		"return kind == tokenstore.AccessKey && s.mayLackAccess(), nil", "return false, nil",
 		races + "TestAccessTokenIsFoundByEveryProgram", false,
