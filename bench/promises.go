@@ -299,14 +299,14 @@ func (r runner) findsSince(ctx context.Context, now, old edition) ([]promise, er
 			finds[i] = append(finds[i], f)
 		}
 	}
-	ns := func(f find) float64 { return f.ns }
-	a, b := median(finds[0], ns), median(finds[1], ns)
+	cpu := func(f find) time.Duration { return f.cpu }
+	a, b := median(finds[0], cpu), median(finds[1], cpu)
 	allocs := median(finds[0], func(f find) float64 { return f.allocs })
 	before := median(finds[1], func(f find) float64 { return f.allocs })
 	return []promise{
 		{
-			what: "find by user over memory, against before", ours: duration(time.Duration(a)), against: duration(time.Duration(b)),
-			ratio: a / b, bound: 1.0 / 3,
+			what: "find by user over memory, against before", ours: duration(a), against: duration(b),
+			ratio: float64(a) / float64(b), bound: 1.0 / 3,
 		},
 		{
 			what: "its allocations, 40 at most", ours: fmt.Sprintf("%.0f", allocs), against: fmt.Sprintf("%.0f before", before),
