@@ -105,9 +105,10 @@ func dataUnchanged(t *driverTrial) {
 			_, err := batch.GetBatch(t.ctx, []string{t.named("a"), t.named("b")})
 			t.must("GetBatch", err)
 		}
-		_, err := t.put(t.secrets, "a", data, b+"-stale")
-		t.conflicts("Put with a revision of another name", err)
+		old := r
 		r, last = t.store("a", data, r), data
+		_, err := t.put(t.secrets, "a", value("late"), old)
+		t.conflicts("Put with the revision before", err)
 	}
 	t.holds("a", last, r)
 	t.remove("a", r)
