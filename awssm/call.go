@@ -26,7 +26,7 @@ import (
 )
 
 // attempts is what the client's retryer did during one call. It is a middleware inside the
-// retryer, without closures: each read pays for every allocation here.
+// retryer, without closures: each call pays for every allocation here.
 type attempts struct {
 	ran  bool // the SDK's middleware ran; fakes have none
 	sent bool // at least one request was signed and sent
@@ -41,12 +41,22 @@ func (t *attempts) watch(o *secretsmanager.Options) {
 	o.APIOptions = append(o.APIOptions, t.insert)
 }
 
+// watchRead adds what a call that only reads needs: whether it was sent.
+func (t *attempts) watchRead(o *secretsmanager.Options) {
+	o.APIOptions = append(o.APIOptions, t.insertSending)
+}
+
 func (t *attempts) insert(stack *middleware.Stack) error {
 	if stack.Finalize.Insert(t, "Retry", middleware.After) != nil {
 		if err := stack.Finalize.Add(t, middleware.Before); err != nil {
 			return err
 		}
 	}
+	return t.insertSending(stack)
+}
+
+func (t *attempts) insertSending(stack *middleware.Stack) error {
+	t.ran = true
 	return stack.Finalize.Add((*sending)(t), middleware.After)
 }
 
@@ -55,7 +65,6 @@ func (*attempts) ID() string { return "tokenstoreAttempt" }
 
 // HandleFinalize is called for each attempt.
 func (t *attempts) HandleFinalize(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
-	t.ran = true
 	out, metadata, err := next.HandleFinalize(ctx, in)
 	if err != nil && t.sent {
 		if kind, _ := classify(err); errors.Is(kind, driver.ErrUnavailable) {
@@ -82,8 +91,21 @@ type operation[In, Out any] func(context.Context, *In, ...func(*secretsmanager.O
 
 // call makes one call of the service.
 func call[In, Out any](ctx context.Context, op string, do operation[In, Out], in *In, options ...func(*secretsmanager.Options)) (*Out, *fault) {
+	return watched(ctx, op, do, in, (*attempts).watch, options...)
+}
+
+// callRead makes one call of the service that only reads, of which a lost attempt is of no
+// interest. Every find pays for what is watched.
+func callRead[In, Out any](ctx context.Context, op string, do operation[In, Out], in *In) (*Out, *fault) {
+	return watched(ctx, op, do, in, (*attempts).watchRead)
+}
+
+func watched[In, Out any](
+	ctx context.Context, op string, do operation[In, Out], in *In,
+	watch func(*attempts, *secretsmanager.Options), options ...func(*secretsmanager.Options),
+) (*Out, *fault) {
 	t := &attempts{}
-	out, err := do(ctx, in, append(append(t.options[:0], options...), t.watch)...)
+	out, err := do(ctx, in, append(append(t.options[:0], options...), func(o *secretsmanager.Options) { watch(t, o) })...)
 	if err != nil {
 		return nil, newFault(ctx, op, err, t)
 	}

@@ -181,7 +181,7 @@ func (s *secrets) readVersion(ctx context.Context, encoded, id string) (version,
 }
 
 func (s *secrets) value(ctx context.Context, in *secretsmanager.GetSecretValueInput) (version, *fault) {
-	out, f := call(ctx, "GetSecretValue", s.api.GetSecretValue, in)
+	out, f := callRead(ctx, "GetSecretValue", s.api.GetSecretValue, in)
 	if f != nil {
 		return version{}, f
 	}
