@@ -25,8 +25,11 @@ type handle struct {
 func throttled(err error) bool { return errors.Is(err, tokenstore.ErrThrottled) }
 
 // again makes a call, and repeats it while it is throttled.
-func (h *handle) again(call func() error) error {
-	return repeated(call, func(err error) bool { return throttled(err) || h.crowded && tokenstore.Retryable(err) })
+func (h *handle) again(call func() error) error { return repeated(call, h.repeats) }
+
+// repeats reports whether again repeats a call with this error.
+func (h *handle) repeats(err error) bool {
+	return throttled(err) || h.crowded && tokenstore.Retryable(err)
 }
 
 // repeated makes a call, and makes it again as long as its error says that it may be, with
@@ -189,12 +192,15 @@ func permanent(err error) bool {
 		errors.Is(err, tokenstore.ErrTooLarge) || errors.Is(err, tokenstore.ErrNotFound)
 }
 
-// patient repeats a save while its error is retryable: a store may give up with a
-// conflict when there are many concurrent writers.
+// gaveUp reports whether a call that was not repeated may be: a store may give up when
+// there are many concurrent writers. What again has repeated in vain is not repeated again.
+func (h *handle) gaveUp(err error) bool { return tokenstore.Retryable(err) && !h.repeats(err) }
+
+// patient repeats a save that gave up.
 func (h *handle) patient(ctx context.Context, t token) (saved token, err error) {
 	err = repeated(func() (err error) {
 		saved, err = h.SaveToken(ctx, t)
 		return err
-	}, tokenstore.Retryable)
+	}, h.gaveUp)
 	return saved, err
 }

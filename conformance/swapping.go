@@ -131,11 +131,11 @@ func (t *trial) patientSwap(h *handle, old noted, next token, note string) (now 
 	return now, swapped, err
 }
 
-// patientNoted repeats a find while its error is retryable.
+// patientNoted repeats a find that gave up.
 func (t *trial) patientNoted(h *handle, query token) (found noted, err error) {
 	err = repeated(func() (err error) {
 		found, err = h.FindNoted(t.ctx, query)
 		return err
-	}, tokenstore.Retryable)
+	}, h.gaveUp)
 	return found, err
 }

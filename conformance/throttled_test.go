@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"example.com/tokenstore"
 )
@@ -175,4 +176,40 @@ func TestThrottled(t *testing.T) {
 		all := &data{}
 		return func(testing.TB) tokenstore.Store { return newThrottling(all) }
 	}(), LinearizableOptions{Operations: 400})
+}
+
+// shut is a reference that throttles every call.
+type shut struct {
+	*reference
+	calls int
+}
+
+func (s *shut) fault() error {
+	s.calls++
+	return fmt.Errorf("%w: by the test", tokenstore.ErrThrottled)
+}
+
+func (s *shut) SaveToken(context.Context, token) (token, error) { return token{}, s.fault() }
+func (s *shut) FindNoted(context.Context, token) (noted, error) { return noted{}, s.fault() }
+func (s *shut) GetTokens(context.Context) ([]token, error)      { return nil, s.fault() }
+
+// TestThrottledForEver: a call of a store that throttles all of them ends soon, with the error,
+// also where a case is patient.
+func TestThrottledForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, crowded := range []bool{false, true} {
+			trial := newTrial(t.Context(), "case")
+			for name, call := range map[string]func(*handle) error{
+				"patient save": func(h *handle) error { _, err := h.patient(t.Context(), r1); return err },
+				"patient find": func(h *handle) error { _, err := trial.patientNoted(h, r1); return err },
+				"list":         func(h *handle) error { _, err := h.GetTokens(t.Context()); return err },
+			} {
+				store := &shut{reference: &reference{&data{}}}
+				err := call(&handle{store: store, trial: trial, crowded: crowded})
+				if !throttled(err) || store.calls > 300 {
+					t.Errorf("%s: %v after %d calls", name, err, store.calls)
+				}
+			}
+		}
+	})
 }

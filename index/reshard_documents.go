@@ -23,11 +23,12 @@ func (x *Document) sealAll(ctx context.Context, root *page) ([]*page, error) {
 	sealed := make([]*page, len(names))
 	if len(names) > atATime {
 		// A writer with little time goes on with what others have left.
-		err := x.patiently(ctx, func() error {
-			pages, err := x.readPages(ctx, names)
+		all := numbers(len(names), func(int) bool { return true })
+		err := x.inTurn(ctx, all, 10*atATime, func(ctx context.Context, turn []int) error {
+			pages, err := x.readPages(ctx, namesAt(names, turn))
 			for i, p := range pages {
 				if p.frozen() {
-					sealed[i] = p
+					sealed[turn[i]] = p
 				}
 			}
 			return err
@@ -87,7 +88,8 @@ func (x *Document) patiently(ctx context.Context, do func() error) error {
 }
 
 // atATime is how many documents a change of the fan-out reads at a time before it writes
-// them; it looks for ten times as many before it creates them.
+// them; it looks for ten times as many that others have written, all of which it reads again
+// if it is throttled.
 const atATime = 20
 
 func namesAt(names []string, turn []int) []string {

@@ -6,8 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 
+	"example.com/tokenstore/driver"
 	"example.com/tokenstore/driver/drivertest"
 	"example.com/tokenstore/driver/memory"
 )
@@ -53,4 +55,32 @@ func TestChangeInSmallSteps(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestThrottledChange: a service throttles whoever reads more documents at once than it
+// allows. A writer that finishes a change still does, since what it has read it does not read
+// again because of that.
+func TestThrottledChange(t *testing.T) {
+	const from, atOnce, tokens = 512, 200, 300
+	c, secrets := newClock(), memory.New().Batched()
+	thousand(t, document(from).make(secrets, c.config()), c, tokens, 0)
+	ctx, cancel := context.WithCancel(t.Context())
+	var writes atomic.Int64
+	interrupted := drivertest.Intercept(secrets, func(ctx context.Context, call drivertest.Call, do func(context.Context) error) error {
+		if call.Method == drivertest.Put && writes.Add(1) > from/2 {
+			cancel()
+			return ctx.Err()
+		}
+		return do(ctx)
+	})
+	if err := reshard(ctx, document(from).make(interrupted, c.config()), 2*from); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	throttling := drivertest.Intercept(secrets, func(ctx context.Context, call drivertest.Call, do func(context.Context) error) error {
+		if len(call.Names) > atOnce {
+			return driver.ErrThrottled
+		}
+		return do(ctx)
+	})
+	thousand(t, document(from).make(throttling, c.config()), c, 50, 0)
 }

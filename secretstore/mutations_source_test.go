@@ -129,6 +129,11 @@ var sourceMutations = []mutation{
 		sourceUnits + "TestEndedWhenItComes", false,
 	},
 	{
+		"source: renews at each refusal if new tokens have ended when they come", "tokensource/look.go",
+		"(f.s.good(t, \"\") || f.s.now().Before(m.until)) {", "f.s.good(t, \"\") {",
+		sourceUnits + "TestEndedWhenItComes", false,
+	},
+	{
 		"source: renews what another process has just got", "tokensource/memory.go",
 		"if old != nil && !known && e.stood", "if old != nil && known && e.stood",
 		sourceUnits + "TestRenewStorm", false,

@@ -127,7 +127,8 @@ func (f *flight) settled(ctx context.Context, good bool) bool {
 		}
 		return true
 	}
-	if t.AccessToken != "" && t.AccessToken == f.dead && f.s.good(t, "") {
+	// One that had ended when it came is used for a minute all the same.
+	if t.AccessToken != "" && t.AccessToken == f.dead && (f.s.good(t, "") || f.s.now().Before(m.until)) {
 		return !e.issued.IsZero() && f.s.now().Sub(e.issued) < justIssued
 	}
 	return false

@@ -44,27 +44,35 @@ func TestRenewStorm(t *testing.T) {
 }
 
 // TestEndedWhenItComes: if a clock or a provider's answer is so wrong that every new access token
-// has already ended, not every call redeems.
+// has already ended, not every call redeems, even if an API refuses the token.
 func TestEndedWhenItComes(t *testing.T) {
 	for _, life := range []time.Duration{-2 * time.Hour, 0, time.Millisecond} {
 		for _, option := range []tokensource.Option{tokensource.WithReuse(0), tokensource.WithoutCoordination()} {
-			synctest.Test(t, func(t *testing.T) {
-				n := 0
-				store := newFakeStore(stored(-time.Second))
-				s := open(t, store, redeemerFunc(func(context.Context, tokenstore.OAuthToken) (tokenstore.OAuthToken, error) {
-					n++
-					return tokenstore.OAuthToken{AccessToken: fmt.Sprint("access-", n), Expiry: time.Now().Add(life)}, nil
-				}), option)
-				for range 10 * 60 {
-					if _, err := s.Token(t.Context(), byUser); err != nil {
-						t.Fatal(err)
-					}
-					time.Sleep(time.Second)
-				}
-				if n > 11 {
-					t.Errorf("lives %s: %d redemptions in ten minutes", life, n)
-				}
-			})
+			for _, refuses := range []bool{false, true} {
+				synctest.Test(t, func(t *testing.T) { endedWhenItComes(t, life, option, refuses) })
+			}
 		}
+	}
+}
+
+func endedWhenItComes(t *testing.T, life time.Duration, option tokensource.Option, refuses bool) {
+	n := 0
+	store := newFakeStore(stored(-time.Second))
+	s := open(t, store, redeemerFunc(func(context.Context, tokenstore.OAuthToken) (tokenstore.OAuthToken, error) {
+		n++
+		return tokenstore.OAuthToken{AccessToken: fmt.Sprint("access-", n), Expiry: time.Now().Add(life)}, nil
+	}), option)
+	for range 10 * 60 {
+		token, err := s.Token(t.Context(), byUser)
+		if err == nil && refuses {
+			_, err = s.Renew(t.Context(), token)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+	}
+	if n > 11 {
+		t.Errorf("lives %s, refused: %t: %d redemptions in ten minutes", life, refuses, n)
 	}
 }

@@ -327,9 +327,3 @@ func TestThrottledAPI(t *testing.T) {
 		}
 	})
 }
-
-func (d during) RoundTrip(r *http.Request) (*http.Response, error) {
-	response, err := d.base.RoundTrip(r)
-	d.do()
-	return response, err
-}

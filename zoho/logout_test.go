@@ -168,6 +168,12 @@ type during struct {
 	do   func()
 }
 
+func (d during) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := d.base.RoundTrip(r)
+	d.do()
+	return response, err
+}
+
 // TestLateRefreshAfterLogout: a refresh that was in flight brings nothing back.
 func TestLateRefreshAfterLogout(t *testing.T) {
 	w := newWorld(t, nil)

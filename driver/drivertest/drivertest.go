@@ -1,8 +1,8 @@
 // Package drivertest wraps a driver.Secrets for tests: it counts calls, injects
 // faults and delays, returns stale reads, lets a test decide which call comes next, and
-// checks that nobody changes data. All wrappers work with any driver and with each other. They implement
-// driver.BatchGetter and driver.Retirer if the driver they wrap does; driver.As finds
-// its other optional interfaces.
+// checks that nobody changes data. All wrappers work with any driver and with each other.
+// They implement driver.BatchGetter and driver.Retirer if the driver they wrap does;
+// driver.As finds its other optional interfaces.
 //
 //	secrets, counts := drivertest.Count(memory.New())
 //	secrets = drivertest.Inject(secrets, drivertest.FailCall(3, drivertest.LoseReply))
