@@ -5,6 +5,7 @@ package secretstore_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -97,6 +98,66 @@ func TestGetTokensEndsWithItsContext(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestGetTokensDecodesWhileItReads holds back what belongs to the first chunk of 500 tokens
+// after its batch, a single read of one that the batch left out, until the second batch is read.
+func TestGetTokensDecodesWhileItReads(t *testing.T) {
+	secrets := memory.New()
+	if _, err := open(t, secrets.Batched()).SaveTokens(t.Context(), newTokens(700)); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		service := &reticent{Batched: secrets.Batched(), second: make(chan struct{})}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if all, err := open(t, service).GetTokens(ctx); err != nil || len(all) != 700 {
+			t.Errorf("%d tokens, %v", len(all), err)
+		}
+	})
+}
+
+// reticent leaves a token out of the first batch of tokens, and answers a read of it when the
+// second is read.
+type reticent struct {
+	memory.Batched
+	mu      sync.Mutex
+	batches int
+	left    string
+	second  chan struct{}
+}
+
+func (r *reticent) Unwrap() driver.Secrets { return r.Secrets }
+
+func (r *reticent) GetBatch(ctx context.Context, names []string) ([]driver.Secret, error) {
+	found, err := r.Batched.GetBatch(ctx, names)
+	if len(names) < 100 {
+		return found, err // of the index
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch r.batches++; r.batches {
+	case 1:
+		r.left = found[0].Name
+		return found[1:], err
+	case 2:
+		close(r.second)
+	}
+	return found, err
+}
+
+func (r *reticent) Get(ctx context.Context, name string) (driver.Secret, error) {
+	r.mu.Lock()
+	left := name == r.left
+	r.mu.Unlock()
+	if left {
+		select {
+		case <-r.second:
+		case <-ctx.Done():
+			return driver.Secret{}, ctx.Err()
+		}
+	}
+	return r.Batched.Get(ctx, name)
 }
 
 // TestGetTokensFailsWithAChunk refuses to read the second and third chunk.

@@ -86,34 +86,23 @@ func (s *Store) listed(ctx context.Context, op string, read func(context.Context
 // sequence.
 func (s *Store) readChunks(ctx context.Context, ids []string) iter.Seq2[[]*row, error] {
 	return func(yield func([]*row, error) bool) {
-		witness, permission := s.witness(), &permission{}
-		for chunk := range slices.Chunk(ids, listChunk) {
-			rows, err := s.readListed(ctx, chunk, permission)
-			if err == nil {
-				err = witness.recognise(ctx, rows...)
-			}
-			if !yield(rows, err) || err != nil {
+		for decode := range s.fetched(ctx, ids) {
+			if rows, err := decode(ctx); !yield(rows, err) || err != nil {
 				return
 			}
 		}
 	}
 }
 
-// readAhead is readChunks for a caller that wants all rows: it reads the next chunk while
-// the caller is busy with one. Rows that are read one by one are decoded while others are on
-// their way. A batch is decoded when all of it has arrived, since a service's client returns
-// it whole; that takes a small part of the time of its calls.
+// readAhead is readChunks for a caller that wants all rows: the calls for the next chunk are
+// made while this one is decoded.
 func (s *Store) readAhead(ctx context.Context, ids []string) iter.Seq2[[]*row, error] {
 	if len(ids) <= listChunk {
 		return s.readChunks(ctx, ids)
 	}
 	return func(yield func([]*row, error) bool) {
-		type chunk struct {
-			rows []*row
-			err  error
-		}
 		ctx, cancel := context.WithCancel(ctx)
-		chunks := make(chan chunk)
+		chunks := make(chan decoder)
 		defer func() {
 			cancel()
 			for range chunks { // The reader has ended when the channel is closed.
@@ -121,16 +110,44 @@ func (s *Store) readAhead(ctx context.Context, ids []string) iter.Seq2[[]*row, e
 		}()
 		go func() {
 			defer close(chunks)
-			for rows, err := range s.readChunks(ctx, ids) {
-				chunks <- chunk{rows, err}
-				if ctx.Err() != nil && err == nil {
-					chunks <- chunk{nil, ctx.Err()}
+			for decode := range s.fetched(ctx, ids) {
+				chunks <- decode
+				if ctx.Err() != nil {
 					return
 				}
 			}
 		}()
-		for c := range chunks {
-			if !yield(c.rows, c.err) || c.err != nil {
+		for decode := range chunks {
+			if rows, err := decode(ctx); !yield(rows, err) || err != nil {
+				return
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			yield(nil, err)
+		}
+	}
+}
+
+// decoder returns the rows that calls have answered.
+type decoder = func(context.Context) ([]*row, error)
+
+// fetched makes the calls for one chunk of rows after the other, until one fails.
+func (s *Store) fetched(ctx context.Context, ids []string) iter.Seq[decoder] {
+	return func(yield func(decoder) bool) {
+		witness, permission := s.witness(), &permission{}
+		for chunk := range slices.Chunk(ids, listChunk) {
+			decode, err := s.fetchListed(ctx, chunk, permission)
+			if err != nil {
+				yield(func(context.Context) ([]*row, error) { return nil, err })
+				return
+			}
+			if !yield(func(ctx context.Context) ([]*row, error) {
+				rows, err := decode(ctx)
+				if err == nil {
+					err = witness.recognise(ctx, rows...)
+				}
+				return rows, err
+			}) {
 				return
 			}
 		}

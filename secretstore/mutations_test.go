@@ -598,6 +598,12 @@ var mutations = []mutation{
 		races + "TestAbsenceOfABatch", false,
 	},
 	{
+		"a list reads on when a chunk is decoded", "secretstore/list.go",
+		"\t\t\tfor decode := range s.fetched(ctx, ids) {\n\t\t\t\tchunks <- decode\n",
+		"\t\t\tfor rows, err := range s.readChunks(ctx, ids) {\n\t\t\t\tchunks <- func(context.Context) ([]*row, error) { return rows, err }\n",
+		races + "TestGetTokensDecodesWhileItReads", false,
+	},
+	{
 		"each part of a list learns again whether the role may read", "secretstore/list.go",
 		"\t\tfor chunk := range slices.Chunk(ids, listChunk) {\n",
 		"\t\tfor chunk := range slices.Chunk(ids, listChunk) {\n\t\t\tpermission.allowed.Store(false)\n",

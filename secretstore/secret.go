@@ -78,15 +78,20 @@ func (s *Store) readAll(ctx context.Context, ids []string, p *permission) ([]*ro
 	if s.batch == nil || len(ids) < 2 {
 		return s.readParallel(ctx, ids, p)
 	}
-	names := make([]string, len(ids))
-	for i, id := range ids {
-		names[i] = s.tokens + id
-	}
-	rows, err := s.reader.ReadMany(ctx, names)
+	rows, err := s.reader.ReadMany(ctx, s.namesOf(ids))
 	if err == nil {
 		p.allowed.Store(true)
 	}
 	return rows, err
+}
+
+// namesOf returns the names of the secrets with the given escaped IDs.
+func (s *Store) namesOf(ids []string) []string {
+	names := make([]string, len(ids))
+	for i, id := range ids {
+		names[i] = s.tokens + id
+	}
+	return names
 }
 
 // readAgain reads the rows at the given places, each with a call of its own. A row that the
@@ -111,6 +116,24 @@ func (s *Store) readListed(ctx context.Context, ids []string, p *permission) ([]
 		return nil, err
 	}
 	return rows, s.confirmAbsent(ctx, rows)
+}
+
+// fetchListed is readListed in two parts: it makes the calls, and the function that it returns
+// decodes what they have answered.
+func (s *Store) fetchListed(ctx context.Context, ids []string, p *permission) (decoder, error) {
+	if s.batch == nil || len(ids) < 2 {
+		rows, err := s.readListed(ctx, ids, p)
+		return func(context.Context) ([]*row, error) { return rows, nil }, err
+	}
+	fetched, err := s.reader.Fetch(ctx, s.namesOf(ids))
+	return func(ctx context.Context) ([]*row, error) {
+		rows, err := s.reader.Values(ctx, fetched)
+		if err != nil {
+			return nil, err
+		}
+		p.allowed.Store(true)
+		return rows, s.confirmAbsent(ctx, rows)
+	}, err
 }
 
 // confirmAbsent reads absent rows once more, each with a call of its own: only an answer

@@ -114,22 +114,41 @@ func (r *Reader[T]) ReadMany(ctx context.Context, names []string) ([]T, error) {
 	if r.Batch == nil || len(names) < 2 {
 		return r.readEach(ctx, names)
 	}
-	asked := r.Now()
-	secrets, err := r.Batch.GetBatch(ctx, names)
-	answers, err := answersOf(secrets, err)
+	fetched, err := r.Fetch(ctx, names)
 	if err != nil {
 		return nil, err
 	}
-	values := make([]T, len(names))
+	return r.Values(ctx, fetched)
+}
+
+// Fetched is what one call has returned of many secrets, not decoded yet.
+type Fetched struct {
+	names   []string
+	answers answers
+	asked   time.Time
+}
+
+// Fetch makes the call of a ReadMany, and leaves the rest of it to Values: a caller can decode
+// one answer while the next is on its way. It needs a service with batch reads.
+func (r *Reader[T]) Fetch(ctx context.Context, names []string) (Fetched, error) {
+	asked := r.Now()
+	secrets, err := r.Batch.GetBatch(ctx, names)
+	answers, err := answersOf(secrets, err)
+	return Fetched{names, answers, asked}, err
+}
+
+// Values returns what ReadMany does.
+func (r *Reader[T]) Values(ctx context.Context, f Fetched) ([]T, error) {
+	values := make([]T, len(f.names))
 	var again []int // the indexes of the names to read again on their own
 	var faults []error
-	for i, name := range names {
-		secret, fault, ok := answers.of(name)
+	for i, name := range f.names {
+		secret, fault, ok := f.answers.of(name)
 		if !ok {
 			again = append(again, i)
 			continue
 		}
-		v, order, _, err := r.judge(secret, fault, asked)
+		v, order, _, err := r.judge(secret, fault, f.asked)
 		if err != nil {
 			faults = append(faults, err)
 		} else if order != Fresh {
@@ -141,7 +160,7 @@ func (r *Reader[T]) ReadMany(ctx context.Context, names []string) ([]T, error) {
 		return nil, errors.Join(faults...)
 	}
 	return values, parallel.Each(ctx, len(again), r.Parallelism, func(ctx context.Context, i int) (err error) {
-		values[again[i]], err = r.Read(ctx, names[again[i]])
+		values[again[i]], err = r.Read(ctx, f.names[again[i]])
 		return err
 	})
 }
