@@ -13,6 +13,8 @@ func TestTime(t *testing.T) {
 		"0":                             now,
 		"120":                           now.Add(2 * time.Minute),
 		"Sun, 23 Nov 2025 12:03:00 GMT": now.Add(3 * time.Minute),
+		"Sun, 23 Nov 2036 12:03:00 GMT": now.Add(24 * time.Hour),
+		"90000":                         now.Add(24 * time.Hour),
 		"":                              {},
 		"-1":                            {},
 		"1.5":                           {},
