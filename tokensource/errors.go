@@ -31,8 +31,9 @@ var (
 	// expired or was spent. The user has to consent again. The store remembers it, and the
 	// provider is asked again once a day, or as soon as another refresh token is stored.
 	ErrNeedsConsent error = &kindError{"the provider refuses the refresh token: the user has to consent again", nil}
-	// ErrMisconfigured: the provider refuses the client (invalid_client and the like).
-	ErrMisconfigured error = &kindError{"the provider refuses the client: check the client ID and secret", nil}
+	// ErrMisconfigured: the provider refuses the client (invalid_client and the like), or
+	// a setting is wrong.
+	ErrMisconfigured error = &kindError{"the client or its settings are wrong: check its ID and secret", nil}
 	// ErrThrottled: the provider asks for a pause. It matches tokenstore.ErrThrottled too.
 	ErrThrottled error = &kindError{"the provider asks for a pause", tokenstore.ErrThrottled}
 	// ErrNotSent: the request did not reach the provider: refused connection, unknown name, no

@@ -23,7 +23,7 @@ const (
 // Start is the handler that begins a login: it sends the browser to the consent page, and
 // sets a cookie by which Callback knows it again.
 func (l *Login) Start(w http.ResponseWriter, r *http.Request) {
-	if _, err := l.home(); err != nil {
+	if err := l.ready(map[string]bool{"Scopes": len(l.Scopes) > 0}); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}

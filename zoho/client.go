@@ -56,6 +56,10 @@ var _ http.RoundTripper = (*Transport)(nil)
 // RoundTrip sends one request. See [Transport].
 func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	ctx := request.Context()
+	if t.Source == nil {
+		closeBody(request)
+		return nil, invalid("Transport.Source must be set")
+	}
 	token, err := t.Source.Token(ctx, t.Query)
 	if err != nil && !errors.Is(err, tokensource.ErrNotSaved) { // Such a token is valid all the same.
 		closeBody(request)

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"time"
 
+	"example.com/tokenstore"
 	"example.com/tokenstore/internal/unsent"
 	"example.com/tokenstore/tokensource"
 )
@@ -24,6 +25,11 @@ func faultf(format string, args ...any) fault { return fault(fmt.Sprintf(format,
 
 func misconfigured(format string, args ...any) error {
 	return &tokensource.Error{Kind: tokensource.ErrMisconfigured, Err: faultf(format, args...)}
+}
+
+// invalid is a fault of the program that uses this package.
+func invalid(format string, args ...any) error {
+	return fmt.Errorf("zoho: %w: %s", tokenstore.ErrInvalidArgument, fmt.Sprintf(format, args...))
 }
 
 func needsConsent(format string, args ...any) error {

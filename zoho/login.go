@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -76,11 +78,30 @@ func (l *Login) AuthURL(state string) string {
 	return home.AccountsURL() + "/oauth/v2/auth?" + query.Encode()
 }
 
+// ready returns an error that names the fields that are missing, of those that both halves of a
+// login need, and of more.
+func (l *Login) ready(more map[string]bool) error {
+	var missing []string
+	set := map[string]bool{"ClientID": l.ClientID != "", "RedirectURL": l.RedirectURL != ""}
+	maps.Copy(set, more)
+	for name, ok := range set {
+		if !ok {
+			missing = append(missing, "Login."+name)
+		}
+	}
+	if len(missing) > 0 {
+		slices.Sort(missing)
+		return invalid("%s must be set", strings.Join(missing, " and "))
+	}
+	_, err := l.home()
+	return err
+}
+
 // home returns where the client was registered.
 func (l *Login) home() (DataCenter, error) {
 	d, err := ByLocation(cmp.Or(string(l.DataCenter), string(US)))
 	if err != nil {
-		return "", misconfigured("Login.DataCenter: %v", err)
+		return "", invalid("Login.DataCenter: %v", err)
 	}
 	return d, nil
 }
@@ -95,6 +116,9 @@ func (l *Login) home() (DataCenter, error) {
 // logged in by it. If the name cannot be found, the token stays stored under its grant,
 // and until its access token ends Exchange can be called again.
 func (l *Login) Exchange(ctx context.Context, callback url.Values) (tokenstore.OAuthToken, error) {
+	if err := l.ready(map[string]bool{"Store": l.Store != nil, "Source": l.Source != nil}); err != nil {
+		return tokenstore.OAuthToken{}, err
+	}
 	d, err := l.answered(callback)
 	if err != nil {
 		return tokenstore.OAuthToken{}, err

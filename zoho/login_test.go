@@ -266,7 +266,7 @@ func TestDataCenterWithItsOwnSecret(t *testing.T) {
 // an error and not a redirect to a page of the application's own.
 func TestDataCenterOfAClient(t *testing.T) {
 	start := func(d zoho.DataCenter) *httptest.ResponseRecorder {
-		l := &zoho.Login{ClientID: "c", RedirectURL: "https://app.example/callback", DataCenter: d}
+		l := &zoho.Login{ClientID: "c", RedirectURL: "https://app.example/callback", Scopes: zoho.CRMScopes(), DataCenter: d}
 		answer := httptest.NewRecorder()
 		l.Start(answer, httptest.NewRequest(http.MethodGet, "/login", nil))
 		return answer
@@ -279,11 +279,11 @@ func TestDataCenterOfAClient(t *testing.T) {
 	if answer := start("europe"); answer.Code != http.StatusInternalServerError || answer.Header().Get("Location") != "" || !strings.Contains(answer.Body.String(), "europe") {
 		t.Errorf("an unknown one: %d %s", answer.Code, answer.Body)
 	}
-	unknown := &zoho.Login{DataCenter: "europe"}
-	if _, err := unknown.Exchange(t.Context(), url.Values{"code": {"1000.code"}}); !errors.Is(err, tokensource.ErrMisconfigured) {
+	w := newWorld(t, nil)
+	w.login.DataCenter = "europe"
+	if _, err := w.login.Exchange(t.Context(), url.Values{"code": {"1000.code"}}); !errors.Is(err, tokenstore.ErrInvalidArgument) {
 		t.Errorf("an unknown one: %v", err)
 	}
-	w := newWorld(t, nil)
 	w.login.DataCenter, w.login.ClientSecret = "EU", "the secret of another place"
 	w.login.Secrets = map[zoho.DataCenter]string{zoho.EU: w.server.ClientSecret()}
 	callback := w.consent(t, w.login.AuthURL("s"), userA, "accept")
@@ -337,5 +337,36 @@ func TestHandlers(t *testing.T) {
 	}
 	if status, _, _ := get(browser, callback); status != http.StatusForbidden {
 		t.Errorf("a state can be used again: %d", status)
+	}
+}
+
+// TestFieldsThatAreNotSet: what a program has forgotten is an error that names it, and no panic.
+func TestFieldsThatAreNotSet(t *testing.T) {
+	answer := httptest.NewRecorder()
+	(&zoho.Login{}).Start(answer, httptest.NewRequest(http.MethodGet, "/login", nil))
+	_, exchange := (&zoho.Login{ClientID: "c"}).Exchange(t.Context(), url.Values{"code": {"1000.code"}})
+	_, call := zoho.Client(nil, userA).Get("/crm/v8/org") //nolint:bodyclose // There is none.
+	manager := &zoho.TokenManager[accessTokenResponse]{}
+	_, load := manager.LoadAccessAndRefreshToken()
+	for what, c := range map[string]struct {
+		err   error
+		names []string
+	}{
+		"Start":    {errors.New(answer.Body.String()), []string{"Login.ClientID", "Login.RedirectURL", "Login.Scopes"}},
+		"Exchange": {exchange, []string{"Login.RedirectURL", "Login.Source", "Login.Store"}},
+		"a call":   {call, []string{"Transport.Source"}},
+		"Logout":   {zoho.Logout{}.ID(t.Context(), "1"), []string{"Logout.Store"}},
+		"a load":   {load, []string{"TokenManager.Store"}},
+		"a save":   {manager.SaveTokens(accessTokenResponse{AccessToken: "a"}), []string{"TokenManager.Store"}},
+	} {
+		if c.err == nil || what != "Start" && !errors.Is(c.err, tokenstore.ErrInvalidArgument) {
+			t.Errorf("%s: %v", what, c.err)
+			continue
+		}
+		for _, name := range c.names {
+			if !strings.Contains(c.err.Error(), name) {
+				t.Errorf("%s: %v does not name %s", what, c.err, name)
+			}
+		}
 	}
 }

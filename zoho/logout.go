@@ -36,16 +36,19 @@ type Logout struct {
 // revoked. If somebody has logged in again in between, the row has another refresh
 // token and stays. A refresh that is still in flight does not bring a deleted token back.
 func (l Logout) Token(ctx context.Context, query tokenstore.OAuthToken) error {
-	t, err := l.Store.FindToken(ctx, query)
-	if err != nil {
-		return err
-	}
-	return l.end(ctx, t)
+	return l.found(ctx, func() (tokenstore.OAuthToken, error) { return l.Store.FindToken(ctx, query) })
 }
 
 // ID revokes and deletes the token with the given ID, as Token does.
 func (l Logout) ID(ctx context.Context, id string) error {
-	t, err := l.Store.FindTokenByID(ctx, id)
+	return l.found(ctx, func() (tokenstore.OAuthToken, error) { return l.Store.FindTokenByID(ctx, id) })
+}
+
+func (l Logout) found(ctx context.Context, find func() (tokenstore.OAuthToken, error)) error {
+	if l.Store == nil {
+		return invalid("Logout.Store must be set")
+	}
+	t, err := find()
 	if err != nil {
 		return err
 	}

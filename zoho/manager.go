@@ -39,6 +39,9 @@ type TokenManager[T any] struct {
 // SaveTokens saves a token. One without an access token is refused: it is what a client
 // makes of a refusal, and would be saved over a good token.
 func (m *TokenManager[T]) SaveTokens(saved T) error {
+	if err := m.ready(); err != nil {
+		return err
+	}
 	ctx, cancel := m.context()
 	defer cancel()
 	fields := m.From(saved, time.Now())
@@ -52,18 +55,28 @@ func (m *TokenManager[T]) SaveTokens(saved T) error {
 // LoadAccessAndRefreshToken returns the token. If its access token has ended, it returns the
 // token and Expired, so that the client refreshes it.
 func (m *TokenManager[T]) LoadAccessAndRefreshToken() (T, error) {
+	var none T
+	if err := m.ready(); err != nil {
+		return none, err
+	}
 	ctx, cancel := m.context()
 	defer cancel()
 	now := time.Now()
 	stored, err := m.Store.FindToken(ctx, m.Token)
 	if err != nil {
-		var none T
 		return none, err
 	}
 	if stored.AccessToken == "" || !stored.Expiry.IsZero() && !stored.Expiry.After(now) {
 		return m.To(stored, now), m.Expired
 	}
 	return m.To(stored, now), nil
+}
+
+func (m *TokenManager[T]) ready() error {
+	if m.Store == nil || m.From == nil || m.To == nil {
+		return invalid("TokenManager.Store, From and To must be set")
+	}
+	return nil
 }
 
 func (m *TokenManager[T]) context() (context.Context, context.CancelFunc) {
