@@ -441,6 +441,29 @@ func TestSaveMendsWhatAHintLeadsTo(t *testing.T) {
 	}
 }
 
+// TestSaveMendsWhatASearchFinds gives a token the ID of another. A save without a client finds
+// it by its access token, which the index leaves out: the search mends what a hint would.
+func TestSaveMendsWhatASearchFinds(t *testing.T) {
+	onEachForm(t, func(b *bench) {
+		b.form = append(slices.Clone(b.form), secretstore.WithoutAccessIndex())
+		token := tokenstore.OAuthToken{RefreshToken: "fake-refresh", AccessToken: "fake-access", APIDomain: "https://api.example"}
+		stored, err := b.process().SaveToken(b.Context(), token)
+		if err != nil {
+			b.Fatal(err)
+		}
+		name, typed := b.secret(stored).Name, `{"id":"another","refresh_token":"fake-refresh","access_token":"fake-access"`
+		b.Edit(name, []byte(typed+`,"user_name":"fake-other-user"}`))
+		if saved, err := b.process().SaveToken(b.Context(), token); !errors.Is(err, tokenstore.ErrUnreadable) {
+			b.Errorf("a save over another user's token gives %v, %v", saved, err)
+		}
+		b.Edit(name, []byte(typed+`}`))
+		if saved, err := b.process().SaveToken(b.Context(), token); err != nil || saved != stored {
+			b.Errorf("a save gives %v, %v", saved, err)
+		}
+		b.listed("after the save", []tokenstore.OAuthToken{stored})
+	})
+}
+
 // TestScanMeetsDamage types a refresh token over a user's secret: whoever looks for it
 // hears of the damage, also where no hint leads to it.
 func TestScanMeetsDamage(t *testing.T) {

@@ -543,6 +543,11 @@ var mutations = []mutation{
 		races + "TestSaveMendsWhatAHintLeadsTo", false,
 	},
 	{
+		"a save repairs no damaged token that a search finds", "secretstore/search.go",
+		"case a.finding || !a.names(r):", "case true:",
+		races + "TestSaveMendsWhatASearchFinds", false,
+	},
+	{
 		"a save takes over another user's damaged token", "secretstore/find.go",
 		"user != \"\" && user != a.saving.UserName", "user != \"\" && user != a.saving.UserName && false",
 		races + "TestSaveMendsWhatAHintLeadsTo", false,

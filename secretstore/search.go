@@ -3,6 +3,7 @@
 package secretstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -119,7 +120,7 @@ func (a *attempt) listMore(ctx context.Context) error {
 // scanFor goes on with a scan, chunk by chunk, until a row that was read has the key. A token
 // that cannot be parsed does not hide others; one that the role may not read may be the one
 // that is searched for, and one that is damaged and holds the key is: then the answer is not
-// "not found".
+// "not found", and a save may repair it as in pick.
 func (a *attempt) scanFor(ctx context.Context, s *scan, k tokenstore.Key, chunk int) (*row, error) {
 	// If several rows have the key, that with the ID derived from it is the one.
 	if i := slices.Index(s.left, a.hash(k)); i > 0 {
@@ -143,12 +144,19 @@ func (a *attempt) scanFor(ctx context.Context, s *scan, k tokenstore.Key, chunk 
 		}
 		s.left = s.left[n:]
 	}
+	var mendable *row
 	for _, r := range s.barred {
-		if !errors.Is(r.err, tokenstore.ErrUnreadable) || r.state == damaged && tokenstore.Holds(r.token, k) {
+		switch {
+		case !errors.Is(r.err, tokenstore.ErrUnreadable):
 			return nil, r.fault()
+		case r.state != damaged || !tokenstore.Holds(r.token, k):
+		case a.finding || !a.names(r):
+			return nil, r.fault()
+		default:
+			mendable = cmp.Or(mendable, r)
 		}
 	}
-	return nil, nil
+	return mendable, nil
 }
 
 // loadScanned reads rows again that a scan has read and not kept.
