@@ -5,6 +5,7 @@ package enginetest
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -298,6 +299,9 @@ func (w *modelWorld) edit(rt *rapid.T) {
 		r.edited[refresh] = true // It belonged to a user.
 	}
 	r.token = edited
+	if r.restored {
+		r.masked = maps.Clone(r.edited)
+	}
 }
 
 // plant stores secrets of others next to the store's own, under names that tokens could

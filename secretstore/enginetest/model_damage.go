@@ -179,5 +179,5 @@ func (w *modelWorld) putBack(rt *rapid.T) {
 		w.rows.rows = append(w.rows.rows, r)
 	}
 	w.rows.rewrite(r, before.token, before.created, before.note)
-	r.unmarked, r.overwritten = false, false
+	r.unmarked, r.overwritten, r.restored = false, false, true
 }

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -35,7 +36,12 @@ type modelRow struct {
 	created int64
 	// edited are keys that a person has written: the index may or may not have them.
 	edited map[tokenstore.Key]bool
-	note   string
+	// restored says that a person has put older content back, and masked are the keys that
+	// were edited when a person then changed it: the change hides the restore, so a save
+	// may leave them out of the index.
+	restored bool
+	masked   map[tokenstore.Key]bool
+	note     string
 
 	// damaged says that the secret holds no usable token; token has the remaining fields.
 	damaged bool
@@ -242,6 +248,7 @@ func (m *modelRows) damage(r *modelRow, left tokenstore.OAuthToken, created int6
 	left.ID = r.token.ID
 	r.token, r.created, r.note = left, created, note
 	r.damaged, r.edited, r.clean, r.unmarked, r.lacks = true, nil, false, true, nil
+	r.restored, r.masked = false, nil
 	m.sort()
 }
 
@@ -251,6 +258,7 @@ func (m *modelRows) rewrite(r *modelRow, token tokenstore.OAuthToken, created in
 	token.ID = r.token.ID
 	r.token, r.created, r.note = token, created, note
 	r.damaged, r.hinted, r.edited, r.clean, r.unmarked, r.lacks = false, nil, map[tokenstore.Key]bool{}, false, true, nil
+	r.restored, r.masked = false, nil
 	for _, k := range tokenstore.KeysOf(token) {
 		if !known[k] {
 			r.edited[k] = true
@@ -302,14 +310,21 @@ func (r *modelRow) update(token, got tokenstore.OAuthToken, err error) (fits boo
 	if updated != r.token {
 		r.clean, r.unmarked, r.lacks = true, false, nil
 	}
-	r.token, r.edited, r.unlisted, r.overwritten = updated, nil, false, false
+	r.token = updated
+	r.written()
 	return true, ""
 }
 
 // swapped records a swap.
 func (r *modelRow) swapped(now tokenstore.Noted) {
-	r.token, r.note, r.edited, r.unlisted, r.overwritten = now.OAuthToken, now.Note, nil, false, false
+	r.token, r.note = now.OAuthToken, now.Note
 	r.clean, r.unmarked, r.lacks = true, false, nil
+	r.written()
+}
+
+// written records that a store has written the row, with all keys that it knew to be edited.
+func (r *modelRow) written() {
+	r.edited, r.restored, r.unlisted, r.overwritten = maps.Clone(r.masked), false, false, false
 }
 
 // mend reports whether the answer is that of a save that repairs the row, and if so
@@ -378,7 +393,8 @@ func (m *modelRows) removeAll() {
 func (m *modelRows) repaired() {
 	for _, r := range m.rows {
 		if !r.damaged {
-			r.edited, r.unlisted, r.overwritten = nil, false, false
+			r.masked = nil
+			r.written()
 		}
 	}
 }
