@@ -284,8 +284,9 @@ func concurrentRead(t *driverTrial) {
 	}
 	allCall(t.writers(), func(i int, s driver.Secrets) {
 		if i < len(names) {
-			r, err := first[names[i]], error(nil)
+			r := first[names[i]]
 			for round := range t.settings.rounds {
+				var err error
 				if r, err = writes(s, names[i], round+1, r); err != nil {
 					t.fails("Put of a name that no other writer uses: %s", safe(err))
 					return

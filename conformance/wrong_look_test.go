@@ -37,9 +37,9 @@ func (s looking) UndeleteToken(ctx context.Context, id string) (token, error) {
 	return s.reference.UndeleteToken(ctx, id)
 }
 
-func (l looking) open(d *data) tokenstore.Store {
-	l.reference = &reference{data: d}
-	return l
+func (s looking) open(d *data) tokenstore.Store {
+	s.reference = &reference{data: d}
+	return s
 }
 
 func wrongLooks() []wrongStore {
