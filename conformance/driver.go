@@ -27,7 +27,7 @@ func DriverCases() []DriverCase {
 	for _, group := range [][]DriverCase{
 		driverPutCases(), driverDeleteCases(), driverRevisionCases(), driverListCases(), driverNameCases(),
 		driverDataCases(), driverContextCases(), driverPersonCases(), driverRestoreCases(), driverHandleCases(),
-		driverBatchCases(), driverAbsenceCases(), driverRetireCases(), driverRecoverCases(), driverConcurrentCases(),
+		driverBatchCases(), driverAbsenceCases(), driverRetireCases(), driverRecoverCases(), driverPruneCases(), driverConcurrentCases(),
 	} {
 		cases = append(cases, group...)
 	}

@@ -32,6 +32,7 @@ func driverConcurrentCases() []DriverCase {
 		}},
 		{"concurrent-recreate", "a late writer neither overwrites nor deletes a secret that was created after a deletion", concurrentRecreate},
 		{"concurrent-apart", "calls for different names do not affect each other", concurrentApart},
+		{"concurrent-read", "Get and GetBatch return the data of one write with its revision, also while others write; a secret that is replaced is never missing", concurrentRead},
 	}
 }
 
@@ -245,4 +246,71 @@ func concurrentApart(t *driverTrial) {
 			t.holdsFor(s, name, data, r)
 		}
 	})
+}
+
+// concurrentRead has one writer replace each of two secrets while others read them.
+func concurrentRead(t *driverTrial) {
+	names := []string{"x", "y"}
+	var mu sync.Mutex
+	written := map[string][]byte{} // by name and revision
+	var read []driver.Secret
+	writes := func(s driver.Secrets, name string, round int, revision string) (string, error) {
+		data := value(fmt.Sprint(name, " ", round))
+		r, err := t.put(s, name, data, revision)
+		mu.Lock()
+		defer mu.Unlock()
+		written[t.named(name)+" "+r] = data
+		return r, err
+	}
+	reads := func(got []driver.Secret, err error, wanted int) {
+		absent := err == nil && len(got) < wanted || errors.Is(err, driver.ErrNotFound)
+		switch {
+		case absent && t.settings.settle != nil, errors.Is(err, driver.ErrThrottled):
+			return
+		case absent:
+			t.fails("a secret that is replaced is missing")
+		case err != nil:
+			t.fails("a read while others write: %s", safe(err))
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		read = append(read, got...)
+	}
+	first := map[string]string{}
+	for _, name := range names {
+		r, err := writes(t.secrets, name, 0, "")
+		t.must("Put", err)
+		first[name] = r
+	}
+	allCall(t.writers(), func(i int, s driver.Secrets) {
+		if i < len(names) {
+			r := first[names[i]]
+			for round := range t.settings.rounds {
+				var err error
+				if r, err = writes(s, names[i], round+1, r); err != nil {
+					t.fails("Put of a name that no other writer uses: %s", safe(err))
+					return
+				}
+			}
+			return
+		}
+		for round := range t.settings.rounds {
+			name := names[(i+round)%len(names)]
+			got, err := s.Get(t.ctx, t.named(name))
+			if err == nil && got.Name != t.named(name) {
+				t.fails("Get of %s returned %s", show(name, false), t.short(got.Name))
+			}
+			reads([]driver.Secret{got}, err, 1)
+			if batch, ok := driver.As[driver.BatchGetter](s); ok {
+				many, err := batch.GetBatch(t.ctx, []string{t.named("x"), t.named("y")})
+				reads(many, err, len(names))
+			}
+		}
+	})
+	for _, s := range read {
+		if data, ok := written[s.Name+" "+s.Revision]; !ok || !sameData(s.Data, data) {
+			t.fails("a read while others write returned data that was not written with its revision")
+			return
+		}
+	}
 }

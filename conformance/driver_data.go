@@ -48,6 +48,23 @@ func driverDataCases() []DriverCase {
 				r = t.store(name, data, r)
 				t.holds(name, data, r)
 			}
+			most := 0
+			if limited, ok := driver.As[driver.Limited](t.given); ok {
+				most = limited.Limits().MaxSize
+			}
+			for _, size := range []int{65_535, 65_537, 140_000} {
+				if most > 0 && size > most {
+					break // Another case tests that it is refused.
+				}
+				name := fmt.Sprint("of ", size)
+				r, err := t.put(t.secrets, name, largeText(size), "")
+				if errors.Is(err, driver.ErrTooLarge) && most == 0 {
+					t.missing(name) // The limit is not known.
+					continue
+				}
+				t.must("Put", err)
+				t.holds(name, largeText(size), r)
+			}
 		}},
 		{"data-refused", "data that is not one JSON object is refused with ErrInvalid, and nothing is written", func(t *driverTrial) {
 			kept := t.store("kept", value("1"), "")
@@ -92,7 +109,7 @@ func sizeLimit(t *driverTrial) {
 		return
 	}
 	limits := limited.Limits()
-	if limits.MaxSize < 0 || limits.WritesPerDay < 0 {
+	if min(limits.MaxSize, limits.WritesPerDay) < 0 || min(limits.CreatesPerSecond, limits.UpdatesPerSecond) < 0 {
 		t.fails("Limits returned a negative limit: %+v", limits)
 	}
 	if limits.MaxSize <= 0 {

@@ -33,6 +33,24 @@ func driverListCases() []DriverCase {
 			t.lists("ab/")
 			t.lists("A", "Ab")
 		}},
+		{"list-prefix-signs", "no character of a prefix is a pattern, and a prefix may end inside of a character", func(t *driverTrial) {
+			names := []string{"a_b", "a%b", "a*b", "a?b", "a[b]", "a.b", `a\b`, "axb", "éa", "èa", "ab"}
+			for _, name := range names {
+				t.store(name, value(name), "")
+			}
+			for _, sign := range []string{"_", "%", "*", "?", "[", ".", `\`} {
+				var want []string
+				for _, name := range names {
+					if strings.HasPrefix(name, "a"+sign) {
+						want = append(want, name)
+					}
+				}
+				t.lists("a"+sign, want...)
+			}
+			t.lists("é"[:1], "éa", "èa")
+			t.lists("é", "éa")
+			t.lists("*")
+		}},
 		{"list-all", "List of the empty prefix yields all names", func(t *driverTrial) {
 			t.store("a", value("1"), "")
 			t.store("b/c", value("2"), "")

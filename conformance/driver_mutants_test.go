@@ -179,7 +179,7 @@ type wrongDriver struct {
 func wrongDrivers() []wrongDriver {
 	return slices.Concat(
 		swapMutants(), revisionMutants(), deleteMutants(), listMutants(), nameMutants(),
-		dataMutants(), errorMutants(), batchMutants(), absenceMutants(), restoreMutants(), retireMutants(), recoverMutants(), processMutants(),
+		dataMutants(), errorMutants(), batchMutants(), absenceMutants(), restoreMutants(), retireMutants(), recoverMutants(), processMutants(), serviceMutants(),
 	)
 }
 

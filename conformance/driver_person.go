@@ -160,7 +160,14 @@ func driverRestoreCases() []DriverCase {
 			if !back.Restored {
 				t.fails("Get does not report that older data was put back")
 			}
-			third := t.store("a", value("3"), back.Revision)
+			if batch, ok := driver.As[driver.BatchGetter](t.secrets); ok {
+				t.settled(func() bool {
+					got, err := batch.GetBatch(t.ctx, []string{t.named("a")})
+					return err == nil && len(got) == 1 && got[0].Restored
+				}, func() { t.fails("GetBatch does not report that older data was put back") })
+			}
+			third, err := t.secrets.Put(t.ctx, driver.Secret{Name: t.named("a"), Data: value("3"), Revision: back.Revision, Restored: true})
+			t.must("Put", err)
 			t.holds("a", value("3"), third)
 			if t.get("a").Restored {
 				t.fails("after a Put, Get still reports that older data was put back")

@@ -3,6 +3,7 @@
 package conformance
 
 import (
+	"context"
 	"errors"
 
 	"example.com/tokenstore/driver"
@@ -17,6 +18,11 @@ func driverRecoverCases() []DriverCase {
 		retirer := t.retirer()
 		tombstone := t.store("a", grave(), t.store("a", value("2"), t.store("a", value("1"), "")))
 		t.must("Retire", retirer.Retire(t.ctx, t.named("a"), tombstone))
+		ctx, cancel := context.WithCancel(t.ctx)
+		cancel()
+		if _, err := recoverer.Recover(ctx, t.named("a")); !errors.Is(err, context.Canceled) {
+			t.fails("Recover with an ended context: %s", safe(err))
+		}
 		for range 2 { // A caller that dies between the call and its Put makes the call again.
 			data, err := recoverer.Recover(t.ctx, t.named("a"))
 			switch {

@@ -15,6 +15,9 @@ func driverRetireCases() []DriverCase {
 	return []DriverCase{
 		{"retire", "after Retire, Get returns the tombstone or ErrNotFound, and the name can be taken again; late writers still fail", func(t *driverTrial) {
 			retirer := t.retirer()
+			if window := retirer.RetireWindow(); window < 0 {
+				t.fails("RetireWindow is %v", window)
+			}
 			live := t.store("a", value("1"), "")
 			tombstone := t.store("a", grave(), live)
 			t.must("Retire", retirer.Retire(t.ctx, t.named("a"), tombstone))

@@ -69,6 +69,15 @@ func manyCases() []Case {
 			t.must("delete all", t.store.DeleteTokens(t.ctx))
 			t.asOneByOne(nil, []token{user(4, same), other})
 		}},
+		Case{Name: "many-cancelled", Rule: ruleContext, run: func(t *trial) {
+			many := t.manySaver()
+			t.seed(r1)
+			ctx, cancel := context.WithCancel(t.ctx)
+			cancel()
+			_, err := many.SaveTokens(ctx, []token{user(4, same), {UserName: "u1", AccessToken: aNew}})
+			t.matchesKind("save many with an ended context", err, context.Canceled)
+			t.holds(r1)
+		}},
 		Case{Name: "many-random", Rule: ruleMany, run: func(t *trial) {
 			t.manySaver()
 			for seed := range max(3, t.settings.tokens/25) {

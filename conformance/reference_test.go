@@ -26,6 +26,7 @@ type data struct {
 	// foreign are rows of others, for stores that do not leave them alone.
 	foreign []token
 	notes   map[string]string // by ID
+	deleted map[string]token  // by ID
 	desk                      // a person's edits
 	blind   bool              // reads never return written data
 	keeps   bool              // removals remove nothing
@@ -66,6 +67,10 @@ func (d *data) remove(gone func(token) bool) error {
 		d.rows = slices.DeleteFunc(d.rows, func(r token) bool {
 			if gone(r) {
 				delete(d.notes, r.ID)
+				if d.deleted == nil {
+					d.deleted = map[string]token{}
+				}
+				d.deleted[r.ID] = r
 			}
 			return gone(r)
 		})

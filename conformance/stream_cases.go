@@ -38,6 +38,18 @@ func streamCases() []Case {
 			t.saveMany(t.settings.tokens)
 			t.streams()
 		}},
+		{Name: "stream-late", Rule: ruleStreamStays, run: func(t *trial) {
+			sequence := t.streamer(t.store).Tokens(t.ctx)
+			t.seed(r1, r2, r3)
+			for n := range 2 {
+				yielded, faults := t.collect(t.ctx, sequence)
+				t.must("range over Tokens", errors.Join(faults...))
+				if len(yielded) != 3-n {
+					t.fails("a sequence that was made earlier yields %d tokens, of %d that were stored before its first step", len(yielded), 3-n)
+				}
+				t.must("delete", t.store.DeleteToken(t.ctx, "2"))
+			}
+		}},
 		{Name: "stream-stop", Rule: ruleStreamStop, run: streamStop},
 		{Name: "stream-context-ended", Rule: ruleStreamContext, run: func(t *trial) {
 			streamer := t.streamer(t.store)
@@ -154,16 +166,22 @@ func streamStop(t *trial) {
 		n := 0
 		t.must("range over Tokens", repeated(func() error {
 			n = 0
-			for _, err := range sequence {
-				if err != nil {
-					return err
+			// A sequence that holds a lock while it yields would wait for itself.
+			return t.bounded(t.ctx, t.settings.patience, "a save while ranging over Tokens", func(context.Context) error {
+				for _, err := range sequence {
+					if err != nil {
+						return err
+					}
+					_, err := t.store.SaveToken(t.ctx, token{ID: "1", APIDomain: fmt.Sprintf("https://api.example/%d/%d", stop, n)})
+					if err != nil {
+						return err
+					}
+					if n++; n > stop {
+						break
+					}
 				}
-				t.save(token{ID: "1", APIDomain: fmt.Sprintf("https://api.example/%d/%d", stop, n)})
-				if n++; n > stop {
-					break
-				}
-			}
-			return nil
+				return nil
+			})
 		}, throttled))
 		if n != stop+1 {
 			t.fails("after %d tokens the sequence has ended, of 3", n)

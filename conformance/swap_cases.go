@@ -36,6 +36,34 @@ func swapCases() []Case {
 			want := edited(r1, func(t *token) { t.AccessToken, t.Expiry = aNew, time.Time{} })
 			t.swaps(t.noted(r1, ""), token{AccessToken: aNew}, "", want)
 			t.holds(want, r2)
+			// The access token is the stored one: its expiry stays.
+			t.swaps(t.noted(want, ""), token{Expiry: at(9)}, "", edited(want, func(t *token) { t.Expiry = at(9) }))
+			want.Expiry = at(9)
+			t.swaps(t.noted(want, ""), token{AccessToken: aNew, APIDomain: want.APIDomain}, "", want)
+			t.holds(want, r2)
+		}},
+		{Name: "swap-lacking", Rule: ruleSwapLost, run: func(t *trial) {
+			t.seed(r1, r2)
+			for _, old := range []token{
+				{ID: "1"}, edited(r1, func(t *token) { t.GrantToken = "" }),
+				edited(r1, func(t *token) { t.RefreshToken = "" }), edited(r1, func(t *token) { t.AccessToken = "" }),
+			} {
+				t.swapFails(noted{OAuthToken: old}, r1, "")
+			}
+			t.holds(r1, r2)
+		}},
+		{Name: "swap-moved", Rule: ruleSwapNone, run: func(t *trial) {
+			t.seed(r1, r2)
+			old := t.noted(r1, "")
+			t.must("delete", t.store.DeleteToken(t.ctx, "1"))
+			moved := edited(r1, func(t *token) { t.ID = "9" })
+			t.seed(moved)
+			for _, old := range []noted{old, {OAuthToken: r1}} {
+				_, _, err := t.store.SwapToken(t.ctx, old, token{AccessToken: aNew}, "n")
+				t.matchesKind("swap a token whose content is now another's", err, tokenstore.ErrNotFound)
+			}
+			t.noted(moved, "")
+			t.holds(r2, moved)
 		}},
 		{Name: "swap-other-fields", Rule: ruleSwapContent, run: func(t *trial) {
 			t.seed(r1, r2)
@@ -113,8 +141,10 @@ func swapCases() []Case {
 			t.noted(r2, "")
 		}},
 		{Name: "swap-note-dropped", Rule: ruleNoteKept, run: func(t *trial) {
-			t.seed(r1, r2)
+			t.seed(r1, r2, r3)
 			t.swaps(t.noted(r1, ""), token{}, "n", r1)
+			t.must("delete", t.store.DeleteToken(t.ctx, "3"))
+			t.noted(r1, "n") // It was not this one.
 			t.must("delete", t.store.DeleteToken(t.ctx, "1"))
 			t.save(r1)
 			t.noted(r1, "")
@@ -193,6 +223,9 @@ func swapCases() []Case {
 }
 
 func swapNote(t *trial) {
+	if n := t.swapper(t.store).WritesPerDay(); n < 0 {
+		t.fails("a token can be written %d times a day", n)
+	}
 	t.seed(r1, r2)
 	now := t.noted(r1, "")
 	for _, note := range []string{"claimed Zm9v 60 1", "another, with ünïcode \"quotes\" <&> and \\", strings.Repeat("x", tokenstore.MaxNote), "", "again", "again"} {
@@ -231,8 +264,33 @@ func swapFind(t *trial) {
 		n, err := t.store.FindNoted(t.ctx, query)
 		t.isNotFound("find noted", n.OAuthToken, err)
 	}
+	for _, query := range findQueries() {
+		want, wantErr := t.store.FindToken(t.ctx, query)
+		n, err := t.store.FindNoted(t.ctx, query)
+		if wantErr != nil {
+			t.isNotFound("find noted what FindToken does not find", n.OAuthToken, err)
+		} else {
+			t.found("find noted what FindToken finds", want)(n.OAuthToken, err)
+		}
+	}
 	t.finds(token{UserName: "u1"}, r1)
 	t.holds(r1, r2)
+}
+
+// findQueries are queries of r1, r2 and r3 by which other ways to find show the rules of
+// FindToken.
+func findQueries() []token {
+	client := func(change func(*token)) token { return edited(token{ClientID: zz, ClientSecret: zs}, change) }
+	return []token{
+		{UserName: "nobody", AccessToken: r1.AccessToken},
+		client(func(t *token) { t.UserName, t.RefreshToken = "nobody", r1.RefreshToken }),
+		{ID: "unknown", UserName: "u2"}, {ID: "2", UserName: "u1"}, {AccessToken: r2.AccessToken},
+		{AccessToken: r2.AccessToken, ClientID: c1}, {RefreshToken: r1.RefreshToken}, {GrantToken: r1.GrantToken, ClientID: c1},
+		client(func(t *token) { t.RefreshToken = r1.RefreshToken }),
+		client(func(t *token) { t.GrantToken, t.RefreshToken = r2.GrantToken, r1.RefreshToken }),
+		client(func(t *token) { t.GrantToken, t.RefreshToken = "unknown", r1.RefreshToken }),
+		client(func(t *token) { t.AccessToken = r1.AccessToken }), client(func(*token) {}), {},
+	}
 }
 
 func swapDeleted(t *trial) {

@@ -122,7 +122,7 @@ func TestStreamIsOptional(t *testing.T) {
 		if result := outcomeOf(t, c.Name, func(d *data) tokenstore.Store { return narrow{&reference{data: d}} }); result.Outcome != Missing {
 			t.Errorf("%s without Tokens: %s", c.Name, result)
 		}
-		if result := outcomeOf(t, c.Name, func(d *data) tokenstore.Store { return wrapper{&reference{data: d}} }); result.Outcome != Passed {
+		if result := outcomeOf(t, c.Name, func(d *data) tokenstore.Store { return wrapper{&reference{data: d}} }, WithPatience(time.Minute)); result.Outcome != Passed {
 			t.Errorf("%s with a wrapper: %s", c.Name, result)
 		}
 	}

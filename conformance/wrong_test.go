@@ -299,7 +299,8 @@ type wrongStore struct {
 func outcomeOf(t *testing.T, name string, open func(*data) tokenstore.Store, options ...Option) Result {
 	t.Helper()
 	current := &data{}
-	options = append(options, WithOnly(name),
+	options = append([]Option{
+		WithOnly(name),
 		WithPerson(
 			func(_ context.Context, _ tokenstore.Store, id string) ([]byte, error) { return current.personReads(id) },
 			func(_ context.Context, _ tokenstore.Store, id string, data []byte) error {
@@ -308,7 +309,7 @@ func outcomeOf(t *testing.T, name string, open func(*data) tokenstore.Store, opt
 		),
 		WithUnseen(func(context.Context) (tokenstore.Store, error) { return open(&data{blind: true}), nil }),
 		WithKeeping(func(context.Context, tokenstore.Store) error { current.keeps = true; return nil }),
-		WithPatience(100*time.Millisecond),
+		WithPatience(100 * time.Millisecond),
 		WithReopen(func(context.Context, tokenstore.Store) (tokenstore.Store, error) { return open(current), nil }),
 		WithForeign(func(context.Context, tokenstore.Store) (func(context.Context) error, error) {
 			current.foreign = []token{{ID: "foreign"}}
@@ -318,7 +319,8 @@ func outcomeOf(t *testing.T, name string, open func(*data) tokenstore.Store, opt
 				}
 				return nil
 			}, nil
-		}))
+		}),
+	}, options...)
 	var result Result
 	n := 0
 	for r := range Run(t.Context(), func(context.Context) (tokenstore.Store, error) {
@@ -339,7 +341,7 @@ func outcomeOf(t *testing.T, name string, open func(*data) tokenstore.Store, opt
 func TestWrongStores(t *testing.T) {
 	stores := slices.Concat(wrongFinds(), wrongKeys(), wrongSaves(), wrongAdoptions(), wrongValues(), wrongDeletes(),
 		wrongLists(), wrongErrors(), wrongContexts(), wrongHandles(), wrongConcurrency(),
-		wrongBatches(), wrongStreams(), wrongWaits(), wrongWithPersons(), wrongSwaps(), wrongNotes(), wrongRemoves())
+		wrongBatches(), wrongStreams(), wrongWaits(), wrongWithPersons(), wrongSwaps(), wrongNotes(), wrongRemoves(), wrongAbilities())
 	const least = 40
 	if len(stores) < least {
 		t.Errorf("only %d wrong stores", len(stores))
@@ -381,7 +383,7 @@ func TestRightRules(t *testing.T) {
 		"rules": wrongRules(func(*rules) {}), "methods": wrongMethods(wrong{}),
 	} {
 		for _, c := range Cases() {
-			if result := outcomeOf(t, c.Name, open); result.Outcome != Passed {
+			if result := outcomeOf(t, c.Name, open, WithPatience(time.Minute)); result.Outcome != Passed {
 				t.Errorf("%s: %s", name, result)
 			}
 		}

@@ -28,6 +28,9 @@ func (s *Store) undelete(ctx context.Context, id string) (tokenstore.OAuthToken,
 	if id == "" {
 		return none, fmt.Errorf("%w: the ID must not be empty", tokenstore.ErrInvalidArgument)
 	}
+	if err := ctx.Err(); err != nil {
+		return none, err
+	}
 	recoverer, ok := driver.As[driver.Recoverer](s.secrets)
 	if !ok {
 		return none, fmt.Errorf("%w: this store keeps nothing of a deleted token", tokenstore.ErrNotFound)
