@@ -206,8 +206,8 @@ type Recoverer interface {
 	// for. It may lift the reservation of the name, so that Get returns the tombstone again,
 	// and changes nothing else: the engine then writes the token like a new one. If a person
 	// has deleted the secret, which so has no tombstone, Recover may bring it back and return
-	// what it held. If there is nothing to return, the error matches ErrNotFound and says why, and what would have
-	// helped.
+	// what it held. If there is nothing to return, the error matches ErrNotFound and says
+	// why, and what would have helped.
 	Recover(ctx context.Context, name string) (data []byte, err error)
 }
 
