@@ -13,7 +13,10 @@ import (
 
 var (
 	goBlock = regexp.MustCompile("(?s)```go\n(.*?)```")
-	link    = regexp.MustCompile(`\]\(([^)#]+)[^)]*\)`)
+	link    = regexp.MustCompile(`\]\(([^)#\s]*)(?:#([^)\s]*))?\)`)
+
+	heading      = regexp.MustCompile(`(?m)^#+ (.*)$`)
+	notInAnchors = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
 )
 
 // documents returns the pages that are checked, by name.
@@ -69,16 +72,36 @@ func withoutIndent(text string) string {
 	return b.String()
 }
 
-// TestLinksLeadSomewhere checks the links to files of this repository.
+// TestLinksLeadSomewhere checks the links to files of this repository, and to their headings.
 func TestLinksLeadSomewhere(t *testing.T) {
 	for name, page := range documents(t) {
 		for _, m := range link.FindAllStringSubmatch(page, -1) {
 			if strings.Contains(m[1], "://") {
 				continue
 			}
-			if _, err := os.Stat(filepath.Join(filepath.Dir(name), m[1])); err != nil {
+			path := name
+			if m[1] != "" {
+				path = filepath.Join(filepath.Dir(name), m[1])
+			}
+			if _, err := os.Stat(path); err != nil {
 				t.Errorf("%s: a link leads nowhere: %s", name, m[1])
+				continue
+			}
+			if m[2] == "" {
+				continue
+			}
+			if text, err := os.ReadFile(path); err != nil || !anchors(string(text))[m[2]] {
+				t.Errorf("%s: %s has no heading #%s", name, path, m[2])
 			}
 		}
 	}
+}
+
+// anchors returns the names that GitHub gives to the headings of a page.
+func anchors(page string) map[string]bool {
+	names := map[string]bool{}
+	for _, m := range heading.FindAllStringSubmatch(page, -1) {
+		names[strings.ReplaceAll(notInAnchors.ReplaceAllString(strings.ToLower(m[1]), ""), " ", "-")] = true
+	}
+	return names
 }

@@ -16,7 +16,8 @@ import (
 var _ driver.Recoverer = (*secrets)(nil)
 
 // Recover restores a secret that is scheduled for deletion, and returns the version before
-// its tombstone, whose label is AWSPREVIOUS.
+// its tombstone, whose label is AWSPREVIOUS. A secret with a single version has no tombstone:
+// a person has scheduled it, and that version is what it held.
 func (s *secrets) Recover(ctx context.Context, name string) ([]byte, error) {
 	encoded, _, err := encodeName(name)
 	if err != nil {
@@ -33,6 +34,8 @@ func (s *secrets) Recover(ctx context.Context, name string) ([]byte, error) {
 		return nil, fmt.Errorf("%w: the recovery window has ended, or the secret was deleted without one (recovery_days=0), or under another name; restore the token from a backup", driver.ErrNotFound)
 	case f != nil:
 		return nil, f.give()
+	case d.previous == "" && d.deleted && d.current != "":
+		d.previous = d.current
 	case d.previous == "":
 		return nil, fmt.Errorf("%w: the secret has no earlier version; restore the token from a backup", driver.ErrNotFound)
 	}

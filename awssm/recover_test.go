@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/awssm"
@@ -94,5 +95,68 @@ func TestUndeleteSaysWhyNot(t *testing.T) {
 	}
 	if _, err := s.UndeleteToken(ctx, ""); !errors.Is(err, tokenstore.ErrInvalidArgument) {
 		t.Error(err)
+	}
+}
+
+// TestUndeleteAfterTheConsole: a person has scheduled the secret of a token for deletion, so
+// that it has no tombstone, and what it holds is the token: that comes back, and not an
+// older version, with all keys, also after a repair has removed them.
+func TestUndeleteAfterTheConsole(t *testing.T) {
+	for name, prepare := range map[string]func(t *testing.T, w *world, s *secretstore.Store, saved *tokenstore.OAuthToken, secret string){
+		"one version": func(*testing.T, *world, *secretstore.Store, *tokenstore.OAuthToken, string) {},
+		"two versions": func(t *testing.T, _ *world, s *secretstore.Store, saved *tokenstore.OAuthToken, _ string) {
+			saved.RefreshToken = "fake-refresh-of-the-second-version"
+			if _, err := s.SaveToken(t.Context(), *saved); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"nonsense before": func(t *testing.T, w *world, _ *secretstore.Store, _ *tokenstore.OAuthToken, secret string) {
+			value, _ := w.service.Value(secret)
+			if err := errors.Join(w.service.Edit(secret, "nonsense"), w.service.Edit(secret, value)); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		for _, repaired := range []bool{false, true} {
+			ctx, w := t.Context(), newWorld(awssmtest.Real())
+			s, err := w.store()
+			if err != nil {
+				t.Fatal(err)
+			}
+			saved, err := s.SaveToken(ctx, adaptertest.Token("ada"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			secret, err := awssm.SecretName("tokenstore/tokens/" + saved.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			prepare(t, w, s, &saved, secret)
+			if err := w.service.Remove(secret); err != nil {
+				t.Fatal(err)
+			}
+			if repaired {
+				err := w.clock.Sleep(ctx, 48*time.Hour)
+				if err == nil {
+					_, err = s.Reindex(ctx, secretstore.ReindexOptions{})
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			after, err := w.store()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if back, err := after.UndeleteToken(ctx, saved.ID); err != nil || back != saved {
+				t.Errorf("%s, repaired %t: %v, %v", name, repaired, back, err)
+			}
+			if !adaptertest.Present(t, s, saved) || !adaptertest.Present(t, after, saved) {
+				t.Errorf("%s, repaired %t: the token is not as it was", name, repaired)
+			}
+			if report, err := after.Check(ctx); err != nil || report.KeysAdded > 0 || report.Tokens != 1 {
+				t.Errorf("%s, repaired %t: %+v, %v", name, repaired, report, err)
+			}
+		}
 	}
 }

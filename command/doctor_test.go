@@ -188,6 +188,11 @@ func (p *patient) interfere(outcome error, hit func(drivertest.Call) bool) {
 	}
 }
 
+// listsTokens reports whether a call lists the tokens.
+func listsTokens(c drivertest.Call) bool {
+	return c.Method == drivertest.List && strings.Contains(c.Name, "tokens")
+}
+
 func probes(method drivertest.Method, replaces bool) func(drivertest.Call) bool {
 	return func(c drivertest.Call) bool {
 		return c.Method == method && strings.HasPrefix(c.Name, "tokenstore/doctor/") && (c.Revision != "") == replaces
@@ -377,10 +382,16 @@ var faults = map[string]fault{
 		code:  secretstore.CodeProbeFailed, exit: exitFault, repair: "doctor sick: again", mend: (*patient).restore,
 	},
 	"a service that does not list": {
-		plant: func(p *patient) {
-			p.interfere(driver.ErrUnavailable, func(c drivertest.Call) bool { return c.Method == drivertest.List && strings.Contains(c.Name, "tokens") })
-		},
-		code: secretstore.CodeCheckFailed, exit: exitFault, repair: "doctor sick: again", mend: (*patient).restore,
+		plant: func(p *patient) { p.interfere(driver.ErrUnavailable, listsTokens) },
+		code:  secretstore.CodeCheckFailed, exit: exitFault, repair: "can be reached", mend: (*patient).restore,
+	},
+	"a service that refuses the login": {
+		plant: func(p *patient) { p.interfere(driver.ErrDenied, listsTokens) },
+		code:  secretstore.CodeCheckFailed, repair: "tokenstore policy sick: --role operator", mend: (*patient).restore,
+	},
+	"a mount that is not there": {
+		plant: func(p *patient) { p.interfere(driver.ErrNoContainer, listsTokens) },
+		code:  secretstore.CodeCheckFailed, exit: exitFault, repair: "correct the URL", mend: (*patient).restore,
 	},
 	"another doctor at the same time": {
 		plant: func(p *patient) { p.interfere(driver.ErrConflict, probes(drivertest.Put, false)) },

@@ -204,9 +204,10 @@ type Identifier interface {
 type Recoverer interface {
 	// Recover returns the data that a secret had before the tombstone that Retire was called
 	// for. It may lift the reservation of the name, so that Get returns the tombstone again,
-	// and changes nothing else: the engine then writes the token like a new one. If there is
-	// nothing to return, the error matches ErrNotFound and says why, and what would have
-	// helped.
+	// and changes nothing else: the engine then writes the token like a new one. If a person
+	// has deleted the secret, which so has no tombstone, Recover may bring it back and return
+	// what it held. If there is nothing to return, the error matches ErrNotFound and says
+	// why, and what would have helped.
 	Recover(ctx context.Context, name string) (data []byte, err error)
 }
 

@@ -53,10 +53,23 @@ func (s *Store) examine(ctx context.Context, role tokenstore.Role) []tokenstore.
 	if err != nil && !errors.Is(err, tokenstore.ErrUnreadable) {
 		err = s.fail("check", "", err)
 		findings = append(findings, tokenstore.Finding{
-			Code: CodeCheckFailed, Severity: tokenstore.SeverityError, What: err.Error(), Repair: "see what the guide to this service says of the error, then run {name} doctor {store} again", Err: err,
+			Code: CodeCheckFailed, Severity: tokenstore.SeverityError, What: err.Error(), Repair: repairOf(err, role), Err: err,
 		})
 	}
 	return findings
+}
+
+// repairOf says what helps against an error that ends a check or a probe.
+func repairOf(err error, role tokenstore.Role) string {
+	switch {
+	case errors.Is(err, tokenstore.ErrDenied):
+		return fmt.Sprintf("check the credentials, and grant what {name} policy {store} --role %s prints", role)
+	case errors.Is(err, tokenstore.ErrNoContainer):
+		return "correct the URL, or what the environment adds to it, then run {name} doctor {store} again"
+	case errors.Is(err, tokenstore.ErrUnavailable):
+		return "see that the service is running and can be reached from here, then run {name} doctor {store} again"
+	}
+	return "see what the guide to this service says of the error, then run {name} doctor {store} again"
 }
 
 // tokensOnly looks at the tokens that the index names.

@@ -76,4 +76,14 @@ var awsMutations = []mutation{
 		"if foreignCodes[api.ErrorCode()] ||", "if false &&",
 		onAWS + "TestCommonErrors$", false,
 	},
+	{
+		"a token that a person has scheduled for deletion is not undeleted", "awssm/recover.go",
+		"case d.previous == \"\" && d.deleted && d.current != \"\":", "case d.previous == \"\" && d.deleted && d.current == \"\":",
+		onAWS + "TestUndeleteAfterTheConsole$", false,
+	},
+	{
+		"a token that a person has scheduled for deletion comes back without its keys", "secretstore/undelete.go",
+		"p.claims, p.mends = a.s.keys(own.token), true", "p.mends = true",
+		onAWS + "TestUndeleteAfterTheConsole$", false,
+	},
 }

@@ -100,7 +100,7 @@ func (p *prober) failed(op string, role tokenstore.Role, err error) {
 		f.Code, f.Severity, f.Err = CodeProbeUntried, tokenstore.SeverityNote, nil
 		f.Repair = "run {name} doctor {store} again later: another doctor is running, or the service's limit is reached"
 	default:
-		f.Code, f.Severity, f.Repair = CodeProbeFailed, tokenstore.SeverityError, "see what the guide to this service says of the error, then run {name} doctor {store} again"
+		f.Code, f.Severity, f.Repair = CodeProbeFailed, tokenstore.SeverityError, repairOf(f.Err, role)
 	}
 	p.find(f)
 }

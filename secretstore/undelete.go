@@ -50,17 +50,26 @@ func (s *Store) undelete(ctx context.Context, id string) (tokenstore.OAuthToken,
 		return none, err
 	}
 	old := s.parse(r.id, driver.Secret{Name: r.name, Data: data})
-	if old.state != live || old.token.ID != id {
-		return none, fmt.Errorf("%w: what the service has kept is not this token", tokenstore.ErrNotFound)
+	if old.state == live && old.token.ID == id {
+		return s.insert(ctx, old)
 	}
-	return s.insert(ctx, old)
+	lifted, err := s.attempt().ownRow(ctx, r.id)
+	switch {
+	case err != nil:
+		return none, err
+	case lifted.state == live:
+		return s.insert(ctx, lifted)
+	}
+	return none, fmt.Errorf("%w: what the service has kept is not this token", tokenstore.ErrNotFound)
 }
 
 // errStored is the error of a token that is not inserted because it is there.
 var errStored = fmt.Errorf("%w: a token with this ID, of its user or with its refresh token is stored; nothing was changed", tokenstore.ErrConflict)
 
 // insert inserts the token of an old row as SaveToken does, with the row's other fields, and
-// changes none that is there.
+// changes none that is there. If the row itself is there again, a person had deleted its secret
+// without a tombstone, and Recover has brought that back: then its keys are claimed, since a
+// repair may have removed them.
 func (s *Store) insert(ctx context.Context, old *row) (tokenstore.OAuthToken, error) {
 	unlock, err := s.lock(ctx, old.token)
 	if err != nil {
@@ -74,6 +83,17 @@ func (s *Store) insert(ctx context.Context, old *row) (tokenstore.OAuthToken, er
 		p, err := a.plan(ctx, old.token)
 		if err != nil {
 			return err
+		}
+		if own := p.lifted(old); own != nil {
+			stored = own.token
+			if err := a.rewrite(ctx, p, own, own.token); err != nil {
+				return err
+			}
+			p.claims, p.mends = a.s.keys(own.token), true
+			if err := a.leaveOut(ctx, p, own); err != nil {
+				return err
+			}
+			return a.carryOut(ctx, p)
 		}
 		if there = p.unchanged || p.target.state == live || p.target.state == damaged; there {
 			return nil
@@ -93,4 +113,17 @@ func (s *Store) insert(ctx context.Context, old *row) (tokenstore.OAuthToken, er
 		return tokenstore.OAuthToken{}, err
 	}
 	return stored, nil
+}
+
+// lifted returns the live row that a save would leave or update, if it is the one that was to
+// be inserted.
+func (p *plan) lifted(old *row) *row {
+	r := p.target
+	if p.unchanged {
+		r = p.next
+	}
+	if r.state != live || r.name != old.name {
+		return nil
+	}
+	return r
 }

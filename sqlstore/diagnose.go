@@ -187,11 +187,19 @@ func (d mysqlDialect) rights(ctx context.Context, db *sql.DB, t *table) ([]token
 		case errors.Is(kind, tokenstore.ErrDenied):
 			findings = append(findings, tokenstore.Finding{
 				Code: deniedPrefix + s.right, Severity: tokenstore.SeverityError, Where: t.name, What: "the account may not " + s.right + " rows: " + d.words(err),
-				Repair: "GRANT SELECT, INSERT, UPDATE, DELETE ON the database TO the account",
+				Repair: repairOf(err),
 			})
 		default:
 			return findings, told(d, err)
 		}
 	}
 	return findings, nil
+}
+
+// repairOf says what helps against a denied statement. No grant makes a replica writable.
+func repairOf(err error) string {
+	if mysqlCodes[mysqlCode(err)].says == adviceReadOnly {
+		return "put the address of the primary server into the URL, or make this server writable"
+	}
+	return "GRANT SELECT, INSERT, UPDATE, DELETE ON the database TO the account"
 }

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -204,4 +205,18 @@ func TestReadOnlyServer(t *testing.T) {
 	}
 	_, err = replica.SaveToken(t.Context(), full("u1", "hush"))
 	wantError(t, err, tokenstore.ErrDenied, "connect to the primary server")
+	findings, err := replica.Diagnose(t.Context(), tokenstore.RoleWriter)
+	must(t, err)
+	denied := 0
+	for _, f := range findings {
+		if strings.HasPrefix(f.Code, "denied-") {
+			denied++
+			if !strings.Contains(f.Repair, "primary server") {
+				t.Errorf("of a server that may only be read: %+v", f)
+			}
+		}
+	}
+	if denied == 0 {
+		t.Errorf("nothing of a server that may only be read: %+v", findings)
+	}
 }
