@@ -112,7 +112,16 @@ func (s *secrets) takeBack(ctx context.Context, t target, cause *fault) (revisio
 	if s.private && d.damaged() {
 		return "", true, nil
 	}
-	// If the reply was lost and nothing restored, the replacement is refused.
+	if f != nil {
+		// The reply was lost. If nothing was restored, AWS refuses the replacement; LocalStack
+		// makes it, and nobody would find what it wrote.
+		switch now, f := s.describe(ctx, t.encoded); {
+		case f != nil:
+			return "", false, f.give()
+		case now.deleted:
+			return "", true, nil
+		}
+	}
 	revision, err = s.replace(ctx, t.encoded, d.current, t.value)
 	return revision, false, err
 }

@@ -3,6 +3,8 @@ package awssm
 import (
 	"context"
 	"errors"
+	"net"
+	"syscall"
 	"testing"
 	"time"
 
@@ -49,6 +51,37 @@ func TestTwoCreatorsTakeBackOneName(t *testing.T) {
 		default:
 			t.Errorf("before %s: %v and %v", call, ours, theirs)
 		}
+	}
+}
+
+// unrestoring is a service to which the first RestoreSecret does not get through.
+type unrestoring struct {
+	*awssmtest.Service
+	lost bool
+}
+
+func (u *unrestoring) RestoreSecret(ctx context.Context, in *secretsmanager.RestoreSecretInput, options ...func(*secretsmanager.Options)) (*secretsmanager.RestoreSecretOutput, error) {
+	if !u.lost {
+		u.lost = true
+		return nil, &net.OpError{Op: "read", Err: syscall.ECONNRESET}
+	}
+	return u.Service.RestoreSecret(ctx, in, options...)
+}
+
+// TestLostRestoreHidesNoToken: LocalStack writes into a secret that is still scheduled for
+// deletion, where AWS refuses. What was put must be there all the same.
+func TestLostRestoreHidesNoToken(t *testing.T) {
+	for _, emulated := range []bool{false, true} {
+		config := awssmtest.Real()
+		config.LocalStack = emulated
+		b := newBench(t, config)
+		b.retire("a/x", b.put("a/x", tombData, b.put("a/x", liveData, "")))
+		service := &unrestoring{Service: b.service}
+		_, err := b.another(service).Put(t.Context(), driver.Secret{Name: "a/x", Data: []byte(`{"n":"2"}`)})
+		if err != nil || !service.lost {
+			t.Errorf("LocalStack %t: %v, lost: %t", emulated, err, service.lost)
+		}
+		b.wantData("a/x", `{"n":"2"}`)
 	}
 }
 

@@ -72,6 +72,11 @@ var awsMutations = []mutation{
 		onAWS + "TestServiceThatAcceptsSimultaneousPuts$", false,
 	},
 	{
+		"a restore that was lost counts as made", "awssm/reclaim.go",
+		"\t\tcase now.deleted:\n", "\t\tcase now.deleted && false:\n",
+		"./awssm TestLostRestoreHidesNoToken", false,
+	},
+	{
 		"a server that is not Secrets Manager makes an argument invalid", "awssm/call.go",
 		"if foreignCodes[api.ErrorCode()] ||", "if false &&",
 		onAWS + "TestCommonErrors$", false,

@@ -84,7 +84,9 @@ type Config struct {
 	// last label. A move of AWSCURRENT to a missing version takes the label off the
 	// old one and then fails. No call restores AWSCURRENT to a secret that has lost
 	// it: a move without a source version, and a PutSecretValue for AWSCURRENT once
-	// the old version is gone, fail with InternalError.
+	// the old version is gone, fail with InternalError. PutSecretValue and
+	// UpdateSecretVersionStage write into a secret that is scheduled for deletion, and
+	// leave it so.
 	LocalStack bool
 	// StrictNames refuses names that end like an ARN, in a hyphen and six
 	// characters. (API, CreateSecret: not to be used.)

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 	"github.com/aws/smithy-go"
@@ -149,5 +150,27 @@ func TestLocalStack(t *testing.T) {
 		}
 		_, err := s.putValue(strings.Replace(tokenB, "b", "e", 8), "5")
 		s.wantCode("a new current version", err, "InternalError")
+	}
+}
+
+// TestLocalStackWritesWhatIsScheduled: AWS refuses both writes.
+func TestLocalStackWritesWhatIsScheduled(t *testing.T) {
+	for _, emulated := range []bool{false, true} {
+		config := awssmtest.Real()
+		config.LocalStack = emulated
+		s := newService(t, config)
+		if _, err := s.putValue(tokenB, "2", "candidate"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.DeleteSecret(t.Context(), &secretsmanager.DeleteSecretInput{SecretId: aws.String("x")}); err != nil {
+			t.Fatal(err)
+		}
+		want := map[bool]string{false: "InvalidRequestException", true: ""}[emulated]
+		_, err := s.putValue(strings.Replace(tokenB, "b", "c", 8), "3", "other")
+		s.wantCode("a version", err, want)
+		s.wantCode("a move", s.move(tokenA, tokenB), want)
+		if _, ok := s.Scheduled("x"); !ok {
+			t.Error("it is no longer scheduled for deletion")
+		}
 	}
 }

@@ -285,7 +285,7 @@ func (p *Principal) PutSecretValue(ctx context.Context, in *secretsmanager.PutSe
 func (s *Service) put(in *secretsmanager.PutSecretValueInput) (*secretsmanager.PutSecretValueOutput, error) {
 	name, token := nameOf(in.SecretId), text(in.ClientRequestToken)
 	sec := s.lookup(name)
-	if err := writable(sec); err != nil {
+	if err := writable(sec); err != nil && !s.writesScheduled(sec) {
 		return nil, err
 	}
 	if err := errors.Join(s.checkValue(in.SecretString, in.SecretBinary), s.checkToken(in.ClientRequestToken)); err != nil {
@@ -336,6 +336,12 @@ func writable(sec *secret) error {
 	return nil
 }
 
+// writesScheduled reports whether the service writes into a secret all the same, because it is
+// LocalStack and the secret is only scheduled for deletion.
+func (s *Service) writesScheduled(sec *secret) bool {
+	return s.config.LocalStack && sec.state.exists && !sec.state.deletion.IsZero()
+}
+
 // UpdateSecretVersionStage moves a label. If a version has it, that version must be named.
 func (p *Principal) UpdateSecretVersionStage(ctx context.Context, in *secretsmanager.UpdateSecretVersionStageInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.UpdateSecretVersionStageOutput, error) {
 	if err := p.begin(ctx, "UpdateSecretVersionStage", nameOf(in.SecretId)); err != nil {
@@ -350,7 +356,7 @@ func (p *Principal) UpdateSecretVersionStage(ctx context.Context, in *secretsman
 
 func (s *Service) stage(in *secretsmanager.UpdateSecretVersionStageInput) (*secretsmanager.UpdateSecretVersionStageOutput, error) {
 	sec, label := s.lookup(nameOf(in.SecretId)), text(in.VersionStage)
-	if err := writable(sec); err != nil {
+	if err := writable(sec); err != nil && !s.writesScheduled(sec) {
 		return nil, err
 	}
 	next := sec.state.clone()
