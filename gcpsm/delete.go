@@ -130,9 +130,7 @@ func (s *secrets) delete(ctx context.Context, id, revision string) error {
 }
 
 // old reports whether a version was written at least a day ago.
-func old(v version, now time.Time) bool {
-	return v.written > 0 && now.Sub(time.UnixMilli(v.written)) >= removeAfter
-}
+func old(v version, now time.Time) bool { return v.olderThan(removeAfter, now) }
 
 // remove removes a secret whose current version is the given mark, and reports
 // whether it did. A failure does no harm: the mark stays, and the next repair tries
@@ -325,9 +323,7 @@ func (s *secrets) Prune(ctx context.Context, name string) (int, error) {
 }
 
 // replacedLongAgo reports whether the version that v replaced is no longer needed.
-func replacedLongAgo(v version, now time.Time) bool {
-	return v.written > 0 && now.Sub(time.UnixMilli(v.written)) >= keepFor
-}
+func replacedLongAgo(v version, now time.Time) bool { return v.olderThan(keepFor, now) }
 
 // destroyBefore destroys versions below a number, the oldest first.
 func (h *history) destroyBefore(ctx context.Context, number int64, limit int) error {

@@ -24,6 +24,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"example.com/tokenstore/driver"
 )
@@ -78,6 +79,19 @@ func (v version) identity() string {
 		return "p" + hex.EncodeToString(sum[:8])
 	}
 	return v.nonce
+}
+
+// olderThan reports whether the version is certainly that old. When a person stored it is
+// not known: a copy holds the time of its original, which must be kept as long as the copy
+// is the current version, since only the two together show the copy.
+func (v version) olderThan(age time.Duration, now time.Time) bool {
+	return v.written > 0 && !v.restored() && now.Sub(time.UnixMilli(v.written)) >= age
+}
+
+// over reports whether the version can be read, was based on the one that base names, and
+// is no person's.
+func (v version) over(base ref) bool {
+	return v.state == stored && !v.restored() && v.generation == base.number && v.base == base.identity
 }
 
 // ref names one version. It is the driver's revision.

@@ -79,6 +79,14 @@ func (f failing) DeleteSecret(ctx context.Context, in *secretmanagerpb.DeleteSec
 
 func refusal(code codes.Code) error { return status.Error(code, "no") }
 
+// wantConflict checks that an error is a conflict, and nothing else.
+func (b *bench) wantConflict(err error) {
+	b.Helper()
+	if !errors.Is(err, driver.ErrConflict) || errors.Is(err, driver.ErrUnavailable) {
+		b.Errorf("error: %v, want a conflict", err)
+	}
+}
+
 // wantUnknown checks that an error says that the outcome is unknown, and matches nothing
 // else.
 func (b *bench) wantUnknown(what any, err error) {
@@ -112,6 +120,30 @@ func TestOnePassingRefusalDoesNotEndPruning(t *testing.T) {
 	}
 	if got := b.service.Versions(id); !refused || got > 2 {
 		t.Errorf("%d versions are left", got)
+	}
+}
+
+// TestTheOriginalOfACurrentCopyIsKept has a person store a copy of an old version, with its
+// time. A save over the copy leaves the original, which shows the copy; later ones do not.
+func TestTheOriginalOfACurrentCopyIsKept(t *testing.T) {
+	b := newBench(t, gcpsmtest.Real())
+	r := b.put(`{"n":"1"}`, "")
+	b.clock.Advance(time.Second)
+	b.put(`{"n":"2"}`, r)
+	b.clock.Advance(time.Hour)
+	text, err := b.older(t.Context(), id, 1)
+	b.noError(err)
+	_, err = b.service.Edit(id, text)
+	b.noError(err)
+	b.s = b.another()
+	r = b.put(`{"n":"3"}`, b.want(`{"n":"1"}`).Revision)
+	if got := b.service.Versions(id); got != 4 {
+		t.Errorf("%d versions are left, want all 4", got)
+	}
+	b.clock.Advance(time.Hour)
+	b.put(`{"n":"4"}`, r)
+	if got := b.service.Versions(id); got != 2 {
+		t.Errorf("%d versions are left, want 2", got)
 	}
 }
 
@@ -218,4 +250,81 @@ func TestALostAdditionThatArrivesLateIsFound(t *testing.T) {
 	})
 	b.put(`{"n":"2"}`, r)
 	b.want(`{"n":"2"}`)
+}
+
+// TestADestroyedLoserDoesNotHideTheWinner loses the request of an addition, while another
+// writer replaces the version. Before the winner's version is a destroyed one. It might be
+// the one that got no answer, but that one cannot have won: the winner's has.
+func TestADestroyedLoserDoesNotHideTheWinner(t *testing.T) {
+	for name, after := range map[string]func(b *bench, revision string){
+		"the winner is current":   func(*bench, string) {},
+		"the winner was replaced": func(b *bench, revision string) { b.put(`{"n":"4"}`, revision) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, gcpsmtest.Real())
+			r := b.put(`{"n":"1"}`, "")
+			loser := b.another()
+			_, err := loser.Get(t.Context(), "a/x") // It will add its version without a look.
+			b.noError(err)
+			b.clock.Advance(time.Second) // The quota is two versions a second.
+			base, lost := b.put(`{"n":"2"}`, r), false
+			b.clock.Advance(time.Second)
+			unlucky := b.failing(func(method string, _ any) error {
+				if method != "AddSecretVersion" || lost {
+					return nil
+				}
+				lost = true
+				_, err := loser.Put(t.Context(), driver.Secret{Name: "a/x", Data: []byte(`{"n":"late"}`), Revision: r})
+				b.wantConflict(err)
+				if b.service.Added(id) != 3 {
+					t.Error("the loser has added nothing")
+				}
+				after(b, b.put(`{"n":"3"}`, base))
+				return refusal(codes.Unavailable)
+			})
+			_, err = unlucky.Put(t.Context(), driver.Secret{Name: "a/x", Data: []byte(`{"n":"mine"}`), Revision: base})
+			b.wantConflict(err)
+		})
+	}
+}
+
+// TestALostAdditionThatWonAndIsDestroyedIsUnknown loses the request of an addition, which
+// arrives late and wins. It is replaced, and a deletion destroys all that could show it: the
+// second addition has lost, but what became of the write is unknown.
+func TestALostAdditionThatWonAndIsDestroyedIsUnknown(t *testing.T) {
+	b := newBench(t, gcpsmtest.Real())
+	r := b.put(`{"n":"1"}`, "")
+	client, err := b.client()
+	b.noError(err)
+	var first *secretmanagerpb.AddSecretVersionRequest
+	adds, deleted := 0, false
+	unlucky := b.failing(func(method string, in any) error {
+		if method != "AddSecretVersion" {
+			return nil
+		}
+		switch adds++; adds {
+		case 1:
+			first, _ = in.(*secretmanagerpb.AddSecretVersionRequest)
+			return refusal(codes.Unavailable)
+		case 2:
+			b.clock.Advance(time.Second) // The quota is two versions a second.
+			_, err := client.AddSecretVersion(t.Context(), first)
+			b.noError(err)
+			b.clock.Advance(time.Second)
+			replaced := b.put(`{"n":"3"}`, b.want(`{"n":"mine"}`).Revision)
+			b.clock.Advance(10 * time.Second)
+			b.service.Before(func(method, _ string) {
+				if method == "AccessSecretVersion" && !deleted {
+					deleted = true
+					b.noError(b.s.Delete(t.Context(), "a/x", replaced))
+				}
+			})
+		}
+		return nil
+	})
+	_, err = unlucky.Put(t.Context(), driver.Secret{Name: "a/x", Data: []byte(`{"n":"mine"}`), Revision: r})
+	b.wantUnknown("the write", err)
+	if adds != 2 || !deleted {
+		t.Errorf("%d additions; deleted: %v", adds, deleted)
+	}
 }

@@ -227,10 +227,38 @@ func (s *swap) seek(ctx context.Context) (version, sighting) {
 			}
 		}
 	}
-	if rival {
+	if !rival {
+		return version{}, free
+	}
+	if ok, err := s.succeeded(ctx); err != nil || !ok {
 		return version{}, unclear
 	}
-	return version{}, free
+	return version{}, beaten
+}
+
+// succeeded reports whether the base certainly had another successor than the versions
+// given. A version that was based on the base and counts shows it: whatever was added
+// before the two and can no longer be read has lost.
+func (s *swap) succeeded(ctx context.Context) (bool, error) {
+	current, err := s.head(ctx)
+	if err != nil {
+		return false, err
+	}
+	for n := s.base.number + 1; n <= s.end; n++ {
+		u := s.seen[n]
+		if !u.over(s.base) || slices.Contains(s.given, u.nonce) {
+			continue
+		}
+		if current.number == n {
+			return true, nil
+		}
+		for later := n + 1; later <= s.end; later++ { // Its writer found u to be current.
+			if s.seen[later].over(u.ref()) {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
 }
 
 // judge decides whether the version that was added counts, or else an earlier one whose
@@ -257,8 +285,11 @@ func (s *swap) judge(ctx context.Context, own version) (version, outcome, error)
 		default:
 			beaten, err := s.reaches(ctx, u, s.base.number)
 			switch {
-			case err != nil, beaten && doubt && len(s.given) > 1:
-				return own, unsure, err // An earlier one may have won, and been deleted.
+			case err != nil:
+				return own, unsure, err
+			case beaten && doubt:
+				result, err := s.lostAll(ctx)
+				return own, result, err
 			case beaten:
 				return own, lost, nil
 			}
@@ -304,6 +335,18 @@ func (s *swap) await(ctx context.Context, number int64) (version, error) {
 	}
 }
 
+// lostAll returns lost if all versions given have lost, now that one has: an earlier one may
+// have won, and been destroyed.
+func (s *swap) lostAll(ctx context.Context) (outcome, error) {
+	if len(s.given) == 1 {
+		return lost, nil
+	}
+	if ok, err := s.succeeded(ctx); err != nil || !ok {
+		return unsure, err
+	}
+	return lost, nil
+}
+
 // judgeLater decides by the versions after own, when one before it can no longer be read:
 // the writer of a version had found its base to be the current one.
 func (s *swap) judgeLater(ctx context.Context, own version) (outcome, error) {
@@ -323,7 +366,7 @@ func (s *swap) judgeLater(ctx context.Context, own version) (outcome, error) {
 		case u.generation == own.number && u.base == own.nonce:
 			return won, nil
 		case u.generation > s.base.number && u.generation < own.number:
-			return lost, nil
+			return s.lostAll(ctx)
 		}
 	}
 	return unsure, nil
