@@ -78,6 +78,7 @@ func (s *driverSettings) try(ctx context.Context, c DriverCase, newSecrets func(
 		}
 		t.use(secrets)
 		defer t.unchanged()
+		defer t.told()
 		c.run(t)
 		t.readOutput(s.output, ruleNoData)
 	})

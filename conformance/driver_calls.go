@@ -161,6 +161,14 @@ func (t *driverTrial) listRaw(prefix string) (names []string, failed error) {
 // listIn lists under a context. It bypasses the checks of the other calls, which would
 // end a sequence at its error.
 func (t *driverTrial) listIn(ctx context.Context, prefix string) (names []string, failed error) {
+	failed = repeated(func() error {
+		names, failed = t.listOnce(ctx, prefix)
+		return failed
+	}, refusedForNow)
+	return names, failed
+}
+
+func (t *driverTrial) listOnce(ctx context.Context, prefix string) (names []string, failed error) {
 	for name, err := range t.given.List(ctx, prefix) {
 		if failed != nil {
 			t.breaks(ruleListEnds, "List continued after its error")

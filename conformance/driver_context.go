@@ -33,19 +33,10 @@ func driverContextCases() []DriverCase {
 			n := 0
 			// A stale list may be empty, and then does not end with an error.
 			t.settled(func() bool {
-				ctx, cancel := context.WithCancel(t.ctx)
-				defer cancel()
-				last, n = nil, 0
-				for _, err := range t.given.List(ctx, t.prefix) {
-					if last != nil {
-						t.breaks(ruleListEnds, "List continued after its error")
-						break
-					}
-					if last = err; err == nil {
-						n++
-					}
-					cancel()
-				}
+				_ = repeated(func() error {
+					n, last = t.cancelledAfterOne()
+					return last
+				}, refusedForNow)
 				return n > 0 || last != nil
 			}, func() {})
 			// It may still yield the names that it has already read.
@@ -54,6 +45,24 @@ func driverContextCases() []DriverCase {
 			}
 		}},
 	}
+}
+
+// cancelledAfterOne lists under a context that it cancels at the first name, and returns how
+// many names there were, and the error at the end.
+func (t *driverTrial) cancelledAfterOne() (n int, last error) {
+	ctx, cancel := context.WithCancel(t.ctx)
+	defer cancel()
+	for _, err := range t.given.List(ctx, t.prefix) {
+		if last != nil {
+			t.breaks(ruleListEnds, "List continued after its error")
+			break
+		}
+		if last = err; err == nil {
+			n++
+		}
+		cancel()
+	}
+	return n, last
 }
 
 func (t *driverTrial) refusesContext(ctx context.Context, want error) {

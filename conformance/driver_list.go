@@ -104,13 +104,18 @@ func driverListCases() []DriverCase {
 				revisions[name] = t.store(name, value(name), "")
 			}
 			t.lists("", "a", "b", "c")
-			for full, err := range t.secrets.List(t.ctx, t.prefix) {
-				t.must("List", err)
-				name := strings.TrimPrefix(full, t.prefix)
-				t.holds(name, value(name), revisions[name])
-				t.remove(name, revisions[name])
-				delete(revisions, name)
-			}
+			t.must("List", repeated(func() error {
+				for full, err := range t.secrets.List(t.ctx, t.prefix) {
+					if err != nil {
+						return err
+					}
+					name := strings.TrimPrefix(full, t.prefix)
+					t.holds(name, value(name), revisions[name])
+					t.remove(name, revisions[name])
+					delete(revisions, name)
+				}
+				return nil
+			}, refusedForNow))
 			if len(revisions) > 0 && t.settings.settle == nil {
 				t.fails("a list during which the listed secrets are deleted leaves out %d of 3", len(revisions))
 			}
@@ -119,16 +124,20 @@ func driverListCases() []DriverCase {
 	}
 }
 
-// leaveAfter reads up to n names of a list and stops; it returns how many there were.
-func leaveAfter(n int, list iter.Seq2[string, error]) int {
-	taken := 0
-	for _, err := range list {
-		if err != nil {
-			break
+// leaveAfter reads up to n names of a list and stops; it returns how many there were. A list
+// that is throttled is read again.
+func leaveAfter(n int, list iter.Seq2[string, error]) (taken int) {
+	_ = repeated(func() error {
+		taken = 0
+		for _, err := range list {
+			if err != nil {
+				return err
+			}
+			if taken++; taken == n {
+				break
+			}
 		}
-		if taken++; taken == n {
-			break
-		}
-	}
+		return nil
+	}, refusedForNow)
 	return taken
 }

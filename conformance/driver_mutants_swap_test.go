@@ -33,6 +33,31 @@ func swapMutants() []wrongDriver {
 			}
 			return checkThenWrite(ctx, m, s, func(string) bool { return true })
 		})},
+		{"conflict reported as an unknown outcome", "concurrent-replace", putting(func(ctx context.Context, m *memory.Secrets, s driver.Secret) (string, error) {
+			r, err := m.Put(ctx, s)
+			if errors.Is(err, driver.ErrConflict) {
+				err = driver.ErrUnavailable
+			}
+			return r, err
+		})},
+		{"an outcome is unknown, and the loser's data stored", "concurrent-replace", putting(func(ctx context.Context, m *memory.Secrets, s driver.Secret) (string, error) {
+			r, err := m.Put(ctx, s)
+			if errors.Is(err, driver.ErrConflict) {
+				if got, getErr := m.Get(ctx, s.Name); getErr == nil {
+					s.Revision = got.Revision
+					_, _ = m.Put(ctx, s)
+				}
+				err = driver.ErrUnavailable
+			}
+			return r, err
+		})},
+		{"a write that is throttled has happened", "put-new", putting(func(ctx context.Context, m *memory.Secrets, s driver.Secret) (string, error) {
+			_, err := m.Put(ctx, s)
+			if err == nil {
+				err = driver.ErrThrottled
+			}
+			return "", err
+		})},
 		{"conflict reported as not found", "put-stale", putting(func(ctx context.Context, m *memory.Secrets, s driver.Secret) (string, error) {
 			r, err := m.Put(ctx, s)
 			if errors.Is(err, driver.ErrConflict) {

@@ -35,6 +35,8 @@ type driverTrial struct {
 	frozen   drivertest.Frozen
 
 	revisions map[string]map[string]bool // by name, those that Put has returned; guarded by mu
+	writes    int                        // all of them; guarded by mu
+	doubts    int                        // those of unknown outcome; guarded by mu
 }
 
 func newDriverTrial(ctx context.Context, s *driverSettings, c DriverCase) *driverTrial {
@@ -51,14 +53,26 @@ func (t *driverTrial) use(secrets driver.Secrets) {
 	t.secrets = t.watch(secrets)
 }
 
-// watch returns secrets whose calls are checked for the promises that hold for all.
+// watch returns secrets whose calls are checked for the promises that hold for all. A call
+// that is throttled is repeated, except for a list, which listIn repeats.
 func (t *driverTrial) watch(secrets driver.Secrets) driver.Secrets {
 	return drivertest.Intercept(t.frozen.Wrap(secrets), func(ctx context.Context, call drivertest.Call, do func(context.Context) error) error {
-		err := do(ctx)
-		t.checkError(call, err)
-		return err
+		if call.Method.Writes() {
+			t.mu.Lock()
+			t.writes++
+			t.mu.Unlock()
+		}
+		return repeated(func() error {
+			err := do(ctx)
+			t.checkError(call, err)
+			return err
+		}, func(err error) bool { return call.Method != drivertest.List && refusedForNow(err) })
 	})
 }
+
+// refusedForNow reports whether a driver's service has throttled the call: nothing has
+// happened, and it may be repeated.
+func refusedForNow(err error) bool { return errors.Is(err, driver.ErrThrottled) }
 
 // unchanged records a finding if the driver has changed data.
 func (t *driverTrial) unchanged() {

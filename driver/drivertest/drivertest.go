@@ -50,9 +50,10 @@ type Call struct {
 	Revision string
 }
 
-// Around wraps one call. It calls do, which makes the call and returns its error, at
-// most once. The caller gets the error that Around returns; if it is nil although do
-// was not called, the caller gets zero values.
+// Around wraps one call. It calls do, which makes the call and returns its error; except
+// for a list, it may do so again, and the caller gets the last result. The caller gets the
+// error that Around returns; if it is nil although do was not called, the caller gets zero
+// values.
 type Around func(ctx context.Context, call Call, do func(context.Context) error) error
 
 // Intercept returns secrets with every call wrapped in around. A list is one call,
