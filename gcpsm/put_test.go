@@ -328,3 +328,32 @@ func TestALostAdditionThatWonAndIsDestroyedIsUnknown(t *testing.T) {
 		t.Errorf("%d additions; deleted: %v", adds, deleted)
 	}
 }
+
+// TestACopyIsRecognizedWhenItsOriginalIsDestroyed has a person store a copy of the version
+// that a writer is replacing, and then destroy the original: the copy is current, and the
+// writer has lost.
+func TestACopyIsRecognizedWhenItsOriginalIsDestroyed(t *testing.T) {
+	b := newBench(t, gcpsmtest.Real())
+	r := b.put(`{"n":"1"}`, "")
+	text, err := b.older(t.Context(), id, 1)
+	b.noError(err)
+	destroyed := false
+	writer := b.failing(func(method string, _ any) error {
+		if method != "AddSecretVersion" {
+			return nil
+		}
+		_, err := b.service.Edit(id, text)
+		b.noError(err)
+		b.service.Before(func(method, _ string) {
+			if method == "AccessSecretVersion" && !destroyed {
+				destroyed = true
+				b.noError(b.service.Destroy(id, 1))
+			}
+		})
+		b.clock.Advance(time.Minute)
+		return nil
+	})
+	_, err = writer.Put(t.Context(), driver.Secret{Name: "a/x", Data: []byte(`{"n":"mine"}`), Revision: r})
+	b.wantConflict(err)
+	b.want(`{"n":"1"}`)
+}

@@ -308,7 +308,8 @@ func (s *swap) judgeBase(ctx context.Context) (outcome, error) {
 	if s.base.identity == "" || s.fresh() {
 		return won, nil
 	}
-	b, err := s.read(ctx, s.base.number)
+	// What was seen of the base is kept: it shows a copy that a person stored since.
+	b, err := s.log.access(ctx, s.base.number)
 	switch {
 	case err != nil:
 		return unsure, err
