@@ -22,7 +22,7 @@ const kills = 10
 // long one, and how many writes of a service a new token takes at least; none for what is
 // written by the program itself, or in one transaction.
 var killed = map[string]struct{ rows, longRows, writes int }{
-	"vault":         {300, 800, 3}, // a hint of each of two keys, and the token
+	"vault":         {200, 800, 3}, // a hint of each of two keys, and the token
 	"localstack":    {100, 200, 1},
 	"aws-in-memory": {0, 400, 1},
 	"gcp-in-memory": {0, 100, 2}, // a secret, and its version
