@@ -93,7 +93,7 @@ func TestVersionQuota(t *testing.T) {
 	}
 	b.wantPut("a/x", `{"n":"2"}`, r, driver.ErrQuota)
 	_, err := b.secrets.Put(t.Context(), driver.Secret{Name: "a/x", Data: []byte(`{"n":"2"}`), Revision: r})
-	if err == nil || !strings.Contains(err.Error(), "a day old") {
+	if err == nil || !strings.Contains(err.Error(), "when the oldest of them is 24 hours old") {
 		t.Errorf("the error does not say until when: %v", err)
 	}
 	b.clock.Advance(25 * time.Hour)

@@ -120,7 +120,7 @@ func (s *secrets) propose(ctx context.Context, c candidate) (first bool, err err
 	case f.isTaken() && !f.lost:
 		return false, fmt.Errorf("%w: %w", errTaken, f.as(driver.ErrConflict))
 	case !f.lost && errors.Is(f.kind, driver.ErrQuota):
-		return false, fmt.Errorf("%w; the versions of this secret that a day allows are used up, and it takes writes again when the oldest is a day old; find out what writes it more than four times an hour", f.give())
+		return false, fmt.Errorf("%w; this secret has reached AWS's limit of about 100 versions in 24 hours; it can be written again when the oldest of them is 24 hours old; find out what writes it more than four times an hour", f.give())
 	case !f.lost:
 		return false, f.give()
 	}

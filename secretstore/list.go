@@ -128,9 +128,6 @@ func (s *Store) readAhead(ctx context.Context, ids []string) iter.Seq2[[]*row, e
 	}
 }
 
-// decoder returns the rows that calls have answered.
-type decoder = func(context.Context) ([]*row, error)
-
 // fetched makes the calls for one chunk of rows after the other, until one fails.
 func (s *Store) fetched(ctx context.Context, ids []string) iter.Seq[decoder] {
 	return func(yield func(decoder) bool) {

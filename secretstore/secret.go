@@ -75,14 +75,31 @@ func (s *Store) write(ctx context.Context, r *row) (*row, error) {
 // service has them, and otherwise in parallel. A row that the role may not read is
 // unreadable if it may read others.
 func (s *Store) readAll(ctx context.Context, ids []string, p *permission) ([]*row, error) {
+	decode, err := s.fetch(ctx, ids, p)
+	if err != nil {
+		return nil, err
+	}
+	return decode(ctx)
+}
+
+// decoder returns the rows that calls have answered.
+type decoder = func(context.Context) ([]*row, error)
+
+// fetch is readAll in two parts: it makes the calls, and the function that it returns decodes
+// what they have answered.
+func (s *Store) fetch(ctx context.Context, ids []string, p *permission) (decoder, error) {
 	if s.batch == nil || len(ids) < 2 {
-		return s.readParallel(ctx, ids, p)
+		rows, err := s.readParallel(ctx, ids, p)
+		return func(context.Context) ([]*row, error) { return rows, nil }, err
 	}
-	rows, err := s.reader.ReadMany(ctx, s.namesOf(ids))
-	if err == nil {
-		p.allowed.Store(true)
-	}
-	return rows, err
+	fetched, err := s.reader.Fetch(ctx, s.namesOf(ids))
+	return func(ctx context.Context) ([]*row, error) {
+		rows, err := s.reader.Values(ctx, fetched)
+		if err == nil {
+			p.allowed.Store(true)
+		}
+		return rows, err
+	}, err
 }
 
 // namesOf returns the names of the secrets with the given escaped IDs.
@@ -111,27 +128,21 @@ func (s *Store) readAgain(ctx context.Context, rows []*row, places []int) error 
 // readListed is readAll for rows that the index or the service has listed. It reads absent
 // ones once more, each with a call of its own.
 func (s *Store) readListed(ctx context.Context, ids []string, p *permission) ([]*row, error) {
-	rows, err := s.readAll(ctx, ids, p)
+	decode, err := s.fetchListed(ctx, ids, p)
 	if err != nil {
 		return nil, err
 	}
-	return rows, s.confirmAbsent(ctx, rows)
+	return decode(ctx)
 }
 
-// fetchListed is readListed in two parts: it makes the calls, and the function that it returns
-// decodes what they have answered.
+// fetchListed is readListed in two parts, as fetch is readAll.
 func (s *Store) fetchListed(ctx context.Context, ids []string, p *permission) (decoder, error) {
-	if s.batch == nil || len(ids) < 2 {
-		rows, err := s.readListed(ctx, ids, p)
-		return func(context.Context) ([]*row, error) { return rows, nil }, err
-	}
-	fetched, err := s.reader.Fetch(ctx, s.namesOf(ids))
+	decode, err := s.fetch(ctx, ids, p)
 	return func(ctx context.Context) ([]*row, error) {
-		rows, err := s.reader.Values(ctx, fetched)
+		rows, err := decode(ctx)
 		if err != nil {
 			return nil, err
 		}
-		p.allowed.Store(true)
 		return rows, s.confirmAbsent(ctx, rows)
 	}, err
 }

@@ -19,6 +19,7 @@ import (
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/awssm/awssmtest"
+	"example.com/tokenstore/driver"
 	"example.com/tokenstore/driver/memory"
 	"example.com/tokenstore/gcpsm/gcpsmtest"
 	"example.com/tokenstore/integration/internal/need"
@@ -30,8 +31,6 @@ type place struct {
 	name string
 	// open returns the URL of a new, empty store.
 	open func(t *testing.T) string
-	// inside says that only this process can open it.
-	inside bool
 }
 
 // places are all of them. Vault is OpenBao, if the environment names that.
@@ -44,7 +43,7 @@ var places = []place{
 	{name: "localstack", open: servers["localstack"]},
 	{name: "mysql", open: onMySQL},
 	{name: "gcp-in-memory", open: onGCP},
-	{name: "memory", open: inMemory, inside: true},
+	{name: "memory", open: func(t *testing.T) string { return inMemory(t, memory.New()) }},
 	{name: "aws-in-memory", open: onAWS},
 }
 
@@ -106,9 +105,9 @@ func onGCP(t *testing.T) string {
 	return "gcpsm://test-project/" + strings.Trim(need.Prefix(t), "/") + "?endpoint=" + address
 }
 
-// inMemory keeps the secrets of a store in this process from one opening to the next.
-func inMemory(t *testing.T) string {
-	secrets := memory.New()
+// inMemory keeps the secrets of a store in this process from one opening to the next. Only this
+// process can open it.
+func inMemory(t *testing.T, secrets driver.Secrets) string {
 	scheme := "memory-" + strings.Trim(need.Prefix(t), "/")
 	tokenstore.Register(scheme, func(context.Context, *url.URL) (tokenstore.OpenStore, error) {
 		return secretstore.New(secrets, secretstore.WithEntries())
