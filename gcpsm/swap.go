@@ -308,14 +308,17 @@ func (s *swap) judgeBase(ctx context.Context) (outcome, error) {
 	if s.base.identity == "" || s.fresh() {
 		return won, nil
 	}
-	// What was seen of the base is kept: it shows a copy that a person stored since.
 	b, err := s.log.access(ctx, s.base.number)
 	switch {
 	case err != nil:
 		return unsure, err
-	case b.state == absent, b.state == stored && b.identity() != s.base.identity:
+	case b.state == absent:
+		return lost, nil
+	case b.state == stored && b.identity() != s.base.identity:
+		s.keep(b)
 		return lost, nil
 	}
+	// If it is gone, what was seen of it is kept: it shows a copy that a person has stored.
 	return won, nil
 }
 
