@@ -24,6 +24,7 @@ const (
 	codeDamaged  = "database-damaged"
 	codeTLS      = "not-encrypted"
 	codeCharset  = "column-charset"
+	codeMerged   = "users-merged"
 	codeCheck    = "check-failed"
 	deniedPrefix = "denied-"
 )
@@ -41,9 +42,9 @@ func (s *Store) Diagnose(ctx context.Context, role tokenstore.Role) ([]tokenstor
 		found, err = s.tableFindings(ctx, r)
 		return err
 	})
-	if err == nil && role != tokenstore.RoleReader {
+	if err == nil {
 		var more []tokenstore.Finding
-		more, err = s.dialect.rights(ctx, s.db, s.table.Load())
+		more, err = s.dialect.rights(ctx, s.db, s.table.Load(), role)
 		found = append(found, more...)
 	}
 	if cause := ctx.Err(); cause != nil {
@@ -129,77 +130,6 @@ func (d sqliteDialect) diagnose(ctx context.Context, tx *sql.Tx, _ *table) ([]to
 }
 
 // rights does nothing: SQLite asks the file system.
-func (sqliteDialect) rights(context.Context, *sql.DB, *table) ([]tokenstore.Finding, error) {
+func (sqliteDialect) rights(context.Context, *sql.DB, *table, tokenstore.Role) ([]tokenstore.Finding, error) {
 	return nil, nil
-}
-
-// diagnose looks at the connection and at the character sets of the columns. The settings of
-// the server do not matter: the store's connections have their own.
-func (d mysqlDialect) diagnose(ctx context.Context, tx *sql.Tx, t *table) ([]tokenstore.Finding, error) {
-	var findings []tokenstore.Finding
-	ciphers, err := d.pairs(ctx, tx, "SHOW SESSION STATUS LIKE 'Ssl_cipher'")
-	if err != nil {
-		return nil, err
-	}
-	hosts, err := texts(ctx, d, tx, "SELECT SUBSTRING_INDEX(USER(), '@', -1)")
-	if err != nil {
-		return nil, err
-	}
-	local := slices.ContainsFunc([]string{"localhost", "127.0.0.1", "::1"}, func(name string) bool { return slices.Contains(hosts, name) })
-	if encrypted := len(ciphers) > 0 && ciphers[0][1] != ""; !encrypted && !local {
-		findings = append(findings, tokenstore.Finding{
-			Code: codeTLS, Severity: tokenstore.SeverityWarning, What: "the connection is not encrypted, and the server is not on this machine",
-			Repair: "take tls=false out of the URL; if the server has no TLS, enable it there",
-		})
-	}
-	var narrow []string
-	for _, name := range t.names {
-		if name != "" && t.collations[name] != "" {
-			narrow = append(narrow, name)
-		}
-	}
-	if len(narrow) > 0 {
-		findings = append(findings, tokenstore.Finding{
-			Code: codeCharset, Severity: tokenstore.SeverityNote, Where: t.name, What: "not every character fits into the columns " + strings.Join(narrow, ", ") + ": a token with another one cannot be saved",
-			Repair: "ALTER TABLE " + d.quote(t.name) + " CONVERT TO CHARACTER SET utf8mb4",
-		})
-	}
-	return findings, nil
-}
-
-// rights tries each statement that a writer needs, on no row.
-func (d mysqlDialect) rights(ctx context.Context, db *sql.DB, t *table) ([]tokenstore.Finding, error) {
-	tx, err := db.BeginTx(ctx, nil)
-	if err != nil {
-		return nil, told(d, err)
-	}
-	defer func() { _ = tx.Rollback() }() // Nothing was changed.
-	id, name := d.quote(t.column(idColumn)), d.quote(t.name)
-	var findings []tokenstore.Finding
-	for _, s := range []struct{ right, statement string }{
-		{"insert", "INSERT INTO " + name + " (" + id + ") SELECT " + id + " FROM " + name + " WHERE 1 = 0"},
-		{"update", "UPDATE " + name + " SET " + id + " = " + id + " WHERE 1 = 0"},
-		{"delete", "DELETE FROM " + name + " WHERE 1 = 0"},
-	} {
-		_, err := tx.ExecContext(ctx, s.statement)
-		switch kind := d.kind(err); {
-		case err == nil:
-		case errors.Is(kind, tokenstore.ErrDenied):
-			findings = append(findings, tokenstore.Finding{
-				Code: deniedPrefix + s.right, Severity: tokenstore.SeverityError, Where: t.name, What: "the account may not " + s.right + " rows: " + d.words(err),
-				Repair: repairOf(err),
-			})
-		default:
-			return findings, told(d, err)
-		}
-	}
-	return findings, nil
-}
-
-// repairOf says what helps against a denied statement. No grant makes a replica writable.
-func repairOf(err error) string {
-	if mysqlCodes[mysqlCode(err)].says == adviceReadOnly {
-		return "put the address of the primary server into the URL, or make this server writable"
-	}
-	return "GRANT SELECT, INSERT, UPDATE, DELETE ON the database TO the account"
 }

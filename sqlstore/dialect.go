@@ -69,9 +69,9 @@ type dialect interface {
 	upgrade(ctx context.Context, tx *sql.Tx, t *table) error
 
 	// diagnose returns what is wrong with the database, as far as its statements tell, and
-	// rights which rights to write the account lacks.
+	// rights what the account may not do that a role does.
 	diagnose(ctx context.Context, tx *sql.Tx, t *table) ([]tokenstore.Finding, error)
-	rights(ctx context.Context, db *sql.DB, t *table) ([]tokenstore.Finding, error)
+	rights(ctx context.Context, db *sql.DB, t *table, role tokenstore.Role) ([]tokenstore.Finding, error)
 
 	// wipe asks the database to drop what was deleted, if it keeps that for a
 	// while.

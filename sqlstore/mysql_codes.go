@@ -21,6 +21,8 @@ import (
 // MariaDB, https://mariadb.com/kb/en/mariadb-error-code-reference/.
 const (
 	mysqlNoTable        = 1146
+	mysqlTableThere     = 1050
+	mysqlColumnTwice    = 1060
 	mysqlNoColumn       = 1054
 	mysqlCollation      = 1267
 	mysqlDuplicateIndex = 1061

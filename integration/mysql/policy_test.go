@@ -90,8 +90,29 @@ func diagnosed(t *testing.T, role tokenstore.Role, c *mysql.Config) {
 	}
 }
 
+// missed fails unless a diagnosis for a role names the right that was taken out of a statement,
+// and its table. Without reading the tokens the store cannot even be opened.
+func missed(t *testing.T, role tokenstore.Role, c *mysql.Config, right, statement string) {
+	t.Helper()
+	s, err := sqlstore.OpenMySQL(t.Context(), c, sqlstore.WithReadOnly())
+	if err != nil {
+		return
+	}
+	defer func() { _ = s.Close() }()
+	findings, err := s.Diagnose(t.Context(), role)
+	must(t, err)
+	for _, f := range findings {
+		_, table, _ := strings.Cut(statement, "`.`")
+		table, _, _ = strings.Cut(table, "`")
+		if f.Code == "check-failed" || f.Code == "denied-"+strings.ToLower(right) && strings.Contains(f.Where, table) {
+			return
+		}
+	}
+	t.Errorf("as a %s, no finding names %s of\n%s\nbut %+v", role, right, statement, findings)
+}
+
 // TestPolicies has each role do its work with the statements that the command prints, and
-// without each of their rights, which it must miss.
+// without each of their rights, which it must miss, and of which a diagnosis must tell.
 // Those of the operator are the writer's, and what its first start needs.
 func TestPolicies(t *testing.T) {
 	t.Parallel()
@@ -137,6 +158,7 @@ func TestPolicies(t *testing.T) {
 					if err := work(t, role, c); err == nil {
 						t.Errorf("the work is done without %s of\n%s", right, statement)
 					}
+					missed(t, role, c, right, statement)
 				}
 			}
 		})

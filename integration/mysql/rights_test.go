@@ -85,7 +85,10 @@ func TestRights(t *testing.T) {
 		t.Parallel()
 		d := older(t, sdkTable, "insert into oauthtoken (id, user_name, access_token) values ('1', 'u1', 'a1')")
 		for rights, denied := range map[string]string{
-			"SELECT": "denied-insert denied-update denied-delete", "SELECT, INSERT, UPDATE": "denied-delete", "SELECT, INSERT, UPDATE, DELETE": "",
+			"SELECT":                                 "denied-insert denied-update denied-delete denied-create",
+			"SELECT, INSERT, UPDATE":                 "denied-delete denied-create",
+			"SELECT, INSERT, UPDATE, DELETE":         "denied-create", // The first save creates the other tables.
+			"SELECT, INSERT, UPDATE, DELETE, CREATE": "",
 		} {
 			s, err := sqlstore.OpenMySQL(t.Context(), d.account(t, rights), sqlstore.WithReadOnly())
 			must(t, err)
@@ -106,6 +109,39 @@ func TestRights(t *testing.T) {
 		}
 		if n := text(t, d.raw(t), "select count(*) from oauthtoken"); n != "1" {
 			t.Errorf("there are %s rows", n)
+		}
+		if n := text(t, d.raw(t), "select count(*) from information_schema.tables where table_schema = database()"); n != "1" {
+			t.Errorf("there are %s tables", n)
+		}
+	})
+	t.Run("of an older form, as doctor finds them", func(t *testing.T) {
+		t.Parallel()
+		for _, form := range []string{firstForm, secondForm} {
+			d := older(t, form)
+			s, err := sqlstore.OpenMySQL(t.Context(), d.config(d.name), sqlstore.WithReadOnly())
+			must(t, err)
+			findings, err := s.Diagnose(t.Context(), tokenstore.RoleWriter)
+			must(t, err)
+			for _, f := range findings {
+				if f.Code == "check-failed" || strings.HasPrefix(f.Code, "denied-") {
+					t.Errorf("%+v", f)
+				}
+			}
+			must(t, s.Close())
+		}
+	})
+	t.Run("of a reader of the SDKs' table alone, as doctor finds them", func(t *testing.T) {
+		t.Parallel()
+		d := older(t, sdkTable)
+		s, err := sqlstore.OpenMySQL(t.Context(), d.account(t, "SELECT ON "+d.name+".oauthtoken"), sqlstore.WithReadOnly())
+		must(t, err)
+		defer func() { _ = s.Close() }()
+		findings, err := s.Diagnose(t.Context(), tokenstore.RoleReader)
+		must(t, err)
+		for _, f := range findings {
+			if f.Severity != tokenstore.SeverityNote {
+				t.Errorf("nothing is wrong, but %+v", f)
+			}
 		}
 	})
 	t.Run("tables of an administrator", func(t *testing.T) {

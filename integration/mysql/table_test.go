@@ -69,6 +69,40 @@ var similar = []string{
 	"straße", "strasse", "ß", "ss",
 }
 
+// TestMergedUsers: a diagnosis names the tokens whose users an SDK on the same table would take
+// for one, and no user that it would not.
+func TestMergedUsers(t *testing.T) {
+	t.Parallel()
+	rows := []string{
+		"insert into oauthtoken (id, user_name, access_token) values ('1', 'amelia@zylker.example', 'a1'), ('2', 'Amelia@zylker.example', 'a2'), " +
+			"('3', 'ben@zylker.example', 'a3'), ('4', 'ben@zylker.example', 'a4'), ('5', null, 'a5'), ('6', '', 'a6'), ('7', 'cleo', 'a7')",
+	}
+	for n := range 30 {
+		rows = append(rows, fmt.Sprintf("insert into oauthtoken (id, user_name) values ('%d', 'u%d'), ('%d', 'U%d')", 100+2*n, n, 101+2*n, n))
+	}
+	for form, want := range map[string]string{
+		"latin1_swedish_ci": "1 and 2; 100 and 101; 102 and 103;", "utf8mb4_general_ci": "; others.", "utf8mb4_bin": "",
+	} {
+		set, _, _ := strings.Cut(form, "_")
+		table := strings.Replace(sdkTable, "engine=InnoDB", "engine=InnoDB default charset="+set+" collate="+form, 1)
+		d := older(t, append([]string{table}, rows...)...)
+		s, err := sqlstore.OpenMySQL(t.Context(), d.config(d.name), sqlstore.WithReadOnly())
+		must(t, err)
+		findings, err := s.Diagnose(t.Context(), tokenstore.RoleReader)
+		must(t, err)
+		got := ""
+		for _, f := range findings {
+			if f.Code == "users-merged" {
+				got = f.What
+			}
+		}
+		if !strings.Contains(got, want) || (got == "") != (want == "") || strings.Contains(got, "3 and 4") || strings.Contains(got, "zylker") || len(got) > 1000 {
+			t.Errorf("%s: %q, want %q", form, got, want)
+		}
+		must(t, s.Close())
+	}
+}
+
 // TestCollations saves strings that the column's collation takes for equal as users,
 // refresh, access and grant tokens: each finds its own token.
 func TestCollations(t *testing.T) {
