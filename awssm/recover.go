@@ -13,7 +13,26 @@ import (
 	"example.com/tokenstore/driver"
 )
 
-var _ driver.Recoverer = (*secrets)(nil)
+var (
+	_ driver.Recoverer = (*secrets)(nil)
+	_ driver.Scheduled = (*secrets)(nil)
+)
+
+// Scheduled reports whether a secret is in its recovery window.
+func (s *secrets) Scheduled(ctx context.Context, name string) (bool, error) {
+	encoded, _, err := encodeName(name)
+	if err != nil {
+		return false, err
+	}
+	d, f := s.describe(ctx, encoded)
+	switch {
+	case f != nil && errors.Is(f.kind, driver.ErrNotFound):
+		return false, nil
+	case f != nil:
+		return false, f.give()
+	}
+	return d.deleted, nil
+}
 
 // Recover restores a secret that is scheduled for deletion, and returns the version before
 // its tombstone, whose label is AWSPREVIOUS. A secret with a single version has no tombstone:

@@ -160,3 +160,121 @@ func TestUndeleteAfterTheConsole(t *testing.T) {
 		}
 	}
 }
+
+// TestUndeleteAfterTheConsoleAndALogin: the user has another token by now, so the one that a
+// person has scheduled for deletion stays deleted, and can be undeleted once that is gone.
+func TestUndeleteAfterTheConsoleAndALogin(t *testing.T) {
+	for _, repaired := range []bool{false, true} {
+		ctx, w := t.Context(), newWorld(awssmtest.Real())
+		s, err := w.store()
+		if err != nil {
+			t.Fatal(err)
+		}
+		saved, err := s.SaveToken(ctx, adaptertest.Token("ada"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		secret, err := awssm.SecretName("tokenstore/tokens/" + saved.ID)
+		if err == nil {
+			err = w.service.Remove(secret)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if repaired {
+			err := w.clock.Sleep(ctx, 48*time.Hour)
+			if err == nil {
+				_, err = s.Reindex(ctx, secretstore.ReindexOptions{})
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		login := saved
+		login.ID, login.RefreshToken, login.GrantToken, login.AccessToken = "another", "fake-refresh-of-a-new-login", "fake-grant-of-a-new-login", "fake-access-of-a-new-login"
+		if login, err = s.SaveToken(ctx, login); err != nil {
+			t.Fatal(err)
+		}
+		after, err := w.store()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for again := range 2 {
+			if _, err := after.UndeleteToken(ctx, saved.ID); !errors.Is(err, tokenstore.ErrConflict) || !strings.Contains(err.Error(), "delete that one first") {
+				t.Errorf("repaired %t: although the user has another token: %v", repaired, err)
+			}
+			if _, ok := w.service.Scheduled(secret); repaired && !ok && again == 0 { // Else the login has found its name in the index, and left a tombstone.
+				t.Error("the secret is not scheduled for deletion any more")
+			}
+		}
+		for _, s := range []*secretstore.Store{s, after} {
+			if _, err := s.FindTokenByID(ctx, saved.ID); !errors.Is(err, tokenstore.ErrNotFound) {
+				t.Errorf("repaired %t: by its ID: %v", repaired, err)
+			}
+			if !adaptertest.Present(t, s, login) {
+				t.Errorf("repaired %t: the other token is not as it was", repaired)
+			}
+		}
+		if err := after.DeleteToken(ctx, login.ID); err != nil {
+			t.Fatal(err)
+		}
+		if back, err := after.UndeleteToken(ctx, saved.ID); err != nil || back != saved || !adaptertest.Present(t, s, saved) {
+			t.Errorf("repaired %t: after the other one is gone: %v, %v", repaired, back, err)
+		}
+	}
+}
+
+// TestDiagnoseTellsOfTheConsole: a token that a person has scheduled for deletion is named with its
+// repair, and one that the store has deleted is not.
+func TestDiagnoseTellsOfTheConsole(t *testing.T) {
+	ctx, w := t.Context(), newWorld(awssmtest.Real())
+	s, err := w.store()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := map[string]string{}
+	for _, user := range []string{"ada", "ben", "cleo", "dora"} {
+		saved, err := s.SaveToken(ctx, adaptertest.Token(user))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids[user] = saved.ID
+	}
+	for _, user := range []string{"ada", "ben"} {
+		secret, err := awssm.SecretName("tokenstore/tokens/" + ids[user])
+		if err == nil {
+			err = w.service.Remove(secret)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.DeleteToken(ctx, ids["cleo"]); err != nil {
+		t.Fatal(err)
+	}
+	after, err := w.store()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []tokenstore.Finding
+	for _, role := range tokenstore.Roles() {
+		if found, err = after.Diagnose(ctx, role); err != nil {
+			t.Fatal(err)
+		}
+		told := map[string]string{}
+		for _, f := range found {
+			if f.Code == secretstore.CodeTokenScheduled {
+				told[f.Where] = f.Repair
+			}
+		}
+		if len(told) != 2 || !strings.Contains(told[ids["ada"]], "{name} undelete {store} "+ids["ada"]) || told[ids["ben"]] == "" {
+			t.Errorf("as a %s: %+v", role, found)
+		}
+	}
+	if _, err := after.UndeleteToken(ctx, ids["ada"]); err != nil {
+		t.Fatal(err)
+	}
+	if report, err := after.Check(ctx); err != nil || len(report.Findings) != 1 || report.Findings[0].Where != ids["ben"] || report.Tokens != 2 {
+		t.Errorf("after one is back: %+v, %v", report, err)
+	}
+}

@@ -32,6 +32,8 @@ type patient struct {
 	clock   *drivertest.Clock
 	process func() driver.Secrets
 	vault   *fakeVault // nil elsewhere
+	// schedule deletes a token's secret as a person does in the console of AWS; nil elsewhere.
+	schedule func(name string) error
 	// around is what stands between the command and the service, and options are the
 	// command's own.
 	around  func(driver.Secrets) driver.Secrets
@@ -49,6 +51,10 @@ var clinics = map[string]func(*testing.T) *patient{
 	"aws": func(t *testing.T) *patient {
 		p := &patient{T: t, clock: drivertest.NewClock()}
 		service := awssmtest.New(awssmtest.Real(), p.clock)
+		p.schedule = func(name string) error {
+			secret, err := awssm.SecretName(name)
+			return errors.Join(err, service.Remove(secret))
+		}
 		p.process = func() driver.Secrets {
 			return p.must(awssm.NewSecrets(service, awssm.WithClock(p.clock.Now, p.clock.Sleep)))
 		}
@@ -234,7 +240,13 @@ var faults = map[string]fault{
 	"a token with the ID of another": {
 		plant: func(p *patient) { p.edit(token1, "", `{"id":"2","refresh_token":"fake-refresh2"}`) },
 		code:  secretstore.CodeTokenDamaged, repair: "tokenstore delete sick: 1",
-		mend: func(p *patient) { p.command("delete", sick, "1", "--yes") },
+		mend: func(p *patient) {
+			p.command("delete", sick, "1", "--yes")
+			if p.schedule != nil { // The keys that it once had are in the index, and its secret is in AWS's recovery window.
+				_ = p.clock.Sleep(p.Context(), 48*time.Hour)
+				p.command("reindex", sick)
+			}
+		},
 	},
 	"a token of a later release": {
 		plant: func(p *patient) { p.edit(token1, `"id":"1"`, `"id":"1","form":"9"`) },
@@ -340,6 +352,16 @@ var faults = map[string]fault{
 		plant: func(p *patient) { p.edit(token1, `"id":"1"`, `"id":"1","expiry_time":"soon"`) },
 		code:  tokenstore.CodeExpiryUnknown, repair: "tokenstore refresh sick: 1",
 		mend: func(p *patient) { p.command("refresh", sick, "1") },
+	},
+	"a token that somebody has deleted in the console": {
+		clinics: "aws",
+		plant: func(p *patient) {
+			if err := p.schedule(token1); err != nil {
+				p.Fatal(err)
+			}
+		},
+		code: secretstore.CodeTokenScheduled, exit: note, repair: "tokenstore undelete sick: 1",
+		mend: func(p *patient) { p.command("undelete", sick, "1") },
 	},
 	"a mount that deletes secrets": {
 		clinics: "vault",

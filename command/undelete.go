@@ -21,9 +21,9 @@ Google Cloud while a version-destroy-ttl of the token's secret keeps it; what ot
 services say is in the remark: a backup helps there, or put.
 
 Nothing that is stored is changed: if the user of the token has logged in again meanwhile, it
-is left alone. The provider is not asked: a token that was revoked there stays so. The report
-names every token with what became of it, also after an interruption; running the command again
-finishes the job.
+stays deleted, and can be undeleted once the newer token is deleted. The provider is not asked:
+a token that was revoked there stays so. The report names every token with what became of it,
+also after an interruption; running the command again finishes the job.
 
 The exit code is 1 if a token could not be brought back because of a fault, 4 if one was left
 alone, and 3 if nothing is kept of one.`,

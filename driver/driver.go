@@ -211,6 +211,14 @@ type Recoverer interface {
 	Recover(ctx context.Context, name string) (data []byte, err error)
 }
 
+// Scheduled is implemented by adapters whose service deletes a secret some days after somebody
+// has asked for it, and until then can bring it back.
+type Scheduled interface {
+	// Scheduled reports whether a secret, which Get does not find, is going to be deleted, and
+	// Recover can still bring back what it held.
+	Scheduled(ctx context.Context, name string) (bool, error)
+}
+
 // Pruner is implemented by adapters whose service keeps the overwritten versions of a
 // secret, and charges for them, until they are destroyed. Put destroys some of them;
 // the repair calls Prune to destroy the rest.

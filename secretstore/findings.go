@@ -17,6 +17,7 @@ const (
 	CodeTokenDamaged    = "token-damaged"
 	CodeTokenDenied     = "token-denied"
 	CodeTokenUnreadable = "token-unreadable"
+	CodeTokenScheduled  = "token-scheduled"
 	CodeTokenForeign    = "foreign-secret"
 	CodeTokenPepper     = "other-pepper"
 	CodeKeyMissing      = "key-missing" // tokens with keys that are not in the index
@@ -72,6 +73,17 @@ func barredFinding(r *row) tokenstore.Finding {
 		f.Code, f.Repair = CodeTokenUnreadable, "use the release that wrote it, or put its content back in the service's console"
 	}
 	return f
+}
+
+// scheduledFinding returns the finding for a token that was deleted outside of the store, which
+// may be what a person wants. Its entries in the index are removed by a later repair, and its
+// secret by the service. One that was damaged when the store deleted it looks the same.
+func scheduledFinding(r *row) tokenstore.Finding {
+	return tokenstore.Finding{
+		Code: CodeTokenScheduled, Severity: tokenstore.SeverityNote, Where: shownID(r.id),
+		What:   "the index has its keys, and its secret is scheduled for deletion: somebody has deleted it in the service's console, or it was damaged when it was deleted",
+		Repair: commandFor("undelete", r) + ", or nothing if it is to go: a reindex a day later removes its keys",
+	}
 }
 
 func foreignFinding(r *row, name string) tokenstore.Finding {

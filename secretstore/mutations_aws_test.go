@@ -88,7 +88,17 @@ var awsMutations = []mutation{
 	},
 	{
 		"a token that a person has scheduled for deletion comes back without its keys", "secretstore/undelete.go",
-		"p.claims, p.mends = a.s.keys(own.token), true", "p.mends = true",
+		"p.claims, p.mends = a.s.keys(lifted.token), true", "p.mends = true",
 		onAWS + "TestUndeleteAfterTheConsole$", false,
+	},
+	{
+		"a token that comes back is a second one of its user", "secretstore/undelete.go",
+		"there, err = a.another(ctx, p, lifted); there || err != nil", "_, err = a.another(ctx, p, lifted); err != nil",
+		onAWS + "TestUndeleteAfterTheConsoleAndALogin$", false,
+	},
+	{
+		"a token that is refused stays where the service has brought it back", "secretstore/undelete.go",
+		"if lifted != nil && errors.Is(err, errStored) {", "if lifted != nil && err == nil {",
+		onAWS + "TestUndeleteAfterTheConsoleAndALogin$", false,
 	},
 }

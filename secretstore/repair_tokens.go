@@ -48,6 +48,9 @@ func (r *repair) chunk(ctx context.Context, ids []string) error {
 	if err != nil {
 		return err
 	}
+	if err := r.scheduled(ctx, rows); err != nil {
+		return err
+	}
 	var tokens, tombstones []*row
 	for _, row := range rows {
 		r.see(row)
@@ -102,6 +105,29 @@ func (r *repair) read(ctx context.Context, ids []string) ([]*row, error) {
 		return nil, err
 	}
 	return rows, r.witness.recognise(ctx, rows...)
+}
+
+// scheduled reports the tokens that are absent only because their secrets are going to be
+// deleted. A role that may not see that learns nothing of it.
+func (r *repair) scheduled(ctx context.Context, rows []*row) error {
+	service, ok := driver.As[driver.Scheduled](r.s.secrets)
+	rows = slices.DeleteFunc(slices.Clone(rows), func(row *row) bool { return row.state != absent })
+	if !ok || len(rows) == 0 {
+		return nil
+	}
+	kept := make([]bool, len(rows))
+	err := r.s.parallel(ctx, len(rows), func(ctx context.Context, i int) (err error) {
+		if kept[i], err = service.Scheduled(ctx, rows[i].name); errors.Is(err, driver.ErrDenied) {
+			return nil
+		}
+		return err
+	})
+	for i, row := range rows {
+		if kept[i] {
+			r.find(scheduledFinding(row))
+		}
+	}
+	return err
 }
 
 // warn adds the warnings about a row to the report.

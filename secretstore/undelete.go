@@ -7,9 +7,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"example.com/tokenstore"
 	"example.com/tokenstore/driver"
+	"example.com/tokenstore/index"
 )
 
 var _ tokenstore.Undeleter = (*Store)(nil)
@@ -40,7 +42,7 @@ func (s *Store) undelete(ctx context.Context, id string) (tokenstore.OAuthToken,
 	case err != nil:
 		return none, err
 	case r.state != absent && r.state != tombstone:
-		return none, errStored
+		return none, fmt.Errorf("%w: a token with this ID is stored; nothing was changed", tokenstore.ErrConflict)
 	}
 	data, err := recoverer.Recover(ctx, r.name)
 	switch {
@@ -50,33 +52,47 @@ func (s *Store) undelete(ctx context.Context, id string) (tokenstore.OAuthToken,
 		return none, err
 	}
 	old := s.parse(r.id, driver.Secret{Name: r.name, Data: data})
-	if old.state == live && old.token.ID == id {
-		return s.insert(ctx, old)
+	if old.state != live || old.token.ID != id {
+		old, err = s.attempt().ownRow(ctx, r.id)
+		switch {
+		case err != nil:
+			return none, err
+		case old.state != live:
+			return none, fmt.Errorf("%w: what the service has kept is not this token", tokenstore.ErrNotFound)
+		}
 	}
-	lifted, err := s.attempt().ownRow(ctx, r.id)
-	switch {
-	case err != nil:
-		return none, err
-	case lifted.state == live:
-		return s.insert(ctx, lifted)
+	back, lifted, err := s.insert(ctx, old)
+	if lifted != nil && errors.Is(err, errStored) {
+		err = s.buryAgain(ctx, lifted)
 	}
-	return none, fmt.Errorf("%w: what the service has kept is not this token", tokenstore.ErrNotFound)
+	return back, err
 }
 
-// errStored is the error of a token that is not inserted because it is there.
-var errStored = fmt.Errorf("%w: a token with this ID, of its user or with its refresh token is stored; nothing was changed", tokenstore.ErrConflict)
+// errStored is the error of a token that is not inserted because another one is there.
+var errStored = fmt.Errorf("%w: another token of its user, or with its grant or refresh token, is stored, and this one stays deleted; delete that one first to bring this one back", tokenstore.ErrConflict)
+
+// buryAgain deletes a token that Recover has brought back, and returns the error of the
+// undeletion: a user has one token. Like every deletion it leaves a tombstone, before which the
+// token is found again.
+func (s *Store) buryAgain(ctx context.Context, lifted *row) error {
+	b := deletion{id: lifted.id, begun: true, seen: &lifted.token}
+	err := s.bury(ctx, b, s.attempt(), func(a *attempt, claims []index.Claim) { s.release(ctx, a, lifted.token.ID, claims) })
+	if err == nil || errors.Is(err, tokenstore.ErrNotFound) {
+		return errStored
+	}
+	return fmt.Errorf("%w: the token is back, but so is another one of its user, or with its grant or refresh token; delete the one that is not in use: %w", tokenstore.ErrConflict, err)
+}
 
 // insert inserts the token of an old row as SaveToken does, with the row's other fields, and
 // changes none that is there. If the row itself is there again, a person had deleted its secret
 // without a tombstone, and Recover has brought that back: then its keys are claimed, since a
-// repair may have removed them.
-func (s *Store) insert(ctx context.Context, old *row) (tokenstore.OAuthToken, error) {
+// repair may have removed them. It returns that row as lifted.
+func (s *Store) insert(ctx context.Context, old *row) (stored tokenstore.OAuthToken, lifted *row, err error) {
 	unlock, err := s.lock(ctx, old.token)
 	if err != nil {
-		return tokenstore.OAuthToken{}, err
+		return tokenstore.OAuthToken{}, nil, err
 	}
 	defer unlock()
-	var stored tokenstore.OAuthToken
 	there := false
 	err = s.again(ctx, func() error {
 		a := s.attempt()
@@ -84,13 +100,16 @@ func (s *Store) insert(ctx context.Context, old *row) (tokenstore.OAuthToken, er
 		if err != nil {
 			return err
 		}
-		if own := p.lifted(old); own != nil {
-			stored = own.token
-			if err := a.rewrite(ctx, p, own, own.token); err != nil {
+		if lifted = p.lifted(old); lifted != nil {
+			if there, err = a.another(ctx, p, lifted); there || err != nil {
 				return err
 			}
-			p.claims, p.mends = a.s.keys(own.token), true
-			if err := a.leaveOut(ctx, p, own); err != nil {
+			stored = lifted.token
+			if err := a.rewrite(ctx, p, lifted, lifted.token); err != nil {
+				return err
+			}
+			p.claims, p.mends = a.s.keys(lifted.token), true
+			if err := a.leaveOut(ctx, p, lifted); err != nil {
 				return err
 			}
 			return a.carryOut(ctx, p)
@@ -110,9 +129,34 @@ func (s *Store) insert(ctx context.Context, old *row) (tokenstore.OAuthToken, er
 		err = errStored // A conflict that another attempt would not end.
 	}
 	if err != nil {
-		return tokenstore.OAuthToken{}, err
+		stored = tokenstore.OAuthToken{}
 	}
-	return stored, nil
+	return stored, lifted, err
+}
+
+// another reports whether a row other than own would be found, or adopted, by a save of own's
+// token if own were not there. The plan rests on the keys for which there is none.
+func (a *attempt) another(ctx context.Context, p *plan, own *row) (bool, error) {
+	for ownerless, keys := range map[bool][]tokenstore.Key{false: tokenstore.FindKeys(own.token), true: tokenstore.AdoptionKeys(own.token)} {
+		for _, k := range keys {
+			ids, err := a.candidates(ctx, k)
+			if err != nil {
+				return false, err
+			}
+			if derived := a.hash(k); k.Kind == tokenstore.UserKey && !slices.Contains(ids, derived) {
+				ids = append(ids, derived) // A find by user reads it without a hint.
+			}
+			ids = slices.DeleteFunc(ids, func(id string) bool { return id == own.id })
+			if err := a.loadHinted(ctx, k, ids); err != nil {
+				return false, err
+			}
+			if r, _, err := a.pick(k, ids, ownerless); r != nil || err != nil {
+				return r != nil, err
+			}
+			p.restOn([]tokenstore.Key{k}, ownerless)
+		}
+	}
+	return false, nil
 }
 
 // lifted returns the live row that a save would leave or update, if it is the one that was to
