@@ -185,7 +185,7 @@ func (b *backingUp) write(store tokenstore.Store, to io.Writer) error {
 
 // tokens adds all tokens of a store that can be read.
 func (b *backingUp) tokens(ctx context.Context, store tokenstore.Store, w *backup.Writer) error {
-	m := newMeter(b.verb)
+	m := newMeter(b.verb, "tokens")
 	defer m.clear()
 	var unread []error
 	for token, err := range allTokens(ctx, store, false) {

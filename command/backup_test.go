@@ -205,11 +205,50 @@ func TestWhatIsNotWholeRestoresNothing(t *testing.T) {
 	}
 	code, _, errs := typed(t, "", "restore", "tokens.backup", "sqlite:tokens.db", "--json")
 	var object jsonError
-	if err := json.Unmarshal([]byte(errs), &object); err != nil || code != exitFault || !strings.Contains(object.Error.Message, "pass --identity") {
+	if err := json.Unmarshal([]byte(errs), &object); err != nil || code != exitUsage || !strings.Contains(object.Error.Message, "pass --identity") {
 		t.Errorf("without a key: exit code %d\n%s", code, errs)
 	}
 	if _, err := os.Stat("tokens.db"); err == nil {
 		t.Error("the store was created")
+	}
+}
+
+// TestAKeyOfTheWrongKind, or none, is a wrong argument; one that does not open the backup is a
+// fault, as the backup may be another one.
+func TestAKeyOfTheWrongKind(t *testing.T) {
+	source := fixture(t, pythonFile)
+	t.Chdir(t.TempDir())
+	keys(t)
+	write(t, "passphrase.txt", "fake-refresh passphrase\n")
+	write(t, "empty.txt", "")
+	write(t, "wrong.txt", "another passphrase\n")
+	other, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, "other.txt", other.String()+"\n")
+	for file, flags := range map[string][]string{"keyed.backup": {"--recipients-file", "recipients.txt"}, "phrased.backup": {"--passphrase-file", "passphrase.txt"}} {
+		if code, _, errs := typed(t, "", append([]string{"backup", "file:" + source, file}, flags...)...); code != exitOK {
+			t.Fatal(errs)
+		}
+	}
+	for _, c := range []struct {
+		file, flag, key string
+		code            int
+		says            string
+	}{
+		{"keyed.backup", "--passphrase-file", "passphrase.txt", exitUsage, "pass --identity"},
+		{"phrased.backup", "--identity", "key.txt", exitUsage, "pass --passphrase-file"},
+		{"keyed.backup", "--identity", "none.txt", exitUsage, "--identity"},
+		{"phrased.backup", "--passphrase-file", "empty.txt", exitUsage, "first line is empty"},
+		{"phrased.backup", "--passphrase-file", "none.txt", exitUsage, "--passphrase-file"},
+		{"keyed.backup", "--identity", "other.txt", exitFault, "none of the private keys"},
+		{"phrased.backup", "--passphrase-file", "wrong.txt", exitFault, "does not open this backup"},
+	} {
+		code, out, errs := typed(t, "", "restore", c.file, "memory:", c.flag, c.key)
+		if code != c.code || out != "" || !strings.Contains(errs, c.says) {
+			t.Errorf("%s with %s %s: exit code %d, want %d and %q\n%s%s", c.file, c.flag, c.key, code, c.code, c.says, out, errs)
+		}
 	}
 }
 

@@ -122,7 +122,7 @@ type comparison struct {
 
 func compare(verb *cobra.Command, here, there tokenstore.Store, compared []field) error {
 	c := &comparison{fields: compared, seed: maphash.MakeSeed(), byKey: map[keyDigest][]*digested{}}
-	m := newMeter(verb)
+	m := newMeter(verb, "tokens")
 	defer m.clear()
 	// A comparison that does not end says nothing of what is missing.
 	if err := c.read(verb.Context(), there, m, "reading OTHER", c.keep); err != nil {

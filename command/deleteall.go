@@ -41,7 +41,7 @@ not be deleted, and 4 if one was left alone.`,
 				return err
 			}
 			return withExisting(verb.Context(), args[0], ask.dryRun, func(store tokenstore.OpenStore) error {
-				d := &clearing{store: store, url: args[0], meter: newMeter(verb), tokens: map[string]*counted{}}
+				d := &clearing{store: store, url: args[0], meter: newMeter(verb, "tokens"), tokens: map[string]*counted{}}
 				d.report.DryRun = ask.dryRun
 				return d.run(verb, &ask)
 			})

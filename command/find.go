@@ -43,7 +43,7 @@ list in each case.`,
 			return withStore(command.Context(), readOnly(args[0]), func(store tokenstore.OpenStore) error {
 				token, err := store.FindToken(command.Context(), query)
 				if errors.Is(err, tokenstore.ErrNotFound) {
-					err = orNothing(command.Context(), store, args[0], orMail(err, user))
+					err = orNothing(command.Context(), store, args[0], orHint(err, user))
 				}
 				return printOne(command, token, err)
 			})
@@ -86,8 +86,11 @@ func findQuery(command *cobra.Command, user, mail string, refresh, access, grant
 	return tokenstore.QueryFor(tokenstore.Key{Kind: kind, Value: credential}), nil
 }
 
-// orMail returns err, with a hint if the user of a find looks like a mail alone.
-func orMail(err error, user string) error {
+// orHint returns err, with a hint if the user of a find looks like a pattern or a mail alone.
+func orHint(err error, user string) error {
+	if strings.ContainsAny(user, "*?") {
+		return fmt.Errorf("%w: no user has exactly this name; find takes no pattern, list --user does", err)
+	}
 	if strings.Contains(user, "@") && !strings.Contains(user, ":") {
 		return fmt.Errorf("%w: no user has exactly this name; a user is normally mail:organisation, and --mail lists those of a mail", err)
 	}

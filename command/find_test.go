@@ -50,6 +50,11 @@ func TestFindByMail(t *testing.T) {
 	if code, _, errs := try(t, "", "find", at, "--user", "ben@zylker.com"); code != exitNotFound || !strings.Contains(errs, "--mail lists those of a mail") {
 		t.Errorf("exit code %d\n%s", code, errs)
 	}
+	for _, pattern := range []string{"ana*", "ana@zylker.com:?"} {
+		if code, _, errs := try(t, "", "find", at, "--user", pattern); code != exitNotFound || !strings.Contains(errs, "list --user does") {
+			t.Errorf("exit code %d\n%s", code, errs)
+		}
+	}
 	if code, _, errs := try(t, "", "find", "memory:", "--mail", "ana@zylker.com"); code != exitNotFound || !strings.Contains(errs, "nothing of a store") {
 		t.Errorf("exit code %d\n%s", code, errs)
 	}

@@ -118,7 +118,7 @@ func runImport(command *cobra.Command, source, to string, options importer.Optio
 // importInto runs an import with its progress and its report, which also goes to a file if
 // that is not nil.
 func importInto(command *cobra.Command, options importer.Options, file io.Writer, run func(importer.Options) (importer.Report, error)) error {
-	asJSON, m := wantsJSON(command), newMeter(command)
+	asJSON, m := wantsJSON(command), newMeter(command, "rows")
 	if !asJSON {
 		options.Progress = m.progress
 	}

@@ -29,7 +29,10 @@ const (
 type meter struct {
 	w        io.Writer
 	terminal bool
+	things   string          // what is counted
+	ended    <-chan struct{} // closed when somebody interrupts the verb
 	now      func() time.Time
+	width    func() int // of the terminal; 0 if it is not known
 
 	stage   importer.Stage
 	began   time.Time // of the stage
@@ -45,9 +48,14 @@ type sample struct {
 	done int
 }
 
-// newMeter returns a meter on a verb's standard error. With --json, it shows nothing.
-func newMeter(verb *cobra.Command) *meter {
-	m := &meter{w: verb.ErrOrStderr(), now: time.Now}
+// echoed is what a terminal shows, behind the line, when somebody interrupts the verb.
+const echoed = "^C"
+
+// newMeter returns a meter on a verb's standard error, of tokens or of other things. With
+// --json, it shows nothing.
+func newMeter(verb *cobra.Command, things string) *meter {
+	m := &meter{w: verb.ErrOrStderr(), things: things, ended: verb.Context().Done(), now: time.Now}
+	m.width = func() int { return widthOf(m.w) }
 	_, m.terminal = terminal(m.w)
 	if wantsJSON(verb) {
 		m.w, m.terminal = io.Discard, false
@@ -55,8 +63,14 @@ func newMeter(verb *cobra.Command) *meter {
 	return m
 }
 
-// progress takes how far the import is.
+// progress takes how far the verb is. After an interruption it shows nothing: what is counted
+// then was not done.
 func (m *meter) progress(stage importer.Stage, done, total int) {
+	select {
+	case <-m.ended:
+		return
+	default:
+	}
 	now := m.now()
 	if stage != m.stage {
 		m.stage, m.began, m.shown, m.next, m.samples = stage, now, time.Time{}, total/logParts, []sample{{now, done}}
@@ -99,7 +113,7 @@ func (m *meter) line(now time.Time, done, total int) string {
 	if total == 0 {
 		return fmt.Sprintf("%s: %d so far", m.stage, done)
 	}
-	text := fmt.Sprintf("%s: %d of %d rows", m.stage, done, total)
+	text := fmt.Sprintf("%s: %d of %d %s", m.stage, done, total, m.things)
 	first := m.samples[0]
 	took := now.Sub(first.at).Seconds()
 	if done <= first.done || took <= 0 {
@@ -123,6 +137,9 @@ func (m *meter) show(line string) {
 		_, _ = fmt.Fprintln(m.w, line)
 		return
 	}
+	if width := m.width(); width > 0 { // One that is wrapped cannot be written over.
+		line = line[:min(len(line), max(0, width-1-len(echoed)))]
+	}
 	_, _ = fmt.Fprint(m.w, "\r"+line+strings.Repeat(" ", max(0, m.length-len(line))))
 	m.length = len(line)
 }
@@ -130,7 +147,7 @@ func (m *meter) show(line string) {
 // clear removes the line from a terminal, before something else is written.
 func (m *meter) clear() {
 	if m.length > 0 {
-		_, _ = fmt.Fprint(m.w, "\r"+strings.Repeat(" ", m.length)+"\r")
+		_, _ = fmt.Fprint(m.w, "\r"+strings.Repeat(" ", m.length+len(echoed))+"\r")
 		m.length = 0
 	}
 }

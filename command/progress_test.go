@@ -26,7 +26,7 @@ func TestProgressInALog(t *testing.T) {
 	} {
 		var log strings.Builder
 		now := time.Unix(1_700_000_000, 0)
-		m := &meter{w: &log, now: func() time.Time { return now }}
+		m := &meter{w: &log, things: "rows", now: func() time.Time { return now }}
 		m.progress(importer.Moving, 0, c.total)
 		for n := 0; n < c.total; {
 			now = now.Add(c.took)
@@ -46,7 +46,7 @@ func TestProgressInALog(t *testing.T) {
 func TestReadingInALog(t *testing.T) {
 	var log strings.Builder
 	now := time.Unix(1_700_000_000, 0)
-	m := &meter{w: &log, now: func() time.Time { return now }}
+	m := &meter{w: &log, things: "rows", now: func() time.Time { return now }}
 	for n := 100; n <= 10_000; n += 100 {
 		m.progress(importer.ReadingDestination, n, 0)
 		now = now.Add(time.Second)
@@ -61,7 +61,8 @@ func TestReadingInALog(t *testing.T) {
 func TestProgressOnATerminal(t *testing.T) {
 	var screen strings.Builder
 	now := time.Unix(1_700_000_000, 0)
-	m := &meter{w: &screen, terminal: true, now: func() time.Time { return now }}
+	columns := 0
+	m := &meter{w: &screen, terminal: true, things: "rows", now: func() time.Time { return now }, width: func() int { return columns }}
 	last := func() string {
 		return strings.TrimRight(screen.String()[strings.LastIndex(screen.String(), "\r")+1:], " ")
 	}
@@ -88,8 +89,31 @@ func TestProgressOnATerminal(t *testing.T) {
 	if want := "importing: 6000 of 10000 rows, 10 a second, 6m40s left"; last() != want {
 		t.Errorf("shows %q, want %q", last(), want)
 	}
+	columns = 30
+	now = now.Add(time.Second)
+	m.progress(importer.Moving, 6010, 10_000)
+	if want := "importing: 6010 of 10000 ro"; last() != want {
+		t.Errorf("on a narrow terminal, shows %q, want %q", last(), want)
+	}
 	m.clear()
 	if !strings.HasSuffix(screen.String(), " \r") {
 		t.Error("the line stays")
+	}
+}
+
+// After an interruption, nothing is drawn behind what the terminal has echoed, no token counts
+// that was not written, and both leave the screen.
+func TestProgressEndsWithAnInterruption(t *testing.T) {
+	var screen strings.Builder
+	ended := make(chan struct{})
+	m := &meter{w: &screen, terminal: true, things: "tokens", ended: ended, now: time.Now, width: func() int { return 0 }}
+	m.progress("setting", 7, 10)
+	_, _ = screen.WriteString("^C")
+	close(ended)
+	m.progress("setting", 10, 10)
+	m.clear()
+	const line = "setting: 7 of 10 tokens"
+	if want := "\r" + line + "^C\r" + strings.Repeat(" ", len(line+"^C")) + "\r"; screen.String() != want {
+		t.Errorf("shows %q, want %q", screen.String(), want)
 	}
 }

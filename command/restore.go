@@ -37,8 +37,9 @@ With --user and --client, only these tokens are restored: that undoes a wrong de
 with --dry-run first. An access token in a backup has normally expired, and is refreshed when
 it is used; but a refresh token that was rotated or revoked since then is of no use.
 
-The exit code is 4 if a token was refused or left to decide, or is not found again, and 3 if
-the backup has no token that --user and --client select.`,
+The exit code is 4 if a token was refused or left to decide, or is not found again, 3 if the
+backup has no token that --user and --client select, 2 if it wants another kind of key than was
+given, and 1 if the key does not open it.`,
 		Example: `  {name} restore tokens.backup {service} --identity key.txt --dry-run
   {name} restore tokens.backup {service} --identity key.txt
   {name} restore tokens.backup {service} --identity key.txt --user amelia@zylker.com:60001234567
@@ -72,6 +73,9 @@ the backup has no token that --user and --client select.`,
 			}
 			defer remove()
 			b, err := backup.Open(verb.Context(), open, k)
+			if errors.Is(err, backup.ErrNeedsIdentity) {
+				err = &usageError{err}
+			}
 			if err != nil {
 				return fmt.Errorf("read FILE: %w; nothing was restored", err)
 			}

@@ -219,7 +219,7 @@ const atOnce = 8
 // ofClient sets the field of all tokens of a client.
 func (s *setting) ofClient(verb *cobra.Command, url, client string, ask *consent) error {
 	ctx := verb.Context()
-	m := newMeter(verb)
+	m := newMeter(verb, "tokens")
 	defer m.clear()
 	read := 0
 	var unread []error

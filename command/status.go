@@ -117,11 +117,17 @@ type refusedToken struct {
 }
 
 // limits say how much of a service's limits the fullest secret of the index has used, in
-// percent. WritesPerDay is how often one token may be written in a day.
+// percent; nil is no limit. WritesPerDay is how often one token may be written in a day.
 type limits struct {
-	Size         int `json:"index_size_percent"`
-	Writes       int `json:"index_writes_percent"`
-	WritesPerDay int `json:"token_writes_per_day,omitempty"`
+	Size         *int `json:"index_size_percent,omitempty"`
+	Writes       *int `json:"index_writes_percent,omitempty"`
+	WritesPerDay int  `json:"token_writes_per_day,omitempty"`
+}
+
+// near reports whether so much of a limit is used that a person should look.
+func (l *limits) near() bool {
+	full := func(percent *int) bool { return percent != nil && *percent >= nearLimit }
+	return full(l.Size) || full(l.Writes)
 }
 
 // nearLimit is how much of a limit may be used, in percent.
@@ -133,7 +139,7 @@ func (s *status) read(verb *cobra.Command, store tokenstore.Store, deep bool) er
 	if deep && swapper != nil {
 		s.report.Refused = []refusedToken{}
 	}
-	m := newMeter(verb)
+	m := newMeter(verb, "tokens")
 	defer m.clear()
 	for token, err := range allTokens(ctx, store, false) {
 		if errors.Is(err, tokenstore.ErrUnreadable) {
@@ -213,16 +219,20 @@ func (s *status) readLimits(ctx context.Context, store tokenstore.Store) error {
 
 // headroom returns how much of the limits the fullest secrets of an index have used.
 func headroom(stats []index.Stat) *limits {
-	percent := func(used, most int) int {
+	fuller := func(before *int, used, most int) *int {
 		if most == 0 {
-			return 0
+			return before
 		}
-		return used * 100 / most
+		percent := used * 100 / most
+		if before != nil {
+			percent = max(percent, *before)
+		}
+		return &percent
 	}
 	l := &limits{}
 	for _, s := range stats {
-		l.Size = max(l.Size, percent(s.Size, s.MaxSize))
-		l.Writes = max(l.Writes, percent(s.WritesToday, s.MaxWrites))
+		l.Size = fuller(l.Size, s.Size, s.MaxSize)
+		l.Writes = fuller(l.Writes, s.WritesToday, s.MaxWrites)
 	}
 	return l
 }
@@ -247,8 +257,12 @@ func (s *status) print(verb *cobra.Command) error {
 		row("refused by the provider", len(r.Refused), "the user has to consent again")
 	}
 	if r.Limits != nil {
-		t.row("index, of its size", fmt.Sprint(r.Limits.Size, "%"), "")
-		t.row("index, of its writes in a day", fmt.Sprint(r.Limits.Writes, "%"), "")
+		if r.Limits.Size != nil {
+			t.row("index, of its size", fmt.Sprint(*r.Limits.Size, "%"), "")
+		}
+		if r.Limits.Writes != nil {
+			t.row("index, of its writes in a day", fmt.Sprint(*r.Limits.Writes, "%"), "")
+		}
 		if n := r.Limits.WritesPerDay; n > 0 {
 			row("writes of a token in a day", n, "at most")
 		}
@@ -269,8 +283,7 @@ func (s *status) end() error {
 	if s.report.Tokens == 0 && len(s.faults) > 0 {
 		return errors.Join(s.faults...)
 	}
-	l := s.report.Limits
-	if len(s.faults)+len(s.report.Refused) > 0 || l != nil && max(l.Size, l.Writes) >= nearLimit {
+	if len(s.faults)+len(s.report.Refused) > 0 || s.report.Limits != nil && s.report.Limits.near() {
 		return &incompleteError{}
 	}
 	return nil

@@ -119,7 +119,7 @@ func TestStatusNamesWhoIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, out, errs := try(t, "", "status", at, "--deep")
-	if code != exitIncomplete || !strings.Contains(out, "refused by the provider        1") || !strings.Contains(out, "2        user2  20") {
+	if code != exitIncomplete || !strings.Contains(out, "refused by the provider  1") || !strings.Contains(out, "2        user2  20") {
 		t.Errorf("exit code %d\n%s%s", code, out, errs)
 	}
 	if code, out, _ = try(t, "", "status", at); code != exitOK || strings.Contains(out, "refused") {
@@ -128,7 +128,7 @@ func TestStatusNamesWhoIsRefused(t *testing.T) {
 	if _, err := store.SaveToken(t.Context(), tokenstore.OAuthToken{ID: "2", RefreshToken: "fake-refresh-new"}); err != nil {
 		t.Fatal(err)
 	}
-	if code, out, _ = try(t, "", "status", at, "--deep"); code != exitOK || !strings.Contains(out, "refused by the provider        0") {
+	if code, out, _ = try(t, "", "status", at, "--deep"); code != exitOK || !strings.Contains(out, "refused by the provider  0") {
 		t.Errorf("after a new login: exit code %d\n%s", code, out)
 	}
 }
@@ -163,16 +163,33 @@ func TestStatusCountsWhatCannotBeRead(t *testing.T) {
 
 func TestHeadroomIsOfTheFullest(t *testing.T) {
 	got := *headroom([]index.Stat{{Size: 10, MaxSize: 100, WritesToday: 45, MaxWrites: 90}, {Size: 76, MaxSize: 100, MaxWrites: 90}, {Size: 1 << 20}})
-	if want := (limits{Size: 76, Writes: 50}); got != want {
-		t.Errorf("%+v, want %+v", got, want)
+	if got.Size == nil || got.Writes == nil || *got.Size != 76 || *got.Writes != 50 {
+		t.Errorf("%+v, want 76 and 50", got)
 	}
 	s := status{report: statusReport{Limits: &got}}
 	if exitCode(s.end()) != exitIncomplete {
 		t.Error("three quarters of a limit are nothing to look at")
 	}
-	got.Size = 74
+	*got.Size = 74
 	if exitCode(s.end()) != exitOK {
 		t.Error("less than three quarters of a limit are something to look at")
+	}
+}
+
+// TestNoShareOfWhatHasNoLimit: Vault does not limit how often a secret is written.
+func TestNoShareOfWhatHasNoLimit(t *testing.T) {
+	admitted(t, "vault")
+	code, out, errs := try(t, "", "status", sick, "--deep")
+	if code != exitOK || !strings.Contains(out, "refused by the provider") || strings.Contains(out, "writes") {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+	if code, out, errs := try(t, "", "status", sick, "--deep", "--json"); code != exitOK || strings.Contains(out, "index_writes_percent") {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+	admitted(t, "aws")
+	code, out, errs = try(t, "", "status", sick, "--deep")
+	if code != exitOK || !strings.Contains(out, "index, of its size") || !strings.Contains(out, "index, of its writes in a day") || !strings.Contains(out, "writes of a token in a day") {
+		t.Errorf("on AWS: exit code %d\n%s%s", code, out, errs)
 	}
 }
 
