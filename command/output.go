@@ -10,7 +10,6 @@ import (
 	"text/tabwriter"
 	"time"
 	"unicode"
-	"unicode/utf8"
 
 	"example.com/tokenstore"
 )
@@ -146,16 +145,39 @@ func (t *table) wrapped(rows [][]string) [][]string {
 	return all
 }
 
-// aligned returns rows as lines of aligned cells, and the width of the widest.
+// standIn stands for a column of a cell; no cell has it, since it cannot be printed.
+const standIn = '\x01'
+
+// aligned returns rows as lines of aligned cells, and the width of the widest. A tabwriter takes
+// each character for one column, so it gets as many stand-ins as a cell has columns.
 func aligned(rows [][]string) (text string, width int) {
-	var out strings.Builder
-	w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
+	var out, lines strings.Builder
+	w := tabwriter.NewWriter(&lines, 0, 0, 2, ' ', 0)
+	var all []string // the cells that are not empty
 	for _, cells := range rows {
-		_, _ = io.WriteString(w, strings.TrimRight(strings.Join(cells, "\t"), "\t")+"\n")
+		stand := make([]string, len(cells))
+		for i, cell := range cells {
+			if cell != "" {
+				all = append(all, cell)
+				stand[i] = strings.Repeat(string(standIn), max(columns(cell), 1))
+			}
+		}
+		_, _ = io.WriteString(w, strings.TrimRight(strings.Join(stand, "\t"), "\t")+"\n")
 	}
 	_ = w.Flush() // A strings.Builder takes everything.
-	for line := range strings.Lines(out.String()) {
-		width = max(width, utf8.RuneCountInString(line)-1)
+	for line := range strings.Lines(lines.String()) {
+		width = max(width, len(line)-1)
+	}
+	before := rune(0)
+	for _, r := range lines.String() {
+		switch {
+		case r != standIn:
+			_, _ = out.WriteRune(r)
+		case before != standIn:
+			_, _ = out.WriteString(all[0])
+			all = all[1:]
+		}
+		before = r
 	}
 	return out.String(), width
 }
@@ -166,7 +188,7 @@ func aligned(rows [][]string) (text string, width int) {
 func (t *table) stacked(rows [][]string) string {
 	name := 0
 	for _, h := range t.header {
-		name = max(name, utf8.RuneCountInString(h))
+		name = max(name, columns(h))
 	}
 	var out strings.Builder
 	for i, cells := range rows {

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"unicode/utf8"
 )
 
 // TestEveryVerbFitsTheTerminal runs the verbs that print tables and sentences on terminals of
@@ -18,7 +17,8 @@ func TestEveryVerbFitsTheTerminal(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for name, rows := range map[string]string{
 		"rows.txt": "1,amelia.burrows@zylker.com:60001234567,1000.C,s,r1 ,a1,,1763900000000,,https://www.zohoapis.eu\n" +
-			"2,ben.carter@zylker.com:60001234567,1000.C,s,r2,a2,,1763900000000,,\n3,amelia.burrows@zylker.com,1000.C,s,r3,a3,,1763900000000,,\n",
+			"2,ben.carter@zylker.com:60001234567,1000.C,s,r2,a2,,1763900000000,,\n3,amelia.burrows@zylker.com,1000.C,s,r3,a3,,1763900000000,,\n" +
+			"4,株式会社東京学院ソフトウェア開発部@zylker.jp:7,1000.C,s,r4,a4,,1763900000000,,\n",
 		"other.txt": "1,amelia.burrows@zylker.com:60001234567,1000.C,s2,r1,a1,,1763900000000,,https://www.zohoapis.eu\n",
 	} {
 		if err := os.WriteFile(name, []byte(header+rows), 0o600); err != nil {
@@ -52,9 +52,9 @@ func TestEveryVerbFitsTheTerminal(t *testing.T) {
 		{"", []string{"refresh", at, "1", "--dry-run"}},
 	} {
 		_, piped, _ := try(t, c.stdin, c.args...)
-		for _, columns := range []uint16{60, 80, 120} {
+		for _, width := range []uint16{60, 80, 120} {
 			s := newScreen(t)
-			s.columns(columns)
+			s.columns(width)
 			var errs bytes.Buffer
 			code := Command{Stdin: strings.NewReader(c.stdin), Stdout: s.tty, Stderr: &errs}.Run(t.Context(), c.args)
 			if _, err := s.tty.WriteString("<the end>"); err != nil || !s.waitFor("<the end>") {
@@ -63,14 +63,14 @@ func TestEveryVerbFitsTheTerminal(t *testing.T) {
 			text, _, _ := strings.Cut(strings.ReplaceAll(s.text(), "\r\n", "\n"), "<the end>")
 			for line := range strings.Lines(text) {
 				line = strings.TrimRight(line, "\n")
-				if utf8.RuneCountInString(line) > int(columns) {
-					t.Errorf("%v, exit code %d: more than %d columns:\n%s\n%s", c.args, code, columns, text, errs.String())
+				if columns(line) > int(width) {
+					t.Errorf("%v, exit code %d: more than %d columns:\n%s\n%s", c.args, code, width, text, errs.String())
 					break
 				}
 			}
 			for _, word := range strings.Fields(piped) {
 				if !slices.Contains(strings.Fields(text), word) {
-					t.Errorf("%v: %d columns lack %q:\n%s", c.args, columns, word, text)
+					t.Errorf("%v: %d columns lack %q:\n%s", c.args, width, word, text)
 					break
 				}
 			}

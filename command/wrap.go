@@ -5,7 +5,6 @@ package command
 import (
 	"io"
 	"strings"
-	"unicode/utf8"
 
 	"golang.org/x/term"
 )
@@ -23,17 +22,17 @@ func widthOf(w io.Writer) int {
 	return width
 }
 
-// wrap breaks a line at words, so that it has at most width characters, and indents what
+// wrap breaks a line at words, so that it takes at most width columns, and indents what
 // follows the first break. A word that is longer stays whole, since it may be one that somebody
 // wants to copy. A width of 0 breaks nothing.
 func wrap(line string, width, indent int) string {
-	if width <= 0 || utf8.RuneCountInString(line) <= width {
+	if width <= 0 || columns(line) <= width {
 		return line
 	}
 	var out strings.Builder
 	used := 0
 	for i, word := range strings.Split(line, " ") {
-		n := utf8.RuneCountInString(word)
+		n := columns(word)
 		switch {
 		case i == 0:
 		case used+1+n <= width:
