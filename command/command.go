@@ -69,9 +69,14 @@ type Command struct {
 
 // Main runs the command with the arguments of the process, and returns its exit code. The
 // first interrupt ends what is running in an orderly way; a second one ends the
-// process at once.
+// process at once. Where interrupts are ignored, as under nohup, they stay so, and only SIGTERM
+// ends it.
 func (c Command) Main() int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	signals := []os.Signal{syscall.SIGTERM}
+	if !signal.Ignored(os.Interrupt) {
+		signals = append(signals, os.Interrupt)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	defer stop()
 	context.AfterFunc(ctx, stop)
 	return c.Run(ctx, os.Args[1:])

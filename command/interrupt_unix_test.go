@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -28,6 +30,13 @@ func TestMain(m *testing.M) {
 	}
 	tokenstore.Register("stuck", func(context.Context, *url.URL) (tokenstore.OpenStore, error) {
 		return &stuck{secretstore.NewMemory()}, nil
+	})
+	tokenstore.Register("unmoved", func(ctx context.Context, _ *url.URL) (tokenstore.OpenStore, error) {
+		_, _ = fmt.Fprintln(os.Stderr, "ignored:", signal.Ignored(os.Interrupt))
+		if err := syscall.Kill(os.Getpid(), syscall.SIGINT); err != nil {
+			return nil, err
+		}
+		return nil, neverAnswer(ctx)
 	})
 	tokenstore.Register("stuckopen", func(ctx context.Context, _ *url.URL) (tokenstore.OpenStore, error) {
 		return nil, neverAnswer(ctx)
@@ -71,27 +80,51 @@ func TestASecondInterruptEndsEveryVerb(t *testing.T) {
 	}
 }
 
+// TestAnInterruptThatIsIgnoredStaysSo: nohup and a shell's background jobs start a program so.
+// SIGTERM ends it as ever.
+func TestAnInterruptThatIsIgnoredStaysSo(t *testing.T) {
+	program := exec.CommandContext(t.Context(), "/bin/sh", "-c", `trap "" INT; exec "$0" get unmoved: 1`, os.Args[0]) // #nosec G204 -- this test itself.
+	endTwice(t, program, syscall.SIGTERM, "ignored: true\n")
+}
+
 // interruptTwice runs the command as a process, interrupts it when it has begun, and again
 // when it has been told to end.
 func interruptTwice(t *testing.T, stdin string, args ...string) {
 	t.Helper()
 	program := exec.CommandContext(t.Context(), os.Args[0], args...) // #nosec G204 -- this test itself.
-	program.Env = append(os.Environ(), asCommand+"=1")
 	program.Stdin = strings.NewReader(stdin)
+	endTwice(t, program, syscall.SIGINT)
+}
+
+// endTwice starts the command, and sends it a signal when it has begun, and again when it has
+// been told to end. Before it begins, it says what is wanted.
+func endTwice(t *testing.T, program *exec.Cmd, ends syscall.Signal, says ...string) {
+	t.Helper()
+	program.Env = append(os.Environ(), asCommand+"=1")
 	stderr, err := program.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := program.Start(); err != nil {
+	// A signal that this test was started to ignore would be ignored by the program too; one
+	// that it catches is not.
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, ends)
+	err = program.Start()
+	signal.Stop(caught)
+	if err != nil {
 		t.Fatal(err)
 	}
 	lines := bufio.NewReader(stderr)
-	for _, want := range []string{"begun\n", "told\n"} {
+	for _, want := range append(says, "begun\n", "told\n") {
 		line, err := lines.ReadString('\n')
 		if err != nil || line != want {
+			_ = program.Process.Kill()
 			t.Fatalf("it says %q, want %q: %v", line, want, err)
 		}
-		if err := program.Process.Signal(os.Interrupt); err != nil {
+		if slices.Contains(says, line) {
+			continue
+		}
+		if err := program.Process.Signal(ends); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -104,14 +137,14 @@ func interruptTwice(t *testing.T, stdin string, args ...string) {
 		case err = <-done:
 			waiting = false
 		case <-time.After(100 * time.Millisecond):
-			_ = program.Process.Signal(os.Interrupt)
+			_ = program.Process.Signal(ends)
 		}
 	}
 	var ended *exec.ExitError
 	if !errors.As(err, &ended) {
 		t.Fatalf("it ended with %v", err)
 	}
-	if status, ok := ended.Sys().(syscall.WaitStatus); !ok || !status.Signaled() || status.Signal() != syscall.SIGINT {
+	if status, ok := ended.Sys().(syscall.WaitStatus); !ok || !status.Signaled() || status.Signal() != ends {
 		t.Errorf("it ended by itself: %v", err)
 	}
 }
