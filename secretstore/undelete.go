@@ -137,8 +137,11 @@ func (s *Store) insert(ctx context.Context, old *row) (stored tokenstore.OAuthTo
 // another reports whether a row other than own would be found, or adopted, by a save of own's
 // token if own were not there. The plan rests on the keys for which there is none.
 func (a *attempt) another(ctx context.Context, p *plan, own *row) (bool, error) {
-	for ownerless, keys := range map[bool][]tokenstore.Key{false: tokenstore.FindKeys(own.token), true: tokenstore.AdoptionKeys(own.token)} {
-		for _, k := range keys {
+	for _, by := range []struct {
+		keys      []tokenstore.Key
+		ownerless bool
+	}{{tokenstore.FindKeys(own.token), false}, {tokenstore.AdoptionKeys(own.token), true}} {
+		for _, k := range by.keys {
 			ids, err := a.candidates(ctx, k)
 			if err != nil {
 				return false, err
@@ -150,10 +153,10 @@ func (a *attempt) another(ctx context.Context, p *plan, own *row) (bool, error) 
 			if err := a.loadHinted(ctx, k, ids); err != nil {
 				return false, err
 			}
-			if r, _, err := a.pick(k, ids, ownerless); r != nil || err != nil {
+			if r, _, err := a.pick(k, ids, by.ownerless); r != nil || err != nil {
 				return r != nil, err
 			}
-			p.restOn([]tokenstore.Key{k}, ownerless)
+			p.restOn([]tokenstore.Key{k}, by.ownerless)
 		}
 	}
 	return false, nil

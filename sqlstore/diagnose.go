@@ -30,7 +30,8 @@ const (
 )
 
 // Diagnose implements tokenstore.Diagnoser. It writes nothing: the rights of an account are
-// tried with statements that no row fits, in a transaction that is rolled back. What
+// tried with statements that no row fits, in a transaction that is rolled back, or that the
+// server refuses after it has checked the rights. What
 // [Store.Warnings] reports of single tokens is not in it.
 func (s *Store) Diagnose(ctx context.Context, role tokenstore.Role) ([]tokenstore.Finding, error) {
 	var findings []tokenstore.Finding
