@@ -118,7 +118,7 @@ func (w wrapper) Unwrap() tokenstore.Store { return w.Store }
 // TestAbilitiesAreOptional shows that the cases of optional abilities are missing for a store
 // that has only the six methods, and run for a store that wraps one that has them.
 func TestAbilitiesAreOptional(t *testing.T) {
-	for _, c := range slices.Concat(manyCases(), streamCases(), swapCases(), removeCases(), pingCases(), lookCases()) {
+	for _, c := range slices.Concat(manyCases(), streamCases(), swapCases(), removeCases(), pingCases(), lookCases(), tellCases(), diagnoseCases()) {
 		if result := outcomeOf(t, c.Name, func(d *data) tokenstore.Store { return narrow{&reference{data: d}} }); result.Outcome != Missing {
 			t.Errorf("%s without the ability: %s", c.Name, result)
 		}
