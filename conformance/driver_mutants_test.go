@@ -179,7 +179,7 @@ type wrongDriver struct {
 func wrongDrivers() []wrongDriver {
 	return slices.Concat(
 		swapMutants(), revisionMutants(), deleteMutants(), listMutants(), nameMutants(),
-		dataMutants(), errorMutants(), batchMutants(), absenceMutants(), restoreMutants(), retireMutants(), recoverMutants(), processMutants(), serviceMutants(),
+		dataMutants(), errorMutants(), batchMutants(), absenceMutants(), restoreMutants(), retireMutants(), recoverMutants(), processMutants(), serviceMutants(), tellMutants(),
 	)
 }
 
@@ -227,6 +227,7 @@ func TestDriverMutantsBase(t *testing.T) {
 		"renaming": renaming(func(name string) string { return name }),
 		"storing":  storing(func(data []byte) []byte { return data }),
 		"retiring": retiringBy(retire),
+		"telling":  rightTelling,
 		"model":    func() driver.Secrets { n := 0; return newModel(func(int, []byte) string { n++; return fmt.Sprint(n) }) },
 	} {
 		t.Run(name, func(t *testing.T) {
