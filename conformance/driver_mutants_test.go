@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/tokenstore/conformance"
 	"example.com/tokenstore/driver"
@@ -231,7 +232,7 @@ func TestDriverMutantsBase(t *testing.T) {
 		"model":    func() driver.Secrets { n := 0; return newModel(func(int, []byte) string { n++; return fmt.Sprint(n) }) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			options := mutantOptions()
+			options := append(mutantOptions(), conformance.DriverPatience(time.Minute))
 			if name == "model" {
 				options = append(options, conformance.DriverMissing("a model has no console", "person-*", "restored*"))
 			}

@@ -28,28 +28,39 @@ func driverIdentity(t *driverTrial) {
 	if !ok {
 		t.lacks("the driver does not implement driver.Identifier")
 	}
-	name, err := who.Identity(t.ctx)
-	t.told("Identity", err)
+	ask := func(ctx context.Context) (name string, err error) {
+		err = t.asks("Identity", func() (err error) {
+			name, err = who.Identity(ctx)
+			return err
+		})
+		return name, err
+	}
+	name, err := ask(t.ctx)
 	if errors.Is(err, driver.ErrDenied) {
 		t.lacks("this role may not ask for its identity")
 	}
 	t.must("Identity", err)
 	r := t.store("a", value("1"), "")
 	t.holds("a", value("1"), r)
-	again, err := who.Identity(t.ctx)
+	again, err := ask(t.ctx)
 	t.must("Identity", err)
 	t.isName(name, again)
 	ctx, cancel := context.WithCancel(t.ctx)
 	cancel()
-	if _, err := who.Identity(ctx); !errors.Is(err, context.Canceled) {
+	if _, err := ask(ctx); !errors.Is(err, context.Canceled) {
 		t.fails("Identity with an ended context: %s", safe(err))
 	}
 	t.holds("a", value("1"), r)
 }
 
-// told checks the error of a call that the trial does not watch.
-func (t *driverTrial) told(method drivertest.Method, err error) {
-	t.checkError(drivertest.Call{Method: method}, err)
+// asks makes a call that the trial does not watch: it checks its error, and repeats it if it is
+// throttled.
+func (t *driverTrial) asks(method drivertest.Method, call func() error) error {
+	return repeated(func() error {
+		err := call()
+		t.checkError(drivertest.Call{Method: method}, err)
+		return err
+	}, refusedForNow)
 }
 
 func driverAdvice(t *driverTrial) {
@@ -57,11 +68,17 @@ func driverAdvice(t *driverTrial) {
 	if !ok {
 		t.lacks("the driver does not implement driver.Advisor")
 	}
+	ask := func(ctx context.Context) (advice []string, err error) {
+		err = t.asks("Advice", func() (err error) {
+			advice, err = advisor.Advice(ctx)
+			return err
+		})
+		return advice, err
+	}
 	held := map[string]string{}
 	advise := func() {
 		// Some settings may be out of this role's reach: the others are reported all the same.
-		advice, err := advisor.Advice(t.ctx)
-		t.told("Advice", err)
+		advice, _ := ask(t.ctx)
 		for i, sentence := range advice {
 			switch {
 			case strings.Contains(sentence, mark):
@@ -85,7 +102,7 @@ func driverAdvice(t *driverTrial) {
 	}
 	ctx, cancel := context.WithCancel(t.ctx)
 	cancel()
-	if _, err := advisor.Advice(ctx); !errors.Is(err, context.Canceled) {
+	if _, err := ask(ctx); !errors.Is(err, context.Canceled) {
 		t.fails("Advice with an ended context: %s", safe(err))
 	}
 }
@@ -102,10 +119,16 @@ func driverWritten(t *driverTrial) {
 	if !ok {
 		t.lacks("the driver does not implement driver.Dated")
 	}
+	ask := func(ctx context.Context, name, revision string) (at time.Time, err error) {
+		err = t.asks("Written", func() (err error) {
+			at, err = dated.Written(ctx, t.named(name), revision)
+			return err
+		})
+		return at, err
+	}
 	write := func(name, text, revision string) (string, time.Time) {
 		r := t.store(name, value(text), revision)
-		at, err := dated.Written(t.ctx, t.named(name), r)
-		t.told("Written", err)
+		at, err := ask(t.ctx, name, r)
 		t.must("Written", err)
 		if !at.IsZero() && (at.Before(firstYear) || at.After(lastYear)) {
 			t.fails("a revision was written in the year %d", at.UTC().Year())
@@ -137,7 +160,7 @@ func driverWritten(t *driverTrial) {
 	r, _ := write("c", "1", "")
 	ctx, cancel := context.WithCancel(t.ctx)
 	cancel()
-	if _, err := dated.Written(ctx, t.named("c"), r); !errors.Is(err, context.Canceled) {
+	if _, err := ask(ctx, "c", r); !errors.Is(err, context.Canceled) {
 		t.fails("Written with an ended context: %s", safe(err))
 	}
 }
