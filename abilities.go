@@ -84,8 +84,8 @@ type Unwrapper interface {
 	Unwrap() Store
 }
 
-// As returns the first of s and the stores that it wraps that implements T, one of the
-// optional abilities of this package. A wrapper that changes what an ability does
+// As returns the first of s and the stores that it wraps that implements T, such as one of
+// the optional abilities of this package. A wrapper that changes what an ability does
 // implements it itself.
 func As[T any](s Store) (T, bool) {
 	for s != nil {

@@ -28,7 +28,7 @@ func notSame(ctx context.Context, source tokenstore.Store, sourceURL, to string)
 	if !usage.ReadOnly {
 		return notSameURL(sourceURL, to)
 	}
-	placed, ok := source.(rowstore.Placed)
+	placed, ok := tokenstore.As[rowstore.Placed](source)
 	if !ok {
 		return nil
 	}

@@ -2,10 +2,13 @@ package command
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"example.com/tokenstore"
 )
 
 // TestAnImportIntoItselfIsRefused, by whatever name the store goes, and writes nothing.
@@ -49,6 +52,28 @@ func TestAnImportIntoItselfIsRefused(t *testing.T) {
 	}
 	if code, _, errs := try(t, "", "import", "sqlite:tokens.db?table=COPIES", "--to", "sqlite:./tokens.db?table=copies"); code != exitUsage {
 		t.Errorf("the same table: exit code %d\n%s", code, errs)
+	}
+}
+
+// wrapped is a wrapper that changes nothing, as a program that embeds the command may open.
+type wrapped struct{ tokenstore.Store }
+
+func (w wrapped) Unwrap() tokenstore.Store { return w.Store }
+
+func TestAWrappedSourceIsRecognised(t *testing.T) {
+	url := "file:" + filepath.Join(t.TempDir(), "tokens.csv")
+	source, err := tokenstore.Open(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = source.Close() }()
+	if _, err := source.SaveToken(t.Context(), tokenstore.OAuthToken{ID: "1", AccessToken: "fake"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, source := range []tokenstore.Store{source, wrapped{source}} {
+		if err := notSame(t.Context(), source, url, url); !errors.Is(err, errSamePlace) {
+			t.Errorf("%T: %v, want %v", source, err, errSamePlace)
+		}
 	}
 }
 

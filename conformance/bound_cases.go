@@ -33,7 +33,7 @@ func boundCases() []Case {
 			return err
 		}},
 		{"save-many", func(ctx context.Context, h *handle) error {
-			many, ok := h.store.(manySaver)
+			many, ok := tokenstore.As[manySaver](h.store)
 			if !ok {
 				return nil
 			}

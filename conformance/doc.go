@@ -19,11 +19,12 @@
 //
 // # Cases that a store cannot pass
 //
-// Nothing is skipped silently. Declare a case that a store cannot pass with
-// [WithMissing] and the reason; it then appears in the results as [Missing]. It still
-// runs: it is a failure if a case that was declared missing passes, or if the store does
-// not refuse properly (with an error that matches ErrInvalidToken or ErrTooLarge, and
-// nothing stored).
+// Nothing is skipped silently. The cases of an optional ability that the store does not have,
+// such as tokenstore.Swapper, appear in the results as [Missing]; they run for a store in a
+// wrapper if that implements tokenstore.Unwrapper. Declare any other case that a store cannot
+// pass with [WithMissing] and the reason; it then appears as [Missing], too. It still runs: it
+// is a failure if a case that was declared missing passes, or if the store does not refuse
+// properly (with an error that matches ErrInvalidToken or ErrTooLarge, and nothing stored).
 //
 // # Several processes
 //

@@ -27,7 +27,7 @@ func DriverCases() []DriverCase {
 	for _, group := range [][]DriverCase{
 		driverPutCases(), driverDeleteCases(), driverRevisionCases(), driverListCases(), driverNameCases(),
 		driverDataCases(), driverContextCases(), driverPersonCases(), driverRestoreCases(), driverHandleCases(),
-		driverBatchCases(), driverAbsenceCases(), driverRetireCases(), driverRecoverCases(), driverPruneCases(), driverConcurrentCases(),
+		driverBatchCases(), driverAbsenceCases(), driverRetireCases(), driverRecoverCases(), driverPruneCases(), driverTellCases(), driverConcurrentCases(),
 	} {
 		cases = append(cases, group...)
 	}
@@ -45,8 +45,9 @@ func DriverCases() []DriverCase {
 //	}
 //
 // Every failure names its case and the promise that the driver breaks. An optional
-// ability that the driver does not have (driver.BatchGetter, driver.Retirer) is reported
-// as missing; declare any other case that the driver cannot pass with [DriverMissing].
+// interface that the driver does not implement (driver.BatchGetter, driver.Retirer, …) is
+// reported as missing; declare any other case that the driver cannot pass with
+// [DriverMissing].
 func Driver(t *testing.T, newSecrets func(t testing.TB) driver.Secrets, options ...DriverOption) {
 	t.Helper()
 	s, cases := newDriverSettings(options), DriverCases()

@@ -106,7 +106,7 @@ func largeObject(size int) []byte {
 func sizeLimit(t *driverTrial) {
 	limited, ok := driver.As[driver.Limited](t.given)
 	if !ok {
-		return
+		t.lacks("the driver does not implement driver.Limited")
 	}
 	limits := limited.Limits()
 	if min(limits.MaxSize, limits.WritesPerDay) < 0 || min(limits.CreatesPerSecond, limits.UpdatesPerSecond) < 0 {

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/tokenstore/conformance"
 	"example.com/tokenstore/driver"
@@ -179,7 +180,7 @@ type wrongDriver struct {
 func wrongDrivers() []wrongDriver {
 	return slices.Concat(
 		swapMutants(), revisionMutants(), deleteMutants(), listMutants(), nameMutants(),
-		dataMutants(), errorMutants(), batchMutants(), absenceMutants(), restoreMutants(), retireMutants(), recoverMutants(), processMutants(), serviceMutants(),
+		dataMutants(), errorMutants(), batchMutants(), absenceMutants(), restoreMutants(), retireMutants(), recoverMutants(), processMutants(), serviceMutants(), tellMutants(),
 	)
 }
 
@@ -227,10 +228,11 @@ func TestDriverMutantsBase(t *testing.T) {
 		"renaming": renaming(func(name string) string { return name }),
 		"storing":  storing(func(data []byte) []byte { return data }),
 		"retiring": retiringBy(retire),
+		"telling":  rightTelling,
 		"model":    func() driver.Secrets { n := 0; return newModel(func(int, []byte) string { n++; return fmt.Sprint(n) }) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			options := mutantOptions()
+			options := append(mutantOptions(), conformance.DriverPatience(time.Minute))
 			if name == "model" {
 				options = append(options, conformance.DriverMissing("a model has no console", "person-*", "restored*"))
 			}

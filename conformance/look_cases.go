@@ -33,7 +33,7 @@ func lookCases() []Case {
 
 // findMany compares a few queries, and many, with single finds.
 func findMany(t *trial) {
-	many, ok := t.store.store.(manyFinder)
+	many, ok := tokenstore.As[manyFinder](t.store.store)
 	if !ok {
 		t.lacks("the store has no FindTokens")
 	}

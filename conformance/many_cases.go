@@ -116,7 +116,7 @@ func randomTokens(random *rand.Rand, n int) []token {
 
 // manySaver returns the store's SaveTokens, or ends the case.
 func (t *trial) manySaver() manySaver {
-	many, ok := t.store.store.(manySaver)
+	many, ok := tokenstore.As[manySaver](t.store.store)
 	if !ok {
 		t.lacks("the store has no SaveTokens")
 	}

@@ -50,7 +50,8 @@ func WithReopen(reopen func(context.Context, tokenstore.Store) (tokenstore.Store
 // WithForeign sets the function that plants foreign data next to the store's own: other
 // secrets under the same prefix, other rows or columns, a file in the same folder. It
 // returns a function that returns an error if any of the foreign data was changed or is
-// gone. Without it the case "foreign" fails unless it is declared missing.
+// gone. The cases of Diagnose and Mend plant it, too. Without it the case "foreign" fails
+// unless it is declared missing.
 func WithForeign(plant func(context.Context, tokenstore.Store) (check func(context.Context) error, err error)) Option {
 	return func(s *settings) { s.foreign = plant }
 }

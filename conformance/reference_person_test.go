@@ -20,6 +20,7 @@ type written struct {
 	stranger bool
 	was      token // the row that it was
 	put      token // the fields that it has now
+	odd      bool  // its expiry cannot be understood
 }
 
 // handling says how a wrong store treats a person's edits.
@@ -75,6 +76,10 @@ func (d *data) personWrites(id string, text []byte) error {
 	}
 	delete(d.secrets, id)
 	d.rows = slices.Insert(d.rows, max(0, place), s.put)
+	if d.odd == nil {
+		d.odd = map[string]bool{}
+	}
+	d.odd[id] = s.odd
 	object, err := driver.DecodeObject(text)
 	if err != nil {
 		return err
@@ -96,6 +101,7 @@ func (d *data) readWritten(id string, s *written) (live bool) {
 			return false
 		}
 		delete(fields, "expiry_time")
+		s.odd = true
 	}
 	lenient, err := json.Marshal(fields)
 	if err != nil {

@@ -28,6 +28,7 @@ type data struct {
 	notes   map[string]string // by ID
 	deleted map[string]token  // by ID
 	desk                      // a person's edits
+	odd     map[string]bool   // rows whose expiry a person has written badly, by ID
 	blind   bool              // reads never return written data
 	keeps   bool              // removals remove nothing
 	wrongs  handling          // how a wrong store treats a person's edits
@@ -94,6 +95,7 @@ func (d *data) Insert(r token) error {
 func (d *data) Update(r token) error {
 	i := slices.IndexFunc(d.rows, func(o token) bool { return o.ID == r.ID })
 	d.rows[i] = r
+	delete(d.odd, r.ID)
 	return nil
 }
 

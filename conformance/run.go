@@ -29,7 +29,7 @@ func Cases() []Case {
 		findCases(), saveCases(), deleteCases(), byIDCases(), listCases(), openCases(), handleCases(), foreignCases(),
 		adoptionCases(), sequenceCases(), expiryCases(), isolationCases(), errorCases(), contextCases(),
 		textCases(), idCases(), pairCases(), sizeCases(), concurrentCases(), manyCases(), streamCases(),
-		personCases(), swapCases(), removeCases(), pingCases(), lookCases(), boundCases(),
+		personCases(), swapCases(), removeCases(), pingCases(), lookCases(), tellCases(), diagnoseCases(), boundCases(),
 	} {
 		cases = append(cases, group...)
 	}

@@ -97,7 +97,7 @@ func (t *trial) saveMany(n int) {
 	for i := range tokens {
 		tokens[i] = withoutID(row(fmt.Sprint(i), fmt.Sprint("user-", i), c1, s1))
 	}
-	if many, ok := t.store.store.(manySaver); ok {
+	if many, ok := tokenstore.As[manySaver](t.store.store); ok {
 		t.must("save many", repeated(func() error {
 			_, err := many.SaveTokens(t.ctx, tokens)
 			return err

@@ -176,7 +176,8 @@ func (r *record) must(doing string, err error) {
 	}
 }
 
-// lacks ends a case of an optional ability, and records why that is missing.
+// lacks ends a case of an optional ability, and records why that is missing. It is called by
+// the case's own goroutine.
 func (r *record) lacks(why string) {
 	r.lacking = why
 	giveUp()

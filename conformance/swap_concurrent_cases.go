@@ -54,6 +54,7 @@ func swapOnce(t *trial) {
 
 // swapChain has many callers count in the note, while others save other fields.
 func swapChain(t *trial) {
+	t.swapper(t.store) // Not in one of the goroutines, which alone would end.
 	t.seed(r1, r2)
 	handles := t.handles()
 	const counters, counts, savers = 6, 5, 4
@@ -96,6 +97,7 @@ func (t *trial) countIn(h *handle) {
 
 // findWhileSwapping swaps the access token and the note together, and finds them.
 func findWhileSwapping(t *trial) {
+	t.swapper(t.store)
 	t.seed(r1, r2)
 	handles := t.handles()
 	const swaps, finders, finds = 40, 4, 2000

@@ -14,7 +14,8 @@ import (
 // wrongAbilities get an optional ability wrong in a way that a store of other parts than this
 // project's may.
 func wrongAbilities() []wrongStore {
-	return slices.Concat(wrongRemovals(), wrongSwapRules(), wrongCalls(), wrongLooks(), wrongUndeletes())
+	return slices.Concat(wrongRemovals(), wrongSwapRules(), wrongCalls(), wrongLooks(), wrongUndeletes(),
+		wrongWarnings(), wrongIdentities(), wrongDiagnoses(), wrongMends())
 }
 
 // removing returns a store with its own DeleteUnchanged.

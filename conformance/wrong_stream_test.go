@@ -115,12 +115,12 @@ type (
 
 func (w wrapper) Unwrap() tokenstore.Store { return w.Store }
 
-// TestStreamIsOptional shows that the cases are missing for a store without Tokens, and run
-// for a store that wraps one that has it.
-func TestStreamIsOptional(t *testing.T) {
-	for _, c := range streamCases() {
+// TestAbilitiesAreOptional shows that the cases of optional abilities are missing for a store
+// that has only the six methods, and run for a store that wraps one that has them.
+func TestAbilitiesAreOptional(t *testing.T) {
+	for _, c := range slices.Concat(manyCases(), streamCases(), swapCases(), removeCases(), pingCases(), lookCases(), tellCases(), diagnoseCases()) {
 		if result := outcomeOf(t, c.Name, func(d *data) tokenstore.Store { return narrow{&reference{data: d}} }); result.Outcome != Missing {
-			t.Errorf("%s without Tokens: %s", c.Name, result)
+			t.Errorf("%s without the ability: %s", c.Name, result)
 		}
 		if result := outcomeOf(t, c.Name, func(d *data) tokenstore.Store { return wrapper{&reference{data: d}} }, WithPatience(time.Minute)); result.Outcome != Passed {
 			t.Errorf("%s with a wrapper: %s", c.Name, result)

@@ -122,6 +122,7 @@ func (r rules) save(d *data, asked token) (token, error) {
 	}
 	i := slices.IndexFunc(d.rows, func(o token) bool { return o.ID == row.ID })
 	d.rows[i] = r.stored(updated)
+	delete(d.odd, row.ID)
 	return r.result(d.rows[i], asked), nil
 }
 

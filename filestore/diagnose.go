@@ -24,7 +24,7 @@ func (s *Store) Diagnose(ctx context.Context, role tokenstore.Role) ([]tokenstor
 	}
 	path, err := target(s.path)
 	if err != nil {
-		return nil, failure("diagnose", "", err)
+		return []tokenstore.Finding{filecheck.Failed(failure("diagnose", "", err))}, nil
 	}
 	findings := filecheck.Modes(path, path+notesSuffix, path+lastIDSuffix)
 	if role != tokenstore.RoleReader {
@@ -64,7 +64,7 @@ func (s *Store) Mend(ctx context.Context, findings []tokenstore.Finding) error {
 	if s.config.readOnly {
 		return failure("mend", "", errReadOnly)
 	}
-	err := filecheck.Mend(findings)
+	err := filecheck.Mend(ctx, findings)
 	left := func(f tokenstore.Finding) bool { return f.Code == filecheck.CodeLeftover && f.Mends }
 	if err == nil && slices.ContainsFunc(findings, left) {
 		s.swept.Store(false)

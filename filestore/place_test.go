@@ -87,6 +87,29 @@ func TestSymbolicLinks(t *testing.T) {
 	}
 }
 
+// wrapped is a wrapper that changes nothing.
+type wrapped struct{ tokenstore.Store }
+
+func (w wrapped) Unwrap() tokenstore.Store { return w.Store }
+
+func TestSamePlace(t *testing.T) {
+	store, path := opened(t, "java.txt")
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	linked, err := filestore.Open(link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !store.SamePlace(linked) || !store.SamePlace(wrapped{linked}) {
+		t.Error("a link to a file is another place than the file")
+	}
+	if other, _ := opened(t, "java.txt"); store.SamePlace(other) || store.SamePlace(wrapped{other}) {
+		t.Error("another file is the same place")
+	}
+}
+
 func TestNotAFile(t *testing.T) {
 	dir := t.TempDir()
 	loop := filepath.Join(dir, "loop")

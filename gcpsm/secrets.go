@@ -103,7 +103,10 @@ type added struct {
 
 // Written returns when this process last added a version to the secret, if it has added to no
 // other since: to ask the service takes a permission that no role has.
-func (s *secrets) Written(_ context.Context, name, _ string) (time.Time, error) {
+func (s *secrets) Written(ctx context.Context, name, _ string) (time.Time, error) {
+	if err := ctx.Err(); err != nil {
+		return time.Time{}, err
+	}
 	id, _, err := encodeName(name)
 	if err != nil {
 		return time.Time{}, err

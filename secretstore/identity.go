@@ -13,10 +13,10 @@ var _ tokenstore.Identifier = (*Store)(nil)
 
 // Identity implements tokenstore.Identifier: what the adapter's service tells.
 func (s *Store) Identity(ctx context.Context) (string, error) {
-	identifier, ok := driver.As[driver.Identifier](s.secrets)
-	if !ok {
-		return "", nil
+	var name string
+	err := ctx.Err()
+	if identifier, ok := driver.As[driver.Identifier](s.secrets); ok && err == nil {
+		name, err = identifier.Identity(ctx)
 	}
-	name, err := identifier.Identity(ctx)
 	return name, s.fail("ask for the identity", "", err)
 }

@@ -25,7 +25,6 @@ const (
 	codeTLS      = "not-encrypted"
 	codeCharset  = "column-charset"
 	codeMerged   = "users-merged"
-	codeCheck    = "check-failed"
 	deniedPrefix = "denied-"
 )
 
@@ -52,8 +51,7 @@ func (s *Store) Diagnose(ctx context.Context, role tokenstore.Role) ([]tokenstor
 		return nil, s.failed(ctx, "diagnose", "", cause)
 	}
 	if err != nil {
-		err = s.failed(ctx, "diagnose", "", err)
-		found = append(found, tokenstore.Finding{Code: codeCheck, Severity: tokenstore.SeverityError, What: err.Error(), Repair: "do what the error says, then run {name} doctor {store} again", Err: err})
+		found = append(found, filecheck.Failed(s.failed(ctx, "diagnose", "", err)))
 	}
 	return append(findings, found...), nil
 }
@@ -105,7 +103,7 @@ func (s *Store) tableFindings(ctx context.Context, r *rows) ([]tokenstore.Findin
 
 // Mend implements tokenstore.Diagnoser.
 func (s *Store) Mend(ctx context.Context, findings []tokenstore.Finding) error {
-	return s.failed(ctx, "mend", "", filecheck.Mend(findings))
+	return s.failed(ctx, "mend", "", filecheck.Mend(ctx, findings))
 }
 
 // diagnose lets SQLite check the file. Its words name tables and rows, and are not shown.

@@ -22,7 +22,7 @@ var (
 // SamePlace is for this module's import command. It reports whether another store is
 // over the same table of the same file, by whatever path or link.
 func (s *Store) SamePlace(other tokenstore.Store) bool {
-	o, ok := other.(*Store)
+	o, ok := tokenstore.As[*Store](other)
 	if !ok || !strings.EqualFold(s.config.table, o.config.table) {
 		return false
 	}

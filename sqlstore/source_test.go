@@ -60,4 +60,12 @@ func TestSamePlace(t *testing.T) {
 	if memory := open(t, ":memory:"); memory.SamePlace(open(t, ":memory:")) || !memory.SamePlace(memory) {
 		t.Error("memory is the same place as itself only")
 	}
+	if !s.SamePlace(wrapped{s}) {
+		t.Error("a store in a wrapper is another place than itself")
+	}
 }
+
+// wrapped is a wrapper that changes nothing.
+type wrapped struct{ tokenstore.Store }
+
+func (w wrapped) Unwrap() tokenstore.Store { return w.Store }

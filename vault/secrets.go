@@ -70,7 +70,10 @@ func (s *secrets) Get(ctx context.Context, name string) (driver.Secret, error) {
 }
 
 // Written returns when the version was created, which its revision says.
-func (s *secrets) Written(_ context.Context, _, revision string) (time.Time, error) {
+func (s *secrets) Written(ctx context.Context, _, revision string) (time.Time, error) {
+	if err := ctx.Err(); err != nil {
+		return time.Time{}, err
+	}
 	r, ok := parseRevision(revision)
 	if !ok {
 		return time.Time{}, nil

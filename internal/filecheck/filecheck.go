@@ -3,6 +3,7 @@
 package filecheck
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -18,6 +19,7 @@ const (
 	CodeFolderOpen = "folder-open"
 	CodeDenied     = "denied-write"
 	CodeLeftover   = "file-left"
+	codeCheck      = "check-failed"
 )
 
 // Modes returns the findings about files, of which some may not exist, and about the folder
@@ -61,9 +63,20 @@ func openFolder(path string) (folder string, open bool) {
 	return folder, open && plainfile.Reachable(folder)
 }
 
+// Failed returns the finding for an error that ended a diagnosis.
+func Failed(err error) tokenstore.Finding {
+	return tokenstore.Finding{
+		Code: codeCheck, Severity: tokenstore.SeverityError, What: err.Error(),
+		Repair: "do what the error says, then run {name} doctor {store} again", Err: err,
+	}
+}
+
 // Mend takes the rights of others from the files that the findings name. No file is opened:
 // closing it would drop the locks of this process on a database.
-func Mend(findings []tokenstore.Finding) error {
+func Mend(ctx context.Context, findings []tokenstore.Finding) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	for _, f := range findings {
 		if f.Code != tokenstore.CodeFileOpen || !plainfile.OpenToOthers(f.Where) {
 			continue

@@ -102,7 +102,7 @@ func (im *importing) first() int { return min(firstRows, cmp.Or(im.options.mostR
 // expect tells the destination how many tokens there will be, unless it gets them all at
 // once. If it cannot prepare for them, it may take them all the same.
 func (im *importing) expect(ctx context.Context, s *survey) error {
-	e, ok := im.destination.(expecter)
+	e, ok := tokenstore.As[expecter](im.destination)
 	if n := im.total - len(s.there); ok && n > im.first() && !im.options.DryRun {
 		_ = e.Expect(ctx, n)
 	}

@@ -22,7 +22,7 @@ type finds struct {
 // findTogether finds many tokens, if the destination can find them together.
 func (im *importing) findTogether(ctx context.Context, queries []tokenstore.OAuthToken) *finds {
 	f := &finds{destination: im.destination}
-	many, ok := im.destination.(finder)
+	many, ok := tokenstore.As[finder](im.destination)
 	if !ok || len(queries) < 2 {
 		return f
 	}

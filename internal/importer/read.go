@@ -23,7 +23,7 @@ var errNoUser = fmt.Errorf("no row of the source has a user that is selected; ch
 // read returns the rows of a source; those of a store of rows as other programs wrote
 // them.
 func read(ctx context.Context, source tokenstore.Store) (rowstore.Reading, error) {
-	if s, ok := source.(rowstore.Source); ok {
+	if s, ok := tokenstore.As[rowstore.Source](source); ok {
 		return s.Source(ctx)
 	}
 	var warnings map[string][]string

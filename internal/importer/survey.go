@@ -203,7 +203,7 @@ func (im *importing) surveyDestination(ctx context.Context, s *survey) error {
 	if unread != nil && n == 0 {
 		return unread
 	}
-	if p, ok := im.destination.(peppered); ok && p.OtherPepper() {
+	if p, ok := tokenstore.As[peppered](im.destination); ok && p.OtherPepper() {
 		im.remark("the destination has tokens that were stored under another pepper, or without one: programs with that pepper do not find the new ones by most of their keys; import with their pepper, pepper_file=PATH in the URL")
 	}
 	if unread != nil {

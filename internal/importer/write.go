@@ -149,7 +149,7 @@ func (b *batch) save(ctx context.Context, rows []int) error {
 // saved. A destination that saves all or none gets halves if a row is at fault.
 func (b *batch) saveTogether(ctx context.Context, rows []int) []tokenstore.OAuthToken {
 	stored := make([]tokenstore.OAuthToken, len(rows))
-	many, ok := b.destination.(batcher)
+	many, ok := tokenstore.As[batcher](b.destination)
 	if !ok || len(rows) < 2 {
 		return stored
 	}
