@@ -6,7 +6,10 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path"
+	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"example.com/tokenstore"
@@ -150,7 +153,49 @@ func Driver(t *testing.T, newWorld func(t testing.TB, clock *drivertest.Clock) W
 func Store(t *testing.T, newWorld func(t testing.TB, clock *drivertest.Clock) World, tokens int, options ...conformance.Option) {
 	t.Helper()
 	var w World
-	own := []conformance.Option{
+	conformance.Store(t, func(t testing.TB) tokenstore.Store {
+		w = newWorld(t, drivertest.NewClock())
+		store, err := w.Store()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return store
+	}, append(storeOptions(&w, tokens), options...)...)
+}
+
+// StoreInTime runs cases of the suite for stores in which calls made at the same time take as
+// long as the slowest of them, as in life. On the clock of Store each wait of one caller also
+// ages what the others are doing, and a service's rules about time do not allow for that.
+func StoreInTime(t *testing.T, newWorld func(t testing.TB, clock *drivertest.Clock) World, tokens int, cases ...string) {
+	t.Helper()
+	ran := 0
+	for _, c := range conformance.Cases() {
+		if !slices.ContainsFunc(cases, func(pattern string) bool { ok, _ := path.Match(pattern, c.Name); return ok }) {
+			continue
+		}
+		ran++
+		t.Run(c.Name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var w World
+				options := append(storeOptions(&w, tokens), conformance.WithOnly(c.Name), conformance.WithPatience(time.Hour))
+				for result := range conformance.Run(t.Context(), func(context.Context) (tokenstore.Store, error) {
+					w = newWorld(t, drivertest.NewWallClock())
+					return w.Store()
+				}, options...) {
+					if result.Outcome != conformance.Passed {
+						t.Error(result)
+					}
+				}
+			})
+		})
+	}
+	if ran == 0 {
+		t.Errorf("no case is called any of %q", cases)
+	}
+}
+
+func storeOptions(w *World, tokens int) []conformance.Option {
+	return []conformance.Option{
 		conformance.WithReopen(func(context.Context, tokenstore.Store) (tokenstore.Store, error) { return w.Store() }),
 		conformance.WithForeign(func(ctx context.Context, _ tokenstore.Store) (func(context.Context) error, error) {
 			return w.Plant(ctx)
@@ -173,12 +218,4 @@ func Store(t *testing.T, newWorld func(t testing.TB, clock *drivertest.Clock) Wo
 		conformance.WithTick(func() { w.Clock.Advance(time.Second) }),
 		conformance.WithTokens(Long(tokens, 1000)),
 	}
-	conformance.Store(t, func(t testing.TB) tokenstore.Store {
-		w = newWorld(t, drivertest.NewClock())
-		store, err := w.Store()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return store
-	}, append(own, options...)...)
 }
