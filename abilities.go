@@ -79,7 +79,9 @@ type Pinger interface {
 }
 
 // Unwrapper is implemented by a wrapper around a [Store], so that [As] finds the optional
-// abilities of the store that it wraps.
+// abilities of the store that it wraps. A wrapper that changes what is stored or returned, such
+// as one that encrypts, must not implement it: programs use the inner store's abilities past the
+// wrapper, and save and find many tokens at once through them.
 type Unwrapper interface {
 	Unwrap() Store
 }

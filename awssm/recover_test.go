@@ -278,3 +278,34 @@ func TestDiagnoseTellsOfTheConsole(t *testing.T) {
 		t.Errorf("after one is back: %+v, %v", report, err)
 	}
 }
+
+// TestDiagnoseLeavesOutWhatTheStoreDeleted: a list may name a secret for minutes after the store
+// has deleted it.
+func TestDiagnoseLeavesOutWhatTheStoreDeleted(t *testing.T) {
+	for seed := range uint64(20) {
+		config := awssmtest.Real()
+		config.ListLate, config.Seed = 5*time.Minute, seed
+		w := newWorld(config)
+		s, err := w.store()
+		if err != nil {
+			t.Fatal(err)
+		}
+		saved, err := s.SaveToken(t.Context(), adaptertest.Token("ada"))
+		if err == nil {
+			w.clock.Advance(time.Hour)
+			err = s.DeleteToken(t.Context(), saved.ID)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		found, err := s.Diagnose(t.Context(), tokenstore.RoleOperator)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range found {
+			if f.Code == secretstore.CodeTokenScheduled {
+				t.Errorf("seed %d: %+v", seed, f)
+			}
+		}
+	}
+}

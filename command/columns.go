@@ -1,4 +1,4 @@
-// How many columns of a terminal a text takes: names in Chinese, Japanese or Korean take two for
+// How many columns of a terminal a string takes: names in Chinese, Japanese or Korean take two for
 // a character, and an accent that is a character of its own takes none.
 
 package command
@@ -9,7 +9,7 @@ import (
 	"golang.org/x/text/width"
 )
 
-// columns returns the width of a text on a terminal.
+// columns returns the width of a string on a terminal.
 func columns(text string) (n int) {
 	for _, r := range text {
 		n += columnsOf(r)

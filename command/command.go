@@ -69,8 +69,8 @@ type Command struct {
 
 // Main runs the command with the arguments of the process, and returns its exit code. The
 // first interrupt ends what is running in an orderly way; a second one ends the
-// process at once. Where interrupts are ignored, as under nohup, they stay so, and only SIGTERM
-// ends it.
+// process at once. Where interrupts are ignored, as for a background job of a script, they stay
+// so, and only SIGTERM ends it.
 func (c Command) Main() int {
 	signals := []os.Signal{syscall.SIGTERM}
 	if !signal.Ignored(os.Interrupt) {

@@ -80,7 +80,7 @@ func TestASecondInterruptEndsEveryVerb(t *testing.T) {
 	}
 }
 
-// TestAnInterruptThatIsIgnoredStaysSo: nohup and a shell's background jobs start a program so.
+// TestAnInterruptThatIsIgnoredStaysSo: the background jobs of a script are started so.
 // SIGTERM ends it as ever.
 func TestAnInterruptThatIsIgnoredStaysSo(t *testing.T) {
 	program := exec.CommandContext(t.Context(), "/bin/sh", "-c", `trap "" INT; exec "$0" get unmoved: 1`, os.Args[0]) // #nosec G204 -- this test itself.

@@ -137,7 +137,7 @@ func (m *meter) show(line string) {
 		_, _ = fmt.Fprintln(m.w, line)
 		return
 	}
-	if width := m.width(); width > 0 { // One that is wrapped cannot be written over.
+	if width := m.width(); width > 0 { // A wrapped line cannot be overwritten.
 		line = line[:min(len(line), max(0, width-1-len(echoed)))]
 	}
 	_, _ = fmt.Fprint(m.w, "\r"+line+strings.Repeat(" ", max(0, m.length-len(line))))

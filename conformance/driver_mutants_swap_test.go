@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"sync/atomic"
 
 	"example.com/tokenstore/driver"
 	"example.com/tokenstore/driver/memory"
@@ -137,6 +138,16 @@ func deleteMutants() []wrongDriver {
 			}
 			return m.Delete(ctx, name, revision)
 		})},
+		{"a deletion is forgotten", "concurrent-delete-all", removing(func(ctx context.Context, _ *memory.Secrets, _, _ string) error { return ctx.Err() })},
+		{"cannot be read while others write", "concurrent-count", func() driver.Secrets {
+			var reads atomic.Int64
+			return getting(func(ctx context.Context, m *memory.Secrets, name string) (driver.Secret, error) {
+				if reads.Add(1)%20 == 0 {
+					return driver.Secret{}, driver.ErrUnavailable
+				}
+				return m.Get(ctx, name)
+			})()
+		}},
 		{"no revision deletes", "delete-unread", removing(func(ctx context.Context, m *memory.Secrets, name, revision string) error {
 			if revision == "" {
 				m.Remove(name)

@@ -145,7 +145,7 @@ func driverWritten(t *driverTrial) {
 		first, created := write(name, "1", "")
 		between := created
 		for i := 0; i < 3 && !between.After(created); i++ {
-			if _, at := write(fmt.Sprint("b", n, i), "1", ""); !at.IsZero() {
+			if _, at := write(fmt.Sprintf("b%d-%d", n, i), "1", ""); !at.IsZero() {
 				between = at
 			}
 		}

@@ -72,7 +72,7 @@ func (t *driverTrial) oneOf(writers []int, name string) (winner int, current str
 }
 
 // created returns the revision at which the name holds data after a creation whose outcome is
-// unknown, which it makes again if need be.
+// unknown, and repeats it if necessary.
 func (t *driverTrial) created(name string, data []byte) (revision string) {
 	var err error
 	t.settled(func() bool {

@@ -77,12 +77,13 @@ func barredFinding(r *row) tokenstore.Finding {
 
 // scheduledFinding returns the finding for a token that was deleted outside of the store, which
 // may be what a person wants. Its entries in the index are removed by a later repair, and its
-// secret by the service. One that was damaged when the store deleted it looks the same.
+// secret by the service. One whose deletion by the store was interrupted, or that was damaged,
+// looks the same.
 func scheduledFinding(r *row) tokenstore.Finding {
 	return tokenstore.Finding{
 		Code: CodeTokenScheduled, Severity: tokenstore.SeverityNote, Where: shownID(r.id),
-		What:   "the index has its keys, and its secret is scheduled for deletion: somebody has deleted it in the service's console, or it was damaged when it was deleted",
-		Repair: commandFor("undelete", r) + ", or nothing if it is to go: a reindex a day later removes its keys",
+		What:   "the index has its keys, and its secret is scheduled for deletion: somebody has deleted it in the service's console, a deletion was interrupted, or it was damaged when it was deleted",
+		Repair: commandFor("undelete", r) + ", or do nothing if it should stay deleted: a reindex a day later removes its keys",
 	}
 }
 

@@ -107,11 +107,13 @@ func (r *repair) read(ctx context.Context, ids []string) ([]*row, error) {
 	return rows, r.witness.recognise(ctx, rows...)
 }
 
-// scheduled reports the tokens that are absent only because their secrets are going to be
-// deleted. A role that may not see that learns nothing of it.
+// scheduled reports the tokens that the index names and that are absent only because their
+// secrets are going to be deleted. A role that may not see that learns nothing of it.
 func (r *repair) scheduled(ctx context.Context, rows []*row) error {
 	service, ok := driver.As[driver.Scheduled](r.s.secrets)
-	rows = slices.DeleteFunc(slices.Clone(rows), func(row *row) bool { return row.state != absent })
+	rows = slices.DeleteFunc(slices.Clone(rows), func(row *row) bool {
+		return row.state != absent || !r.indexed[row.id] // A list may name for a while what the store has deleted.
+	})
 	if !ok || len(rows) == 0 {
 		return nil
 	}

@@ -18,8 +18,8 @@ var _ tokenstore.Undeleter = (*Store)(nil)
 
 // UndeleteToken stores a deleted token again as it was; see tokenstore.Undeleter. Every key
 // finds it at once. On AWS it takes up to a quarter of a minute after the deletion, which
-// may still be running. If the token is refused there because another one is stored, it can be
-// undeleted once that is gone, and is otherwise deleted for good by the repair, no longer by AWS.
+// may still be running. If another token of its user is stored, the error matches ErrConflict
+// and the token stays deleted; it can be undeleted once the other one is gone.
 func (s *Store) UndeleteToken(ctx context.Context, id string) (tokenstore.OAuthToken, error) {
 	token, err := s.undelete(ctx, id)
 	return token, s.fail("undelete token", id, err)
@@ -62,25 +62,29 @@ func (s *Store) undelete(ctx context.Context, id string) (tokenstore.OAuthToken,
 		}
 	}
 	back, lifted, err := s.insert(ctx, old)
-	if lifted != nil && errors.Is(err, errStored) {
+	switch {
+	case lifted == nil || err == nil:
+	case errors.Is(err, errStored):
 		err = s.buryAgain(ctx, lifted)
+	default:
+		err = fmt.Errorf("%w; the token is back, but some of its keys may not find it, or its user has two: reindex, then look for the user", err)
 	}
 	return back, err
 }
 
 // errStored is the error of a token that is not inserted because another one is there.
-var errStored = fmt.Errorf("%w: another token of its user, or with its grant or refresh token, is stored, and this one stays deleted; delete that one first to bring this one back", tokenstore.ErrConflict)
+var errStored = fmt.Errorf("%w: another token of its user, or with its grant or refresh token, is stored; delete that one first, then undelete this one", tokenstore.ErrConflict)
 
 // buryAgain deletes a token that Recover has brought back, and returns the error of the
-// undeletion: a user has one token. Like every deletion it leaves a tombstone, before which the
-// token is found again.
+// undeletion: a user has one token. Like every deletion it leaves a tombstone; the version before
+// it is what the next undeletion finds.
 func (s *Store) buryAgain(ctx context.Context, lifted *row) error {
 	b := deletion{id: lifted.id, begun: true, seen: &lifted.token}
 	err := s.bury(ctx, b, s.attempt(), func(a *attempt, claims []index.Claim) { s.release(ctx, a, lifted.token.ID, claims) })
 	if err == nil || errors.Is(err, tokenstore.ErrNotFound) {
 		return errStored
 	}
-	return fmt.Errorf("%w: the token is back, but so is another one of its user, or with its grant or refresh token; delete the one that is not in use: %w", tokenstore.ErrConflict, err)
+	return fmt.Errorf("another token of its user, or with its grant or refresh token, is stored, and deleting this one again has failed; delete this one: %w", err)
 }
 
 // insert inserts the token of an old row as SaveToken does, with the row's other fields, and

@@ -60,8 +60,9 @@ func (d mysqlDialect) merged(ctx context.Context, tx *sql.Tx, t *table) ([]token
 		return nil, nil
 	}
 	id, user := d.quote(t.column(idColumn)), d.quote(column)
-	pairs, err := d.pairs(ctx, tx, fmt.Sprintf("SELECT MIN(%s), MAX(%s) FROM %s WHERE %s <> '' GROUP BY %s HAVING MIN(%s) <> MAX(%s) LIMIT %d",
-		id, id, d.quote(t.name), user, user, d.bytes(user), d.bytes(user), mostMerged+1))
+	forms := fmt.Sprintf("SELECT %s AS user, MIN(%s) AS id FROM %s WHERE %s <> '' GROUP BY %s, %s", user, id, d.quote(t.name), user, user, d.bytes(user))
+	pairs, err := d.pairs(ctx, tx, fmt.Sprintf("SELECT MIN(id), GROUP_CONCAT(id ORDER BY id SEPARATOR ' and ') FROM (%s) AS forms GROUP BY user HAVING COUNT(*) > 1 ORDER BY 1 LIMIT %d",
+		forms, mostMerged+1))
 	if err != nil || len(pairs) == 0 {
 		return nil, err
 	}
@@ -71,21 +72,21 @@ func (d mysqlDialect) merged(ctx context.Context, tx *sql.Tx, t *table) ([]token
 			tokens = append(tokens, "others")
 			break
 		}
-		tokens = append(tokens, p[0]+" and "+p[1])
+		tokens = append(tokens, p[1])
 	}
 	return []tokenstore.Finding{{
 		Code: codeMerged, Severity: tokenstore.SeverityWarning, Where: t.name,
 		What: "the users of these tokens differ, for example by case, but not to the collation of the column " + column + ": " + strings.Join(tokens, "; ") +
 			". This store tells them apart; an SDK that shares the table may take the wrong token",
-		Repair: "if they are one person, {name} delete {store} with the ID of the one that is not in use; if not, give the column the collation utf8mb4_bin",
+		Repair: "if they are one person, run {name} delete {store} ID for the one that is not in use; if not, give the column a collation that compares bytes: utf8mb4_0900_bin, or utf8mb4_nopad_bin on MariaDB",
 	}}, nil
 }
 
 // rightCreate is the right to create a table that is not there.
 const rightCreate = "CREATE"
 
-// rights tries each statement that a role needs, on no row of any table of the store. What an
-// operator has beyond a writer can be tried only by creating something.
+// rights tries each statement that a role needs, on no row of any table of the store. INDEX and
+// ALTER, which an operator has as well, cannot be tried without a change.
 func (d mysqlDialect) rights(ctx context.Context, db *sql.DB, t *table, role tokenstore.Role) ([]tokenstore.Finding, error) {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
@@ -174,7 +175,7 @@ func (d mysqlDialect) refused(r *refusal, t *table, role tokenstore.Role) tokens
 	case mysqlCodes[mysqlCode(r.err)].says == adviceReadOnly: // No grant makes a replica writable.
 		f.Repair = "put the address of the primary server into the URL, or make this server writable"
 	case r.right == rightCreate:
-		f.What = "the tables that the store keeps beside that of the tokens are not there, and the account may not create them: " + d.words(r.err)
+		f.What = "the store's own tables next to the token table are not there, and the account may not create them: " + d.words(r.err)
 		f.Repair = "save a token once with the rights that {name} policy {store} --role operator prints"
 	case role == tokenstore.RoleReader && !slices.Contains(r.tables, t.name):
 		f.Severity = tokenstore.SeverityNote // The server does not say whether they are there.

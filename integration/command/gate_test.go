@@ -19,7 +19,7 @@ import (
 	"testing"
 )
 
-// points returns so many different random numbers between 1 and writes, in ascending order.
+// points returns `kills` different random numbers between 1 and writes, in ascending order.
 //
 // An import that makes that many writes at least cannot be over before any of them, however
 // often it was ended earlier: what it writes again only adds to the count.

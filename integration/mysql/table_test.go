@@ -75,13 +75,13 @@ func TestMergedUsers(t *testing.T) {
 	t.Parallel()
 	rows := []string{
 		"insert into oauthtoken (id, user_name, access_token) values ('1', 'amelia@zylker.example', 'a1'), ('2', 'Amelia@zylker.example', 'a2'), " +
-			"('3', 'ben@zylker.example', 'a3'), ('4', 'ben@zylker.example', 'a4'), ('5', null, 'a5'), ('6', '', 'a6'), ('7', 'cleo', 'a7')",
+			"('3', 'ben@zylker.example', 'a3'), ('4', 'ben@zylker.example', 'a4'), ('5', null, 'a5'), ('6', '', 'a6'), ('7', 'cleo', 'a7'), ('8', 'cleo ', 'a8'), ('90', 'Amelia@zylker.example', 'a9')",
 	}
 	for n := range 30 {
 		rows = append(rows, fmt.Sprintf("insert into oauthtoken (id, user_name) values ('%d', 'u%d'), ('%d', 'U%d')", 100+2*n, n, 101+2*n, n))
 	}
 	for form, want := range map[string]string{
-		"latin1_swedish_ci": "1 and 2; 100 and 101; 102 and 103;", "utf8mb4_general_ci": "; others.", "utf8mb4_bin": "",
+		"latin1_swedish_ci": "1 and 2; 100 and 101; 102 and 103;", "utf8mb4_general_ci": "; others.", "utf8mb4_bin": ": 7 and 8.", "utf8mb4_nopad_bin": "",
 	} {
 		set, _, _ := strings.Cut(form, "_")
 		table := strings.Replace(sdkTable, "engine=InnoDB", "engine=InnoDB default charset="+set+" collate="+form, 1)
