@@ -13,10 +13,11 @@ command -v mariadbd >/dev/null && command -v mariadb-install-db >/dev/null ||
 [ "${1-}" != --install ] || exit 0
 
 # as_server COMMAND ...: becomes the command, as the server's user: mariadbd refuses to run
-# as root.
+# as root. Its temporary files have a folder of their own: a server that starts removes those
+# that others have in the same folder.
 as_server() {
   [ "$(id -u)" != 0 ] || set -- setpriv --reuid=mysql --regid=mysql --clear-groups "$@"
-  exec "$@"
+  TMPDIR=$scratch/tmp exec "$@"
 }
 
 # The server never waits for the disk: data that a killed server has written is safe without
@@ -24,8 +25,8 @@ as_server() {
 start() {
   local data=$scratch/data
   if [ ! -e "$data" ]; then
-    mkdir "$data"
-    if [ "$(id -u)" = 0 ]; then chmod 755 "$scratch" && chown mysql: "$data"; fi
+    mkdir "$data" "$scratch/tmp"
+    if [ "$(id -u)" = 0 ]; then chmod 755 "$scratch" && chown mysql: "$data" "$scratch/tmp"; fi
     (as_server mariadb-install-db --no-defaults --datadir="$data" --auth-root-authentication-method=normal \
       --skip-test-db) >"$scratch/log" 2>&1
     cat >"$scratch/init.sql" <<SQL

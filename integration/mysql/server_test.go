@@ -44,10 +44,13 @@ func newServer(t *testing.T, settings ...string) *server {
 	must(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(s.folder) })
 	must(t, os.Chmod(s.folder, 0o755)) // #nosec G302 -- the server has its own user.
+	must(t, os.Mkdir(s.temporary(), 0o700))
+	must(t, os.Chmod(s.temporary(), 0o777)) // #nosec G302 -- as above.
 	s.address = need.Address(t)
 	// On a busy machine it failed once. What it creates is not under test.
 	for try := 1; ; try++ {
 		install := exec.CommandContext(t.Context(), "mariadb-install-db", append(s.arguments(), "--auth-root-authentication-method=normal", "--skip-test-db")...) // #nosec G204 -- the test's own.
+		install.Env = s.environment()
 		out, err := install.CombinedOutput()
 		if err == nil {
 			break
@@ -71,6 +74,12 @@ func (s *server) arguments() []string {
 	return all
 }
 
+// temporary is the folder of the server's temporary files. A server that starts removes those
+// that others have in the same folder.
+func (s *server) temporary() string { return filepath.Join(s.folder, "tmp") }
+
+func (s *server) environment() []string { return append(os.Environ(), "TMPDIR="+s.temporary()) }
+
 func (s *server) start(t *testing.T) {
 	t.Helper()
 	_, port, err := net.SplitHostPort(s.address)
@@ -83,7 +92,7 @@ func (s *server) start(t *testing.T) {
 	log, err := os.OpenFile(filepath.Join(s.folder, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	must(t, err)
 	defer func() { _ = log.Close() }()
-	s.cmd.Stdout, s.cmd.Stderr = log, log
+	s.cmd.Stdout, s.cmd.Stderr, s.cmd.Env = log, log, s.environment()
 	must(t, s.cmd.Start())
 	s.ended = make(chan struct{})
 	go func() { _ = s.cmd.Wait(); close(s.ended) }()
