@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	secretmanager "cloud.google.com/go/secretmanager/apiv1"
 	"cloud.google.com/go/secretmanager/apiv1/secretmanagerpb"
@@ -166,7 +167,10 @@ func TestDriverConformance(t *testing.T) {
 	t.Run("real", func(t *testing.T) { driverConformance(t, gcpsmtest.Real(), false, prompt...) })
 	t.Run("real-late", func(t *testing.T) { driverConformance(t, gcpsmtest.Real(), true, late) })
 	t.Run("unpleasant", func(t *testing.T) { driverConformance(t, gcpsmtest.Unpleasant(), true, unpleasant...) })
-	t.Run("unlimited", func(t *testing.T) { driverConformance(t, unlimited, true, rushed...) })
+	t.Run("unlimited", func(t *testing.T) {
+		settle := conformance.DriverSettle(func(ctx context.Context) error { return drivertest.NewWallClock().Sleep(ctx, 5*time.Second) })
+		adaptertest.DriverInTime(t, worlds(unlimited), rushed, settle)
+	})
 }
 
 func driverConformance(t *testing.T, config gcpsmtest.Config, settles bool, cases ...string) {

@@ -5,6 +5,7 @@ package adaptertest
 import (
 	"context"
 	"errors"
+	"iter"
 	"os"
 	"path"
 	"slices"
@@ -168,20 +169,53 @@ func Store(t *testing.T, newWorld func(t testing.TB, clock *drivertest.Clock) Wo
 // ages what the others are doing, and a service's rules about time do not allow for that.
 func StoreInTime(t *testing.T, newWorld func(t testing.TB, clock *drivertest.Clock) World, tokens int, cases ...string) {
 	t.Helper()
-	ran := 0
+	var all []string
 	for _, c := range conformance.Cases() {
-		if !slices.ContainsFunc(cases, func(pattern string) bool { ok, _ := path.Match(pattern, c.Name); return ok }) {
+		all = append(all, c.Name)
+	}
+	inTime(t, all, cases, func(t *testing.T, name string) iter.Seq[conformance.Result] {
+		var w World
+		options := append(storeOptions(&w, tokens), conformance.WithOnly(name), conformance.WithPatience(time.Hour))
+		return conformance.Run(t.Context(), func(context.Context) (tokenstore.Store, error) {
+			w = newWorld(t, drivertest.NewWallClock())
+			return w.Store()
+		}, options...)
+	})
+}
+
+// DriverInTime runs cases of the suite for drivers as StoreInTime does. They get no means to do
+// what a person does.
+func DriverInTime(t *testing.T, newWorld func(t testing.TB, clock *drivertest.Clock) World, cases []string, options ...conformance.DriverOption) {
+	t.Helper()
+	var all []string
+	for _, c := range conformance.DriverCases() {
+		all = append(all, c.Name)
+	}
+	inTime(t, all, cases, func(t *testing.T, name string) iter.Seq[conformance.Result] {
+		var w World
+		own := []conformance.DriverOption{
+			conformance.DriverHandle(func(context.Context, driver.Secrets) (driver.Secrets, error) { return w.Secrets() }),
+			conformance.DriverOnly(name), conformance.DriverPatience(time.Hour),
+		}
+		return conformance.RunDriver(t.Context(), func(context.Context) (driver.Secrets, error) {
+			w = newWorld(t, drivertest.NewWallClock())
+			return w.Secrets()
+		}, append(own, options...)...)
+	})
+}
+
+// inTime runs the cases that match one of the patterns, each in a bubble of its own.
+func inTime(t *testing.T, cases, patterns []string, run func(t *testing.T, name string) iter.Seq[conformance.Result]) {
+	t.Helper()
+	ran := 0
+	for _, name := range cases {
+		if !slices.ContainsFunc(patterns, func(pattern string) bool { ok, _ := path.Match(pattern, name); return ok }) {
 			continue
 		}
 		ran++
-		t.Run(c.Name, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var w World
-				options := append(storeOptions(&w, tokens), conformance.WithOnly(c.Name), conformance.WithPatience(time.Hour))
-				for result := range conformance.Run(t.Context(), func(context.Context) (tokenstore.Store, error) {
-					w = newWorld(t, drivertest.NewWallClock())
-					return w.Store()
-				}, options...) {
+				for result := range run(t, name) {
 					if result.Outcome != conformance.Passed {
 						t.Error(result)
 					}
@@ -190,7 +224,7 @@ func StoreInTime(t *testing.T, newWorld func(t testing.TB, clock *drivertest.Clo
 		})
 	}
 	if ran == 0 {
-		t.Errorf("no case is called any of %q", cases)
+		t.Errorf("no case is called any of %q", patterns)
 	}
 }
 
