@@ -10,11 +10,13 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"example.com/tokenstore/awssm/awssmtest"
 	"example.com/tokenstore/driver"
+	"example.com/tokenstore/driver/drivertest"
 )
 
 // bench is a driver on a fake service.
@@ -27,7 +29,18 @@ type bench struct {
 
 func newBench(t *testing.T, config awssmtest.Config, options ...Option) *bench {
 	t.Helper()
-	clock := awssmtest.NewClock()
+	return newBenchOn(t, awssmtest.NewClock(), config, options...)
+}
+
+// inTime runs a test of callers that wait at the same time, on a clock that each has for
+// itself: on that of newBench, the wait of one also ages the calls of the others.
+func inTime(t *testing.T, config awssmtest.Config, test func(b *bench), options ...Option) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { test(newBenchOn(t, drivertest.NewWallClock(), config, options...)) })
+}
+
+func newBenchOn(t *testing.T, clock *awssmtest.Clock, config awssmtest.Config, options ...Option) *bench {
+	t.Helper()
 	b := &bench{T: t, clock: clock, service: awssmtest.New(config, clock)}
 	b.secrets = b.another(b.service, options...)
 	return b

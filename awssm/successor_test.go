@@ -59,16 +59,17 @@ func TestLosersLeaveNoVersions(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			config := awssmtest.Real()
 			config.Rates = false // They are more in a second than the service allows.
-			b := newBench(t, config)
-			r := b.put("a/x", `{"n":"0"}`, "")
-			won := b.together(128, r, func() *secrets { return b.another(b.service) }, data)
-			if len(won) != 1 {
-				t.Fatalf("%d processes have won", len(won))
-			}
-			if n := b.service.Versions("a/x"); n != 2 {
-				t.Errorf("%d versions, want the replaced one and one other", n)
-			}
-			b.wantData("a/x", data(won[0]))
+			inTime(t, config, func(b *bench) {
+				r := b.put("a/x", `{"n":"0"}`, "")
+				won := b.together(128, r, func() *secrets { return b.another(b.service) }, data)
+				if len(won) != 1 {
+					b.Fatalf("%d processes have won", len(won))
+				}
+				if n := b.service.Versions("a/x"); n != 2 {
+					b.Errorf("%d versions, want the replaced one and one other", n)
+				}
+				b.wantData("a/x", data(won[0]))
+			})
 		})
 	}
 }
@@ -76,25 +77,28 @@ func TestLosersLeaveNoVersions(t *testing.T) {
 // A secret without a version, as a template makes it: one process fills it. If it is
 // deleted and made again, its first version has another ID.
 func TestFirstVersions(t *testing.T) {
-	b := newBench(t, awssmtest.Real(), WithForceDelete())
+	inTime(t, awssmtest.Real(), firstVersions, WithForceDelete())
+}
+
+func firstVersions(b *bench) {
 	var revisions []string
 	for range 2 {
-		if _, err := b.service.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("a/x")}); err != nil {
-			t.Fatal(err)
+		if _, err := b.service.CreateSecret(b.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("a/x")}); err != nil {
+			b.Fatal(err)
 		}
 		won := b.together(8, "", func() *secrets { return b.another(b.service) }, counted)
 		if len(won) != 1 {
-			t.Fatalf("%d processes have won", len(won))
+			b.Fatalf("%d processes have won", len(won))
 		}
 		b.wantData("a/x", counted(won[0]))
 		revisions = append(revisions, b.get("a/x").Revision)
-		if err := b.secrets.Delete(t.Context(), "a/x", revisions[len(revisions)-1]); err != nil {
-			t.Fatal(err)
+		if err := b.secrets.Delete(b.Context(), "a/x", revisions[len(revisions)-1]); err != nil {
+			b.Fatal(err)
 		}
 		b.clock.Advance(time.Hour)
 	}
 	if revisions[0] == revisions[1] {
-		t.Error("two writes have one revision")
+		b.Error("two writes have one revision")
 	}
 }
 
@@ -146,14 +150,15 @@ func TestWriterDiesBeforeTheMove(t *testing.T) {
 
 // Many writers meet the version of a dead one: one of them wins, and nothing is lost.
 func TestManyWritersAfterADeadOne(t *testing.T) {
-	b := newBench(t, awssmtest.Real())
-	r := b.put("a/x", `{"n":"0"}`, "")
-	b.abandon(r)
-	won := b.together(16, r, func() *secrets { return b.another(b.service) }, counted)
-	if len(won) != 1 {
-		t.Fatalf("%d processes have won", len(won))
-	}
-	b.wantData("a/x", counted(won[0]))
+	inTime(t, awssmtest.Real(), func(b *bench) {
+		r := b.put("a/x", `{"n":"0"}`, "")
+		b.abandon(r)
+		won := b.together(16, r, func() *secrets { return b.another(b.service) }, counted)
+		if len(won) != 1 {
+			b.Fatalf("%d processes have won", len(won))
+		}
+		b.wantData("a/x", counted(won[0]))
+	})
 }
 
 // A person moves AWSCURRENT back to a version that has been replaced, so its successor
